@@ -1,0 +1,60 @@
+"""Embedding matrices as checksummed, atomically committed Zarr v3 checkpoints, read by word.
+
+    import embzarr
+
+    embzarr.save("s3://bucket/run", words, vectors, step=100)
+    checkpoint = embzarr.open("s3://bucket/run")
+    checkpoint["king"]                              # one vector, in three round trips
+    words, vectors = checkpoint.load_prefix("inter")
+
+The format is specified in ``spec/v1/embzarr.md``.
+"""
+
+from embzarr._checkpoint import Checkpoint
+from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
+from embzarr._loaded import Loaded
+from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
+from embzarr._run import Run
+from embzarr._save import save
+from embzarr._verify import Problem, VerifyReport
+from embzarr._version import __version__
+from embzarr._writer import Writer, create
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DamagedError,
+    EmbzarrError,
+    InvalidInputError,
+    NotFoundError,
+    StoreError,
+    UnsupportedError,
+    WordNotFoundError,
+)
+from embzarr.objects import Traffic
+
+__all__ = [
+    "AccessDeniedError",
+    "Checkpoint",
+    "CheckpointInfo",
+    "ColumnInfo",
+    "CommitInfo",
+    "ConflictError",
+    "DamagedError",
+    "EmbzarrError",
+    "InvalidInputError",
+    "LayerInfo",
+    "Loaded",
+    "NotFoundError",
+    "Problem",
+    "Run",
+    "StoreError",
+    "Traffic",
+    "UnsupportedError",
+    "VerifyReport",
+    "WordNotFoundError",
+    "Writer",
+    "__version__",
+    "create",
+    "open",
+    "save",
+]

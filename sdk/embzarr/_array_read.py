@@ -1,0 +1,163 @@
+"""The executor of a plan: requests sent in parallel, chunks checked and decoded where they arrive.
+
+Each worker fetches one request, checks each chunk's CRC-32C, decodes it and copies the wanted rows
+to their places in the result, so that no byte is touched twice and none waits for another.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan
+from embzarr.errors import DamagedError, NotFoundError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embzarr._chunk_index import ChunkIndex
+    from embzarr._manifest import Layer
+    from embzarr._plan import CostModel, Request, Selection
+    from embzarr.objects import GetRange
+
+IN_FLIGHT_BYTES = 64 * 1024 * 1024
+"""Bytes fetched and not yet copied to the result, over all workers."""
+WHOLE_TABLE_BYTES = 8 * 1024 * 1024
+"""A chunk table up to this size is read whole, beside the lookup, to save a round trip."""
+
+
+class ArrayReader:
+    """Reads rows of one array of one layer."""
+
+    def __init__(self, store: GetRange, layer: Layer, name: str, cost: CostModel) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self._store = store
+        self._layer = layer
+        self._name = name
+        self._cost = cost
+        self._array = layer.arrays[name]
+        self._grid = self._array.grid
+        self._dtype = _dtypes.numpy_dtype(self._array.dtype)
+        self._budget = _parallel.ByteBudget(IN_FLIGHT_BYTES)
+        self._index = self._array.inline_index
+        self._table_lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+        return tuple(self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the array."""
+        return self._dtype
+
+    def prepare(self) -> None:
+        """Read the chunk table, where it is small enough to be worth having whole."""
+        if isinstance(self._array.index, str):
+            table = self._layer.arrays[self._array.index]
+            if (
+                table.inline_index is not None
+                and table.inline_index.nbytes.sum() <= WHOLE_TABLE_BYTES
+            ):
+                self._whole_index()
+
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return rows in the caller's order, repeats included.
+
+        Args:
+            rows: int64 of shape (k,), each from 0 to below the number of rows.
+        """
+        return self._read(_plan.select_rows(rows, self._grid.chunk), len(rows))
+
+    def range(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows `start` up to, not including, `stop`."""
+        return self._read(_plan.RangeSelection(start, stop, self._grid.chunk), stop - start)
+
+    def index_of(self, first: int, last: int) -> ChunkIndex:
+        """Return the places of chunks `first` up to, not including, `last`."""
+        return self._index_of(np.arange(first, last, dtype=np.int64))
+
+    def _index_of(self, chunks: NDArray[np.int64]) -> ChunkIndex:
+        if self._index is not None:
+            part = self._index
+            return _chunk_index.ChunkIndex(
+                part.offset[chunks], part.nbytes[chunks], part.crc32c[chunks]
+            )
+        table = self._table().rows(chunks)
+        return self._checked(table, chunks)
+
+    def _whole_index(self) -> None:
+        with self._table_lock:
+            if self._index is None:
+                chunks = np.arange(self._grid.chunks, dtype=np.int64)
+                self._index = self._checked(self._table().range(0, len(chunks)), chunks)
+
+    def _table(self) -> ArrayReader:
+        return ArrayReader(self._store, self._layer, str(self._array.index), self._cost)
+
+    def _checked(self, table: NDArray[np.uint64], chunks: NDArray[np.int64]) -> ChunkIndex:
+        index = _chunk_index.from_table(table)
+        _chunk_index.check(
+            index,
+            self._grid,
+            chunks=chunks,
+            sizes=self._layer.shard_sizes(self._name),
+            raw=self._array.codec.name == "none",
+            what=f"{self._layer.path}/{self._array.index}",
+        )
+        return index
+
+    def _read(self, selection: Selection, count: int) -> NDArray[Any]:
+        out = np.empty((count, *self.shape[1:]), self._dtype)
+        index = self._index_of(selection.chunks)
+        plan = _plan.requests(selection.chunks, index, self._grid.shard, self._cost)
+        _parallel.each(lambda request: self._fetch(request, index, selection, out), plan)
+        return out
+
+    def _fetch(
+        self, request: Request, index: ChunkIndex, selection: Selection, out: NDArray[Any]
+    ) -> None:
+        key = self._layer.shard_key(self._name, request.shard)
+        with self._budget.claim(request.length):
+            data = fetch(self._store, key, request.start, request.length)
+            for at in request.wanted.tolist():
+                start = int(index.offset[at]) - request.start
+                block = self._decode(
+                    data[start : start + int(index.nbytes[at])],
+                    int(index.crc32c[at]),
+                    f"{key} chunk {selection.chunks[at]}",
+                )
+                selection.copy(at, block, out)
+
+    def _decode(self, stored: memoryview, crc32c: int, what: str) -> NDArray[Any]:
+        raw = _chunks.decode_chunk(
+            stored,
+            codec=self._array.codec,
+            crc32c=crc32c,
+            size=self._grid.chunk_bytes,
+            what=what,
+        )
+        return raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
+
+
+def fetch(store: GetRange, key: str, start: int, length: int) -> memoryview:
+    """Return exactly the bytes of a range of an object that the manifest lists.
+
+    Raises:
+        DamagedError: code ``object-missing`` or ``object-truncated``.
+    """
+    try:
+        data = memoryview(store.get_range(key, start, length))
+    except NotFoundError as exc:
+        raise DamagedError(
+            "object-missing", f"{key}: the manifest lists this object, the store does not have it"
+        ) from exc
+    if len(data) != length:
+        raise DamagedError(
+            "object-truncated",
+            f"{key}: expected {length} bytes from byte {start}, found {len(data)}",
+        )
+    return data

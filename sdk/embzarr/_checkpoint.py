@@ -1,0 +1,309 @@
+"""An opened checkpoint: read by word, by row, by range, in part or whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+import numpy as np
+
+from embzarr import _info, _loaded, _lookup, _parallel, _placement, _plan, _query, _schema, _verify
+from embzarr._layer_read import LayerReader
+from embzarr._loaded import Loaded
+from embzarr._words import from_words
+from embzarr.errors import InvalidInputError, WordNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import zarr
+    from numpy.typing import NDArray
+
+    from embzarr._history import Commit
+    from embzarr._info import CheckpointInfo
+    from embzarr._verify import VerifyReport
+    from embzarr.objects import CountingStore, Traffic
+
+Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
+Columns: TypeAlias = "Sequence[str]"
+
+_VECTORS = (_schema.VECTORS,)
+_BATCH_BYTES = 8 * 1024 * 1024
+
+
+class Checkpoint:
+    """One committed step of a run. Made by `embzarr.open` and `embzarr.save`.
+
+    It never changes: commits made later do not show in it. Every chunk that it reads is checked
+    against its CRC-32C. It may be used from many threads.
+    """
+
+    def __init__(self, store: CountingStore, commit: Commit) -> None:
+        """Wrap a commit; nothing is read."""
+        self._store = store
+        self._commit = commit
+        cost = _plan.cost_of(store.url)
+        self._reader = LayerReader(store, commit.manifest.layer, cost)
+        self._vectors = commit.manifest.layer.arrays[_schema.VECTORS]
+
+    # What it is -----------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return self._commit.manifest.layer.rows
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector."""
+        return self._vectors.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the vectors."""
+        return self._reader.column(_schema.VECTORS).dtype
+
+    @property
+    def step(self) -> int:
+        """The step that was saved."""
+        return self._commit.manifest.step
+
+    @property
+    def commit(self) -> int:
+        """Number of the commit in the run's history, from 1."""
+        return self._commit.number
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the row-aligned columns, ``vectors`` first."""
+        return tuple(self._commit.manifest.layer.columns)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the writer said of the checkpoint; a copy of the top level."""
+        return dict(self._commit.manifest.metadata)
+
+    def info(self) -> CheckpointInfo:
+        """Return sizes, codecs, layers and all else that the manifest says; nothing is read."""
+        return _info.of_checkpoint(self._commit)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Requests, bytes and dependent round trips since the checkpoint was opened."""
+        return self._store.traffic()
+
+    def __repr__(self) -> str:
+        """Return place, step and size."""
+        return (
+            f"<embzarr.Checkpoint {self._store.url} step {self.step} (commit {self.commit}): "
+            f"{len(self)} x {self.dim} {self._vectors.dtype}>"
+        )
+
+    # By word --------------------------------------------------------------------------------------
+    def __contains__(self, word: object) -> bool:
+        """Tell whether the vocabulary holds `word`."""
+        return isinstance(word, str) and bool(self._rows_of([word], ())[0] >= 0)
+
+    @overload
+    def __getitem__(self, words: str) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, words: Sequence[str]) -> NDArray[Any]: ...
+    def __getitem__(self, words: str | Sequence[str]) -> NDArray[Any]:
+        """Return the vector of a word, shape (dim,), or of a list of words, shape (k, dim).
+
+        Raises:
+            WordNotFoundError: code ``word-missing``, with similar words.
+        """
+        if isinstance(words, str):
+            vector: NDArray[Any] = self.load([words]).vectors[0]
+            return vector
+        return self.load(words).vectors
+
+    @property
+    def words(self) -> list[str]:
+        """All words in row order, read anew at each use."""
+        return list(self._reader.words(0, len(self)))
+
+    def load(
+        self, words: Sequence[str], *, missing: Missing = "raise", columns: Columns = _VECTORS
+    ) -> Loaded:
+        """Return rows by word, in the caller's order, repeats included.
+
+        Args:
+            words: any words.
+            missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
+            columns: which columns to read.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
+            InvalidInputError: another `missing`, an unknown column, or NaN for whole numbers.
+            DamagedError: a chunk is missing, cut or changed; never zeros in its place.
+        """
+        asked = [words] if isinstance(words, str) else list(words)
+        if missing not in {"raise", "skip", "zeros", "nan"}:
+            raise InvalidInputError(
+                "input-argument", f"missing is raise, skip, zeros or nan; found {missing!r}"
+            )
+        rows = self._rows_of(asked, columns)
+        lost = rows < 0
+        if not lost.any():
+            return Loaded(rows, self._reader.rows(rows, columns), lambda: asked)
+        if missing == "raise":
+            raise self._word_missing([asked[place] for place in np.flatnonzero(lost)])
+        read = self._reader.rows(rows[~lost], columns)
+        if missing == "skip":
+            kept = [word for word, gone in zip(asked, lost.tolist(), strict=True) if not gone]
+            return Loaded(rows[~lost], read, lambda: kept)
+        filled = {
+            name: _loaded.fill(block, lost, nan=missing == "nan", what=name)
+            for name, block in read.items()
+        }
+        return Loaded(rows, filled, lambda: asked)
+
+    def load_range(self, first: str, last: str, *, columns: Columns = _VECTORS) -> Loaded:
+        """Return the rows of all words from `first` up to, not including, `last`.
+
+        Words compare by their UTF-8 bytes, which is the order of their code points, and come back
+        in that order.
+
+        Raises:
+            InvalidInputError: `first` lies after `last`.
+        """
+        begin, end = (from_words([word]).utf8(0) for word in (first, last))
+        if end < begin:
+            raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
+        return self._between(begin, end, columns)
+
+    def load_prefix(self, prefix: str, *, columns: Columns = _VECTORS) -> Loaded:
+        """Return the rows of all words that begin with `prefix`, in byte order."""
+        begin = from_words([prefix]).utf8(0)
+        return self._between(begin, _lookup.prefix_end(begin), columns)
+
+    # By row ---------------------------------------------------------------------------------------
+    def load_rows(self, start: int, stop: int, *, columns: Columns = _VECTORS) -> Loaded:
+        """Return rows `start` up to, not including, `stop`. Reads no byte of the vocabulary.
+
+        Raises:
+            InvalidInputError: not ``0 <= start <= stop <= len(self)``.
+        """
+        if not 0 <= start <= stop <= len(self):
+            raise InvalidInputError(
+                "input-argument",
+                f"expected 0 <= start <= stop <= {len(self)}, found {start} and {stop}",
+            )
+        read = self._reader.range(start, stop, columns)
+        return Loaded(np.arange(start, stop), read, lambda: self._reader.words(start, stop))
+
+    def load_part(
+        self,
+        index: int,
+        parts: int,
+        *,
+        by: Literal["rows", "hash", "weight"] = "rows",
+        columns: Columns = _VECTORS,
+    ) -> Loaded:
+        """Return the share of worker `index` of `parts`; the shares are all rows, once each.
+
+        Args:
+            index: from 0 to below `parts`.
+            parts: number of workers.
+            by: equal ``rows``; whole groups of a ``hash`` or ``family`` placement; or equal
+                ``weight`` by the column ``counts``, which a Zipf distribution makes far from equal
+                rows.
+            columns: which columns to read.
+
+        Raises:
+            InvalidInputError: `index` out of range, no such placement, or no counts.
+        """
+        if not 0 <= index < parts:
+            raise InvalidInputError(
+                "input-argument", f"expected 0 <= index < parts, found {index} of {parts}"
+            )
+        order = self._commit.manifest.layer.order
+        if by == "hash":
+            start, stop = _placement.part_by_groups(order, index, parts)
+        elif by == "weight":
+            counts = self._reader.column(_schema.COUNTS).range(0, len(self))
+            start, stop = _placement.part_by_weight(counts, index, parts)
+        else:
+            start, stop = _placement.part_by_rows(len(self), index, parts)
+        return self.load_rows(start, stop, columns=columns)
+
+    def stream(
+        self,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        batch_bytes: int = _BATCH_BYTES,
+        columns: Columns = _VECTORS,
+    ) -> Iterator[Loaded]:
+        """Yield all rows, or a range, in batches; the next is fetched while one is used.
+
+        Args:
+            start: first row.
+            stop: past the last row; None for all.
+            batch_bytes: bytes of vectors in a batch, at least one row.
+            columns: which columns to read.
+        """
+        last = len(self) if stop is None else stop
+        row_bytes = self.dim * self.dtype.itemsize
+        ranges = [
+            (start + a, start + b) for a, b in _query.batches(last - start, row_bytes, batch_bytes)
+        ]
+        yield from _parallel.ahead(lambda r: self.load_rows(*r, columns=columns), ranges)
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Return all vectors, shape (rows, dim)."""
+        return self.load_rows(0, len(self)).vectors
+
+    # By meaning -----------------------------------------------------------------------------------
+    def most_similar(self, query: str | NDArray[Any], topn: int = 10) -> list[tuple[str, float]]:
+        """Return the words whose vectors have the largest cosine with the query's.
+
+        One pass over all vectors in batches: memory does not grow with the checkpoint.
+
+        Args:
+            query: a word, which is left out of the answer, or a vector of shape (dim,).
+            topn: how many words.
+        """
+        target, without = query, frozenset[int]()
+        if isinstance(query, str):
+            loaded = self.load([query])
+            target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
+        blocks = ((int(part.rows[0]), part.vectors) for part in self.stream())
+        found = _query.nearest(np.asarray(target), blocks, count=topn, without=without)
+        words = _parallel.each(lambda hit: self._reader.words(hit[0], hit[0] + 1).word(0), found)
+        return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
+
+    def similarity(self, a: str, b: str) -> float:
+        """Return the cosine of the vectors of two words."""
+        first, second = self[[a, b]]
+        return _query.cosine(first, second)
+
+    # As a whole -----------------------------------------------------------------------------------
+    def verify(self, *, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Read everything and compare it with the manifest: SHA-256, CRC-32C, metadata, words.
+
+        Args:
+            progress: called with the bytes done and the bytes in all.
+        """
+        return _verify.verify(self._store, self._commit, self._reader, progress=progress)
+
+    def group(self) -> zarr.Group:
+        """Return the step as a plain, read-only Zarr group."""
+        from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
+
+        return _group.open_group(self._store, self._commit.manifest.layer.path)
+
+    def _rows_of(self, words: Sequence[str], columns: Columns) -> NDArray[np.int64]:
+        table = from_words(list(words))
+        return self._reader.find([table.utf8(row) for row in range(len(table))], columns)
+
+    def _between(self, first: bytes, last: bytes | None, columns: Columns) -> Loaded:
+        words, rows = self._reader.find_between(first, last, columns)
+        return Loaded(rows, self._reader.rows(rows, columns), lambda: words)
+
+    def _word_missing(self, words: list[str]) -> WordNotFoundError:
+        near = ", ".join(map(repr, self._reader.lookup.suggest(words[0])))
+        more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+        hint = f"; did you mean {near}?" if near else ""
+        return WordNotFoundError(
+            "word-missing", f"no word {words[0]!r}{more} among {len(self)} in {self!r}{hint}"
+        )

@@ -1,0 +1,149 @@
+"""JSON as the format allows it: canonical when written, bounded and unambiguous when read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+
+from embzarr import _schema
+from embzarr.errors import DamagedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
+
+# A string that never ends is matched too: trying anew at each quote would square the time.
+T = TypeVar("T")
+
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def dumps(value: object) -> bytes:
+    """Return the canonical bytes of `value`: UTF-8, members sorted, no white space.
+
+    Raises:
+        InvalidInputError: not JSON, not finite, an integer beyond 2**53 - 1, or a lone surrogate.
+    """
+    try:
+        _check_integers(value)
+        text = json.dumps(
+            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidInputError("input-argument", f"not representable as JSON: {exc}") from exc
+
+
+def loads(data: bytes | bytearray | memoryview, *, what: str, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
+    """Parse bytes that a stranger may have written.
+
+    Args:
+        data: the object's bytes.
+        what: the object's key, for messages.
+        max_bytes: refuse more.
+
+    Raises:
+        DamagedError: codes ``json-too-large``, ``json-too-deep``, ``json-duplicate-member``,
+            ``json-number`` or ``json-invalid``.
+    """
+    if len(data) > max_bytes:
+        raise DamagedError(
+            "json-too-large", f"{what}: expected at most {max_bytes} bytes, found {len(data)}"
+        )
+    raw = bytes(data)
+    _check_depth(raw, what)
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_refuse_constant,
+            parse_int=_bounded_integer,
+            parse_float=_finite_float,
+        )
+        if b"\\u" in raw:  # an escape may hide a lone surrogate, which is no UTF-8
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except DamagedError as exc:
+        raise DamagedError(exc.code, f"{what}: {exc.args[0]}") from None
+    except (ValueError, RecursionError) as exc:
+        raise DamagedError("json-invalid", f"{what}: not JSON in UTF-8: {exc}") from exc
+    return value
+
+
+def converter(kind: type[T]) -> Callable[[object], T]:
+    """Return what turns parsed JSON into a frozen struct; it raises `msgspec.ValidationError`.
+
+    Call it when a module is imported. msgspec builds a type's tables at their first use, and two
+    threads that do so at once crash the interpreter (seen with 0.22, in 7 of 20 tries of 16
+    threads): here they are built under the lock that guards an import.
+    """
+    with contextlib.suppress(msgspec.ValidationError):
+        msgspec.convert(None, kind)
+    return lambda document: msgspec.convert(document, kind, strict=True)
+
+
+def _check_depth(raw: bytes, what: str) -> None:
+    depth = 0
+    for match in _STRUCTURE.finditer(raw):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            if depth > _schema.MAX_JSON_DEPTH:
+                raise DamagedError(
+                    "json-too-deep",
+                    f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at byte {match.start()}",
+                )
+        elif token in b"]}":
+            depth -= 1
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise DamagedError("json-duplicate-member", f"member {twice!r} stands twice in one object")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise DamagedError("json-number", f"{name} is not JSON")
+
+
+def _finite_float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise DamagedError("json-number", f"beyond the range of a double: {digits[:40]}")
+    return number
+
+
+def _bounded_integer(digits: str) -> int:
+    if len(digits) <= len(str(-_schema.MAX_INTEGER)):
+        number = int(digits)
+        if abs(number) <= _schema.MAX_INTEGER:
+            return number
+    raise DamagedError("json-number", f"integer beyond 2**53 - 1: {digits[:40]}")
+
+
+def _check_integers(value: object) -> None:
+    if isinstance(value, int) and abs(value) > _schema.MAX_INTEGER:
+        raise ValueError(f"integer beyond 2**53 - 1: {value}")
+    if isinstance(value, dict):
+        not_text = [name for name in value if not isinstance(name, str)]
+        if not_text:
+            raise ValueError(f"member names are strings, found {not_text[0]!r}")
+        _check_all(value.values())
+    elif isinstance(value, list | tuple):
+        _check_all(value)
+
+
+def _check_all(values: Iterable[object]) -> None:
+    for item in values:
+        # The bulk of a manifest is numbers and text: a call for each would double its cost.
+        if isinstance(item, int | dict | list | tuple):
+            _check_integers(item)

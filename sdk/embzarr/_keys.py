@@ -1,0 +1,90 @@
+"""The only maker, and the only judge, of object keys (spec section "Object layout")."""
+
+from __future__ import annotations
+
+import re
+
+from embzarr import _schema
+from embzarr.errors import DamagedError, InvalidInputError
+
+_SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_COMMIT = re.compile(rf"{_schema.COMMITS}/([0-9]{{20}})\.json")
+
+
+def commit_key(number: int) -> str:
+    """Return the key of the manifest of commit `number`: twenty digits, so that names sort."""
+    return f"{_schema.COMMITS}/{number:020d}.json"
+
+
+def commit_number(key: str) -> int | None:
+    """Return the number in a manifest's key, or None where `key` is not one."""
+    match = _COMMIT.fullmatch(key)
+    return int(match.group(1)) if match else None
+
+
+def tag_key(name: str) -> str:
+    """Return the key of a tag.
+
+    Raises:
+        InvalidInputError: the name is not letters, digits, dots, dashes and underscores.
+    """
+    if not _TAG.fullmatch(name):
+        raise InvalidInputError(
+            "input-argument",
+            f"a tag is 1 to 128 letters, digits, '.', '_' or '-', not starting with '.', '_' or "
+            f"'-'; found {name!r}",
+        )
+    return f"{_schema.TAGS}/{name}.json"
+
+
+def tag_name(key: str) -> str | None:
+    """Return the tag that `key` holds, or None where it is not a tag's key."""
+    folder, _, file = key.partition("/")
+    name = file.removesuffix(".json")
+    return name if folder == _schema.TAGS and name != file and _TAG.fullmatch(name) else None
+
+
+def layer_path(step: int, write_id: str) -> str:
+    """Return the folder that one write of `step` has for itself."""
+    return f"{_schema.STEPS}/{step}-{write_id}"
+
+
+def shard_key(array: str, shard: int, rank: int) -> str:
+    """Return a shard's key below its layer: Zarr's default encoding of (shard, 0, ...)."""
+    return f"{array}/c/{shard}" + "/0" * (rank - 1)
+
+
+def table_array(array: str) -> str:
+    """Return the array that holds the chunk table of `array`."""
+    return f"{_schema.CHUNKS}/{array.replace('/', '.')}"
+
+
+def is_column_name(name: str) -> bool:
+    """Tell whether a row-aligned array may have this name."""
+    return (
+        bool(_NAME.fullmatch(name))
+        and name not in _schema.RESERVED_COLUMNS
+        and name != _schema.ZARR_JSON
+    )
+
+
+def check_key(key: str) -> str:
+    """Return `key` if it stays below the root.
+
+    Raises:
+        DamagedError: code ``key-escapes-root``; absolute, empty, too long, with a segment ``.`` or
+            ``..``, or with a character outside ``A-Z a-z 0-9 . _ - /``, which shuts out
+            backslashes, percent encoding and NUL.
+    """
+    if len(key) <= _schema.MAX_KEY_CHARS and all(_is_segment(part) for part in key.split("/")):
+        return key
+    raise DamagedError(
+        "key-escapes-root",
+        f"an object key must be a relative path of plain names; found {key[:200]!r}",
+    )
+
+
+def _is_segment(part: str) -> bool:
+    return part not in {".", ".."} and bool(_SEGMENT.fullmatch(part))

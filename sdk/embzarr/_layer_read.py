@@ -1,0 +1,97 @@
+"""Reads one layer: words to rows, rows to columns, rows to words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _parallel, _schema, _words
+from embzarr._array_read import ArrayReader
+from embzarr._lookup_read import LookupReader
+from embzarr.errors import DamagedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embzarr._manifest import Layer
+    from embzarr._plan import CostModel
+    from embzarr._words import WordTable
+    from embzarr.objects import GetRange
+
+
+class LayerReader:
+    """The arrays of a layer and its lookup, opened from the manifest alone."""
+
+    def __init__(self, store: GetRange, layer: Layer, cost: CostModel) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self.layer = layer
+        self.lookup = LookupReader(store, layer, cost)
+        self._arrays = {
+            name: ArrayReader(store, layer, name, cost)
+            for name in (*layer.columns, _schema.WORDS_DATA, _schema.WORDS_OFFSETS)
+        }
+
+    def column(self, name: str) -> ArrayReader:
+        """Return the reader of a row-aligned column.
+
+        Raises:
+            InvalidInputError: there is no such column.
+        """
+        if name not in self.layer.columns:
+            raise InvalidInputError(
+                "input-argument",
+                f"no column {name!r}; this checkpoint has {', '.join(self.layer.columns)}",
+            )
+        return self._arrays[name]
+
+    def find(self, words: Sequence[bytes], columns: Sequence[str]) -> NDArray[np.int64]:
+        """Return the rows of words, -1 where there is none, and make ready to read `columns`.
+
+        Lookup blocks and chunk tables are fetched in the same round trip.
+        """
+        readers = [self.column(name) for name in columns]
+        found: list[NDArray[np.int64]] = []
+        _parallel.together(
+            lambda: found.append(self.lookup.rows(words)), *(reader.prepare for reader in readers)
+        )
+        return found[0]
+
+    def find_between(
+        self, first: bytes, last: bytes | None, columns: Sequence[str]
+    ) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words and rows of a range of words, and make ready to read `columns`."""
+        readers = [self.column(name) for name in columns]
+        found: list[tuple[WordTable, NDArray[np.int64]]] = []
+        _parallel.together(
+            lambda: found.append(self.lookup.between(first, last)),
+            *(reader.prepare for reader in readers),
+        )
+        return found[0]
+
+    def rows(self, rows: NDArray[np.int64], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return rows of several columns, in the caller's order."""
+        return _gather(columns, lambda name: self.column(name).rows(rows))
+
+    def range(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return rows `start` up to, not including, `stop` of several columns."""
+        return _gather(columns, lambda name: self.column(name).range(start, stop))
+
+    def words(self, start: int, stop: int) -> WordTable:
+        """Return the words of rows `start` up to, not including, `stop`.
+
+        Raises:
+            DamagedError: code ``words-invalid``.
+        """
+        offsets = self._arrays[_schema.WORDS_OFFSETS].range(start, stop + 1)
+        size, what = self._arrays[_schema.WORDS_DATA].shape[0], f"{self.layer.path}/words"
+        if (start == 0 and offsets[0] != 0) or (stop == self.layer.rows and offsets[-1] != size):
+            raise DamagedError("words-invalid", f"{what}: word offsets do not span the text")
+        first, last = (int(min(offset, size)) for offset in (offsets[0], offsets[-1]))
+        data = self._arrays[_schema.WORDS_DATA].range(first, max(first, last))
+        return _words.from_store(data, offsets, what=what)
+
+
+def _gather(columns: Sequence[str], read: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN401
+    return dict(zip(columns, _parallel.each(read, columns), strict=True))

@@ -1,0 +1,108 @@
+"""Finds the rows of words: names the blocks from the fences, reads them at once, looks inside."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embzarr import _lookup, _schema, _words
+from embzarr._array_read import ArrayReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from embzarr._lookup import LookupBlock
+    from embzarr._manifest import Layer
+    from embzarr._plan import CostModel
+    from embzarr._words import WordTable
+    from embzarr.objects import GetRange
+
+_CACHE_BYTES = 32 * 1024 * 1024
+"""Decoded blocks kept for the next question."""
+_BATCH_BYTES = 32 * 1024 * 1024
+"""Blocks decoded at once: a list of words that needs all blocks of 10^7 words stays in bounds."""
+
+
+class LookupReader:
+    """Answers which row holds a word, and which words lie in a range."""
+
+    def __init__(self, store: GetRange, layer: Layer, cost: CostModel) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self._blocks = ArrayReader(store, layer, _schema.LOOKUP_BLOCKS, cost)
+        self._fences = [fence.encode() for fence in layer.fences]
+        self._rows = layer.rows
+        self._what = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"
+        self._cache: OrderedDict[int, LookupBlock] = OrderedDict()
+        self._cache_lock = threading.Lock()
+        self._block_bytes = layer.arrays[_schema.LOOKUP_BLOCKS].shape[1]
+
+    def rows(self, words: Sequence[bytes]) -> NDArray[np.int64]:
+        """Return the row of each word, -1 where there is none."""
+        found = np.full(len(words), -1, np.int64)
+        if not self._fences:
+            return found
+        wanted: dict[int, list[int]] = {}
+        for place, word in enumerate(words):
+            wanted.setdefault(_lookup.block_of(self._fences, word), []).append(place)
+        for number, block in self._read(sorted(wanted)):
+            for place in wanted[number]:
+                found[place] = block.find(words[place])
+        return found
+
+    def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words from `first` up to, not including, `last`, in byte order, and their rows."""
+        tables: list[WordTable] = []
+        rows: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        for _, block in self._read(_lookup.blocks_of_range(self._fences, first, last)):
+            low = block.place(first)
+            high = len(block.rows) if last is None else block.place(last)
+            tables.append(block.words.take(np.arange(low, high)))
+            rows.append(block.rows[low:high])
+        return _words.concatenate(tables), np.concatenate(rows)
+
+    def blocks(self) -> Iterator[LookupBlock]:
+        """Yield every block in order."""
+        for _, block in self._read(range(len(self._fences))):
+            yield block
+
+    def suggest(self, word: str) -> list[str]:
+        """Return up to three words spelt like `word`, from the blocks where its forms would lie."""
+        if not self._fences:
+            return []
+        forms = {word, word.lower(), word.capitalize(), word.upper()}
+        numbers = sorted({_lookup.block_of(self._fences, form.encode()) for form in forms})
+        near = [other for _, block in self._read(numbers) for other in block.words]
+        exact = [form for form in sorted(forms) if form in near]
+        return (exact + [w for w in difflib.get_close_matches(word, near) if w not in forms])[:3]
+
+    def _read(self, numbers: Iterable[int]) -> Iterator[tuple[int, LookupBlock]]:
+        ordered = list(numbers)
+        step = max(_BATCH_BYTES // self._block_bytes, 1)
+        for at in range(0, len(ordered), step):
+            batch = ordered[at : at + step]
+            blocks = self._cached(batch)
+            missing = [number for number in batch if number not in blocks]
+            raw = self._blocks.rows(np.array(missing, np.int64))
+            for number, data in zip(missing, raw, strict=True):
+                what = f"{self._what} block {number}"
+                blocks[number] = _lookup.decode(data.copy(), rows=self._rows, what=what)
+            self._keep(blocks)
+            yield from sorted(blocks.items())
+
+    def _cached(self, numbers: Iterable[int]) -> dict[int, LookupBlock]:
+        with self._cache_lock:
+            return {number: self._cache[number] for number in numbers if number in self._cache}
+
+    def _keep(self, blocks: dict[int, LookupBlock]) -> None:
+        with self._cache_lock:
+            for number, block in blocks.items():
+                self._cache[number] = block
+                self._cache.move_to_end(number)
+            while len(self._cache) * self._block_bytes > _CACHE_BYTES:
+                self._cache.popitem(last=False)

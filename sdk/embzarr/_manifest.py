@@ -1,0 +1,176 @@
+"""The manifest: one JSON object for each commit. The commit *is* this object.
+
+Member by member this is spec section "Manifest". Outside bytes become one of these only through
+`embzarr._manifest_gate.parse`; what stands here is frozen and sound.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from embzarr import _chunk_index, _digest, _json, _keys, _schema
+from embzarr._dtypes import itemsize
+from embzarr._grid import Grid, row_bytes
+from embzarr._placement import Placement
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=_schema.MAX_INTEGER)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1, le=_schema.MAX_INTEGER)]
+Hex128: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Hex256: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Instant: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+]
+InlineList: TypeAlias = Annotated[list[Count], Meta(max_length=_schema.MAX_INLINE_INDEX)]
+
+
+class Parent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The commit that this one follows."""
+
+    commit: Positive
+    sha256: Hex256
+
+
+class ObjectDigest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Size and SHA-256 of one object."""
+
+    size: Count
+    sha256: Hex256
+
+
+class Codec(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How chunks are compressed: ``none``, ``zstd`` (level) or ``blosc`` (the other members)."""
+
+    name: str
+    level: Annotated[int, Meta(ge=-131072, le=22)] | None = None
+    cname: str | None = None
+    clevel: Annotated[int, Meta(ge=0, le=9)] | None = None
+    shuffle: str | None = None
+    typesize: Annotated[int, Meta(ge=1, le=255)] | None = None
+
+    def __str__(self) -> str:
+        """Return the codec as ``compression=`` takes it: ``blosc:lz4:shuffle:5``."""
+        parts = [self.name, self.level, self.cname, self.shuffle, self.clevel]
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+class InlineIndex(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The places of all chunks of a small array."""
+
+    offset: InlineList
+    nbytes: InlineList
+    crc32c: InlineList
+
+
+class Lossy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a conversion at save cost."""
+
+    source_dtype: str
+    max_abs_error: float
+
+
+class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One Zarr array of a layer: all that is needed to read it without its ``zarr.json``."""
+
+    shape: Annotated[list[Count], Meta(min_length=1, max_length=_schema.MAX_RANK)]
+    dtype: str
+    chunk: Positive
+    shard: Positive
+    codec: Codec
+    index: InlineIndex | str
+    """Places of the chunks, or the array that holds them as a table."""
+    lossy: Lossy | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The chunks and shards."""
+        return Grid(
+            rows=self.shape[0],
+            row_bytes=row_bytes(tuple(self.shape), itemsize(self.dtype)),
+            chunk=self.chunk,
+            shard=self.shard,
+        )
+
+    @property
+    def inline_index(self) -> _chunk_index.ChunkIndex | None:
+        """The places of the chunks where the manifest holds them."""
+        if isinstance(self.index, str):
+            return None
+        return _chunk_index.from_lists(self.index.offset, self.index.nbytes, self.index.crc32c)
+
+
+class PlacementMember(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Order of the rows, as stored."""
+
+    kind: Literal["given", "lexical", "hash", "family"]
+    groups: Annotated[int, Meta(ge=0, le=_schema.MAX_GROUPS)] = 0
+    starts: Annotated[list[Count], Meta(max_length=_schema.MAX_GROUPS + 1)] = []
+
+
+class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one write stored: a self-contained Zarr group."""
+
+    kind: Literal["full"]
+    path: str
+    rows: Count
+    placement: PlacementMember
+    columns: Annotated[list[str], Meta(min_length=1, max_length=_schema.MAX_COLUMNS)]
+    arrays: dict[str, Array]
+    fences: Annotated[list[str], Meta(max_length=_schema.MAX_FENCES)]
+    objects: dict[str, ObjectDigest]
+
+    @property
+    def order(self) -> Placement:
+        """The placement as the planner uses it."""
+        p = self.placement
+        return Placement(kind=p.kind, groups=p.groups, starts=tuple(p.starts))
+
+    def shard_key(self, array: str, shard: int) -> str:
+        """Return the key of a shard, from the root."""
+        return f"{self.path}/{self.shard_name(array, shard)}"
+
+    def shard_name(self, array: str, shard: int) -> str:
+        """Return the key of a shard below the layer, as `objects` names it."""
+        return _keys.shard_key(array, shard, len(self.arrays[array].shape))
+
+    def shard_sizes(self, array: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the bytes of each shard object of an array."""
+        shards = range(self.arrays[array].grid.shards)
+        return np.array([self.objects[self.shard_name(array, s)].size for s in shards], np.int64)
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One commit."""
+
+    format: Literal["embzarr"]
+    version: Literal[1]
+    store: Hex128
+    commit: Positive
+    write_id: Hex128
+    parent: Parent | None
+    step: Count
+    kind: Literal["full"]
+    created: Instant
+    writer: Annotated[str, Meta(max_length=256)]
+    layers: Annotated[list[Layer], Meta(min_length=1, max_length=1)]
+    metadata: dict[str, Any]
+
+    @property
+    def layer(self) -> Layer:
+        """The one layer of a full step."""
+        return self.layers[0]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the canonical bytes, whose SHA-256 is the commit's identity."""
+    return _json.dumps(msgspec.to_builtins(manifest))
+
+
+def identity(data: bytes | bytearray | memoryview) -> str:
+    """Return the identity of the commit whose manifest these bytes are."""
+    return _digest.sha256(data)

@@ -1,0 +1,66 @@
+"""Finds the commit that a caller means and opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _history, _tags
+from embzarr._checkpoint import Checkpoint
+from embzarr.errors import InvalidInputError, NotFoundError
+from embzarr.objects import CountingStore, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embzarr._history import Commit
+    from embzarr.objects import Store
+
+
+def open_checkpoint(
+    url: object,
+    *,
+    step: int | None = None,
+    tag: str | None = None,
+    commit: int | None = None,
+    store_options: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Open a checkpoint for reading: the newest, or one by step, tag or commit.
+
+    Args:
+        url: ``s3://``, ``gs://``, ``az://``, ``http(s)://``, ``file://``, ``memory://``, a path,
+            any fsspec URL, an obstore store or an fsspec filesystem.
+        step: newest commit of this step.
+        tag: the commit that `Run.tag` named.
+        commit: its number.
+        store_options: credentials and endpoint, such as ``{"endpoint_url": ...}``.
+
+    Raises:
+        NotFoundError: codes ``checkpoint-missing``, ``step-missing``, ``tag-missing``,
+            ``commit-missing``, ``bucket-missing``.
+        AccessDeniedError: the store refused the credentials.
+        DamagedError: the manifest is damaged.
+        UnsupportedError: it was written by a newer version.
+    """
+    store = CountingStore(open_store(url, store_options=store_options))
+    return Checkpoint(store, find(store, step=step, tag=tag, commit=commit))
+
+
+def find(store: Store, *, step: int | None, tag: str | None, commit: int | None) -> Commit:
+    """Return the commit that a caller means.
+
+    Raises:
+        InvalidInputError: more than one way to name it.
+        NotFoundError: there is none.
+    """
+    if sum(name is not None for name in (step, tag, commit)) > 1:
+        raise InvalidInputError("input-argument", "give one of step, tag and commit")
+    if step is not None:
+        return _history.find_step(store, step)
+    if tag is not None:
+        return _tags.find_tag(store, tag)
+    if commit is not None:
+        return _history.read(store, commit)
+    head = _history.head(store)
+    if head is None:
+        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
+    return head

@@ -1,0 +1,165 @@
+"""What to fetch: rows in, requests out. Pure arithmetic, tested without a store.
+
+A request is one range of one object that holds one or more chunks. Chunks that lie near each other
+share a request where reading the gap costs less than another round trip.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from embzarr._chunk_index import ChunkIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostModel:
+    """What a request costs, as far as it decides how requests are merged."""
+
+    latency: float = 0.01
+    """Seconds from a request to its first byte."""
+    bandwidth: float = 100e6
+    """Bytes a second that one connection moves."""
+    most: int = 8 * 1024 * 1024
+    """Bytes that one request may span, so that several run at once and memory is bounded."""
+
+    @property
+    def gap(self) -> int:
+        """Bytes that cost no more to read than another request costs to send."""
+        return int(self.latency * self.bandwidth)
+
+
+_LOCAL = CostModel(latency=1e-4, bandwidth=1e9)
+_NETWORK = CostModel(latency=0.01, bandwidth=50e6)
+
+
+def cost_of(url: str) -> CostModel:
+    """Return what to expect of a store before anything was asked of it."""
+    return _LOCAL if url.startswith(("file:", "memory:")) else _NETWORK
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One range of one shard."""
+
+    shard: int
+    start: int
+    """First byte within the shard."""
+    length: int
+    wanted: NDArray[np.int64]
+    """Which of the wanted chunks lie in the range: places in the list that was asked for."""
+
+
+class Selection(Protocol):
+    """Wanted rows, by the chunks that hold them."""
+
+    @property
+    def chunks(self) -> NDArray[np.int64]:
+        """The chunks, ascending, each once."""
+        ...
+
+    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
+        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeSelection:
+    """Rows `start` up to, not including, `stop`: no memory for each row."""
+
+    start: int
+    stop: int
+    chunk: int
+    """Rows in one chunk."""
+
+    @property
+    def chunks(self) -> NDArray[np.int64]:
+        """The chunks, ascending, each once."""
+        if self.stop <= self.start:
+            return np.empty(0, np.int64)
+        return np.arange(self.start // self.chunk, (self.stop - 1) // self.chunk + 1)
+
+    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
+        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
+        base = (self.start // self.chunk + at) * self.chunk
+        low, high = max(self.start, base), min(self.stop, base + self.chunk)
+        out[low - self.start : high - self.start] = block[low - base : high - base]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSelection:
+    """Rows by number, which may repeat and stand in any order."""
+
+    chunk: int
+    """Rows in one chunk."""
+    chunks: NDArray[np.int64]
+    """The chunks, ascending, each once."""
+    rows: NDArray[np.int64]
+    """The rows, ascending."""
+    places: NDArray[np.int64]
+    """Where each of `rows` goes in the result."""
+    edges: NDArray[np.int64]
+    """Rows ``edges[i]`` to ``edges[i + 1]`` lie in ``chunks[i]``: one more entry than chunks."""
+
+    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
+        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
+        first, last = self.edges[at], self.edges[at + 1]
+        out[self.places[first:last]] = block[self.rows[first:last] - self.chunks[at] * self.chunk]
+
+
+def select_rows(rows: NDArray[np.int64], chunk: int) -> RowSelection:
+    """Group wanted rows by chunks of `chunk` rows."""
+    rising = bool(np.all(rows[1:] >= rows[:-1]))
+    places = np.arange(len(rows)) if rising else np.argsort(rows, kind="stable")
+    ordered = rows[places]
+    chunks, starts = np.unique(ordered // chunk, return_index=True)
+    return RowSelection(chunk, chunks, ordered, places, np.append(starts, len(rows)))
+
+
+def requests(
+    chunks: NDArray[np.int64], index: ChunkIndex, shard: int, cost: CostModel
+) -> list[Request]:
+    """Return the requests that fetch `chunks`, merged where `cost` says that it pays.
+
+    Args:
+        chunks: numbers of the wanted chunks, ascending, each once.
+        index: their places, one entry for each of `chunks`.
+        shard: chunks in one shard.
+        cost: what requests cost on this store.
+    """
+    shards = chunks // shard
+    order = np.lexsort((index.offset, shards))
+    found: list[Request] = []
+    for first, last in _stretches(order, shards, index, cost):
+        part = order[first:last]
+        start = int(index.offset[part[0]])
+        stop = int((index.offset[part] + index.nbytes[part]).max())
+        found.append(Request(int(shards[part[0]]), start, stop - start, part))
+    return found
+
+
+def _stretches(
+    order: NDArray[np.int64], shards: NDArray[np.int64], index: ChunkIndex, cost: CostModel
+) -> Iterator[tuple[int, int]]:
+    """Yield half-open stretches of `order` whose chunks share a request."""
+    starts = index.offset[order]
+    stops = starts + index.nbytes[order]
+    split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
+    edges = [0, *(np.flatnonzero(split) + 1).tolist(), len(order)] if len(order) else []
+    for first, last in itertools.pairwise(edges):
+        begin = first
+        while begin < last:
+            within = int(
+                np.searchsorted(stops[begin:last], starts[begin] + cost.most, side="right")
+            )
+            end = begin + max(within, 1)
+            yield begin, end
+            begin = end

@@ -1,0 +1,67 @@
+"""Nearest neighbours by cosine over a checkpoint of any size: one pass, a running top list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+
+def nearest(
+    query: NDArray[Any],
+    blocks: Iterable[tuple[int, NDArray[Any]]],
+    *,
+    count: int,
+    without: frozenset[int],
+) -> list[tuple[int, float]]:
+    """Return the rows nearest to `query` and their cosines, nearest first.
+
+    Args:
+        query: shape (dim,).
+        blocks: first row and vectors of consecutive stretches, each of shape (k, dim).
+        count: how many rows to return.
+        without: rows to leave out.
+    """
+    target = unit(query.astype(np.float32))
+    best = np.empty(0, np.float32)
+    rows = np.empty(0, np.int64)
+    for start, block in blocks:
+        scores = _cosines(block.astype(np.float32, copy=False), target)
+        scores[[row - start for row in without if start <= row < start + len(block)]] = -np.inf
+        best = np.concatenate((best, scores))
+        rows = np.concatenate((rows, np.arange(start, start + len(block))))
+        keep = np.argsort(-best, kind="stable")[:count]
+        best, rows = best[keep], rows[keep]
+    found = np.isfinite(best)
+    return list(zip(rows[found].tolist(), best[found].tolist(), strict=True))
+
+
+def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return the cosine of the angle between two vectors, 0 where one is zero."""
+    return float(unit(a.astype(np.float64)) @ unit(b.astype(np.float64)))
+
+
+def unit(vector: NDArray[Any]) -> NDArray[Any]:
+    """Return the vector at length 1; a zero vector as it is."""
+    length = np.linalg.norm(vector)
+    at_one: NDArray[Any] = vector / length if length else vector
+    return at_one
+
+
+def batches(rows: int, row_bytes: int, batch_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield half-open row ranges of at most `batch_bytes` each, at least a row."""
+    step = max(batch_bytes // max(row_bytes, 1), 1)
+    for start in range(0, rows, step):
+        yield start, min(start + step, rows)
+
+
+def _cosines(block: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+    lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
+    cosines = np.zeros(len(block), np.float32)
+    np.divide(block @ target, lengths, out=cosines, where=lengths > 0)
+    return cosines

@@ -1,0 +1,137 @@
+"""Saving a whole matrix at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr import _dtypes, _placement, _schema, _words
+from embzarr._layer_writer import check_finite
+from embzarr._writer import check_lengths, column_kind, start
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from embzarr._checkpoint import Checkpoint
+    from embzarr._words import WordTable
+    from embzarr._writer import Writer
+
+
+def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
+    url: object,
+    words: Iterable[str | bytes],
+    vectors: ArrayLike,
+    *,
+    step: int | None = None,
+    counts: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    placement: str = "given",
+    families: Sequence[str | int] | None = None,
+    compression: str = "auto",
+    dtype: DTypeLike | None = None,
+    allow_nonfinite: bool = False,
+    single_writer: bool = False,
+    store_options: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Save words and vectors as one atomic commit and return it, opened.
+
+    Either everything becomes visible at once or, after an error or a crash, nothing.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        words: any distinct texts that UTF-8 can hold, one for each row.
+        vectors: shape (rows, dim); a memory-mapped array is read once, in stretches.
+        step: the step's number; by default one more than the newest commit's, or 0.
+        counts: whole numbers, shape (rows,): how often each word was seen; short for a column
+            ``counts``.
+        columns: further arrays of as many rows.
+        metadata: any JSON.
+        placement: order of the rows: ``given``, ``lexical``, ``hash[:GROUPS]`` or
+            ``family[:GROUPS]``.
+        families: with ``family``: a label for each word; words of a label lie together.
+        compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
+            ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
+        dtype: stored type of the vectors, by default their own; the loss is in the manifest.
+        allow_nonfinite: store NaN and infinity instead of refusing them.
+        single_writer: promise that nobody else writes, for a store that cannot exclude others.
+        store_options: credentials and endpoint.
+
+    Raises:
+        InvalidInputError: input that cannot be saved; nothing was written.
+        AccessDeniedError: the store refused the credentials.
+        StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
+    """
+    given = _columns(vectors, counts, columns)
+    table = _words.from_words(words)
+    matrix = given[_schema.VECTORS]
+    if matrix.ndim != 2 or matrix.shape[1] < 1:  # noqa: PLR2004 - a matrix
+        raise InvalidInputError(
+            "input-shape", f"vectors must be of shape (rows, dim); found {matrix.shape}"
+        )
+    name = _dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
+    _dtypes.vector_name_of(matrix.dtype)
+    kinds = {
+        k: column_kind(k, (a.dtype, a.shape[1:])) for k, a in given.items() if k != _schema.VECTORS
+    }
+    check_lengths(table, given)
+    byte_order = table.argsort()
+    _words.check_unique(table, byte_order)
+    if not allow_nonfinite:
+        check_finite(matrix)
+    order, rows = _placement.arrange(_placement.parse(placement), table, families)
+    writer = start(
+        url,
+        step=step,
+        dim=matrix.shape[1],
+        dtype=name,
+        columns=kinds,
+        metadata=metadata,
+        placement=order,
+        compression=compression,
+        allow_nonfinite=allow_nonfinite,
+        single_writer=single_writer,
+        store_options=store_options,
+    )
+    return _write(writer, table, given, rows, byte_order)
+
+
+def _write(
+    writer: Writer,
+    words: WordTable,
+    columns: Mapping[str, NDArray[Any]],
+    rows: NDArray[np.int64] | None,
+    byte_order: NDArray[np.int64],
+) -> Checkpoint:
+    """Append everything, a shard at a time, in the order of `rows`, and commit."""
+    step = writer._layer.columns[_schema.VECTORS].shard_rows  # noqa: SLF001 - one module
+    if rows is not None:
+        moved_to = np.empty_like(rows)
+        moved_to[rows] = np.arange(len(rows))
+        byte_order = moved_to[byte_order]
+        words = words.take(rows)
+    try:
+        for start in range(0, len(words), step):
+            stop = min(start + step, len(words))
+            take = slice(start, stop) if rows is None else rows[start:stop]
+            part = words.take(np.arange(start, stop))
+            writer._layer.append(part, {name: a[take] for name, a in columns.items()})  # noqa: SLF001
+    except BaseException:
+        writer._abort()  # noqa: SLF001
+        raise
+    return writer._commit(byte_order)  # noqa: SLF001
+
+
+def _columns(
+    vectors: ArrayLike, counts: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+) -> dict[str, NDArray[Any]]:
+    further = dict(columns or {})
+    if counts is not None:
+        if _schema.COUNTS in further:
+            raise InvalidInputError("input-argument", "counts are given twice")
+        further = {_schema.COUNTS: counts, **further}
+    return {name: np.asarray(a) for name, a in {_schema.VECTORS: vectors, **further}.items()}

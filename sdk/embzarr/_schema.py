@@ -1,0 +1,95 @@
+"""Every literal of ``spec/v1/embzarr.md``, once.
+
+Nothing here computes: names, numbers and limits only, so that a reader can hold this file beside
+the specification (``tests/conformance/test_spec_sync.py`` does).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT: Final = "embzarr"
+VERSION: Final = 1
+
+CONVENTION_UUID: Final = "6d1c5fd6-6c0b-4c1e-9a5e-0d5a2e7b9c41"
+"""Identity of the convention in a Zarr group's ``zarr_conventions`` attribute."""
+
+# Object names ---------------------------------------------------------------------------------
+ZARR_JSON: Final = "zarr.json"
+LATEST: Final = "latest.json"
+COMMITS: Final = "commits"
+TAGS: Final = "tags"
+STEPS: Final = "steps"
+
+# Arrays of a layer ----------------------------------------------------------------------------
+VECTORS: Final = "vectors"
+COUNTS: Final = "counts"
+WORDS_DATA: Final = "words/data"
+WORDS_OFFSETS: Final = "words/offsets"
+LOOKUP_BLOCKS: Final = "lookup/blocks"
+CHUNKS: Final = "chunks"
+RESERVED_COLUMNS: Final = frozenset(
+    {"words", "lookup", "chunks", "tensors", "files", "words.data", "words.offsets"}
+)
+"""The last two would give a column the chunk table of the vocabulary."""
+
+# Data types -----------------------------------------------------------------------------------
+VECTOR_DTYPES: Final = ("float32", "float16", "bfloat16", "float64")
+COLUMN_DTYPES: Final = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "bfloat16",
+    "complex64",
+    "complex128",
+)
+
+# Codecs ---------------------------------------------------------------------------------------
+CODECS: Final = ("none", "zstd", "blosc")
+BLOSC_CNAMES: Final = ("lz4", "lz4hc", "blosclz", "zlib", "zstd")
+BLOSC_SHUFFLES: Final = ("noshuffle", "shuffle", "bitshuffle")
+CRC_BYTES: Final = 4
+INDEX_ENTRY_BYTES: Final = 16
+EMPTY_CHUNK: Final = 2**64 - 1
+"""Offset and length, in a shard's index, of a chunk that lies beyond the array."""
+
+PLACEMENTS: Final = ("given", "lexical", "hash", "family")
+
+# Sizes that a writer aims for -----------------------------------------------------------------
+CHUNK_BYTES: Final = 128 * 1024
+SHARD_BYTES: Final = 64 * 1024 * 1024
+BLOCK_BYTES: Final = 64 * 1024
+TABLE_CHUNK_ROWS: Final = 4096
+TABLE_COLUMNS: Final = 3
+INLINE_CHUNKS: Final = 256
+DEFAULT_GROUPS: Final = 1024
+
+# Limits that a reader enforces before it allocates --------------------------------------------
+MAX_INTEGER: Final = 2**53 - 1
+"""Largest integer of a manifest: exact in every JSON implementation."""
+MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+MAX_TAG_BYTES: Final = 64 * 1024
+MAX_ZARR_JSON_BYTES: Final = 16 * 1024 * 1024
+MAX_JSON_DEPTH: Final = 32
+MAX_METADATA_BYTES: Final = 16 * 1024 * 1024
+MAX_KEY_CHARS: Final = 512
+MAX_COLUMNS: Final = 256
+MAX_RANK: Final = 8
+MAX_FENCES: Final = 4096
+MAX_FENCE_BYTES: Final = 1024 * 1024
+MAX_INLINE_INDEX: Final = 4096
+MAX_GROUPS: Final = 65536
+MAX_WORD_BYTES: Final = 16 * 1024 * 1024
+MIN_BLOCK_BYTES: Final = 20
+MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
+MAX_CHUNK_BYTES: Final = 256 * 1024 * 1024
+MAX_SHARD_CHUNKS: Final = 1024 * 1024

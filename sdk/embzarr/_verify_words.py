@@ -1,0 +1,55 @@
+"""Compares a lookup with the words in row order: the same words, each with its row, sorted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr._layer_read import LayerReader
+    from embzarr._lookup import LookupBlock
+    from embzarr._words import WordTable
+
+
+def lookup_faults(reader: LayerReader) -> Iterator[tuple[int | None, str]]:
+    """Yield what is wrong with a lookup, with the number of the block; it ends at the first.
+
+    Raises:
+        DamagedError: the words, or a block, cannot be read at all.
+    """
+    layer = reader.layer
+    words = reader.words(0, layer.rows)
+    fences = [fence.encode() for fence in layer.fences]
+    seen = np.zeros(layer.rows, np.bool_)
+    before: bytes | None = None
+    for number, block in enumerate(reader.lookup.blocks()):
+        limit = fences[number + 1] if number + 1 < len(fences) else None
+        fault = _fault(block, words, before, fences[number], limit)
+        if fault:
+            yield number, fault
+            return
+        seen[block.rows] = True
+        before = block.words.utf8(len(block.rows) - 1)
+    if not seen.all():
+        yield None, f"row {int(seen.argmin())} is in no block"
+
+
+def _fault(
+    block: LookupBlock, words: WordTable, before: bytes | None, fence: bytes, limit: bytes | None
+) -> str | None:
+    first, last = block.words.utf8(0), block.words.utf8(len(block.rows) - 1)
+    in_order = np.arange(len(block.rows))
+    if not np.array_equal(block.words.argsort(), in_order) or block.words.duplicates(in_order):
+        return "its words do not rise"
+    if first < fence or (limit is not None and last >= limit):
+        return "its words lie outside its fences"
+    if before is not None and first <= before:
+        return "its words do not follow those of the block before"
+    held = words.take(block.rows)
+    same = np.array_equal(held.offsets, block.words.offsets)
+    if not same or not np.array_equal(held.data, block.words.data):
+        return "its words are not those of their rows"
+    return None

@@ -1,0 +1,227 @@
+"""A vocabulary in memory: the UTF-8 of all words, end to end, and where each begins.
+
+This is how the store keeps words (``words/data`` and ``words/offsets``, spec section "Words"), and
+it costs the bytes of the text and 8 a word, where a list of Python strings costs some 60 more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embzarr import _schema
+from embzarr.errors import DamagedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_WINDOW = 8
+"""Bytes that `WordTable.argsort` compares at once: one unsigned 64-bit integer."""
+_WINDOWS = 4
+"""Windows compared in bulk before the few words that still tie are compared one by one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordTable:
+    """Words by row number."""
+
+    data: NDArray[np.uint8]
+    """UTF-8 of all words in row order, concatenated."""
+    offsets: NDArray[np.int64]
+    """Start of each word in `data`, and the end of the last: one more entry than words."""
+
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the words in row order."""
+        text = self.data.tobytes()
+        ends = self.offsets.tolist()
+        for start, end in itertools.pairwise(ends):
+            yield text[start:end].decode("utf-8")
+
+    def utf8(self, row: int) -> bytes:
+        """Return the UTF-8 of the word in `row`."""
+        return self.data[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
+    def word(self, row: int) -> str:
+        """Return the word in `row`."""
+        return self.utf8(row).decode("utf-8")
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the bytes of each word."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: NDArray[np.int64]) -> WordTable:
+        """Return the words of `rows`, in that order."""
+        lengths = self.lengths()[rows]
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        shift = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return WordTable(self.data[np.arange(offsets[-1]) + shift], offsets)
+
+    def argsort(self) -> NDArray[np.int64]:
+        """Return the rows in byte order of their words, which is code point order.
+
+        Words are compared eight bytes at a time as big-endian integers, and only those that tie go
+        on to the next eight; equal words stay next to each other in row order.
+        """
+        rows = np.arange(len(self), dtype=np.int64)
+        keys = self._window(rows, 0)
+        order = np.argsort(keys, kind="stable").astype(np.int64)
+        tied = keys[order][1:] == keys[order][:-1]
+        for depth in range(1, _WINDOWS):
+            tied = self._refine(order, tied, depth)
+        for start, end in _runs(tied):
+            order[start:end] = sorted(order[start:end].tolist(), key=self.utf8)
+        return order
+
+    def duplicates(self, order: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Return pairs of rows that hold the same word, given the result of `argsort`."""
+        lengths, keys = self.lengths(), self._window(np.arange(len(self)), 0)
+        left, right = order[:-1], order[1:]
+        near = np.flatnonzero((lengths[left] == lengths[right]) & (keys[left] == keys[right]))
+        pairs = zip(left[near].tolist(), right[near].tolist(), strict=True)
+        return [pair for pair in pairs if self.utf8(pair[0]) == self.utf8(pair[1])]
+
+    def _refine(
+        self, order: NDArray[np.int64], tied: NDArray[np.bool_], depth: int
+    ) -> NDArray[np.bool_]:
+        """Sort the tied stretches of `order` in place by window `depth`; return what still ties."""
+        inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
+        places = np.flatnonzero(inside)
+        if not len(places):
+            return tied
+        run = np.cumsum(~np.concatenate(([False], tied)))[places]
+        rows = order[places]
+        keys = self._window(rows, depth)
+        by_key = np.lexsort((keys, run))
+        order[places] = rows[by_key]
+        keys, still = keys[by_key], np.zeros(len(tied), np.bool_)
+        same = (keys[1:] == keys[:-1]) & (run[1:] == run[:-1])
+        still[places[1:][same] - 1] = True
+        return still
+
+    def _window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
+        """Return bytes ``8 * depth`` to ``8 * depth + 8`` of each word as big-endian integers."""
+        data = np.concatenate((self.data, np.zeros(_WINDOW, np.uint8)))
+        starts = self.offsets[rows] + _WINDOW * depth
+        left = np.clip(self.offsets[rows + 1] - starts, 0, _WINDOW)
+        windows = np.lib.stride_tricks.sliding_window_view(data, _WINDOW)
+        # A word that has ended may point past the data: its window is emptied just below.
+        raw = windows[np.minimum(starts, len(self.data))]
+        raw[np.arange(_WINDOW) >= left[:, None]] = 0
+        return raw.view(">u8").ravel().astype(np.uint64)
+
+
+def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable:
+    """Encode a caller's words.
+
+    Args:
+        words: text, or its UTF-8.
+        first_row: row of the first word, for messages.
+
+    Raises:
+        InvalidInputError: code ``input-word``: not text, a lone surrogate, bytes that are not
+            UTF-8, or a word of more than 16 MiB.
+    """
+    listed = words if isinstance(words, list) else list(words)
+    try:
+        encoded = list(map(str.encode, listed))
+    except (TypeError, UnicodeEncodeError):
+        encoded = [_encode(word, first_row + row) for row, word in enumerate(listed)]
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    if len(lengths) and lengths.max() > _schema.MAX_WORD_BYTES:
+        raise InvalidInputError(
+            "input-word",
+            f"row {first_row + int(lengths.argmax())}: expected a word of at most "
+            f"{_schema.MAX_WORD_BYTES} bytes, found {lengths.max()}",
+        )
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    return WordTable(data, np.concatenate(([0], np.cumsum(lengths))))
+
+
+def concatenate(tables: Sequence[WordTable]) -> WordTable:
+    """Return the words of all tables, one after the other."""
+    lengths = [table.lengths() for table in tables]
+    data = [table.data for table in tables]
+    if not tables:
+        return from_words([])
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
+    return WordTable(np.concatenate(data), offsets)
+
+
+def check_unique(table: WordTable, order: NDArray[np.int64]) -> None:
+    """Refuse a vocabulary that holds a word twice.
+
+    Raises:
+        InvalidInputError: code ``input-duplicate-word``, with the first words and their rows.
+    """
+    pairs = table.duplicates(order)
+    if pairs:
+        shown = ", ".join(f"{table.word(a)!r} in rows {a} and {b}" for a, b in pairs[:5])
+        more = f", and {len(pairs) - 5} more" if len(pairs) > 5 else ""  # noqa: PLR2004 - as shown
+        raise InvalidInputError("input-duplicate-word", f"every word may stand once: {shown}{more}")
+
+
+def from_store(data: NDArray[np.uint8], offsets: NDArray[np.uint64], *, what: str) -> WordTable:
+    """Check what ``words/data`` and ``words/offsets`` held, or a part of them.
+
+    Args:
+        data: the bytes from ``offsets[0]`` to ``offsets[-1]``.
+        offsets: starts and one end, as stored.
+        what: the layer, for messages.
+
+    Raises:
+        DamagedError: code ``words-invalid``: offsets that fall or leave the data, or no UTF-8.
+    """
+    # Compared as they are: the difference of hostile numbers may wrap around and look sound.
+    if np.any(offsets[1:] < offsets[:-1]) or int(offsets[-1]) - int(offsets[0]) != len(data):
+        raise DamagedError("words-invalid", f"{what}: word offsets do not divide the text")
+    table = WordTable(data, (offsets - offsets[0]).astype(np.int64))
+    check_utf8(table, what=what)
+    return table
+
+
+def check_utf8(table: WordTable, *, what: str) -> None:
+    """Refuse words that are not UTF-8 each for itself.
+
+    Raises:
+        DamagedError: code ``words-invalid``.
+    """
+    try:
+        table.data.tobytes().decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise DamagedError("words-invalid", f"{what}: words are not UTF-8: {exc}") from exc
+    # Sound text cut inside a character gives a word that begins with a continuation byte.
+    starts = table.offsets[:-1][table.lengths() > 0]
+    if np.any(table.data[starts] & 0xC0 == 0x80):  # noqa: PLR2004 - 10xxxxxx, RFC 3629
+        raise DamagedError("words-invalid", f"{what}: a word begins inside a character")
+
+
+def _encode(word: object, row: int) -> bytes:
+    try:
+        if isinstance(word, str):
+            return word.encode("utf-8")
+        if isinstance(word, bytes):
+            word.decode("utf-8")
+            return word
+    except UnicodeError as exc:
+        raise InvalidInputError(
+            "input-word", f"row {row}: a word must be Unicode text that UTF-8 can hold: {exc}"
+        ) from exc
+    raise InvalidInputError(
+        "input-word", f"row {row}: expected a word as str, found {type(word).__name__}"
+    )
+
+
+def _runs(tied: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield the half-open stretches of places whose neighbours tie."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], tied, [False])).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        yield start, end + 1

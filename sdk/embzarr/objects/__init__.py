@@ -1,0 +1,34 @@
+"""The port to storage, and everything that stands behind it."""
+
+from embzarr.objects._counting import CountingStore, Traffic
+from embzarr.objects._open import open_store
+from embzarr.objects._port import (
+    Create,
+    Data,
+    Delete,
+    Get,
+    GetRange,
+    Head,
+    List,
+    ObjectInfo,
+    Put,
+    Readable,
+    Store,
+)
+
+__all__ = [
+    "CountingStore",
+    "Create",
+    "Data",
+    "Delete",
+    "Get",
+    "GetRange",
+    "Head",
+    "List",
+    "ObjectInfo",
+    "Put",
+    "Readable",
+    "Store",
+    "Traffic",
+    "open_store",
+]

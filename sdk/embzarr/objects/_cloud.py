@@ -1,0 +1,198 @@
+"""One builder for each URL scheme that obstore serves: S3, Google, Azure, http(s) and memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
+
+from embzarr.errors import InvalidInputError
+from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
+from embzarr.objects._failures import Place
+from embzarr.objects._obstore import ObstoreStore
+from embzarr.objects._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from obstore.store import (
+        AzureConfig,
+        ClientConfig,
+        GCSConfig,
+        ObjectStoreMethods,
+        RetryConfig,
+        S3Config,
+    )
+
+_Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
+"""Makes a client of one bucket; what the options hold is checked by obstore itself."""
+
+# A server that refuses, drops or swallows connections is given up after 10 to 15 s. What is cut
+# off here is silence, not slowness: a download may take as long as its bytes keep coming.
+_CLIENT = {"connect_timeout": "4s", "read_timeout": "12s", "timeout": "300s"}
+_RETRY = {
+    "max_retries": 10,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=3),
+        "base": 2,
+    },
+}
+# While a body goes up nothing comes down, so that silence says nothing: see `_upload_client`.
+_SILENCE = "read_timeout"
+
+_CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
+_RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
+
+_memory_lock = threading.Lock()
+_memory_stores: dict[str, MemoryStore] = {}
+
+
+def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+    """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
+    bucket, prefix = _bucket_and_prefix(url)
+    _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
+    access = resolve_s3(_without_connection(options))
+    place = _place(url, options, access.secrets)
+    insecure = str(access.config.get("endpoint", "")).startswith("http://")
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> S3Store:
+        return S3Store(
+            bucket,
+            prefix=prefix,
+            config=cast("S3Config", access.config),
+            client_options=client_options,
+            retry_config=retry,
+            credential_provider=access.provider,
+        )
+
+    return _build(connect, options, place, allow_http=insecure, single_writer=single_writer)
+
+
+def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+    """Open ``gs://bucket/prefix``; options are obstore's ``GCSConfig``."""
+    bucket, prefix = _bucket_and_prefix(url)
+    config = cast("GCSConfig", _without_connection(options))
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> GCSStore:
+        return GCSStore(
+            bucket, prefix=prefix, config=config, client_options=client_options, retry_config=retry
+        )
+
+    return _build(connect, options, _place(url, options), single_writer=single_writer)
+
+
+def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+    """Open ``az://container/prefix`` or ``abfs://container@account...``; options are obstore's."""
+    _refuse_query(url)
+    config = cast("AzureConfig", _without_connection(options))
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> AzureStore:
+        return AzureStore.from_url(
+            url, config=config, client_options=client_options, retry_config=retry
+        )
+
+    return _build(connect, options, _place(url, options), single_writer=single_writer)
+
+
+def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+    """Open a folder of a web server, to read what one knows the name of."""
+    del single_writer  # nobody writes
+    _refuse_query(url)
+    _refuse_unknown(options, _CONNECTION_OPTIONS, url)
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
+        return HTTPStore.from_url(url, client_options=client_options, retry_config=retry)
+
+    place = _place(url, options)
+    read, _ = _clients(connect, options, place, allow_http=url.startswith("http://"))
+    return ObstoreStore(read, place=place, writable=False, listable=False)
+
+
+def open_memory(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+    """Open the store of this URL in this process: every ``memory://name`` is one of its own."""
+    del single_writer  # creating is atomic
+    _refuse_unknown(options, (), url)
+    name = url.partition("://")[2].strip("/")
+    with _memory_lock:
+        client = _memory_stores.setdefault(name, MemoryStore())
+    return ObstoreStore(client, place=Place(url=redact_url(url), redactor=Redactor()))
+
+
+def _build(
+    connect: _Connect,
+    options: Mapping[str, object],
+    place: Place,
+    *,
+    single_writer: bool,
+    allow_http: bool = False,
+) -> ObstoreStore:
+    read, uploads = _clients(connect, options, place, allow_http=allow_http)
+    return ObstoreStore(read, uploads=uploads, place=place, single_writer=single_writer)
+
+
+def _clients(
+    connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
+) -> tuple[ObjectStoreMethods, ObjectStoreMethods]:
+    """Return a client for reads and small writes, and one that waits for long uploads."""
+    given = _mapping(options, "client_options")
+    allowed = bool(options.get("allow_http", allow_http))
+    reading = {"allow_http": allowed, **_CLIENT, **given}
+    uploading = {name: reading[name] for name in reading if name != _SILENCE or name in given}
+    retry = {**_RETRY, **_mapping(options, "retry_config")}
+    _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
+    try:
+        return (
+            connect(cast("ClientConfig", reading), cast("RetryConfig", retry)),
+            connect(cast("ClientConfig", uploading), cast("RetryConfig", retry)),
+        )
+    except (BaseError, TypeError, ValueError) as exc:
+        reason = place.redactor.clean(str(exc).partition("\n")[0])
+    # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
+    raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
+
+
+def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:
+    every = (*secrets, *secrets_in_url(url), *secrets_in_options(options))
+    return Place(url=redact_url(url), redactor=Redactor(every))
+
+
+def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
+    _refuse_query(url)
+    bucket, _, prefix = url.partition("://")[2].partition("/")
+    if not bucket or "@" in bucket:
+        wanted = "a bucket, and no user: credentials belong into store_options"
+        raise InvalidInputError("input-argument", f"{redact_url(url)} does not name {wanted}")
+    return bucket, prefix.strip("/") or None
+
+
+def _refuse_query(url: str) -> None:
+    # A key is appended to the URL's path, which a query would end. S3 users who wish to pass
+    # options or tokens by query have store_options for that.
+    if "?" in url or "#" in url:
+        message = f"{redact_url(url)} has a query or fragment; pass options by store_options"
+        raise InvalidInputError("input-argument", message)
+
+
+def _refuse_unknown(options: Mapping[str, object], known: tuple[str, ...], url: str) -> None:
+    for name in options:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            message = f"unknown store option {name!r} for {redact_url(url)}; known: {listed}"
+            raise InvalidInputError("input-argument", message)
+
+
+def _without_connection(options: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in options.items() if name not in _CONNECTION_OPTIONS}
+
+
+def _mapping(options: Mapping[str, object], name: str) -> Mapping[str, Any]:
+    value = options.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise InvalidInputError("input-argument", f"store option {name!r} is not a mapping")
+    return value

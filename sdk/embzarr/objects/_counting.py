@@ -1,0 +1,126 @@
+"""Counting what a store is asked, so that promises about requests can be tested and shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from embzarr.objects._port import Data, ObjectInfo, Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What went over the port since it was opened or `CountingStore.reset`."""
+
+    requests: int = 0
+    """Calls of a verb, failed ones too; a listing is one, however many pages it has."""
+    bytes_read: int = 0
+    """Payload that came back from `get` and `get_range`."""
+    bytes_written: int = 0
+    """Payload of `put` and `create` that succeeded."""
+    round_trips: int = 0
+    """The longest chain of requests of which each began after the one before had ended."""
+
+
+class CountingStore:
+    """A store that counts the requests to another one; safe to share between threads."""
+
+    def __init__(self, store: Store) -> None:
+        """Count from zero."""
+        self._store = store
+        self._lock = threading.Lock()
+        self._traffic = Traffic()
+        self._chain_end = float("-inf")
+
+    def __repr__(self) -> str:
+        """Name the store underneath."""
+        return f"CountingStore({self._store!r})"
+
+    @property
+    def url(self) -> str:
+        """Where the store underneath is."""
+        return self._store.url
+
+    @property
+    def native(self) -> object:
+        """What the store underneath stands on; requests made with it are not counted."""
+        return self._store.native
+
+    def traffic(self) -> Traffic:
+        """Return the totals so far; requests under way are not in them."""
+        with self._lock:
+            return self._traffic
+
+    def reset(self) -> None:
+        """Count from zero again."""
+        with self._lock:
+            self._traffic = Traffic()
+            self._chain_end = float("-inf")
+
+    def get(self, key: str) -> Data:
+        """Return all bytes of the object."""
+        return self._counted(lambda: self._store.get(key), read=memoryview)
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`."""
+        return self._counted(lambda: self._store.get_range(key, start, length), read=memoryview)
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the size without the bytes."""
+        return self._counted(lambda: self._store.head(key))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Return every object below `prefix`, fetched at once: only the store's time counts."""
+        return iter(self._counted(lambda: [*self._store.list(prefix)]))
+
+    def put(self, key: str, data: Data) -> None:
+        """Store the bytes."""
+        self._counted(lambda: self._store.put(key, data), written=data)
+
+    def create(self, key: str, data: Data) -> None:
+        """Store the bytes if the key is free."""
+        self._counted(lambda: self._store.create(key, data), written=data)
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        self._counted(lambda: self._store.delete(key))
+
+    def _counted(
+        self,
+        request: Callable[[], T],
+        *,
+        read: Callable[[T], memoryview] | None = None,
+        written: Data = b"",
+    ) -> T:
+        start = time.perf_counter()
+        read_bytes = written_bytes = 0
+        try:
+            answer = request()
+            read_bytes = read(answer).nbytes if read else 0
+            written_bytes = memoryview(written).nbytes
+        finally:
+            self._add(start, read_bytes, written_bytes)
+        return answer
+
+    def _add(self, start: float, read_bytes: int, written_bytes: int) -> None:
+        with self._lock:
+            # Taken under the lock, ends come in order, and for intervals in order of their ends
+            # the greedy count of disjoint ones is the longest chain: no interval need be kept.
+            longer = start >= self._chain_end
+            if longer:
+                self._chain_end = time.perf_counter()
+            past = self._traffic
+            self._traffic = replace(
+                past,
+                requests=past.requests + 1,
+                bytes_read=past.bytes_read + read_bytes,
+                bytes_written=past.bytes_written + written_bytes,
+                round_trips=past.round_trips + longer,
+            )

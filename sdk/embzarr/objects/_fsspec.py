@@ -1,0 +1,178 @@
+"""The port over fsspec: every URL that obstore does not serve, and filesystems handed in.
+
+Reading through a caching filesystem (``simplecache::s3://...``) is left to it, staleness included:
+one that never asks again answers for a tag or for ``latest.json`` with what it saw first.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from embzarr.errors import NotFoundError, StoreError, UnsupportedError
+from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
+from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from embzarr.objects._exclusive import Write
+    from embzarr.objects._failures import Place, Verb
+    from embzarr.objects._folder import Folder
+
+T = TypeVar("T")
+
+_TEMPORARY = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(TEMPORARY_SUFFIX)}$")
+
+
+class FsspecStore:
+    """A store that a folder of an fsspec filesystem stands for."""
+
+    def __init__(self, folder: Folder, *, place: Place, single_writer: bool) -> None:
+        """Find out how, and whether, this filesystem can be written."""
+        self._fs = folder.fs
+        self._place = place
+        # Where paths begin with a slash, those of the root folder do as well.
+        self._root = f"{folder.path}/" if folder.path or self._fs.root_marker else ""
+        self._folder = folder
+        self._made: set[str] = set()
+        self._locks: dict[str, threading.Lock] = {}
+        self._put = whole_put(self._fs)
+        self._create = exclusive_create(self._fs) or (
+            lone_create(self._fs) if single_writer else None
+        )
+
+    def __repr__(self) -> str:
+        """Name the place."""
+        return f"FsspecStore({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where this store is, printable."""
+        return self._place.url
+
+    @property
+    def native(self) -> object:
+        """The filesystem, showing this folder only."""
+        from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]  # noqa: PLC0415 - see folder_of_url
+
+        return (
+            DirFileSystem(self._root.rstrip("/"), self._fs) if self._root.strip("/") else self._fs
+        )
+
+    def get(self, key: str) -> Data:
+        """Return all bytes of the object."""
+        return self._ask("read", key, self._cat)
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`; fewer than `length` where the object ends before."""
+        if length == 0:
+            return b""
+        return self._ask("read", key, lambda path: self._range(path, start, length))
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the size without the bytes."""
+        return ObjectInfo(key=key, size=self._ask("read", key, self._size))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield every object below the folder `prefix`."""
+        check_prefix(prefix)
+        if not self._folder.is_listable:
+            raise UnsupportedError("store-cannot-list", f"{self.url} has no listing to trust")
+        return self._listed(prefix)
+
+    def put(self, key: str, data: Data) -> None:
+        """Store the bytes; whole or not at all where the filesystem can."""
+        self._refuse_if_read_only(key)
+        self._ask("write", key, lambda path: self._write(self._put, path, data))
+
+    def create(self, key: str, data: Data) -> None:
+        """Store the bytes if nothing has this key, where the filesystem can tell."""
+        self._refuse_if_read_only(key)
+        create = self._create
+        if create is None:
+            message = (
+                f"{self.url} cannot create an object only if it is absent, so two writers could"
+                " destroy each other's commits; if there is only one, say single_writer=True"
+            )
+            raise UnsupportedError("create-not-exclusive", message)
+        self._ask("create", key, lambda path: self._write(create, path, data))
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        self._refuse_if_read_only(key)
+        try:
+            self._ask("delete", key, self._fs.rm_file)
+        except NotFoundError as error:
+            if error.code != "object-missing":
+                raise
+
+    def _ask(self, verb: Verb, key: str, request: Callable[[str], T]) -> T:
+        check_key(key)
+        return self._place.ask(verb, key, lambda: request(f"{self._root}{key}"))
+
+    def _refuse_if_read_only(self, key: str) -> None:
+        if not self._folder.is_writable:
+            message = f"cannot write {key}: {self.url} is read only"
+            raise UnsupportedError("store-read-only", message)
+
+    def _cat(self, path: str, **limits: int) -> bytes:
+        if not self._folder.is_cache:
+            return bytes(self._fs.cat_file(path, **limits))
+        # A cache downloads into the very file that it takes for complete as soon as it is there,
+        # so that a second thread would read what the first has not yet written.
+        with self._locks.setdefault(path, threading.Lock()):
+            return bytes(self._fs.cat_file(path, **limits))
+
+    def _range(self, path: str, start: int, length: int) -> bytes:
+        try:
+            data = self._cat(path, start=start, end=start + length)
+        except FileNotFoundError:
+            raise
+        except Exception:
+            if self._size(path) > start:
+                raise
+            return b""
+        if len(data) == length:
+            return data
+        size = self._size(path)
+        if len(data) == size:  # a server that gives the whole object whatever one asks for
+            data = data[start : start + length]
+        if len(data) != max(0, min(length, size - start)):
+            raise StoreError("store-failed", f"{len(data)} bytes of {length} came from {path}")
+        return data
+
+    def _size(self, path: str) -> int:
+        self._fs.invalidate_cache()  # listings that s3fs and others keep know no other writer
+        info = self._fs.info(path)
+        if info["type"] == "directory":
+            raise FileNotFoundError(path)
+        size = info["size"]
+        return len(self._fs.cat_file(path)) if size is None else int(size)
+
+    def _write(self, write: Write, path: str, data: Data) -> None:
+        folder = path.rpartition("/")[0]
+        if not self._folder.is_flat and folder not in self._made:
+            self._fs.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        write(path, bytes(data))
+
+    def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
+        folder = f"{self._root}{prefix}"
+        try:
+            found = self._place.ask("list", prefix, lambda: self._find(folder.rstrip("/")))
+        except NotFoundError as error:
+            if error.code != "object-missing":
+                raise
+            return
+        for name, info in found.items():
+            # Some spell a name with a slash in front of it, whatever they were asked for.
+            key = name.lstrip("/").removeprefix(self._root.lstrip("/"))
+            if key.startswith(prefix) and not _TEMPORARY.search(key):
+                yield ObjectInfo(key=key, size=info["size"])
+
+    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
+        self._fs.invalidate_cache()
+        return self._fs.find(folder, detail=True)  # type: ignore[no-any-return]  # no types

@@ -1,0 +1,91 @@
+"""The port over a folder: made on the first write only, and never left by a symbolic link."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from obstore.store import LocalStore
+
+from embzarr.errors import DamagedError
+from embzarr.objects._obstore import ObstoreStore
+from embzarr.objects._port import ObjectInfo, check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from obstore.store import ObjectStoreMethods
+
+    from embzarr.objects._failures import Place, Verb
+
+T = TypeVar("T")
+
+_STAGING = re.compile(r"#\d+$")
+"""How obstore names a file that is still being written."""
+
+
+class LocalFolder(ObstoreStore):
+    """A store that one folder of this machine stands for; it need not exist.
+
+    A symbolic link to the folder is followed. One inside is, too, as long as it stays inside, but
+    a listing does not show it.
+    """
+
+    def __init__(self, root: Path, *, place: Place) -> None:
+        """Touch nothing on disk."""
+        self._root = root.resolve()
+        self._inside = f"{str(self._root).rstrip('/')}/"
+        self._opened: LocalStore | None = None
+        self._place = place
+        self._writable = self._listable = True
+        self._single_writer = False
+
+    @property
+    def native(self) -> object:
+        """The obstore store of the folder, which must be there."""
+        return self._place.ask("read", "", self._reader)
+
+    def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
+        check_key(key)
+        self._refuse_link_outside(key)
+        return super()._ask(verb, key, request)
+
+    def _reader(self) -> ObjectStoreMethods:
+        if self._opened is None:
+            if not self._root.is_dir():
+                raise FileNotFoundError(f"no folder {self._root}")
+            self._opened = LocalStore(self._root, automatic_cleanup=True)
+        return self._opened
+
+    def _writer(self, size: int) -> ObjectStoreMethods:
+        del size  # a disk needs no second client
+        self._root.mkdir(parents=True, exist_ok=True)
+        return self._reader()
+
+    def _refuse_link_outside(self, key: str) -> None:
+        # A store may come from an archive of a stranger, links to our own files in it.
+        if not f"{os.path.realpath(self._inside + key)}/".startswith(self._inside):
+            message = f"{key} in {self.url} is a symbolic link that leaves the store"
+            raise DamagedError("key-escapes-root", message)
+
+    def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
+        self._refuse_link_outside(prefix)
+        return self._place.each(prefix, lambda: self._walk(prefix))
+
+    def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+        """Yield the files below; obstore's own listing would follow links out of the store."""
+        try:
+            entries = [*os.scandir(self._inside + folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(f"{folder}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False) and not _STAGING.search(entry.name):
+                try:
+                    size = entry.stat().st_size
+                except FileNotFoundError:  # another process deleted it meanwhile
+                    continue
+                yield ObjectInfo(key=f"{folder}{entry.name}", size=size)

@@ -1,0 +1,178 @@
+"""The port over obstore: S3, Google, Azure, http and memory; `_local` builds on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from obstore.exceptions import BaseError, NotSupportedError
+
+from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
+from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from obstore import ObjectMeta
+    from obstore.store import ObjectStoreMethods
+
+    from embzarr.objects._failures import Place, Verb
+
+T = TypeVar("T")
+
+_PART_BYTES = 16 * 2**20
+_PARTS_AT_ONCE = 4
+"""A put of a 64 MiB shard is four parts side by side; many shards at once fill the rest."""
+_SMALL_BYTES = 2**20
+_LIST_PAGE = 1000
+
+
+class ObstoreStore:
+    """A store that one obstore object stands for."""
+
+    def __init__(
+        self,
+        client: ObjectStoreMethods,
+        *,
+        place: Place,
+        uploads: ObjectStoreMethods | None = None,
+        writable: bool = True,
+        listable: bool = True,
+        single_writer: bool = False,
+    ) -> None:
+        """Use `uploads`, a client with patience for slow links, for large objects."""
+        self._client = client
+        self._uploads = uploads or client
+        self._place = place
+        self._writable = writable
+        self._listable = listable
+        self._single_writer = single_writer
+
+    def __repr__(self) -> str:
+        """Name the place."""
+        return f"{type(self).__name__}({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where this store is, printable."""
+        return self._place.url
+
+    @property
+    def native(self) -> object:
+        """The obstore store."""
+        return self._reader()
+
+    def get(self, key: str) -> Data:
+        """Return all bytes of the object, as a view of obstore's own memory."""
+        return self._ask("read", key, lambda: memoryview(self._reader().get(key).bytes()))
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`; fewer than `length` where the object ends before."""
+        if length == 0:
+            return b""  # obstore refuses an empty range
+        return self._ask("read", key, lambda: self._range(key, start, length))
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the size without the bytes."""
+        return ObjectInfo(key=key, size=self._ask("read", key, lambda: self._size(key)))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield every object below the folder `prefix`."""
+        check_prefix(prefix)
+        if not self._listable:
+            raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
+        return self._listed(prefix)
+
+    def put(self, key: str, data: Data) -> None:
+        """Store the bytes whole or not at all."""
+        self._refuse_if_read_only(key)
+        self._ask("write", key, lambda: self._put(key, data))
+
+    def create(self, key: str, data: Data) -> None:
+        """Store the bytes if nothing has this key."""
+        self._refuse_if_read_only(key)
+        try:
+            self._ask("create", key, lambda: self._create(key, data))
+        except UnsupportedError:
+            if not self._single_writer:
+                raise
+            self._create_alone(key, data)
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        self._refuse_if_read_only(key)
+        try:
+            self._ask("delete", key, lambda: self._writer(0).delete(key))
+        except NotFoundError as error:
+            if error.code != "object-missing":
+                raise
+
+    def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
+        check_key(key)
+        return self._place.ask(verb, key, request)
+
+    def _reader(self) -> ObjectStoreMethods:
+        return self._client
+
+    def _writer(self, size: int) -> ObjectStoreMethods:
+        return self._client if size <= _SMALL_BYTES else self._uploads
+
+    def _refuse_if_read_only(self, key: str) -> None:
+        if not self._writable:
+            message = f"cannot write {key}: {self.url} is read only"
+            raise UnsupportedError("store-read-only", message)
+
+    def _range(self, key: str, start: int, length: int) -> memoryview:
+        client = self._reader()
+        try:
+            return memoryview(client.get_range(key, start=start, length=length))
+        except NotSupportedError:
+            # An http server without ranges: correct, and as slow as that server makes it.
+            return memoryview(client.get(key).bytes())[start : start + length]
+        except BaseError as exc:
+            if not _is_beyond_end(exc) or self._size(key) > start:
+                raise
+            return memoryview(b"")
+
+    def _size(self, key: str) -> int:
+        return self._reader().head(key)["size"]
+
+    def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
+        pages = self._place.each(prefix, lambda: iter(self._pages(prefix)))
+        for page in pages:
+            for item in page:
+                # A folder marker has the name of the folder itself.
+                if item["path"].startswith(prefix):
+                    yield ObjectInfo(key=item["path"], size=item["size"])
+
+    def _pages(self, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
+        return self._reader().list(prefix or None, chunk_size=_LIST_PAGE)
+
+    def _put(self, key: str, data: Data) -> None:
+        flat = _flat(data)
+        self._writer(flat.nbytes).put(
+            key, flat, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+        )
+
+    def _create(self, key: str, data: Data) -> None:
+        flat = _flat(data)
+        self._writer(flat.nbytes).put(key, flat, mode="create")
+
+    def _create_alone(self, key: str, data: Data) -> None:
+        """Look, then write: right where the caller vouches that nobody else writes."""
+        try:
+            self.head(key)
+        except NotFoundError:
+            self.put(key, data)
+        else:
+            raise ConflictError("object-exists", f"cannot create {key} in {self.url}: it exists")
+
+
+def _flat(data: Data) -> memoryview:
+    """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
+    view = memoryview(data)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def _is_beyond_end(exc: BaseError) -> bool:
+    text = str(exc)
+    return "status code: 416" in text or "StartTooLarge" in text

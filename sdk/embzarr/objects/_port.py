@@ -1,0 +1,147 @@
+"""The port to storage: one Protocol a verb, so that a function asks for no more than it uses.
+
+Keys are relative to the root of the store, ``/``-separated, and made only by ``embzarr._keys``.
+Every implementation translates its library's exceptions to `embzarr.errors`:
+
+- a missing object or bucket: `NotFoundError` (codes ``object-missing``, ``bucket-missing``);
+- refused credentials or rights: `AccessDeniedError` (``access-denied``);
+- `create` on a key that exists: `ConflictError` (``object-exists``);
+- a verb that the store lacks (writing to http, listing without an index):
+  `UnsupportedError` (``store-read-only``, ``store-cannot-list``, ``create-not-exclusive``);
+- anything else: `StoreError` (``store-failed``).
+
+Messages name the key and never hold a secret. All verbs may be called from many threads at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from embzarr.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LEAVES_ROOT = frozenset({"", ".", ".."})
+
+Data: TypeAlias = bytes | bytearray | memoryview
+"""What the store takes and gives: contiguous bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object of a listing."""
+
+    key: str
+    """Relative to the root of the store."""
+    size: int
+    """In bytes."""
+
+
+class Get(Protocol):
+    """Read a whole object."""
+
+    def get(self, key: str) -> Data:
+        """Return all bytes of the object."""
+        ...
+
+
+class GetRange(Protocol):
+    """Read a part of an object."""
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`; fewer than `length` where the object ends before."""
+        ...
+
+
+class Head(Protocol):
+    """Ask for an object's size."""
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the size without the bytes."""
+        ...
+
+
+class List(Protocol):
+    """Enumerate objects."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield every object below the folder `prefix` (``commits/``), in any order.
+
+        An empty or missing folder yields nothing. ``""`` means the whole store.
+        """
+        ...
+
+
+class Put(Protocol):
+    """Write an object, replacing what was there."""
+
+    def put(self, key: str, data: Data) -> None:
+        """Store the bytes whole or not at all; once this returns, every reader sees them."""
+        ...
+
+
+class Create(Protocol):
+    """Write an object only if the key is free."""
+
+    def create(self, key: str, data: Data) -> None:
+        """Store the bytes whole if nothing has this key, atomically among all writers.
+
+        Raises:
+            ConflictError: the key exists (perhaps by an earlier try of ours whose answer was lost).
+        """
+        ...
+
+
+class Delete(Protocol):
+    """Remove objects."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        ...
+
+
+class Readable(Get, GetRange, Head, List, Protocol):
+    """All that a reader uses."""
+
+
+class Store(Readable, Put, Create, Delete, Protocol):
+    """All verbs: what `open_store` returns.
+
+    ``repr`` of a store names the place and no secret; ``str(store.url)`` is printable.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where this store is, for messages: no user, password, query or token."""
+        ...
+
+    @property
+    def native(self) -> object:
+        """The obstore store or fsspec filesystem underneath, for handing to other libraries."""
+        ...
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that could name something outside the root, before any library sees it.
+
+    `embzarr._keys` already makes none and the manifest gate lets none in; this is the last fence,
+    since one library joins paths, another resolves ``..``, and a third parses URLs inside keys.
+
+    Raises:
+        DamagedError: the key is empty or absolute, or has an empty, ``.`` or ``..`` segment,
+            a backslash, a colon or a NUL (``key-escapes-root``).
+    """
+    hostile = "\\" in key or ":" in key or "\0" in key
+    if hostile or not _LEAVES_ROOT.isdisjoint(key.split("/")):
+        raise DamagedError("key-escapes-root", f"the key {key!r} could leave the store's root")
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a listing prefix that is neither empty nor a folder (``commits/``) below the root."""
+    if not prefix:
+        return
+    if not prefix.endswith("/"):
+        raise DamagedError("key-escapes-root", f"the prefix {prefix!r} does not end with a slash")
+    check_key(prefix.removesuffix("/"))

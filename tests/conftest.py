@@ -1,0 +1,84 @@
+"""What all tests share: a clean environment, servers that run once, hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from servers.minio import MISSING, Minio, find_minio, running_minio
+from servers.moto import Moto, running_moto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = ["servers.no_skip"]
+
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
+)
+
+_FOREIGN = ("AWS_", "AZURE_", "GOOGLE_")
+"""Variables by which storage libraries find the tester's own accounts."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the tester's accounts, profiles and proxies from every test and its subprocesses."""
+    nowhere = tmp_path_factory.mktemp("no-account")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1,localhost")
+        yield
+
+
+@pytest.fixture(scope="session")
+def minio(_clean_environment: None) -> Iterator[Minio]:
+    """One MinIO for all tests; each test takes its own bucket."""
+    program = find_minio()
+    if program is None:
+        pytest.skip(MISSING)
+    with running_minio(program) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_s3(_clean_environment: None) -> Iterator[Moto]:
+    """One moto server for all tests; each test takes its own bucket."""
+    with running_moto() as server:
+        yield server
+
+
+@pytest.fixture
+def minio_bucket(minio: Minio) -> Iterator[str]:
+    """The name of an empty bucket on MinIO, removed after the test."""
+    with minio.bucket() as name:
+        yield name
+
+
+@pytest.fixture
+def minio_bucket_url(minio: Minio, minio_bucket: str) -> str:
+    """The address of an empty folder on MinIO; ``minio.options`` opens it."""
+    return minio.url(minio_bucket, "runs/one")
+
+
+@pytest.fixture
+def moto_bucket(moto_s3: Moto) -> Iterator[str]:
+    """The name of an empty bucket in moto, removed after the test."""
+    with moto_s3.bucket() as name:
+        yield name
+
+
+@pytest.fixture
+def moto_bucket_url(moto_s3: Moto, moto_bucket: str) -> str:
+    """The address of an empty folder in moto; ``moto_s3.options`` opens it."""
+    return moto_s3.url(moto_bucket, "runs/one")

@@ -1,0 +1,245 @@
+"""What an opened checkpoint promises: parts by word, row, range and prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embzarr
+from oracle import make_vectors, make_words
+
+ROWS = 3000
+WORDS = make_words(ROWS)
+VECTORS = make_vectors(ROWS, 40)
+ROW_OF = {word: row for row, word in enumerate(WORDS)}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of several chunks, with counts."""
+    path = tmp_path_factory.mktemp("run")
+    counts = np.arange(ROWS, 0, -1)
+    embzarr.save(path, WORDS, VECTORS, step=3, counts=counts, metadata={"by": "test"})
+    return path
+
+
+@pytest.fixture
+def checkpoint(url: Path) -> embzarr.Checkpoint:
+    """The checkpoint, opened cold."""
+    return embzarr.open(url)
+
+
+def test_says_what_it_is(checkpoint: embzarr.Checkpoint) -> None:
+    """Size, type, step and columns are known without reading data."""
+    assert len(checkpoint) == ROWS
+    assert (checkpoint.dim, checkpoint.dtype.name, checkpoint.step) == (40, "float32", 3)
+    assert checkpoint.columns == ("vectors", "counts")
+    assert checkpoint.metadata == {"by": "test"}
+    assert checkpoint.traffic.bytes_read < 20_000
+    assert repr(checkpoint).endswith("step 3 (commit 1): 3000 x 40 float32>")
+
+
+def test_membership(checkpoint: embzarr.Checkpoint) -> None:
+    """`in` answers for words, their neighbours in spelling, and what is no word."""
+    assert WORDS[17] in checkpoint
+    assert WORDS[17] + "\0" not in checkpoint
+    assert 17 not in checkpoint
+
+
+def test_list_in_any_order_with_repeats(checkpoint: embzarr.Checkpoint) -> None:
+    """A list is answered in its own order, repeats included."""
+    rows = np.random.default_rng(1).integers(0, ROWS, 500)
+
+    loaded = checkpoint.load([WORDS[row] for row in rows])
+
+    np.testing.assert_array_equal(loaded.rows, rows)
+    np.testing.assert_array_equal(loaded.vectors, VECTORS[rows])
+    assert loaded.words == tuple(WORDS[row] for row in rows)
+
+
+def test_no_words(checkpoint: embzarr.Checkpoint) -> None:
+    """An empty list gives an empty matrix of the right width."""
+    assert checkpoint[[]].shape == (0, 40)
+
+
+def test_unknown_word_offers_close_ones(checkpoint: embzarr.Checkpoint) -> None:
+    """The error is a KeyError that names the word and what may have been meant."""
+    known = max(WORDS, key=len)
+
+    with pytest.raises(KeyError, match="did you mean") as caught:
+        checkpoint[known + "x"]
+
+    assert repr(known) in str(caught.value)
+    assert isinstance(caught.value, embzarr.WordNotFoundError)
+    assert caught.value.code == "word-missing"
+
+
+def test_missing_words_are_skipped_or_filled(checkpoint: embzarr.Checkpoint) -> None:
+    """Each way of treating missing words does what it says."""
+    asked = [WORDS[5], "no such word", WORDS[2]]
+
+    skipped = checkpoint.load(asked, missing="skip")
+    zeros = checkpoint.load(asked, missing="zeros")
+    nans = checkpoint.load(asked, missing="nan")
+
+    assert skipped.words == (WORDS[5], WORDS[2])
+    np.testing.assert_array_equal(skipped.vectors, VECTORS[[5, 2]])
+    np.testing.assert_array_equal(zeros.vectors, [VECTORS[5], np.zeros(40), VECTORS[2]])
+    np.testing.assert_array_equal(zeros.rows, [5, -1, 2])
+    assert np.isnan(nans.vectors[1]).all()
+    assert nans.words == tuple(asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"missing": "zero"}, "missing is raise, skip, zeros or nan"),
+        ({"columns": ("vectors", "context")}, "no column 'context'"),
+        ({"missing": "nan", "columns": ("counts",)}, "has no NaN"),
+    ],
+)
+def test_impossible_loads(
+    arguments: dict[str, Any], message: str, checkpoint: embzarr.Checkpoint
+) -> None:
+    """What cannot be answered is refused by a typed error."""
+    with pytest.raises(embzarr.InvalidInputError, match=message):
+        checkpoint.load([WORDS[0], "no such word"], **arguments)
+
+
+@pytest.mark.parametrize(("first", "last"), [("a", "m"), ("", "z"), ("Б", "🚀"), ("q", "q")])
+def test_ranges_are_half_open_in_byte_order(
+    first: str, last: str, checkpoint: embzarr.Checkpoint
+) -> None:
+    """A range holds just the words between its ends by UTF-8 bytes, in that order."""
+    expected = sorted(
+        (w for w in WORDS if first.encode() <= w.encode() < last.encode()), key=str.encode
+    )
+
+    words, vectors = checkpoint.load_range(first, last)
+
+    assert list(words) == expected
+    np.testing.assert_array_equal(vectors, VECTORS[[ROW_OF[word] for word in expected]])
+
+
+@pytest.mark.parametrize("prefix", ["s", "st", "Б", "😀", "", "no such prefix"])
+def test_prefixes(prefix: str, checkpoint: embzarr.Checkpoint) -> None:
+    """A prefix gives every word that begins with it."""
+    expected = sorted((w for w in WORDS if w.startswith(prefix)), key=str.encode)
+
+    loaded = checkpoint.load_prefix(prefix)
+
+    assert list(loaded.words) == expected
+    np.testing.assert_array_equal(loaded.vectors, VECTORS[[ROW_OF[word] for word in expected]])
+
+
+def test_a_range_backwards_is_refused(checkpoint: embzarr.Checkpoint) -> None:
+    """A range whose ends are swapped is a mistake, not an empty answer."""
+    with pytest.raises(embzarr.InvalidInputError, match="lies after"):
+        checkpoint.load_range("m", "a")
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 1), (255, 257), (2999, 3000), (0, ROWS)])
+def test_rows(start: int, stop: int, checkpoint: embzarr.Checkpoint) -> None:
+    """A row range gives those rows; their words only when asked for."""
+    loaded = checkpoint.load_rows(start, stop)
+
+    np.testing.assert_array_equal(loaded.vectors, VECTORS[start:stop])
+    assert list(loaded.words) == WORDS[start:stop]
+
+
+def test_rows_read_no_byte_of_the_vocabulary(checkpoint: embzarr.Checkpoint) -> None:
+    """Words of a row range cost nothing until somebody looks at them."""
+    loaded = checkpoint.load_rows(0, 100)
+    before = checkpoint.traffic.requests
+
+    assert len(loaded.words) == 100
+    assert checkpoint.traffic.requests > before
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 5), (0, ROWS + 1), (9, 3)])
+def test_impossible_rows(start: int, stop: int, checkpoint: embzarr.Checkpoint) -> None:
+    """Rows that are not there are refused."""
+    with pytest.raises(embzarr.InvalidInputError, match="0 <= start <= stop <= 3000"):
+        checkpoint.load_rows(start, stop)
+
+
+@pytest.mark.parametrize("by", ["rows", "weight"])
+def test_parts_are_all_rows_once(by: Any, checkpoint: embzarr.Checkpoint) -> None:
+    """The shares of all workers are the whole, whatever they are balanced by."""
+    parts = [checkpoint.load_part(i, 7, by=by) for i in range(7)]
+
+    np.testing.assert_array_equal(np.concatenate([p.vectors for p in parts]), VECTORS)
+    if by == "weight":
+        weights = [ROWS * len(p) - p.rows.sum() for p in parts]
+        assert max(weights) < 1.02 * min(weights)
+
+
+def test_parts_by_hash_hold_whole_groups(tmp_path: Path) -> None:
+    """With hash placement a word's part depends on the word alone."""
+    embzarr.save(tmp_path, WORDS, VECTORS, placement="hash:16")
+    checkpoint = embzarr.open(tmp_path)
+
+    halves = [set(checkpoint.load_part(i, 2, by="hash").words) for i in range(2)]
+    quarters = [set(checkpoint.load_part(i, 4, by="hash").words) for i in range(4)]
+
+    assert halves == [quarters[0] | quarters[1], quarters[2] | quarters[3]]
+    assert sum(map(len, quarters)) == ROWS
+
+
+def test_parts_by_hash_need_that_placement(checkpoint: embzarr.Checkpoint) -> None:
+    """Asking for hashed parts of rows as given is a mistake."""
+    with pytest.raises(embzarr.InvalidInputError, match="placement 'hash'"):
+        checkpoint.load_part(0, 2, by="hash")
+
+
+def test_stream_is_everything_in_order(checkpoint: embzarr.Checkpoint) -> None:
+    """Batches of a stream are all rows, and none is larger than asked for."""
+    batches = list(checkpoint.stream(batch_bytes=100 * 160))
+
+    assert {len(batch) for batch in batches} == {100}
+    np.testing.assert_array_equal(np.concatenate([b.vectors for b in batches]), VECTORS)
+    assert [word for batch in batches for word in batch.words] == WORDS
+
+
+def test_stream_may_be_left_early(checkpoint: embzarr.Checkpoint) -> None:
+    """A stream that nobody finishes fetches no more than one batch ahead."""
+    stream = checkpoint.stream(batch_bytes=100 * 160)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+
+    assert checkpoint.traffic.requests < 10
+
+
+def test_neighbours_match_numpy(checkpoint: embzarr.Checkpoint) -> None:
+    """The nearest words are those of a plain matrix product, without the word itself."""
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    scores = unit @ unit[42]
+    expected = [row for row in np.argsort(-scores) if row != 42][:5]
+
+    found = checkpoint.most_similar(WORDS[42], topn=5)
+
+    assert [word for word, _ in found] == [WORDS[row] for row in expected]
+    np.testing.assert_allclose([score for _, score in found], scores[expected], rtol=1e-5)
+    assert checkpoint.similarity(WORDS[1], WORDS[2]) == pytest.approx(unit[1] @ unit[2], rel=1e-5)
+
+
+def test_group_is_plain_zarr(checkpoint: embzarr.Checkpoint) -> None:
+    """The step opens as a Zarr group that cannot be written to."""
+    group = checkpoint.group()
+
+    np.testing.assert_array_equal(np.asarray(group["vectors"]), VECTORS)
+    with pytest.raises(ValueError, match="read-only"):
+        group["counts"][0] = 1  # type: ignore[index]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """A folder without a checkpoint says so, and is not made."""
+    with pytest.raises(FileNotFoundError, match="no checkpoint at") as caught:
+        embzarr.open(tmp_path / "nowhere")
+
+    assert isinstance(caught.value, embzarr.NotFoundError)
+    assert caught.value.code == "checkpoint-missing"
+    assert not (tmp_path / "nowhere").exists()

@@ -1,0 +1,39 @@
+"""What first use from many threads promises: no crash."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import embzarr
+
+PROGRAM = """
+import sys, threading
+from pathlib import Path
+sys.setswitchinterval(1e-6)
+from embzarr import _manifest_gate, _tags
+manifest, tag = (Path(name).read_bytes() for name in sys.argv[1:])
+barrier = threading.Barrier(16)
+def work():
+    barrier.wait()
+    _manifest_gate.parse(manifest, what="manifest")
+    _tags.parse_tag(tag, what="tag")
+threads = [threading.Thread(target=work) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_threads_that_parse_first_at_once_do_not_crash_the_interpreter(tmp_path: Path) -> None:
+    """Sixteen threads whose first act is to parse a manifest all succeed, in ten processes."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.Run(tmp_path).tag("t")
+    files = [str(tmp_path / "latest.json"), str(tmp_path / "tags/t.json")]
+
+    codes = [
+        subprocess.run([sys.executable, "-c", PROGRAM, *files], check=False).returncode  # noqa: S603
+        for _ in range(10)
+    ]
+
+    assert codes == [0] * 10

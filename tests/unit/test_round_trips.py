@@ -1,0 +1,99 @@
+"""How many dependent round trips, requests and bytes an answer costs, counted at the port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faulty import SlowStore
+from oracle import make_words
+
+import embzarr
+from embzarr.objects import open_store
+
+LATENCY = 0.05
+"""Seconds: far longer than any computation between two requests, so that chains are plain."""
+
+
+@pytest.fixture(scope="module")
+def words() -> list[str]:
+    """A million real-looking words."""
+    return make_words(1_000_000)
+
+
+@pytest.fixture(scope="module")
+def url(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them in hundreds of lookup blocks, compressed, with a chunk table."""
+    path = tmp_path_factory.mktemp("million")
+    vectors = np.arange(len(words), dtype=np.float32)[:, None].repeat(16, axis=1)
+    embzarr.save(path, words, vectors, compression="lz4")
+    return path
+
+
+def opened(url: Path) -> embzarr.Checkpoint:
+    return embzarr.open(SlowStore(open_store(url), LATENCY))
+
+
+def test_a_cold_word_among_a_million_takes_three_round_trips(url: Path, words: list[str]) -> None:
+    """Manifest; lookup block and chunk table; vectors: three in a row, and few bytes."""
+    checkpoint = opened(url)
+    row = 765_432
+
+    vector = checkpoint[words[row]]
+
+    np.testing.assert_array_equal(vector, np.full(16, row, np.float32))
+    traffic = checkpoint.traffic
+    assert traffic.round_trips <= 3
+    assert traffic.requests <= 6
+    assert traffic.bytes_read < 512 * 1024
+
+
+def test_a_warm_word_takes_two_and_one_where_its_block_is_known(
+    url: Path, words: list[str]
+) -> None:
+    """Once open, two round trips; with the block of the word in memory, one."""
+    checkpoint = opened(url)
+    opening = checkpoint.traffic.round_trips
+
+    checkpoint[words[5]]
+    first = checkpoint.traffic.round_trips - opening
+    checkpoint[words[5]]
+    second = checkpoint.traffic.round_trips - opening - first
+
+    assert (first, second) == (2, 1)
+
+
+def test_rows_take_two_round_trips_and_no_vocabulary(url: Path) -> None:
+    """A row range reads chunk table and vectors, nothing else."""
+    checkpoint = opened(url)
+    opening = checkpoint.traffic
+
+    checkpoint.load_rows(500_000, 501_000)
+
+    assert checkpoint.traffic.round_trips - opening.round_trips <= 2
+    assert checkpoint.traffic.bytes_read - opening.bytes_read < 512 * 1024
+
+
+def test_a_prefix_takes_two_round_trips_after_open(url: Path) -> None:
+    """A prefix reads its blocks and the table at once, then the vectors."""
+    checkpoint = opened(url)
+    opening = checkpoint.traffic.round_trips
+
+    loaded = checkpoint.load_prefix("stra")
+
+    assert len(loaded) > 100
+    assert checkpoint.traffic.round_trips - opening <= 2
+
+
+def test_a_million_words_come_back(url: Path, words: list[str]) -> None:
+    """All of a million words and vectors are as they were saved, each found by name."""
+    checkpoint = embzarr.open(url)
+    rows = np.random.default_rng(0).integers(0, len(words), 20_000)
+
+    found = checkpoint.load([words[row] for row in rows])
+
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_array_equal(found.vectors[:, 0], rows)
+    assert checkpoint.words == words
+    np.testing.assert_array_equal(checkpoint.to_numpy()[:, 3], np.arange(len(words)))

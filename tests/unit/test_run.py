@@ -1,0 +1,77 @@
+"""What a run's history promises: every commit stays, by number, step and tag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import embzarr
+from oracle import make_vectors, make_words
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> embzarr.Run:
+    """Steps 10, 20 and 10 again."""
+    for value, step in enumerate([10, 20, 10]):
+        embzarr.save(tmp_path, ["w"], [[float(value)]], step=step)
+    return embzarr.Run(tmp_path)
+
+
+def value_of(checkpoint: embzarr.Checkpoint) -> float:
+    return float(checkpoint["w"][0])
+
+
+def test_commits_are_listed_newest_first(run: embzarr.Run) -> None:
+    """The history names number, step and size of each commit."""
+    commits = run.commits()
+
+    assert [(c.commit, c.step) for c in commits] == [(3, 10), (2, 20), (1, 10)]
+    assert {(c.rows, c.dim, c.dtype, c.kind) for c in commits} == {(1, 1, "float64", "full")}
+
+
+def test_opening_by_step_takes_its_newest_commit(run: embzarr.Run) -> None:
+    """A step saved again is read as it was saved last; its older commit stays by number."""
+    assert value_of(run.open()) == 2
+    assert value_of(run.open(step=10)) == 2
+    assert value_of(run.open(step=20)) == 1
+    assert value_of(run.open(commit=1)) == 0
+
+
+def test_tags_name_commits_and_move(run: embzarr.Run) -> None:
+    """A tag names one commit until it is moved."""
+    run.tag("best", step=20)
+    run.tag("last")
+
+    assert run.tags() == {"best": 2, "last": 3}
+    assert value_of(run.open(tag="best")) == 1
+    run.tag("best", commit=1)
+    assert value_of(run.open(tag="best")) == 0
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "x" * 129, "naïve"])
+def test_names_that_are_no_tags(name: str, run: embzarr.Run) -> None:
+    """A tag's name cannot leave its folder."""
+    with pytest.raises(embzarr.InvalidInputError, match="a tag is"):
+        run.tag(name)
+
+
+def test_what_is_not_there(run: embzarr.Run) -> None:
+    """Unknown steps, commits and tags are typed errors that tell what there is."""
+    with pytest.raises(embzarr.NotFoundError, match="the newest steps are: 10, 20"):
+        run.open(step=15)
+    with pytest.raises(embzarr.NotFoundError, match="no commit 9"):
+        run.open(commit=9)
+    with pytest.raises(embzarr.NotFoundError, match="no tag 'x'"):
+        run.open(tag="x")
+    with pytest.raises(embzarr.InvalidInputError, match="give one of"):
+        run.open(step=10, commit=1)
+
+
+def test_a_long_history(tmp_path: Path) -> None:
+    """A step far back is found, and the history is whole."""
+    for step in range(40):
+        embzarr.save(tmp_path, make_words(2), make_vectors(2, 1), step=step)
+
+    assert embzarr.Run(tmp_path).open(step=1).commit == 2
+    assert [c.step for c in embzarr.Run(tmp_path).commits()] == [*range(39, -1, -1)]
