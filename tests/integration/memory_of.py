@@ -1,0 +1,52 @@
+"""Measures one job's peak of resident memory above the interpreter's; run as a program.
+
+Reads ``{job, url, options, rows, dim}`` from standard input and prints the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def peak() -> int:
+    """Return the largest resident memory of this program so far, in bytes.
+
+    Not `getrusage`: Linux lets a child begin with the peak of the process that it was forked from.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+BARE = peak()
+
+
+def create(url: str, options: Any, rows: int, dim: int) -> None:
+    """Stream `rows` vectors through a writer, in blocks of 10,000."""
+    import numpy as np  # noqa: PLC0415 - what it costs is part of the measure
+
+    import embzarr  # noqa: PLC0415
+
+    chance = np.random.default_rng(0)
+    with embzarr.create(url, dim, store_options=options) as writer:
+        for start in range(0, rows, 10_000):
+            words = [f"{number:x}-word" for number in range(start, start + 10_000)]
+            writer.append(words, chance.standard_normal((10_000, dim), dtype=np.float32))
+
+
+def load(url: str, options: Any, rows: int, _: int) -> None:
+    """Load a thousand words spread over all rows."""
+    import embzarr  # noqa: PLC0415 - what it costs is part of the measure
+
+    words = [f"{number:x}-word" for number in range(0, rows, rows // 1000)]
+    assert len(embzarr.open(url, store_options=options).load(words)) == 1000
+
+
+if __name__ == "__main__":
+    task = json.load(sys.stdin)
+    job = {"create": create, "load": load}[task["job"]]
+    job(task["url"], task["options"], task["rows"], task["dim"])
+    sys.stdout.write(str(peak() - BARE))
