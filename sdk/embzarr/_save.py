@@ -93,7 +93,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         metadata=metadata,
         placement=order,
         compression=compression,
-        allow_nonfinite=allow_nonfinite,
+        allow_nonfinite=allow_nonfinite or name == matrix.dtype.name,  # looked at just above
         single_writer=single_writer,
         store_options=store_options,
     )

@@ -1,0 +1,1 @@
+"""Checkpoints on real servers, read by other implementations and through other libraries."""
