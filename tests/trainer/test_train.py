@@ -1,0 +1,166 @@
+"""From text to checkpoints, through the real SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import embzarr
+import embzarr_trainer
+from embzarr_trainer import Progress, _hogwild, _numba
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEARNS: dict[str, Any] = {
+    "vector_size": 20,
+    "epochs": 4,
+    "alpha": 0.05,
+    "sample": 0,
+    "min_count": 1,
+    "workers": 1,
+}
+
+
+def topic_cosines(checkpoint: embzarr.Checkpoint) -> tuple[float, float]:
+    """Mean cosine between words of one topic, and between words of different topics."""
+    vectors = checkpoint.to_numpy()
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    topic = np.array([word[:3] for word in checkpoint.words])
+    same = topic[:, None] == topic
+    return float(cosines[same & ~np.eye(len(topic), dtype=bool)].mean()), float(
+        cosines[~same].mean()
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_learns_what_was_planted(planted: Path, tmp_path: Path, workers: int) -> None:
+    """Words that occur together end far closer than words that never do."""
+    checkpoint = embzarr_trainer.train(planted, tmp_path / "run", **LEARNS | {"workers": workers})
+    within, across = topic_cosines(checkpoint)
+
+    assert within > 0.7
+    assert across < 0.2
+    assert {word[:3] for word, _ in checkpoint.most_similar("seaa", topn=5)} == {"sea"}
+
+
+def test_checkpoint_holds_everything(planted: Path, tmp_path: Path) -> None:
+    """Words by frequency, both matrices, counts, and metadata that tells how they came about."""
+    url = tmp_path / "run"
+    embzarr_trainer.train([planted], url, **LEARNS)
+    checkpoint = embzarr.open(url)
+    loaded = checkpoint.load_rows(0, len(checkpoint), columns=("vectors", "counts", "context"))
+    trainer = checkpoint.metadata["trainer"]
+
+    assert checkpoint.step == 80_000
+    assert checkpoint.verify().ok
+    assert loaded.columns["counts"].dtype == np.int64
+    assert loaded.columns["counts"].sum() == 20_000
+    assert (np.diff(loaded.columns["counts"]) <= 0).all()
+    assert loaded.vectors.shape == loaded.columns["context"].shape == (24, 20)
+    assert loaded.vectors.dtype == loaded.columns["context"].dtype == np.float32
+    assert trainer["model"] == embzarr_trainer.MODEL
+    assert trainer["options"]["vector_size"] == 20
+    assert trainer["words_trained"] == trainer["words_total"] == 80_000
+    assert trainer["epoch"] == 4
+    assert 0 < trainer["loss"] < 6 * np.log(2)
+    assert trainer["words_per_second"] > 0
+    assert len(trainer["corpus"]["sha256"]) == 64
+    assert trainer["corpus"]["sentences"] == 2000
+
+
+def test_checkpoints_along_the_way(planted: Path) -> None:
+    """Evenly spaced checkpoints are steps of one history, and training goes on after each."""
+    url = "memory://trainer/along-the-way"
+    last = embzarr_trainer.train(planted, url, **LEARNS | {"checkpoints": 4})
+    steps = [commit.step for commit in embzarr.Run(url).commits()]
+    first = embzarr.open(url, step=min(steps))
+
+    assert len(set(steps)) == 4
+    np.testing.assert_allclose(sorted(steps), [20_000, 40_000, 60_000, 80_000], atol=600)
+    assert first.metadata["trainer"]["alpha"] > last.metadata["trainer"]["alpha"]
+    assert topic_cosines(last)[0] > topic_cosines(first)[0]
+
+
+def test_one_worker_is_deterministic(planted: Path, tmp_path: Path) -> None:
+    """One worker and one seed give the same bits, also when it saves more often; another not."""
+
+    def vectors(name: str, **changes: object) -> Any:
+        return embzarr_trainer.train(planted, tmp_path / name, **LEARNS | changes).to_numpy()
+
+    once = vectors("a")
+
+    assert np.array_equal(once, vectors("b", save_every=15_000))
+    assert not np.array_equal(once, vectors("c", seed=2))
+
+
+def test_progress(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports rise from nothing to all words, and name each new step."""
+    monkeypatch.setattr(_hogwild, "REPORT_SECONDS", 0.001)
+    seen: list[Progress] = []
+    embzarr_trainer.train(
+        planted, "memory://trainer/progress", progress=seen.append, **LEARNS | {"checkpoints": 2}
+    )
+    words = [report.words for report in seen]
+
+    assert words == sorted(words)
+    assert seen[-1].words == seen[-1].total_words == seen[-1].step == 80_000
+    assert len({report.step for report in seen}) == 3
+    assert seen[-1].words_per_second > 0
+    assert 0 < seen[-1].loss < 6 * np.log(2)
+
+
+def test_failing_listener_stops_training(planted: Path) -> None:
+    """An exception from the progress callback ends the threads and reaches the caller."""
+
+    def fail(report: Progress) -> None:
+        raise RuntimeError(f"stopped at {report.words}")
+
+    with pytest.raises(RuntimeError, match="stopped at"):
+        embzarr_trainer.train(
+            planted, "memory://trainer/fails", progress=fail, **LEARNS | {"epochs": 1000}
+        )
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open("memory://trainer/fails")
+
+
+def test_nothing_is_saved_of_a_bad_corpus(tmp_path: Path) -> None:
+    """A refused corpus leaves no checkpoint."""
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        embzarr_trainer.train(tmp_path / "empty.txt", tmp_path / "run")
+
+    assert caught.value.code == "corpus-empty"
+    assert not (tmp_path / "run").exists()
+
+
+def test_divergence_is_named(planted: Path) -> None:
+    """Vectors that run away are not saved, and the settings to change are named."""
+    wild = LEARNS | {"alpha": 1.0, "window": 20, "negative": 20, "epochs": 4}
+    with pytest.raises(embzarr.InvalidInputError, match="alpha below 1") as caught:
+        embzarr_trainer.train(planted, "memory://trainer/wild", **wild)
+
+    assert caught.value.code == "training-diverged"
+
+
+def test_numba_absent(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without numba, training is refused with the command that installs it."""
+    monkeypatch.setattr(_numba, "_INSTALLED", False)
+    with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[train\]'") as caught:
+        embzarr_trainer.train(planted, "memory://trainer/no-numba")
+
+    assert caught.value.code == "feature-unsupported"
+
+
+def test_public_names() -> None:
+    """The public names are these."""
+    assert embzarr_trainer.__all__ == [
+        "MODEL",
+        "Progress",
+        "TrainOptions",
+        "library_prose",
+        "train",
+    ]

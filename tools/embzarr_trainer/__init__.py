@@ -1,0 +1,16 @@
+"""The reference trainer: word2vec on text files, saved as embzarr checkpoints while it runs.
+
+    import embzarr_trainer
+
+    checkpoint = embzarr_trainer.train("corpus.txt", "s3://bucket/run", epochs=5, checkpoints=3)
+    checkpoint.most_similar("king")
+
+It reaches the store through ``import embzarr`` alone, as any other trainer can. The inner loops
+are compiled by numba: ``pip install 'embzarr[train]'``.
+"""
+
+from embzarr_trainer._docstrings import library_prose
+from embzarr_trainer._options import TrainOptions
+from embzarr_trainer._train import MODEL, Progress, train
+
+__all__ = ["MODEL", "Progress", "TrainOptions", "library_prose", "train"]

@@ -1,0 +1,189 @@
+"""A corpus: its vocabulary, and its sentences as word ids in a temporary memory-mapped file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+import numpy as np
+
+import embzarr
+from embzarr_trainer._kernel import MAX_SENTENCE
+from embzarr_trainer._text import LINE_END, TextReader
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+_BLOCK_IDS: Final = 1 << 22
+_BREAK_ID: Final = 0
+"""The provisional id of a line end; words follow from 1, as they are met."""
+_DROPPED: Final = -1
+_BREAK: Final = -2
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Corpus:
+    """Text, counted and encoded; the ids lie in an unnamed temporary file, gone with them."""
+
+    words: tuple[str, ...]
+    """The vocabulary, the commonest first; equally common ones as they were met."""
+    counts: npt.NDArray[np.int64]
+    """(words,) occurrences."""
+    ids: npt.NDArray[np.int32]
+    """(occurrences of the vocabulary,) word ids in reading order."""
+    starts: npt.NDArray[np.int64]
+    """(sentences + 1,) where sentences start in ``ids``, and at last its length.
+
+    A sentence is a line, cut after 10,000 words; none is empty.
+    """
+    raw_words: int
+    """All words of the text, those outside the vocabulary included."""
+    invalid: int
+    """Ill-formed UTF-8 sequences that were replaced or left out."""
+    digest: str
+    """SHA-256 of the text's bytes, uncompressed, with a zero byte after each file."""
+
+
+class _ProvisionalIds(dict[str, int]):
+    """Numbers each new word as it is looked up."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self)
+        return number
+
+
+def read_corpus(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    min_count: int,
+    max_vocab: int | None,
+    unicode_errors: str,
+) -> Corpus:
+    """Read text files once, count their words, and encode them.
+
+    Args:
+        paths: one file or several; UTF-8, gzip where the name ends in ``.gz``; a line is a
+            sentence, and a file of one long line (text8) is cut into sentences.
+        min_count: words with fewer occurrences are left out, as if they were not in the text.
+        max_vocab: the most words that are kept, the commonest; None for no bound.
+        unicode_errors: ``strict``, ``replace`` (a separator) or ``ignore`` (nothing) for bytes
+            that are not UTF-8.
+
+    Returns:
+        The corpus. It takes 4 bytes a word in the folder for temporary files; memory grows with
+        the number of different words and sentences only.
+
+    Raises:
+        embzarr.InvalidInputError: ``corpus-empty`` (no word at all), ``corpus-no-words`` (none
+            frequent enough), ``corpus-not-text``.
+        embzarr.NotFoundError: ``corpus-missing``.
+        embzarr.AccessDeniedError: ``access-denied``.
+    """
+    reader = TextReader(_as_paths(paths), unicode_errors=unicode_errors)
+    numbers = _ProvisionalIds({LINE_END: _BREAK_ID})
+    with tempfile.TemporaryFile() as spool:
+        for words in reader:
+            np.fromiter(map(numbers.__getitem__, words), np.int32, len(words)).tofile(spool)
+        spool.flush()
+        if len(numbers) == 1:
+            raise embzarr.InvalidInputError("corpus-empty", f"no word in {_named(paths)}")
+        stream = _map(spool)
+    counts = _count(stream, len(numbers))
+    order = _vocabulary(counts, min_count=min_count, max_vocab=max_vocab)
+    ids, breaks = _renumber(stream, _new_numbers(order, len(numbers)))
+    spelled = list(numbers)
+    return Corpus(
+        words=tuple(spelled[number] for number in order.tolist()),
+        counts=counts[order],
+        ids=ids,
+        starts=cut_sentences(breaks, longest=MAX_SENTENCE),
+        raw_words=int(counts[1:].sum()),
+        invalid=reader.invalid,
+        digest=reader.digest,
+    )
+
+
+def cut_sentences(breaks: npt.NDArray[np.int64], *, longest: int) -> npt.NDArray[np.int64]:
+    """Cut sentences that are too long.
+
+    Args:
+        breaks: increasing positions, from 0 to the number of words; none twice.
+        longest: words.
+
+    Returns:
+        The same positions, with further ones every ``longest`` words after each.
+    """
+    pieces = -(-np.diff(breaks) // longest)
+    first = np.cumsum(pieces) - pieces
+    within = np.arange(pieces.sum()) - np.repeat(first, pieces)
+    return np.append(np.repeat(breaks[:-1], pieces) + within * longest, breaks[-1])
+
+
+def _as_paths(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    several = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else paths
+    return [Path(path) for path in several]
+
+
+def _named(paths: object) -> str:
+    return str(paths) if not isinstance(paths, list | tuple) else ", ".join(map(str, paths))
+
+
+def _map(spool: IO[bytes]) -> npt.NDArray[np.int32]:
+    """Map the file of ids; the map keeps it alive when it, having no name, is closed."""
+    return np.memmap(spool, np.int32, mode="r+").view(np.ndarray)
+
+
+def _slices(length: int) -> Iterator[slice]:
+    for start in range(0, length, _BLOCK_IDS):
+        yield slice(start, min(start + _BLOCK_IDS, length))
+
+
+def _count(stream: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int64]:
+    counts = np.zeros(size, np.int64)
+    for part in _slices(len(stream)):
+        counts += np.bincount(stream[part], minlength=size)
+    return counts
+
+
+def _vocabulary(
+    counts: npt.NDArray[np.int64], *, min_count: int, max_vocab: int | None
+) -> npt.NDArray[np.int64]:
+    """Return the provisional ids of the words to keep, the commonest first."""
+    order = 1 + np.argsort(-counts[1:], kind="stable")
+    kept: npt.NDArray[np.int64] = order[counts[order] >= min_count][:max_vocab]
+    if not len(kept):
+        raise embzarr.InvalidInputError(
+            "corpus-no-words",
+            f"no word occurs {min_count} times (min_count); the commonest of {len(order)} words"
+            f" occurs {counts[order[0]]} times",
+        )
+    return kept
+
+
+def _new_numbers(order: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int32]:
+    numbers = np.full(size, _DROPPED, np.int32)
+    numbers[order] = np.arange(len(order), dtype=np.int32)
+    numbers[_BREAK_ID] = _BREAK
+    return numbers
+
+
+def _renumber(
+    stream: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Rewrite the stream in place; return its words, and where the non-empty lines break them."""
+    written = 0
+    found = [np.zeros(1, np.int64)]
+    for part in _slices(len(stream)):
+        new = numbers[stream[part]]
+        new = new[new != _DROPPED]
+        is_break = new == _BREAK
+        words = new[~is_break]
+        found.append(written + np.cumsum(~is_break, dtype=np.int64)[is_break])
+        stream[written : written + len(words)] = words
+        written += len(words)
+    return stream[:written], np.unique(np.concatenate(found))

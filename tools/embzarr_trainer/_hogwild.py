@@ -1,0 +1,163 @@
+"""Threads that train turns of a schedule on shared weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from embzarr_trainer._buffers import Scratch, Tables, Weights
+from embzarr_trainer._kernel import LANES, new_scratch, train_chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._options import TrainOptions
+    from embzarr_trainer._schedule import Schedule
+
+REPORT_SECONDS: Final = 0.2
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What has been trained since training began."""
+
+    turns: int
+    words: int
+    loss: float
+    """Sum over ``pairs``, in nats."""
+    pairs: int
+    """(context, centre) pairs, each with its negatives."""
+    seconds: float
+    """Wall time, without the time between calls of ``train_turns``."""
+
+    def loss_since(self, earlier: Tally) -> float:
+        """Return the mean loss of a pair since an earlier tally, 0.0 where there was no pair."""
+        return (self.loss - earlier.loss) / max(self.pairs - earlier.pairs, 1)
+
+
+NOTHING: Final = Tally(turns=0, words=0, loss=0.0, pairs=0, seconds=0.0)
+
+
+class Listener(Protocol):
+    """Called from the thread that called ``train_turns``, a few times a second."""
+
+    def __call__(self, tally: Tally, /) -> None:
+        """Take note of what has been trained so far."""
+
+
+class Hogwild:
+    """The weights, and the threads that change them without locks (Niu et al. 2011).
+
+    What a turn draws depends on the seed and on its number alone. So one worker gives the same
+    weights every time; several differ in how their updates interleave.
+    """
+
+    weights: Weights
+
+    def __init__(
+        self, corpus: Corpus, schedule: Schedule, tables: Tables, *, options: TrainOptions
+    ) -> None:
+        """Draw start vectors and have the kernel compiled; no word is trained yet."""
+        self._corpus = corpus
+        self._schedule = schedule
+        self._tables = tables
+        self._options = options
+        self._lock = threading.Lock()
+        self.tally = NOTHING
+        self.weights = start_weights(
+            len(corpus.words), vector_size=options.vector_size, seed=options.seed
+        )
+        self._train_sentences(corpus.starts[:1], np.float32(0), new_scratch())
+
+    def train_turns(self, last: int, *, listener: Listener) -> None:
+        """Train the turns from where training stands up to ``last``; weights are still on return.
+
+        An exception in a thread or in the listener, or an interrupt, stops all threads after
+        their current chunk and is raised here.
+        """
+        turns = iter(range(self.tally.turns, last))
+        started, spent = time.perf_counter(), self.tally.seconds
+        stop = threading.Event()
+        with ThreadPoolExecutor(self._options.workers) as pool:
+            running = {pool.submit(self._work, turns, stop) for _ in range(self._options.workers)}
+            try:
+                while running:
+                    done, running = wait(running, REPORT_SECONDS, FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                    seconds = spent + time.perf_counter() - started
+                    with self._lock:
+                        self.tally = dataclasses.replace(self.tally, seconds=seconds)
+                    listener(self.tally)
+            finally:
+                stop.set()
+
+    def _work(self, turns: Iterator[int], stop: threading.Event) -> None:
+        """Train one turn after another until none is left."""
+        scratch = new_scratch()
+        while not stop.is_set():
+            with self._lock:
+                turn = next(turns, None)
+            if turn is None:
+                return
+            scratch.state[0] = turn_seed(self._options.seed, turn)
+            self._train_turn(turn, scratch)
+
+    def _train_turn(self, turn: int, scratch: Scratch) -> None:
+        plan = self._schedule
+        chunk = plan.order[turn]
+        first, last = plan.bounds[chunk], plan.bounds[chunk + 1]
+        starts = self._corpus.starts[first : last + 1]
+        loss, pairs = self._train_sentences(starts, plan.alpha[turn], scratch)
+        words = int(plan.done[turn + 1] - plan.done[turn])
+        with self._lock:
+            old = self.tally
+            self.tally = Tally(
+                turns=old.turns + 1,
+                words=old.words + words,
+                loss=old.loss + loss,
+                pairs=old.pairs + pairs,
+                seconds=old.seconds,
+            )
+
+    def _train_sentences(
+        self, starts: npt.NDArray[np.int64], alpha: np.float32, scratch: Scratch
+    ) -> tuple[float, int]:
+        options = self._options
+        return train_chunk(
+            self._corpus.ids,
+            starts,
+            options.window,
+            options.negative,
+            alpha,
+            self.weights,
+            self._tables,
+            scratch,
+        )
+
+
+def start_weights(words: int, *, vector_size: int, seed: int) -> Weights:
+    """Make input rows even in +-1 / vector_size, as gensim's, and output rows of zeros.
+
+    Rows are padded with zeros, which training leaves zero, to a multiple of 16 numbers.
+    """
+    width = -(-vector_size // LANES) * LANES
+    inputs = np.zeros((words, width), np.float32)
+    draws = np.random.default_rng(seed)
+    inputs[:, :vector_size] = draws.random((words, vector_size), np.float32)
+    inputs[:, :vector_size] -= np.float32(0.5)
+    inputs[:, :vector_size] *= np.float32(2 / vector_size)
+    return Weights(inputs=inputs, outputs=np.zeros((words, width), np.float32))
+
+
+def turn_seed(seed: int, turn: int) -> np.uint64:
+    """Return the random state with which a turn begins."""
+    return np.uint64(np.random.SeedSequence((seed, turn)).generate_state(1, np.uint64)[0])

@@ -1,0 +1,54 @@
+"""The one module that imports numba, which is an optional dependency (extra ``train``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+import embzarr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+try:
+    from numba import njit
+except ModuleNotFoundError:
+    _INSTALLED = False
+else:
+    _INSTALLED = True
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile to machine code that runs without the GIL; kept on disk where a folder is writable.
+
+    Sums may be reordered (``fastmath``), so that they vectorise; indices are not checked.
+    numba's disk cache looks only at the file of the outermost function, so whatever a compiled
+    function calls or freezes as a constant must live in that same file. Without numba the
+    function is returned as it is: ``require_numba`` refuses before it would be called.
+    """
+    if not _INSTALLED:
+        return function
+    try:
+        return _compiled(function, cache=True)
+    except RuntimeError:  # neither __pycache__ nor the user's cache folder can be written
+        return _compiled(function, cache=False)
+
+
+def _compiled(function: Callable[_P, _R], *, cache: bool) -> Callable[_P, _R]:
+    compiler = njit(cache=cache, nogil=True, fastmath=True, error_model="numpy", boundscheck=False)
+    return cast("Callable[_P, _R]", compiler(function))
+
+
+def require_numba() -> None:
+    """Refuse to train where numba is not installed.
+
+    Raises:
+        embzarr.UnsupportedError: ``feature-unsupported``, with the command that installs it.
+    """
+    if not _INSTALLED:
+        raise embzarr.UnsupportedError(
+            "feature-unsupported",
+            "training needs numba, which is not installed; try: pip install 'embzarr[train]'",
+        )
