@@ -15,9 +15,9 @@ from embzarr.errors import InvalidInputError, WordNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import zarr
     from numpy.typing import NDArray
 
+    from embzarr import _group
     from embzarr._history import Commit
     from embzarr._info import CheckpointInfo
     from embzarr._verify import VerifyReport
@@ -286,7 +286,7 @@ class Checkpoint:
         """
         return _verify.verify(self._store, self._commit, self._reader, progress=progress)
 
-    def group(self) -> zarr.Group:
+    def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group."""
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 

@@ -8,6 +8,8 @@ import zarr
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 from zarr.storage import FsspecStore, ObjectStore
 
+Group = zarr.Group
+
 if TYPE_CHECKING:
     from embzarr.objects import Store
 
