@@ -51,6 +51,11 @@ class Checkpoint:
         return self._commit.manifest.layer.rows
 
     @property
+    def url(self) -> str:
+        """Where the checkpoint's store is, without secrets."""
+        return self._store.url
+
+    @property
     def dim(self) -> int:
         """Numbers in a vector."""
         return self._vectors.shape[1]
@@ -183,11 +188,7 @@ class Checkpoint:
         Raises:
             InvalidInputError: not ``0 <= start <= stop <= len(self)``.
         """
-        if not 0 <= start <= stop <= len(self):
-            raise InvalidInputError(
-                "input-argument",
-                f"expected 0 <= start <= stop <= {len(self)}, found {start} and {stop}",
-            )
+        self._check_range(start, stop)
         read = self._reader.range(start, stop, columns)
         return Loaded(np.arange(start, stop), read, lambda: self._reader.words(start, stop))
 
@@ -243,11 +244,12 @@ class Checkpoint:
             columns: which columns to read.
         """
         last = len(self) if stop is None else stop
+        self._check_range(start, last)
         row_bytes = self.dim * self.dtype.itemsize
         ranges = [
             (start + a, start + b) for a, b in _query.batches(last - start, row_bytes, batch_bytes)
         ]
-        yield from _parallel.ahead(lambda r: self.load_rows(*r, columns=columns), ranges)
+        return _parallel.ahead(lambda r: self.load_rows(*r, columns=columns), ranges)
 
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim)."""
@@ -292,6 +294,13 @@ class Checkpoint:
 
         return _group.open_group(self._store, self._commit.manifest.layer.path)
 
+    def _check_range(self, start: int, stop: int) -> None:
+        if not 0 <= start <= stop <= len(self):
+            raise InvalidInputError(
+                "input-argument",
+                f"expected 0 <= start <= stop <= {len(self)}, found {start} and {stop}",
+            )
+
     def _rows_of(self, words: Sequence[str], columns: Columns) -> NDArray[np.int64]:
         table = from_words(list(words))
         return self._reader.find([table.utf8(row) for row in range(len(table))], columns)
@@ -305,5 +314,5 @@ class Checkpoint:
         more = f" and {len(words) - 1} more" if len(words) > 1 else ""
         hint = f"; did you mean {near}?" if near else ""
         return WordNotFoundError(
-            "word-missing", f"no word {words[0]!r}{more} among {len(self)} in {self!r}{hint}"
+            "word-missing", f"no word {words[0]!r}{more} among {len(self)} in {self.url}{hint}"
         )

@@ -6,16 +6,18 @@ Spec section "Finding the newest commit".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embzarr import _keys, _manifest, _manifest_gate, _parallel, _schema
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from embzarr._manifest import Manifest
     from embzarr.objects import Get, Readable
+
+T = TypeVar("T")
 
 _BATCH = 16
 """Manifests read at once while looking for a step."""
@@ -73,10 +75,12 @@ def read(store: Get, number: int) -> Commit:
 
 
 def history(store: Readable) -> Iterator[Commit]:
-    """Yield all commits, newest first, reading several at once."""
-    numbers = numbers_of(store)
-    for at in range(0, len(numbers), _BATCH):
-        yield from _parallel.each(lambda n: read(store, n), numbers[at : at + _BATCH])
+    """Yield all commits, newest first, reading several at once.
+
+    Raises:
+        DamagedError: a manifest is damaged.
+    """
+    return _in_batches(store, read)
 
 
 def numbers_of(store: Readable) -> list[int]:
@@ -91,16 +95,39 @@ def numbers_of(store: Readable) -> list[int]:
 def find_step(store: Readable, step: int) -> Commit:
     """Return the newest commit of a step.
 
+    A damaged manifest does not hide the sound ones: it is passed over, and told of only where the
+    step is not found.
+
     Raises:
         NotFoundError: code ``step-missing``, with the steps that there are.
+        DamagedError: the step is in no sound commit, and there are others.
     """
     seen: set[int] = set()
-    for commit in history(store):
-        if commit.manifest.step == step:
-            return commit
-        seen.add(commit.manifest.step)
+    damage: DamagedError | None = None
+    for found in _in_batches(store, _sound_or_not):
+        if isinstance(found, DamagedError):
+            damage = damage or found
+        elif found.manifest.step == step:
+            return found
+        else:
+            seen.add(found.manifest.step)
+    if damage:
+        raise damage
     shown = ", ".join(map(str, sorted(seen)[-10:])) or "none"
     raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
+
+
+def _in_batches(store: Readable, get: Callable[[Get, int], T]) -> Iterator[T]:
+    numbers = numbers_of(store)
+    for at in range(0, len(numbers), _BATCH):
+        yield from _parallel.each(lambda n: get(store, n), numbers[at : at + _BATCH])
+
+
+def _sound_or_not(store: Get, number: int) -> Commit | DamagedError:
+    try:
+        return read(store, number)
+    except DamagedError as exc:
+        return exc
 
 
 def _hint(store: Get) -> Commit | None:

@@ -31,6 +31,15 @@ class Run:
         """Return the place."""
         return f"<embzarr.Run {self._store.url}>"
 
+    @property
+    def url(self) -> str:
+        """Where the run is, without secrets."""
+        return self._store.url
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all commits, newest first, without reading them."""
+        return _history.numbers_of(self._store)
+
     def commits(self) -> list[CommitInfo]:
         """Return all commits, newest first.
 

@@ -164,6 +164,8 @@ def test_impossible_rows(start: int, stop: int, checkpoint: embzarr.Checkpoint) 
     """Rows that are not there are refused."""
     with pytest.raises(embzarr.InvalidInputError, match="0 <= start <= stop <= 3000"):
         checkpoint.load_rows(start, stop)
+    with pytest.raises(embzarr.InvalidInputError, match="0 <= start <= stop <= 3000"):
+        checkpoint.stream(start=start, stop=stop)
 
 
 @pytest.mark.parametrize("by", ["rows", "weight"])

@@ -75,3 +75,16 @@ def test_a_long_history(tmp_path: Path) -> None:
 
     assert embzarr.Run(tmp_path).open(step=1).commit == 2
     assert [c.step for c in embzarr.Run(tmp_path).commits()] == [*range(39, -1, -1)]
+
+
+def test_a_damaged_manifest_does_not_hide_the_sound_ones(run: embzarr.Run, tmp_path: Path) -> None:
+    """A step is opened though another commit's manifest is torn; its own newest sound one is."""
+    (tmp_path / "commits/00000000000000000003.json").write_bytes(b"{")
+
+    assert value_of(run.open(step=20)) == 1
+    assert run.open(step=10).commit == 1
+    assert run.numbers() == [3, 2, 1]
+    with pytest.raises(embzarr.DamagedError):
+        run.open(step=99)
+    with pytest.raises(embzarr.DamagedError):
+        run.commits()
