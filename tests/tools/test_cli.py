@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from embzarr_tools import cli
+from tools.asking import Ask
+
+COMMANDS = [info.name or "" for info in cli.app.registered_commands]
+
+
+def test_all_commands_are_there() -> None:
+    """The program offers what the README promises."""
+    expected = {"demo", "train", "inspect", "ls", "get", "similar", "verify", "tag"}
+    assert set(COMMANDS) == expected
+
+
+def test_version(ask: Ask) -> None:
+    """--version prints name and version."""
+    assert ask("--version").out == f"embzarr {version('embzarr')}\n"
+
+
+def test_no_arguments_show_the_help(ask: Ask) -> None:
+    """Whoever types the bare name is shown what there is."""
+    answer = ask()
+    assert answer.code == 0
+    assert "Usage: embzarr" in answer.out
+    assert all(f"\n  {name} " in answer.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_by_example_and_tells_exit_codes(ask: Ask, command: str) -> None:
+    """Every command's help has examples of itself, exit codes and no drawn lines."""
+    answer = ask(command, "--help")
+    examples = answer.out.partition("Examples:")[2]
+    assert f"    embzarr {command}" in examples
+    assert "Exit codes:\n    0  done" in examples
+    assert "…" not in answer.out
+    assert answer.out.isascii()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_the_summary_of_each_command_whole(ask: Ask, command: str) -> None:
+    """The first sentence of a command's help fits into the list of commands."""
+    summary = ask(command, "-h").out.splitlines()[2].strip()
+    assert summary in ask("--help").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nonsense",), "No such command 'nonsense'; see embzarr --help [usage]"),
+        (("ls",), "Missing argument 'URL'; see embzarr ls --help [usage]"),
+        (("ls", "x", "--nonsense"), "No such option: --nonsense; see embzarr ls --help [usage]"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_code_two(
+    ask: Ask, arguments: tuple[str, ...], message: str
+) -> None:
+    """Options that cannot be parsed are told in one line that says where to look."""
+    answer = ask(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"embzarr: {message}\n"
+
+
+@pytest.mark.parametrize("command", ["inspect", "ls", "verify"])
+def test_no_such_run_is_one_line_and_code_two(ask: Ask, command: str, tmp_path: Path) -> None:
+    """An empty place is named with its code, without a traceback."""
+    answer = ask(command, tmp_path / "nothing")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("embzarr: no checkpoint at file://")
+    assert answer.err.endswith("[checkpoint-missing]\n")
+    assert answer.err.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(ask: Ask, tmp_path: Path) -> None:
+    """--debug prints where the error arose, then the same line."""
+    answer = ask("ls", tmp_path / "nothing", "--debug")
+    assert answer.code == 2
+    assert answer.err.startswith("Traceback")
+    assert answer.err.splitlines()[-1].endswith("[checkpoint-missing]")
+
+
+def test_a_bug_is_one_line_too(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unforeseen exception ends in one line, a code and a hint."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("oh\nno")
+
+    monkeypatch.setattr("embzarr.Run.commits", broken)
+    answer = ask("ls", "memory://somewhere")
+    assert answer.code == 2
+    assert answer.err == "embzarr: RuntimeError: oh no [internal]; --debug shows where\n"
+
+
+def test_interrupt_gives_130(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with one word and the code that shells use."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("embzarr.Run.commits", interrupted)
+    answer = ask("ls", "memory://somewhere")
+    assert (answer.code, answer.err) == (130, "embzarr: interrupted\n")
+
+
+def test_help_loads_neither_numpy_nor_the_compiler() -> None:
+    """--help is fast: nothing heavy is imported for it."""
+    code = (
+        "import sys; from embzarr_tools.cli import run; run(['get', '--help']); "
+        "sys.exit(bool({'embzarr', 'numpy', 'numba', 'rich'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+def test_the_installed_program_runs(run_folder: Path) -> None:
+    """The script that pip installs answers, and a reader that leaves early is no error."""
+    program = Path(sys.executable).with_name("embzarr")
+    command = f"{program} get {run_folder} --rows : | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(  # noqa: S603 - our own program
+        ["/bin/bash", "-c", command], capture_output=True, check=True, encoding="utf-8"
+    )
+    first, code = done.stdout.splitlines()
+    assert first.startswith("w0\t")
+    assert code in {"0", "141"}
+    assert done.stderr == ""

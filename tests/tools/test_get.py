@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embzarr
+from tools.asking import DIM, WORDS, Ask, vectors
+
+
+def test_words_through_a_pipe_are_complete(ask: Ask, run_folder: Path) -> None:
+    """A line is a word and all its numbers, exact."""
+    answer = ask("get", run_folder, "queen", "king", "猫")
+    assert [row[0] for row in answer.rows] == ["queen", "king", "猫"]
+    found = np.array([row[1:] for row in answer.rows], np.float32)
+    assert np.array_equal(found, vectors()[[2001, 2000, 2004]])
+
+
+def test_json_is_complete(ask: Ask, run_folder: Path) -> None:
+    """A line is an object with word, row and vector, exact."""
+    (line,) = ask("get", run_folder, "tab\there", "--json").out.splitlines()
+    found = json.loads(line)
+    assert (found["word"], found["row"]) == ("tab\there", 2006)
+    assert np.array_equal(np.array(found["vector"], np.float32), vectors()[2006])
+
+
+def test_people_see_the_first_numbers(ask_on_terminal: Ask, run_folder: Path) -> None:
+    """A terminal shows an aligned beginning of each vector, and obeys no word."""
+    out = ask_on_terminal("get", run_folder, "king", "[bold]x", "esc\x1b[31m").out
+    assert re.search(r"^king +2,000( +-?\d\.\d{4}){5}  … 16 in all$", out, re.MULTILINE)
+    assert "\n[bold]x " in out
+    assert "\nesc\\x1b[31m " in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--prefix", "kin"), ["kin", "king", "kingdom"]),
+        (("--range", "kin", "kingdom"), ["kin", "king"]),
+        (("--rows", "3:5"), ["w3", "w4"]),
+        (("--rows", "2007:"), ["esc\x1b[31m", ""]),
+        (("--rows", ":1"), ["w0"]),
+        (("--prefix", "nothing"), []),
+    ],
+)
+def test_selections(
+    ask: Ask, run_folder: Path, arguments: tuple[str, ...], words: list[str]
+) -> None:
+    """Prefix, range and rows select what they say."""
+    answer = ask("get", run_folder, *arguments)
+    assert answer.code == 0
+    assert [row[0] for row in answer.rows] == words
+
+
+def test_a_step_can_be_chosen(ask: Ask, run_folder: Path) -> None:
+    """--step reads that step's numbers."""
+    (row,) = ask("get", run_folder, "king", "--step", 10).rows
+    assert np.array_equal(np.array(row[1:], np.float32), (vectors() - np.float32(20))[2000])
+
+
+def test_verbose_tells_the_cost(ask: Ask, run_folder: Path) -> None:
+    """-v says on standard error what was spent, and leaves standard output alone."""
+    answer = ask("get", run_folder, "king", "-v")
+    assert len(answer.rows) == 1
+    pattern = r"embzarr: \d+ requests in \d+ round trips, [\d.]+ kB, \d+\.\d{3} s\n"
+    assert re.fullmatch(pattern, answer.err)
+
+
+def test_a_missing_word_is_code_one_with_a_hint(ask: Ask, run_folder: Path) -> None:
+    """The answer is no, and near words are offered."""
+    answer = ask("get", run_folder, "king", "quean")
+    assert (answer.code, answer.out) == (1, "")
+    assert "'queen'" in answer.err
+    assert answer.err.endswith("[word-missing]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give words, or one of --prefix, --range and --rows"),
+        (("king", "--prefix", "k"), "give words, or one of --prefix, --range and --rows"),
+        (("--rows", "5"), "--rows expects A:B, found '5'"),
+        (("--rows", "a:b"), "--rows expects A:B, found 'a:b'"),
+    ],
+)
+def test_wrong_selections(
+    ask: Ask, run_folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """What cannot be meant is refused in one line."""
+    answer = ask("get", run_folder, *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"embzarr: {message} [usage]\n"
+
+
+def test_numbers_that_are_none(ask: Ask, tmp_path: Path) -> None:
+    """NaN and infinity come through both ways."""
+    table = np.full((1, 3), [np.nan, np.inf, 0], np.float16)
+    embzarr.save(tmp_path, ["odd"], table, allow_nonfinite=True)
+    assert json.loads(ask("get", tmp_path, "odd", "--json").out)["vector"] == ["NaN", "Infinity", 0]
+    assert ask("get", tmp_path, "odd").out == "odd\tnan\tinf\t0.0\n"
+
+
+def test_all_rows_are_the_matrix(ask: Ask, run_folder: Path) -> None:
+    """--rows : prints everything."""
+    rows = ask("get", run_folder, "--rows", ":").rows
+    assert len(rows) == len(WORDS)
+    assert {len(row) for row in rows} == {DIM + 1}

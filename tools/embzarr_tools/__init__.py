@@ -1,0 +1,1 @@
+"""The command line ``embzarr``: presentation of what `embzarr` and `embzarr_trainer` do."""

@@ -1,0 +1,93 @@
+"""From an exception to one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from embzarr_tools._screen import say_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NO = 1
+"""The answer is no: damage was found, a word is not there, a claim does not hold."""
+COULD_NOT_LOOK = 2
+"""There is no answer: no such place, no access, no network, wrong options."""
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program whose reader has left, such as ``head``."""
+
+EXIT_CODES = """\
+\b
+Exit codes:
+  0  done; with verify: sound
+  1  the answer is no: damage was found, or a word is not there
+  2  could not look: no such URL, step or tag; no access; no network; wrong options
+"""
+
+
+class UsageError(ValueError):
+    """Options that cannot be had together, or that typer cannot check."""
+
+
+class ClaimError(AssertionError):
+    """Something that the demo says of embzarr is not so."""
+
+
+@contextmanager
+def reported(*, debug: bool) -> Iterator[None]:
+    """Turn every exception of the block into a line and an exit code.
+
+    Args:
+        debug: print the traceback first.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except (typer.Exit, typer.Abort):
+        raise
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(BROKEN_PIPE) from None
+    except KeyboardInterrupt:
+        say_aside("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
+        if debug:
+            traceback.print_exc()
+        say_aside(describe(exc))
+        raise typer.Exit(exit_code(exc)) from None
+
+
+def describe(exc: Exception) -> str:
+    """Return what went wrong, ending with a code in brackets."""
+    import embzarr  # noqa: PLC0415 - slow to import, and needed only when something went wrong
+
+    if isinstance(exc, embzarr.EmbzarrError):
+        return str(exc)
+    if isinstance(exc, ClaimError):
+        return f"a claim did not hold: {exc} [demo-claim]"
+    if isinstance(exc, UsageError):
+        return f"{exc} [usage]"
+    if hasattr(exc, "format_message"):  # typer's parser; its base class depends on the version
+        command = getattr(getattr(exc, "ctx", None), "command_path", "embzarr")
+        return f"{exc.format_message().rstrip('.')}; see {command} --help [usage]"
+    if isinstance(exc, OSError) and exc.strerror:
+        where = f"{exc.filename}: " if exc.filename else ""
+        return f"{where}{exc.strerror} [system]"
+    return f"{type(exc).__name__}: {exc} [internal]; --debug shows where"
+
+
+def exit_code(exc: Exception) -> int:
+    """Return 1 where the exception is an answer, else 2."""
+    import embzarr  # noqa: PLC0415 - as above
+
+    answers = (embzarr.DamagedError, embzarr.WordNotFoundError, ClaimError)
+    return NO if isinstance(exc, answers) else COULD_NOT_LOOK

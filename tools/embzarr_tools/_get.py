@@ -1,0 +1,126 @@
+"""``embzarr get``: vectors by word, range, prefix or row number."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embzarr_tools._failures import UsageError
+from embzarr_tools._options import AsJson, Place, Which
+from embzarr_tools._screen import (
+    Column,
+    finite_or_text,
+    on_terminal,
+    plain,
+    say_aside,
+    show_json,
+    show_table,
+    size,
+    write,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    import embzarr
+
+EXAMPLES = """
+embzarr get s3://bucket/run king queen
+embzarr get s3://bucket/run --prefix inter
+embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
+embzarr get s3://bucket/run --rows 0:50000 --json > commonest.jsonl
+embzarr get s3://bucket/run king -v
+"""
+
+_SHOWN = 5
+_COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
+
+
+def get(
+    place: Place,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORD", help="Words to look up.")
+    ] = None,
+    *,
+    prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
+    ] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--range", metavar="A B", help="All words from A up to, not including, B."),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(metavar="A:B", help="Rows A up to, not including, B; either may be left out."),
+    ] = None,
+    which: Which,
+    as_json: AsJson = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on standard error what it cost.")
+    ] = False,
+) -> None:
+    """Print vectors by word, prefix, range or row number.
+
+    A terminal shows the first numbers of each vector. Through a pipe a line is a word and all its
+    numbers, separated by tabs. With --json a line is an object with word, row and vector.
+    """
+    given = [choice for choice in (words, prefix, between, rows) if choice not in (None, [], ())]
+    if len(given) != 1:
+        raise UsageError("give words, or one of --prefix, --range and --rows")
+    begin = time.perf_counter()
+    checkpoint = place.open(which)
+    for part in _parts(checkpoint, words, prefix, between, rows):
+        _show(part, as_json=as_json)
+    if verbose:
+        cost, seconds = checkpoint.traffic, time.perf_counter() - begin
+        say_aside(
+            f"{cost.requests} requests in {cost.round_trips} round trips, "
+            f"{size(cost.bytes_read)}, {seconds:.3f} s"
+        )
+
+
+def _parts(
+    checkpoint: "embzarr.Checkpoint",
+    words: list[str] | None,
+    prefix: str | None,
+    between: tuple[str, str] | None,
+    rows: str | None,
+) -> Iterator["embzarr.Loaded"]:
+    if words:
+        yield checkpoint.load(words)
+    elif prefix is not None:
+        yield checkpoint.load_prefix(prefix)
+    elif between:
+        yield checkpoint.load_range(*between)
+    elif rows:
+        start, stop = _row_range(rows)
+        yield from checkpoint.stream(start=start, stop=stop)
+
+
+def _row_range(text: str) -> tuple[int, int | None]:
+    first, colon, last = text.partition(":")
+    try:
+        if colon:
+            return int(first or 0), int(last) if last else None
+    except ValueError:
+        pass
+    raise UsageError(f"--rows expects A:B, found {text!r}")
+
+
+def _show(part: "embzarr.Loaded", *, as_json: bool) -> None:
+    if as_json:
+        for word, row, vector in zip(part.words, part.rows.tolist(), part.vectors, strict=True):
+            numbers = [finite_or_text(float(str(number))) for number in vector]
+            show_json({"word": word, "row": row, "vector": numbers}, indent=None)
+    elif on_terminal():
+        rows = zip(part.words, part.rows.tolist(), map(_abbreviated, part.vectors), strict=True)
+        show_table(_COLUMNS, rows)
+    else:
+        for word, vector in zip(part.words, part.vectors, strict=True):
+            write("\t".join((plain(word), *map(str, vector))))
+
+
+def _abbreviated(vector: "NDArray[Any]") -> str:
+    shown = "  ".join(f"{float(number):7.4f}" for number in vector[:_SHOWN])
+    return f"{shown}  … {len(vector)} in all" if len(vector) > _SHOWN else shown

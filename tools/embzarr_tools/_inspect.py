@@ -1,0 +1,191 @@
+"""``embzarr inspect``: what a checkpoint is, from its manifest."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from embzarr_tools._history import history_of, names_of, tags_of
+from embzarr_tools._ls import COLUMNS as HISTORY
+from embzarr_tools._ls import row_of
+from embzarr_tools._options import AsJson, Place, Which
+from embzarr_tools._screen import (
+    Cell,
+    Column,
+    Name,
+    Parts,
+    Ratio,
+    Size,
+    heading,
+    on_terminal,
+    say,
+    say_aside,
+    show_fields,
+    show_json,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    import embzarr
+
+EXAMPLES = """
+embzarr inspect s3://bucket/run
+embzarr inspect s3://bucket/run --endpoint-url http://localhost:9000
+embzarr inspect runs/wiki --step 100 --json | jq .metadata
+"""
+
+_FIRST_WORDS = 10
+_LONGEST_WORD = 40
+_NEWEST = 10
+_ARRAYS = (
+    Column("array"),
+    Column("shape", right=True, wrap=True),
+    Column("type"),
+    Column("codec", wrap=True),
+    Column("chunks", right=True),
+    Column("raw", right=True),
+    Column("stored", right=True),
+    Column("ratio", right=True),
+)
+_LAYERS = (
+    Column("layer"),
+    Column("rows", right=True),
+    Column("objects", right=True),
+    Column("stored", right=True),
+    Column("path"),
+)
+
+
+def inspect(place: Place, which: Which, *, as_json: AsJson = False) -> None:
+    """Show what a checkpoint holds and how it is stored.
+
+    And the history of its run. Reads the manifests and the first words, no vectors. The ratio is
+    raw size over stored size.
+    """
+    run = place.run()
+    checkpoint = run.open(step=which.step, tag=which.tag, commit=which.commit)
+    document = _document(run, checkpoint)
+    if as_json:
+        show_json(document)
+        return
+    show_fields(_summary(document))
+    if document["metadata"]:
+        _show_metadata(document["metadata"])
+    _section("Layers", _LAYERS, [_layer_row(layer) for layer in document["layers"]])
+    _section("Arrays", _ARRAYS, [_array_row(array) for array in document["arrays"]])
+    _show_history(document["history"])
+
+
+def _document(run: "embzarr.Run", checkpoint: "embzarr.Checkpoint") -> dict[str, Any]:
+    info = asdict(checkpoint.info())
+    tags = tags_of(run)
+    arrays = [{**array, "ratio": _ratio(array)} for array in info.pop("columns")]
+    # What was saved first, then what the format adds to find it.
+    order = {name: place for place, name in enumerate(checkpoint.columns)}
+    arrays.sort(key=lambda array: order.get(array["name"], len(order)))
+    first = checkpoint.load_rows(0, min(_FIRST_WORDS, len(checkpoint)), columns=())
+    return {
+        **info,
+        "ratio": _ratio(info),
+        "tags": names_of(checkpoint.commit, tags),
+        "first_words": list(first.words),
+        "arrays": arrays,
+        "history": _history(run, tags),
+    }
+
+
+def _history(run: "embzarr.Run", tags: dict[str, int] | None) -> list[dict[str, Any]] | None:
+    """Return all commits, or None where one of them is damaged: this one can still be shown."""
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    try:
+        return history_of(run.commits(), tags)
+    except embzarr.DamagedError as exc:
+        say_aside(f"history left out: {exc}")
+        return None
+
+
+def _ratio(sizes: dict[str, Any]) -> float | None:
+    stored: int = sizes["bytes_stored"]
+    return round(sizes["bytes_raw"] / stored, 4) if stored else None
+
+
+def _shown(ratio: float | None) -> Ratio | None:
+    return None if ratio is None else Ratio(ratio)
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Cell]:
+    rows, dim, dtype = document["rows"], document["dim"], document["dtype"]
+    return {
+        "step": Name(document["step"]),
+        "commit": Name(document["commit"]),
+        "tags": ", ".join(document["tags"] or ()) or None,
+        "created": document["created"],
+        "writer": document["writer"],
+        "kind": document["kind"],
+        "rows": rows,
+        "dim": Name(dim),
+        "type": dtype,
+        "placement": document["placement"],
+        "raw": Size(document["bytes_raw"]),
+        "stored": Size(document["bytes_stored"]),
+        "ratio": _shown(document["ratio"]),
+        "first words": "  ".join(map(_short, document["first_words"])),
+    }
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"
+
+
+def _show_metadata(metadata: dict[str, Any]) -> None:
+    """Show nested values by their path; a program gets the path from the top."""
+    fields = {".".join(path): value for path, value in _leaves((), metadata)}
+    say("")
+    if on_terminal():
+        heading("Metadata")
+        show_fields(fields)
+    else:
+        show_fields({f"metadata.{path}": value for path, value in fields.items()})
+
+
+def _show_history(history: list[dict[str, Any]] | None) -> None:
+    """Show all commits to a program, and the newest to people."""
+    if history is None:
+        return
+    shown = history[:_NEWEST] if on_terminal() else history
+    _section("History", HISTORY, [row_of(entry) for entry in shown])
+    if len(shown) < len(history):
+        say(f"and {len(history) - len(shown):,} older commits: see embzarr ls")
+
+
+def _leaves(path: tuple[str, ...], value: object) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves((*path, key), inner)
+    else:
+        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _layer_row(layer: dict[str, Any]) -> list[Cell]:
+    sizes = [layer["rows"], layer["objects"], Size(layer["bytes_stored"])]
+    return [layer["kind"], *sizes, layer["path"]]
+
+
+def _array_row(array: dict[str, Any]) -> list[Cell]:
+    lossy = f" (from {array['source_dtype']})" if array["source_dtype"] else ""
+    return [
+        array["name"],
+        " x ".join(map(str, array["shape"])),
+        f"{array['dtype']}{lossy}",
+        Parts(array["codec"]),
+        array["chunks"],
+        Size(array["bytes_raw"]),
+        Size(array["bytes_stored"]),
+        _shown(array["ratio"]),
+    ]
+
+
+def _section(title: str, columns: tuple[Column, ...], rows: list[list[Cell]]) -> None:
+    say("")
+    show_table(columns, rows, title=title)

@@ -1,0 +1,33 @@
+"""``embzarr similar``: nearest neighbours of a word."""
+
+from typing import Annotated
+
+import typer
+
+from embzarr_tools._options import AsJson, Place, Which
+from embzarr_tools._screen import Column, show_json, show_table
+
+EXAMPLES = """
+embzarr similar s3://bucket/run king
+embzarr similar runs/wiki king -n 3 --step 100
+"""
+
+
+def similar(
+    place: Place,
+    word: Annotated[str, typer.Argument(metavar="WORD", help="A word of the vocabulary.")],
+    which: Which,
+    *,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many words.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show the nearest neighbours of a word.
+
+    Those are the words whose vectors have the largest cosine with its own. Reads all vectors once,
+    in batches.
+    """
+    found = place.open(which).most_similar(word, topn=count)
+    if as_json:
+        show_json([{"word": other, "cosine": cosine} for other, cosine in found])
+    else:
+        show_table((Column("word"), Column("cosine", right=True)), found)

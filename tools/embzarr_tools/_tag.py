@@ -1,0 +1,32 @@
+"""``embzarr tag``: a name for a commit."""
+
+from typing import Annotated
+
+import typer
+
+from embzarr_tools._options import Place
+from embzarr_tools._screen import say
+
+EXAMPLES = """
+embzarr tag s3://bucket/run best --step 90
+embzarr get s3://bucket/run king --tag best
+"""
+
+
+def tag(
+    place: Place,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'; at most 128.")
+    ],
+    *,
+    step: Annotated[int | None, typer.Option(help="The newest commit of this step.")] = None,
+    commit: Annotated[int | None, typer.Option(help="The commit of this number.")] = None,
+) -> None:
+    """Give a commit a name, by default the newest.
+
+    A name that exists is moved.
+    """
+    run = place.run()
+    run.tag(name, step=step, commit=commit)
+    named = run.open(tag=name)
+    say(f"{name}: step {named.step}, commit {named.commit}")

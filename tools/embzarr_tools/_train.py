@@ -1,0 +1,118 @@
+"""``embzarr train``: word vectors from text, saved along the way."""
+
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embzarr_tools._options import Place
+from embzarr_tools._screen import Advance, on_terminal, progress, say, write
+
+if TYPE_CHECKING:
+    import embzarr_trainer
+
+EXAMPLES = """
+embzarr train corpus.txt runs/mine
+embzarr train part-*.txt.gz s3://bucket/run --vector-size 300 --epochs 3 --checkpoints 10
+embzarr train text8 runs/text8 --window 8 --min-count 10 --save-every 5000000
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The trainer's settings, under gensim's names and with the trainer's defaults."""
+
+    vector_size: Annotated[int, typer.Option(help="Numbers in a vector.")] = 100
+    window: Annotated[int, typer.Option(help="Widest distance between a word and its context.")] = 5
+    negative: Annotated[int, typer.Option(help="Words drawn against each word.")] = 5
+    epochs: Annotated[int, typer.Option(help="Times that the corpus is gone through.")] = 5
+    min_count: Annotated[int, typer.Option(help="Leave out words that occur fewer times.")] = 5
+    max_vocab: Annotated[
+        int | None, typer.Option(help="Keep at most so many words, the commonest.")
+    ] = None
+    sample: Annotated[
+        float, typer.Option(help="Thin out words above this share of the corpus; 0 for none.")
+    ] = 1e-3
+    alpha: Annotated[float, typer.Option(help="Learning rate at the start.")] = 0.025
+    min_alpha: Annotated[float, typer.Option(help="Learning rate at the end.")] = 1e-4
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads, by default one a CPU; with one, a run gives the same vectors each time."
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Of start values, order and draws.")] = 1
+    checkpoints: Annotated[
+        int | None, typer.Option(help="So many checkpoints, evenly spaced, the last at the end.")
+    ] = None
+    save_every: Annotated[
+        int | None, typer.Option(help="Words trained between checkpoints instead.")
+    ] = None
+    unicode_errors: Annotated[
+        str,
+        typer.Option(metavar="HOW", help="For what is not UTF-8: strict, replace or ignore."),
+    ] = "strict"
+    compression: Annotated[
+        str,
+        typer.Option(
+            metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
+        ),
+    ] = "auto"
+
+
+def train(
+    corpus: Annotated[
+        list[Path],
+        typer.Argument(metavar="CORPUS", help="UTF-8 text files; .gz is unpacked."),
+    ],
+    place: Place,
+    settings: Settings,
+) -> None:
+    """Train word vectors on text and save them to URL.
+
+    The model is skip-gram with negative sampling. The step of a checkpoint is the number of words
+    trained. Needs numba: pip install 'embzarr[train]'.
+    """
+    import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
+
+    begin = time.perf_counter()
+    with progress("reading") as advance:
+        checkpoint = embzarr_trainer.train(
+            corpus,
+            place.url,
+            store_options=place.store_options,
+            progress=Log(advance),
+            **asdict(settings),
+        )
+    if on_terminal():
+        say(
+            f"{len(checkpoint):,} words x {checkpoint.dim} at step {checkpoint.step}, commit "
+            f"{checkpoint.commit}, in {time.perf_counter() - begin:.1f} s."
+        )
+
+
+class Log:
+    """Shows a training run: the bar as it goes, and a line for each checkpoint."""
+
+    def __init__(self, advance: Advance) -> None:
+        """Print nothing yet."""
+        self._advance = advance
+        self._step: int | None = None
+
+    def __call__(self, now: "embzarr_trainer.Progress") -> None:
+        """Show the present state."""
+        speed = f"{now.words_per_second:,.0f} words/s"
+        self._advance(now.words, now.total_words, f"loss {now.loss:.3f}, {speed}")
+        if now.step == self._step:
+            return
+        if on_terminal():
+            say(f"step {now.step}: loss {now.loss:.3f}, {speed}")
+        else:
+            if self._step is None:
+                write("step\tloss\twords_per_second")
+            write(f"{now.step}\t{now.loss:.6f}\t{now.words_per_second:.0f}")
+            sys.stdout.flush()
+        self._step = now.step

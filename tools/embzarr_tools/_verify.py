@@ -1,0 +1,147 @@
+"""``embzarr verify``: read everything and name what is not as it was written."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embzarr_tools._failures import NO, UsageError
+from embzarr_tools._options import AsJson, Place, Which
+from embzarr_tools._screen import (
+    Cell,
+    Column,
+    on_terminal,
+    progress,
+    say,
+    show_fields,
+    show_json,
+    show_table,
+    size,
+)
+
+if TYPE_CHECKING:
+    import embzarr
+
+EXAMPLES = """
+embzarr verify s3://bucket/run
+embzarr verify runs/wiki --tag best
+embzarr verify runs/wiki --all --json
+embzarr verify runs/wiki && echo sound
+"""
+
+_COLUMNS = tuple(
+    map(Column, ("status", "step", "commit", "code", "object", "chunk", "rows", "message"))
+)
+
+
+def verify(
+    place: Place,
+    which: Which,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every commit of the run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read a checkpoint whole and name all that is damaged.
+
+    Compares each object's SHA-256, each chunk's CRC-32C, the Zarr metadata and the words with the
+    manifest. Rows of a damaged chunk are given as A:B, B not included.
+    """
+    if every and which != Which():
+        raise UsageError("give --all, or one of --step, --tag and --commit")
+    run = place.run()
+    outcomes = []
+    for outcome in _all_outcomes(run) if every else [_outcome(run, which)]:
+        outcomes.append(outcome)
+        if on_terminal() and not as_json:
+            _tell(outcome)
+    sound = all(outcome["sound"] for outcome in outcomes)
+    if as_json:
+        show_json({"sound": sound, "checkpoints": outcomes})
+    elif not on_terminal():
+        show_table(_COLUMNS, [row for outcome in outcomes for row in _rows(outcome)])
+    if not sound:
+        raise typer.Exit(NO)
+
+
+def _all_outcomes(run: "embzarr.Run") -> Iterator[dict[str, Any]]:
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    try:
+        newest = run.open().commit
+    except embzarr.DamagedError:
+        newest = 0  # which number it has is not known: go on until one is free
+    for number in count(1):
+        try:
+            yield _outcome(run, Which(commit=number))
+        except embzarr.NotFoundError:
+            if number > newest:
+                return
+
+
+def _outcome(run: "embzarr.Run", which: Which) -> dict[str, Any]:
+    """Verify one commit; a manifest that cannot be read is a problem like any other."""
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    try:
+        found = run.open(step=which.step, tag=which.tag, commit=which.commit)
+        # By number, since the newest may have been opened from its copy in latest.json.
+        checkpoint = run.open(commit=found.commit)
+    except embzarr.DamagedError as exc:
+        problem = {"code": exc.code, "key": None, "message": exc.args[0]}
+        problem |= {"chunk": None, "rows": None}
+        known = {"step": which.step, "commit": which.commit}
+        return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
+    with progress(f"step {checkpoint.step}") as advance:
+        report = checkpoint.verify(progress=advance)
+    document = asdict(report)
+    return {"step": report.step, "commit": report.commit, "sound": report.ok, **document}
+
+
+_NOTHING_READ = {"objects": 0, "chunks": 0, "bytes": 0}
+
+
+def _tell(outcome: dict[str, Any]) -> None:
+    problems, name = outcome["problems"], _name(outcome)
+    what = f"{outcome['chunks']:,} chunks in {outcome['objects']:,} objects"
+    read = f"{what}, {size(outcome['bytes'])}"
+    if outcome["sound"]:
+        say(f"Sound: {name}. All is as written: {read}.")
+        return
+    many = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
+    found = f"{many}; read {read}" if outcome["objects"] else "The manifest cannot be read"
+    say(f"Damaged: {name}. {found}.")
+    say("")
+    for problem in problems:
+        show_fields(_described(problem))
+        say("")
+
+
+def _name(outcome: dict[str, Any]) -> str:
+    known = [f"{name} {outcome[name]}" for name in ("step", "commit") if outcome[name] is not None]
+    return ", ".join(known) or "the newest commit"
+
+
+def _described(problem: dict[str, Any]) -> dict[str, Cell]:
+    fields: dict[str, Cell] = {}
+    if problem["key"]:
+        fields["object"] = problem["key"]
+    if problem["chunk"] is not None:
+        rows = f", rows {_span(problem)}" if problem["rows"] else ""
+        fields["chunk"] = f"{problem['chunk']}{rows}"
+    return fields | {"problem": f"{problem['message']} [{problem['code']}]"}
+
+
+def _span(problem: dict[str, Any]) -> str:
+    return "{}:{}".format(*problem["rows"]) if problem["rows"] else ""
+
+
+def _rows(outcome: dict[str, Any]) -> Iterator[list[Cell]]:
+    named = [outcome["step"], outcome["commit"]]
+    if outcome["sound"]:
+        read = f"{outcome['objects']} objects, {outcome['chunks']} chunks, {outcome['bytes']} bytes"
+        yield ["sound", *named, None, None, None, None, read]
+    for problem in outcome["problems"]:
+        found = [problem["code"], problem["key"], problem["chunk"], _span(problem)]
+        yield ["damaged", *named, *found, problem["message"]]

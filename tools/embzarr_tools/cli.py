@@ -1,0 +1,93 @@
+"""The program ``embzarr``: its commands, its help, its exit codes."""
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from embzarr_tools import _demo, _get, _inspect, _ls, _similar, _tag, _train, _verify
+from embzarr_tools._failures import EXIT_CODES, describe, exit_code
+from embzarr_tools._options import command
+from embzarr_tools._screen import say_aside, write
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,  # plain help reads the same everywhere, and a third faster
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+START = """
+embzarr demo
+embzarr train corpus.txt s3://bucket/run --endpoint-url http://localhost:9000
+embzarr inspect s3://bucket/run
+embzarr get s3://bucket/run king queen
+embzarr verify s3://bucket/run
+"""
+
+
+def _epilog(examples: str) -> str:
+    lines = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+    return f"\b\nExamples:\n{lines}\n\n{EXIT_CODES}"
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if asked:
+        write(f"embzarr {version('embzarr')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=_epilog(START))
+def start(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Word vectors as checkpoints on object storage: train, inspect, verify, read by word.
+
+    Credentials and endpoints come from the environment (AWS_...), from AWS profiles, or from the
+    options of each command.
+    """
+    if context.invoked_subcommand is None:
+        write(context.get_help())
+
+
+def _add(function: Callable[..., None], examples: str) -> None:
+    app.command(function.__name__, epilog=_epilog(examples))(command(function))
+
+
+_add(_demo.demo, _demo.EXAMPLES)
+_add(_train.train, _train.EXAMPLES)
+_add(_inspect.inspect, _inspect.EXAMPLES)
+_add(_ls.ls, _ls.EXAMPLES)
+_add(_get.get, _get.EXAMPLES)
+_add(_similar.similar, _similar.EXAMPLES)
+_add(_verify.verify, _verify.EXAMPLES)
+_add(_tag.tag, _tag.EXAMPLES)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        result = app(list(arguments), prog_name="embzarr", standalone_mode=False)
+    except Exception as exc:  # noqa: BLE001 - options that could not be parsed, of several classes
+        say_aside(describe(exc))
+        return exit_code(exc)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        # Words are of any language; what a pipe gets must not depend on the machine's.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
