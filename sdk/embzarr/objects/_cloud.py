@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, cast
+from urllib.parse import unquote
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
@@ -14,7 +16,13 @@ from embzarr.errors import InvalidInputError
 from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
 from embzarr.objects._failures import Place
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
+from embzarr.objects._redact import (
+    Redactor,
+    credentials_in_url,
+    redact_url,
+    secrets_in_options,
+    secrets_in_url,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,7 +51,7 @@ _RETRY = {
         "base": 2,
     },
 }
-# While a body goes up nothing comes down, so that silence says nothing: see `_upload_client`.
+# While a body goes up nothing comes down, so that silence says nothing: see `_clients`.
 _SILENCE = "read_timeout"
 
 _CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
@@ -106,12 +114,23 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     _refuse_query(url)
     _refuse_unknown(options, _CONNECTION_OPTIONS, url)
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
-        return HTTPStore.from_url(url, client_options=client_options, retry_config=retry)
+    # obstore drops the user of a URL, so that we say it as the header that it stands for.
+    user = credentials_in_url(url)
+    headers = {"authorization": _basic(user)} if user else {}
+    bare = redact_url(url)
 
-    place = _place(url, options)
-    read, _ = _clients(connect, options, place, allow_http=url.startswith("http://"))
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
+        given = client_options.get("default_headers", {})
+        every = cast("ClientConfig", {**client_options, "default_headers": {**headers, **given}})
+        return HTTPStore.from_url(bare, client_options=every, retry_config=retry)
+
+    place = _place(url, options, tuple(headers.values()))
+    read, _ = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
     return ObstoreStore(read, place=place, writable=False, listable=False)
+
+
+def _basic(credentials: str) -> str:
+    return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}"
 
 
 def open_memory(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
@@ -165,7 +184,7 @@ def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = (
 def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
     _refuse_query(url)
     bucket, _, prefix = url.partition("://")[2].partition("/")
-    if not bucket or "@" in bucket:
+    if not bucket or redact_url(url) != url:
         wanted = "a bucket, and no user: credentials belong into store_options"
         raise InvalidInputError("input-argument", f"{redact_url(url)} does not name {wanted}")
     return bucket, prefix.strip("/") or None

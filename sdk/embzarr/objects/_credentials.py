@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Provider: TypeAlias = "Callable[[], S3Credential]"
 
 _DEFAULT_REGION = "us-east-1"
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+"""The first that is set counts."""
 
 # fsspec's (s3fs), obstore's and boto3's names for the same thing.
 _SPELLINGS = {
@@ -63,18 +65,29 @@ class S3Access:
     """What must never be printed."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Given:
+    """Gives the same credentials for ever; can be pickled, and shows nothing of them."""
+
+    credential: S3Credential
+
+    def __call__(self) -> S3Credential:
+        return self.credential
+
+
 def resolve_s3(options: Mapping[str, object]) -> S3Access:
     """Decide endpoint, region and credentials from options, environment and botocore.
 
     Raises:
-        InvalidInputError: an option is unknown, given twice, or no text where one is needed.
+        InvalidInputError: an option is given twice, or is no text where one is needed.
         AccessDeniedError: there are no credentials, or they could not be had.
     """
     known = _one_spelling(options)
     anonymous = bool(known.pop("skip_signature", False))
     profile = _text(known, "profile")
     given = _given_credentials(known, use_environment=profile is None)
-    session = _session(profile) if _needs_botocore(known, profile, anonymous, given) else None
+    needed = _needs_botocore(known, profile=profile, anonymous=anonymous, given=given is not None)
+    session = _session(profile) if needed else None
     region = _text(known, "region") or _environment("AWS_REGION", "AWS_DEFAULT_REGION")
     config: dict[str, str | bool] = {
         # Said outright, since obstore would otherwise take these from the environment.
@@ -85,8 +98,11 @@ def resolve_s3(options: Mapping[str, object]) -> S3Access:
         "disable_bulk_delete": True,
     }
     if endpoint := _endpoint(known, session):
-        # In both names: obstore lets AWS_ENDPOINT_URL_S3 win over the general one.
-        config["endpoint"] = config["aws_endpoint_url_s3"] = endpoint
+        config["endpoint"] = endpoint
+        if os.environ.get("AWS_ENDPOINT_URL_S3"):
+            # obstore would let this variable win. Only then, since its store cannot be pickled
+            # with this setting (obstore 0.12).
+            config["aws_endpoint_url_s3"] = endpoint
     config.update({name: _plain(name, value) for name, value in known.items()})
     provider = None if anonymous else _provider(given, session)
     return S3Access(config=config, provider=provider, secrets=_secrets(provider))
@@ -139,15 +155,12 @@ def _given_credentials(known: dict[str, object], *, use_environment: bool) -> S3
 
 
 def _needs_botocore(
-    known: Mapping[str, object],
-    profile: str | None,
-    anonymous: bool,  # noqa: FBT001 - one of four facts of equal rank
-    given: S3Credential | None,
+    known: Mapping[str, object], *, profile: str | None, anonymous: bool, given: bool
 ) -> bool:
-    if profile is not None or (given is None and not anonymous):
+    if profile is not None or not (given or anonymous):
         return True
     # With keys at hand, botocore's files can still name the region of a bucket on AWS.
-    placed = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+    placed = ("AWS_REGION", "AWS_DEFAULT_REGION", *_ENDPOINT_VARIABLES)
     if "region" in known or "endpoint" in known or _environment(*placed):
         return False
     return Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser().is_file()
@@ -157,7 +170,7 @@ def _endpoint(known: dict[str, object], session: botocore.session.Session | None
     """Return where the server is; None is AWS itself."""
     endpoint = (
         _text(known, "endpoint")
-        or _environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+        or _environment(*_ENDPOINT_VARIABLES)
         or _configured(session, "endpoint_url")
     )
     if endpoint is None:
@@ -192,18 +205,21 @@ def _configured(session: botocore.session.Session | None, name: str) -> str | No
 def _provider(given: S3Credential | None, session: botocore.session.Session | None) -> Provider:
     if given is not None:
         # Given as a provider, since obstore would otherwise add a token of the environment.
-        return lambda: given
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - see _session
+        return _Given(given)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see _session
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
 
     try:
-        provider = Boto3CredentialProvider(session)
-        provider()
-    except (BotoCoreError, ValueError) as exc:
-        hint = 'give store_options={"key": ..., "secret": ...}, a profile, or {"anon": True}'
-        message = f"no S3 credentials ({type(exc).__name__}): {hint}"
-        raise AccessDeniedError("access-denied", message) from None
-    return provider
+        if session is not None and session.get_credentials() is not None:
+            provider = Boto3CredentialProvider(session)
+            provider()  # now, where the error can be told, and not inside of the first request
+            return provider
+        found = "none were found"
+    except (BotoCoreError, ClientError, OSError) as exc:
+        # Its text may quote what a credential process said.
+        found = type(exc).__name__
+    hint = 'store_options={"key": ..., "secret": ...}, {"profile": ...} or {"anon": True}'
+    raise AccessDeniedError("access-denied", f"S3 credentials: {found}; give {hint}")
 
 
 def _secrets(provider: Provider | None) -> tuple[str, ...]:

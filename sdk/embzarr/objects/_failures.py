@@ -27,20 +27,22 @@ T = TypeVar("T")
 
 Verb: TypeAlias = Literal["read", "list", "write", "create", "delete"]
 
-_STATUS = re.compile(r"status code: (\d{3})")
+_STATUS = re.compile(r"status code: (?P<line>(?P<number>\d{3})[ \w-]*)")
 _SERVICE_CODE = re.compile(r"<Code>(\w+)</Code>")
 _SERVICE_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 # obstore appends the nested Rust errors; the innermost one that the system gave says most.
 _SYSTEM_MESSAGE = re.compile(r'code: (?P<code>\d+),\s+kind: \w+,\s+message: "(?P<message>[^"]+)"')
-_DETAIL = "\n\nDebug source:"
+# Where a library's text turns into a trace: obstore's, and the Java one that HDFS sends along.
+_DETAIL = re.compile(r"\n\nDebug source:|\\n\\tat ")
 _LONGEST_REASON = 300
 
+_MISSING = re.compile(r"\(is not a directory\)")
 _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
 )
 _DENIED = re.compile(
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
-    r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden"
+    r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden|AccessControlException"
 )
 # Some S3-like servers leave out what s3fs looks for.
 _PRECONDITION = re.compile(r"PreconditionFailed|pre-?conditions you specified", re.IGNORECASE)
@@ -48,6 +50,15 @@ _MISSING_NUMBERS = frozenset({errno.ENOENT, errno.ENOTDIR})
 _DENIED_NUMBERS = frozenset({errno.EACCES, errno.EPERM})
 _WRONG_REGION = re.compile(r"AuthorizationHeaderMalformed|PermanentRedirect|redirect without LOC")
 
+_NOT_FOUND = 404
+_NOT_ALLOWED = 405
+_NOT_IMPLEMENTED = 501
+_CONFLICTS = frozenset({409, 412})
+_DENIALS = frozenset({401, 403})
+
+_FAILED = (StoreError, "store-failed")
+
+_WRITES = frozenset({"write", "create"})
 _UNSUPPORTED_CODES: dict[Verb, str] = {
     "list": "store-cannot-list",
     "create": "create-not-exclusive",
@@ -106,15 +117,34 @@ def _classify(exc: Exception, verb: Verb) -> tuple[type[EmbzarrError], str]:
     number = _number(exc)
     if _NO_BUCKET.search(text):
         return NotFoundError, "bucket-missing"
-    if verb == "create" and (_is_conflict(exc) or status in {409, 412}):
+    if verb == "create" and (_is_conflict(exc) or status in _CONFLICTS):
         return ConflictError, "object-exists"
-    if isinstance(exc, FileNotFoundError) or number in _MISSING_NUMBERS or status in {404, 410}:
-        return NotFoundError, "object-missing"
-    if _is_denial(exc) or number in _DENIED_NUMBERS or status in {401, 403}:
+    if _is_denial(exc) or number in _DENIED_NUMBERS or status in _DENIALS:
         return AccessDeniedError, "access-denied"
-    if verb != "read" and (_is_unsupported(exc) or number == errno.EROFS or status in {405, 501}):
+    return _missing(exc, verb, status) or _unsupported(exc, verb, status) or _FAILED
+
+
+def _missing(
+    exc: Exception, verb: Verb, status: int | None
+) -> tuple[type[EmbzarrError], str] | None:
+    if verb in _WRITES:
+        # Nothing need be there to be written, but what holds it.
+        return (NotFoundError, "bucket-missing") if status == _NOT_FOUND else None
+    found = isinstance(exc, FileNotFoundError) or _number(exc) in _MISSING_NUMBERS
+    if found or status == _NOT_FOUND or _MISSING.search(str(exc)):
+        return NotFoundError, "object-missing"
+    return None
+
+
+def _unsupported(
+    exc: Exception, verb: Verb, status: int | None
+) -> tuple[type[EmbzarrError], str] | None:
+    if _number(exc) == errno.EROFS or (verb in _WRITES and status == _NOT_ALLOWED):
+        return UnsupportedError, "store-read-only"
+    lacking = isinstance(exc, (NotImplementedError, obstore_errors.NotSupportedError))
+    if verb != "read" and (lacking or status in {_NOT_ALLOWED, _NOT_IMPLEMENTED}):
         return UnsupportedError, _UNSUPPORTED_CODES[verb]
-    return StoreError, "store-failed"
+    return None
 
 
 def _is_conflict(exc: Exception) -> bool:
@@ -135,10 +165,6 @@ def _is_denial(exc: Exception) -> bool:
     return isinstance(exc, denials) or bool(_DENIED.search(str(exc)))
 
 
-def _is_unsupported(exc: Exception) -> bool:
-    return isinstance(exc, (NotImplementedError, obstore_errors.NotSupportedError))
-
-
 def _number(exc: Exception) -> int | None:
     """Return the system's error number, which obstore writes into its text."""
     if isinstance(exc, OSError):
@@ -154,7 +180,7 @@ def _status(exc: Exception) -> int | None:
         if isinstance(value, int):
             return value
     found = _STATUS.search(str(exc))
-    return int(found[1]) if found else None
+    return int(found["number"]) if found else None
 
 
 def _reason(exc: Exception) -> str:
@@ -162,10 +188,14 @@ def _reason(exc: Exception) -> str:
     if code := _SERVICE_CODE.search(text):
         message = _SERVICE_MESSAGE.search(text)
         reason = f"{code[1]}: {message[1]}" if message else code[1]
+    elif status := _STATUS.search(text):
+        reason = status["line"].strip()
+    elif "TimedOut" in text or isinstance(exc, TimeoutError):
+        reason = "no answer within the timeout"
     elif system := _SYSTEM_MESSAGE.search(text):
         reason = system["message"]
     else:
-        reason = " ".join(text.partition(_DETAIL)[0].split()) or type(exc).__name__
+        reason = " ".join(_DETAIL.split(text, 1)[0].split()) or type(exc).__name__
     if _WRONG_REGION.search(text):
         reason += ' (is the region right? store_options={"region": ...})'
     return reason[:_LONGEST_REASON]

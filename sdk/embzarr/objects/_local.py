@@ -6,11 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
 from embzarr.errors import DamagedError
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import ObjectInfo, check_key
+from embzarr.objects._port import Data, ObjectInfo, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 _STAGING = re.compile(r"#\d+$")
 """How obstore names a file that is still being written."""
+
+
+_TRIES = 10
 
 
 class LocalFolder(ObstoreStore):
@@ -64,6 +68,12 @@ class LocalFolder(ObstoreStore):
         self._root.mkdir(parents=True, exist_ok=True)
         return self._reader()
 
+    def _put(self, key: str, data: Data) -> None:
+        _making_folders(lambda: super(LocalFolder, self)._put(key, data))
+
+    def _create(self, key: str, data: Data) -> None:
+        _making_folders(lambda: super(LocalFolder, self)._create(key, data))
+
     def _refuse_link_outside(self, key: str) -> None:
         # A store may come from an archive of a stranger, links to our own files in it.
         if not f"{os.path.realpath(self._inside + key)}/".startswith(self._inside):
@@ -89,3 +99,17 @@ class LocalFolder(ObstoreStore):
                 except FileNotFoundError:  # another process deleted it meanwhile
                     continue
                 yield ObjectInfo(key=f"{folder}{entry.name}", size=size)
+
+
+def _making_folders(write: Callable[[], None]) -> None:
+    """Try again where somebody's delete took away an empty folder that we were just filling.
+
+    Nothing was written then, so that this is safe for a create, too.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return write()
+        except GenericError as exc:
+            if "UnableToCreateDir" not in str(exc) or "NotFound" not in str(exc):
+                raise
+    return write()

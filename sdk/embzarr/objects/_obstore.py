@@ -92,10 +92,12 @@ class ObstoreStore:
         self._refuse_if_read_only(key)
         try:
             self._ask("create", key, lambda: self._create(key, data))
-        except UnsupportedError:
-            if not self._single_writer:
+        except UnsupportedError as error:
+            if not self._single_writer or error.code != "create-not-exclusive":
                 raise
-            self._create_alone(key, data)
+        else:
+            return
+        self._create_alone(key, data)
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
@@ -162,9 +164,12 @@ class ObstoreStore:
         try:
             self.head(key)
         except NotFoundError:
-            self.put(key, data)
+            free = True
         else:
+            free = False
+        if not free:
             raise ConflictError("object-exists", f"cannot create {key} in {self.url}: it exists")
+        self.put(key, data)
 
 
 def _flat(data: Data) -> memoryview:

@@ -37,7 +37,7 @@ _Opener: TypeAlias = Callable[..., ObstoreStore]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What pathlib makes of a URL: "s3://bucket" becomes "s3:/bucket", which would be a folder.
-_COLLAPSED = re.compile(r"(?:[a-z][a-z0-9]+):/(?!/)")
+_COLLAPSED = re.compile(r"[a-z][a-z0-9]+:/(?!/)")
 _NATIVE: Mapping[str, _Opener] = {
     "s3": _cloud.open_s3,
     "s3a": _cloud.open_s3,
@@ -92,7 +92,8 @@ def open_store(
 
 def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: bool) -> Store:
     if not isinstance(url, str) or not url or _COLLAPSED.match(url):
-        raise InvalidInputError("input-argument", f"{url!r} is neither a URL nor a path")
+        shown = redact_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
+        raise InvalidInputError("input-argument", f"{shown!r} is neither a URL nor a path")
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else ""
     if ("::" in url and "://" in url) or scheme not in {"", "file", *_NATIVE}:

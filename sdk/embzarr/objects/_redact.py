@@ -17,38 +17,48 @@ _SECRET_PARAMETER = re.compile(
     r"([\w.-]*(?:secret|token|pass|pwd|cred|sig|auth|key)[\w.-]*=)[^&\s\"'<>]+", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<=//)[^/\s\"'@]+@")
+# A password may hold a slash that nobody encoded, as many AWS keys do; what follows a colon as
+# digits and a slash is a port.
+_CREDENTIALS = re.compile(r"(?:[^/@:]*:(?!\d+/)[^@]*|[^/@]*)@")
 # In these schemes the part before "@" names the container and the part behind it the account.
 _CONTAINER_SCHEMES = ("abfs", "abfss")
 
 
 def redact_url(url: str) -> str:
     """Return the URL, chained or not, without user, password, query and fragment."""
-    return "::".join(_redact_link(link) for link in url.split("::"))
-
-
-def _redact_link(link: str) -> str:
-    scheme, separator, rest = link.partition("://")
-    if not separator:
-        return link
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
-    if at and (scheme not in _CONTAINER_SCHEMES or ":" in user):
-        authority = host
-    return f"{scheme}://{authority}{slash}{path}"
+    return "::".join(_parts(link)[0] for link in url.split("::"))
 
 
 def secrets_in_url(url: str) -> Iterator[str]:
     """Yield what `redact_url` takes out, whole and in its parts."""
     for link in url.split("::"):
-        rest, _, query = link.partition("://")[2].partition("?")
-        userinfo, at, _ = rest.partition("/")[0].rpartition("@")
-        if at and not link.startswith(_CONTAINER_SCHEMES):
-            yield userinfo
-            yield from userinfo.split(":", 1)
+        _, credentials, query = _parts(link)
+        if credentials:
+            yield credentials
+            yield from credentials.split(":", 1)
         if query:
             yield query
             yield from (value for _, value in parse_qsl(query))
+
+
+def credentials_in_url(url: str) -> str:
+    """Return ``user:password`` of a URL that is no chain; empty if it has none."""
+    return _parts(url)[1]
+
+
+def _parts(link: str) -> tuple[str, str, str]:
+    """Return what may be shown, the credentials, and the query with the fragment."""
+    scheme, separator, rest = link.partition("://")
+    if not separator:
+        return link, "", ""
+    found = _CREDENTIALS.match(rest)
+    credentials = found[0].removesuffix("@") if found else ""
+    if scheme in _CONTAINER_SCHEMES and ":" not in credentials:
+        credentials = ""
+    else:
+        rest = rest[len(found[0]) :] if found else rest
+    shown, *query = re.split(r"[?#]", rest, maxsplit=1)
+    return f"{scheme}://{shown}", credentials, "".join(query)
 
 
 def secrets_in_options(options: Mapping[str, object]) -> Iterator[str]:
@@ -99,13 +109,13 @@ class Redactor:
             text = text.replace(secret, _MASK)
         return _SECRET_PARAMETER.sub(rf"\1{_MASK}", _USERINFO.sub(f"{_MASK}@", text))
 
-    def printable(self, exc: BaseException | None) -> bool:
+    def printable(self, exc: BaseException) -> bool:
         """Tell whether a traceback of this exception and of all behind it shows no secret."""
-        seen: set[int] = set()
-        while exc is not None and id(exc) not in seen:
-            seen.add(id(exc))
-            text = f"{exc!s}\n{exc!r}"
-            if self.clean(text) != text or not self.printable(exc.__cause__):
+        chain = [exc]
+        for link in chain:
+            text = f"{link!s}\n{link!r}"
+            if self.clean(text) != text:
                 return False
-            exc = exc.__context__
+            behind = (link.__cause__, link.__context__)
+            chain += [other for other in behind if other is not None and other not in chain]
         return True

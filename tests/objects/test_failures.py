@@ -1,0 +1,253 @@
+"""What a store's failures are called."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from obstore.exceptions import GenericError
+
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    EmbzarrError,
+    NotFoundError,
+    StoreError,
+    UnsupportedError,
+)
+from embzarr.objects import _cloud, open_store
+from embzarr.objects._failures import Place
+from embzarr.objects._redact import Redactor
+from objects.fake_s3 import Answers, running_fake_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from embzarr.objects import Store
+    from embzarr.objects._failures import Verb
+    from servers.s3 import S3Server
+
+ONCE = {"retry_config": {"max_retries": 0}}
+DENIALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
+
+
+def s3(url: str, *, single_writer: bool = False, **options: Any) -> Store:
+    keys = {"endpoint_url": url, "key": "key", "secret": "secret"}
+    every = {**keys, **ONCE, **options}
+    return open_store("s3://bucket/run", store_options=every, single_writer=single_writer)
+
+
+def verbs(store: Store) -> dict[str, Callable[[], object]]:
+    return {
+        "get": lambda: store.get("a"),
+        "get_range": lambda: store.get_range("a", 0, 4),
+        "head": lambda: store.head("a"),
+        "list": lambda: list(store.list("")),
+        "put": lambda: store.put("a", b"1"),
+        "create": lambda: store.create("a", b"1"),
+        "delete": lambda: store.delete("a"),
+    }
+
+
+def failures(store: Store, *without: str) -> set[tuple[type[EmbzarrError], str]]:
+    """What each verb raises."""
+    raised = set()
+    for name, verb in verbs(store).items():
+        if name not in without:
+            with pytest.raises(EmbzarrError) as caught:
+                verb()
+            raised.add((type(caught.value), caught.value.code))
+    return raised
+
+
+def body(code: str) -> str:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>because</Message></Error>"
+
+
+class TestS3Answers:
+    @pytest.mark.parametrize(
+        ("status", "code"), [(403, code) for code in DENIALS] + [(400, "ExpiredToken"), (401, "x")]
+    )
+    def test_denied(self, status: int, code: str) -> None:
+        with running_fake_s3(Answers(statuses=(status,), body=body(code))) as url:
+            # A HEAD has no body that could say more than 400.
+            without = ("head",) if status == 400 else ()
+            assert failures(s3(url), *without) == {(AccessDeniedError, "access-denied")}
+
+    def test_no_bucket(self) -> None:
+        with running_fake_s3(Answers(statuses=(404,), body=body("NoSuchBucket"))) as url:
+            assert failures(s3(url), "head") == {(NotFoundError, "bucket-missing")}
+
+    @pytest.mark.parametrize("status", [500, 503, 400, None])
+    def test_failed(self, status: int | None) -> None:
+        with running_fake_s3(Answers(statuses=(status,), body=body("SlowDown"))) as url:
+            assert failures(s3(url)) == {(StoreError, "store-failed")}
+
+    def test_a_server_without_conditional_writes(self) -> None:
+        with running_fake_s3(Answers(statuses=(501,), body=body("NotImplemented"))) as url:
+            with pytest.raises(UnsupportedError) as caught:
+                s3(url).create("a", b"1")
+            assert caught.value.code == "create-not-exclusive"
+
+    @pytest.mark.parametrize(
+        ("found", "asked"), [(200, ["PUT", "HEAD"]), (404, ["PUT", "HEAD", "PUT"])]
+    )
+    def test_a_single_writer_may_create_there(self, found: int, asked: list[str]) -> None:
+        answers = Answers(statuses=(501, found, 200), body=body("NotImplemented"))
+        with running_fake_s3(answers) as url:
+            store = s3(url, single_writer=True)
+            if found == 200:
+                with pytest.raises(ConflictError):
+                    store.create("a", b"1")
+            else:
+                store.create("a", b"1")
+        assert [line.split()[0] for line in answers.asked] == asked
+
+    def test_a_gateway_without_writes(self) -> None:
+        with running_fake_s3(Answers(statuses=(405,), body=body("MethodNotAllowed"))) as url:
+            reads = ("get", "get_range", "head", "list")
+            assert failures(s3(url), *reads) == {(UnsupportedError, "store-read-only")}
+
+    def test_the_servers_own_words_are_told(self) -> None:
+        with running_fake_s3(Answers(statuses=(400,), body=body("KeyTooLong"))) as url:
+            with pytest.raises(StoreError) as caught:
+                s3(url).get("steps/a")
+            told = "cannot read steps/a in s3://bucket/run: KeyTooLong: because [store-failed]"
+            assert str(caught.value) == told
+
+    def test_a_wrong_region_is_guessed(self) -> None:
+        with running_fake_s3(
+            Answers(statuses=(400,), body=body("AuthorizationHeaderMalformed"))
+        ) as url:
+            with pytest.raises(StoreError) as caught:
+                s3(url).get("a")
+            assert "region" in str(caught.value)
+
+    def test_a_busy_server_is_asked_again(self) -> None:
+        answers = Answers(statuses=(503, 503, 200), body=body("SlowDown"))
+        with running_fake_s3(answers) as url:
+            s3(url, retry_config={}).put("a", b"1")
+        assert len(answers.asked) == 3
+
+    def test_a_range_within_the_object_is_one_request(self) -> None:
+        answers = Answers(statuses=(500,))
+        with running_fake_s3(answers) as url, pytest.raises(StoreError):
+            s3(url).get_range("a", 0, 4)
+        assert len(answers.asked) == 1
+
+
+class TestSystemErrors:
+    """What the system says, as obstore writes it; no test can take rights from root."""
+
+    place = Place(url="file:///run", redactor=Redactor())
+
+    @pytest.mark.parametrize(
+        ("number", "verb", "kind", "code"),
+        [
+            (errno.EACCES, "write", AccessDeniedError, "access-denied"),
+            (errno.EPERM, "delete", AccessDeniedError, "access-denied"),
+            (errno.EROFS, "create", UnsupportedError, "store-read-only"),
+            (errno.ENOSPC, "write", StoreError, "store-failed"),
+            (errno.ENOTDIR, "write", StoreError, "store-failed"),
+            (errno.ENOTDIR, "read", NotFoundError, "object-missing"),
+        ],
+    )
+    def test_number(self, number: int, verb: Verb, kind: type[EmbzarrError], code: str) -> None:
+        said = f'Os {{ code: {number},\n kind: Other,\n message: "the system\'s words",\n }}'
+        for exc in (GenericError(f"Generic\n\nDebug source:\n{said}"), OSError(number, "x")):
+            error = self.place.translate(exc, verb, "a")
+            assert (type(error), error.code) == (kind, code)
+            assert error.__cause__ is exc
+
+
+class TestNoAnswer:
+    def test_nobody_listens(self) -> None:
+        assert failures(s3("http://127.0.0.1:1")) == {(StoreError, "store-failed")}
+        with pytest.raises(StoreError, match="Connection refused"):
+            s3("http://127.0.0.1:1").get("a")
+
+    def test_silence_ends_by_the_callers_timeout(self) -> None:
+        with running_fake_s3(Answers(statuses=(200,), delay=2.0)) as url:
+            start = time.monotonic()
+            with pytest.raises(StoreError):
+                s3(url, client_options={"timeout": "200ms"}).get("a")
+            assert time.monotonic() - start < 1.5
+
+    def test_a_long_upload_is_no_silence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing comes down while a body goes up, however long a slow link takes."""
+        monkeypatch.setitem(_cloud._CLIENT, "read_timeout", "100ms")
+        with running_fake_s3(Answers(statuses=(200,), delay=0.4)) as url:
+            s3(url).put("large", bytes(2 * 2**20))
+            for quick in (lambda: s3(url).get("a"), lambda: s3(url).put("small", b"")):
+                with pytest.raises(StoreError, match="no answer within the timeout"):
+                    quick()
+
+    def test_retrying_ends_by_the_callers_timeout(self) -> None:
+        retry = {"retry_timeout": timedelta(milliseconds=300), "max_retries": 1000}
+        start = time.monotonic()
+        with pytest.raises(StoreError):
+            s3("http://127.0.0.1:1", retry_config=retry).get("a")
+        assert time.monotonic() - start < 3
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("verb", ["list", "put"])
+    def test_by_default_all_ends_within_15_s(self, verb: str) -> None:
+        with running_fake_s3(Answers(statuses=(200,), delay=30.0)) as silent:
+            for url in ("http://127.0.0.1:1", silent):
+                start = time.monotonic()
+                with pytest.raises(StoreError):
+                    verbs(s3(url, retry_config={}))[verb]()
+                assert time.monotonic() - start < 15
+
+
+@pytest.mark.servers
+class TestMinio:
+    def test_wrong_keys(self, minio: S3Server, minio_bucket_url: str) -> None:
+        for wrong in ("access_key_id", "secret_access_key"):
+            options = {**minio.options, wrong: "wrong-wrong-wrong"}
+            store = open_store(minio_bucket_url, store_options=options)
+            assert failures(store) == {(AccessDeniedError, "access-denied")}
+
+    def test_no_keys(self, minio: S3Server, minio_bucket_url: str) -> None:
+        options = {"endpoint_url": minio.endpoint_url, "anon": True}
+        store = open_store(minio_bucket_url, store_options=options)
+        assert failures(store) == {(AccessDeniedError, "access-denied")}
+
+    def test_no_bucket(self, minio: S3Server) -> None:
+        store = open_store("s3://no-such-bucket/run", store_options=minio.options)
+        assert failures(store, "head") == {(NotFoundError, "bucket-missing")}
+
+    def test_anonymous_reading(self, minio: S3Server, minio_bucket: str) -> None:
+        url = minio.url(minio_bucket, "run")
+        open_store(url, store_options=minio.options).put("a", b"123")
+        minio.let_everyone_read(minio_bucket)
+        options = {"endpoint_url": minio.endpoint_url, "anon": True}
+        web = open_store(minio.http_url(minio_bucket, "run"))
+        for store in (open_store(url, store_options=options), web):
+            assert bytes(store.get("a")) == b"123"
+            assert bytes(store.get_range("a", 1, 9)) == b"23"
+            assert bytes(store.get_range("a", 3, 9)) == b""
+
+
+def test_no_bucket_in_moto(moto_s3: S3Server) -> None:
+    store = open_store("s3://no-such-bucket/run", store_options=moto_s3.options)
+    assert failures(store, "head") == {(NotFoundError, "bucket-missing")}
+
+
+def test_keys_that_differ_in_one_place_do_not_meet(moto_s3: S3Server, moto_bucket: str) -> None:
+    """A prefix is a whole folder: ``run`` holds nothing of ``run2``."""
+    stores = [
+        open_store(moto_s3.url(moto_bucket, name), store_options=moto_s3.options)
+        for name in ("run", "run2", "run/x")
+    ]
+    for store, number in zip(stores, itertools.count(), strict=False):
+        store.put("a", bytes(number))
+    assert [[item.key for item in store.list("")] for store in stores] == [
+        ["a", "x/a"],
+        ["a"],
+        ["a"],
+    ]
