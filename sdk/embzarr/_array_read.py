@@ -26,6 +26,8 @@ IN_FLIGHT_BYTES = 64 * 1024 * 1024
 """Bytes fetched and not yet copied to the result, over all workers."""
 WHOLE_TABLE_BYTES = 8 * 1024 * 1024
 """A chunk table up to this size is read whole, beside the lookup, to save a round trip."""
+WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
+"""The same, by what it holds: 64 MiB in memory, however well it compresses."""
 
 
 class ArrayReader:
@@ -58,10 +60,8 @@ class ArrayReader:
         """Read the chunk table, where it is small enough to be worth having whole."""
         if isinstance(self._array.index, str):
             table = self._layer.arrays[self._array.index]
-            if (
-                table.inline_index is not None
-                and table.inline_index.nbytes.sum() <= WHOLE_TABLE_BYTES
-            ):
+            stored = table.inline_index.nbytes.sum() if table.inline_index else 0
+            if stored <= WHOLE_TABLE_BYTES and table.shape[0] <= WHOLE_TABLE_CHUNKS:
                 self._whole_index()
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:

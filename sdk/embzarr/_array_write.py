@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys
+from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _schema
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +62,9 @@ class ArrayWriter:
             row_shape: shape of one row.
             codec: compression; None chooses by the first shard.
             chunk: rows in a chunk; None aims at 64 to 128 KiB.
+
+        Raises:
+            InvalidInputError: code ``input-shape``: a row larger than a chunk may be.
         """
         self._objects = objects
         self._name = name
@@ -68,6 +72,12 @@ class ArrayWriter:
         self.row_shape = row_shape
         self._codec = codec
         bytes_per_row = _grid.row_bytes((0, *row_shape), _dtypes.itemsize(dtype))
+        if bytes_per_row > _schema.MAX_CHUNK_BYTES:
+            raise InvalidInputError(
+                "input-shape",
+                f"{name}: expected rows of at most {_schema.MAX_CHUNK_BYTES} bytes, "
+                f"found {bytes_per_row}",
+            )
         self._chunk = chunk or _grid.choose_chunk(bytes_per_row)
         self._fixed_chunk = chunk is not None
         self._shard = _grid.choose_shard(self._chunk * bytes_per_row)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 
-# A string that never ends is matched too: trying anew at each quote would square the time.
 T = TypeVar("T")
 
+# A string that never ends is matched too: trying anew at each quote would square the time.
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 

@@ -94,7 +94,10 @@ def _understood_array(array: object, what: str) -> object:
     if not isinstance(array, dict):
         return array
     kept = _drop_optional(array, Array, what)
-    _check_known(kept.get("codec"), "name", _schema.CODECS, "codec-unsupported", what)
+    codec = kept.get("codec")
+    _check_known(codec, "name", _schema.CODECS, "codec-unsupported", what)
+    nulls = [*kept.values(), *(codec.values() if isinstance(codec, dict) else ())].count(None)
+    _require(not nulls, what, "a member is null")
     return kept
 
 

@@ -71,7 +71,8 @@ def arrange(
     The order is None where rows stay as given.
 
     Raises:
-        InvalidInputError: ``family`` without one family for each word, or families without it.
+        InvalidInputError: ``family`` without one family for each word, families without it, or a
+            family that is no text.
     """
     _check_families(placement, words, families)
     if placement.kind == "given":
@@ -80,7 +81,7 @@ def arrange(
         return placement, words.argsort()
     labels = [words.utf8(row) for row in range(len(words))]
     if families is not None:
-        labels = [str(label).encode() for label in families]
+        labels = [_utf8(str(label), row) for row, label in enumerate(families)]
     groups = group_of(labels, placement.groups)
     order = np.argsort(groups, kind="stable")
     if placement.kind == "family":
@@ -130,6 +131,15 @@ def part_by_weight(weights: NDArray[np.generic], index: int, parts: int) -> tupl
     edges = np.searchsorted(halfway, before[-1] * np.arange(parts + 1) / parts)
     edges[0], edges[-1] = 0, len(weights)
     return int(edges[index]), int(edges[index + 1])
+
+
+def _utf8(label: str, row: int) -> bytes:
+    try:
+        return label.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(
+            "input-argument", f"row {row}: a family must be text that UTF-8 can hold: {exc}"
+        ) from exc
 
 
 def _check_families(

@@ -19,7 +19,7 @@ def nearest(
     count: int,
     without: frozenset[int],
 ) -> list[tuple[int, float]]:
-    """Return the rows nearest to `query` and their cosines, nearest first.
+    """Return the rows nearest to `query` and their cosines, nearest first; none that is not finite.
 
     Args:
         query: shape (dim,).
@@ -27,7 +27,7 @@ def nearest(
         count: how many rows to return.
         without: rows to leave out.
     """
-    target = unit(query.astype(np.float32))
+    target = unit(query.astype(np.float64)).astype(np.float32)
     best = np.empty(0, np.float32)
     rows = np.empty(0, np.int64)
     for start, block in blocks:
@@ -61,7 +61,9 @@ def batches(rows: int, row_bytes: int, batch_bytes: int) -> Iterator[tuple[int, 
 
 
 def _cosines(block: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
-    lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
     cosines = np.zeros(len(block), np.float32)
-    np.divide(block @ target, lengths, out=cosines, where=lengths > 0)
+    # A row that is not finite has no cosine: it comes out as NaN, quietly.
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
+        np.divide(block @ target, lengths, out=cosines, where=lengths != 0)
     return cosines

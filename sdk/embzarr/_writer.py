@@ -11,7 +11,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
 from embzarr._layer_writer import LayerWriter
 from embzarr._version import __version__
-from embzarr.errors import InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError
 from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
@@ -184,6 +184,12 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
 ) -> Writer:
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
+    if len(columns) >= _schema.MAX_COLUMNS:
+        raise InvalidInputError(
+            "input-argument",
+            f"expected at most {_schema.MAX_COLUMNS} columns, vectors included; "
+            f"found {len(columns) + 1}",
+        )
     _check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
@@ -201,8 +207,10 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
 
 
 def _step(store: Store, step: int | None) -> int:
+    # Asked for in any case: a store that cannot be read, or is of a later version, is refused here,
+    # before anything is written.
+    head = _history.head(store)
     if step is None:
-        head = _history.head(store)
         return head.manifest.step + 1 if head else 0
     if isinstance(step, bool) or not 0 <= step <= _schema.MAX_INTEGER:
         raise InvalidInputError(
@@ -260,3 +268,7 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
             f"metadata: expected at most {_schema.MAX_METADATA_BYTES} bytes of JSON, "
             f"found {len(data)}",
         )
+    try:  # as deep as they stand in the manifest
+        _json.loads(b'{"metadata":%b}' % data, what="metadata", max_bytes=2 * len(data) + 16)
+    except DamagedError as exc:
+        raise InvalidInputError("input-argument", str(exc.args[0])) from exc

@@ -135,6 +135,29 @@ def test_groups_need_all_words(tmp_path: Path) -> None:
         embzarr.create(tmp_path, 1, placement="hash")  # type: ignore[arg-type]
 
 
+def test_rows_larger_than_a_chunk_may_be(tmp_path: Path) -> None:
+    """A row that no reader would accept is refused before anything is written."""
+    with pytest.raises(embzarr.InvalidInputError, match="rows of at most 268435456 bytes"):
+        embzarr.create(tmp_path, 2**27)
+
+    assert list(open_store(tmp_path).list("")) == []
+
+
+def test_a_store_of_a_later_version_is_left_as_it_is(tmp_path: Path) -> None:
+    """Nothing is written to a store that this version cannot read."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    manifest = tmp_path / "commits/00000000000000000001.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"version":1', b'"version":2'))
+    (tmp_path / "latest.json").unlink()
+    before = {info.key for info in open_store(tmp_path).list("")}
+
+    with pytest.raises(embzarr.UnsupportedError) as caught:
+        embzarr.save(tmp_path, ["b"], [[1.0]], step=7)
+
+    assert caught.value.code == "version-unsupported"
+    assert {info.key for info in open_store(tmp_path).list("")} == before
+
+
 def test_nothing_after_the_commit(tmp_path: Path) -> None:
     """A writer that has committed takes no more rows."""
     with embzarr.create(tmp_path, 1) as writer:

@@ -1,0 +1,134 @@
+"""Reads a frozen store with plain zarr, json and struct: no embzarr, only the specification."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore
+
+import oracle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_BUFFER = default_buffer_prototype().buffer
+_BEYOND = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCheckpoint:
+    """One commit of a folder."""
+
+    root: Path
+    manifest: dict[str, Any]
+
+    @property
+    def layer(self) -> dict[str, Any]:
+        """The one layer."""
+        (layer,) = self.manifest["layers"]
+        return dict(layer)
+
+    @property
+    def folder(self) -> Path:
+        """Where the layer lies."""
+        return self.root / str(self.layer["path"])
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array as zarr reads it."""
+        return np.asarray(_zarr_group(self.root)[f"{self.layer['path']}/{name}"])
+
+    def words(self) -> list[str]:
+        """Return all words in row order."""
+        return oracle.decode_words(self.array("words/data"), self.array("words/offsets"))
+
+    def find(self, word: bytes) -> int:
+        """Return the row of a word by fences and lookup block, -1 where there is none."""
+        fences = [fence.encode() for fence in self.layer["fences"]]
+        candidates = [at for at, fence in enumerate(fences) if fence <= word]
+        if not candidates:
+            return -1
+        block = self.array("lookup/blocks")[candidates[-1]].tobytes()
+        return dict(block_entries(block)).get(word, -1)
+
+    def chunk_index(self, name: str) -> list[tuple[int, int, int]]:
+        """Return offset, length and checksum of every chunk, as the manifest or its table says."""
+        index = self.layer["arrays"][name]["index"]
+        if isinstance(index, str):
+            return [tuple(row) for row in self.array(index).tolist()]
+        return [*zip(index["offset"], index["nbytes"], index["crc32c"], strict=True)]
+
+    def shard_index(self, name: str) -> list[tuple[int, int, int]]:
+        """Return the same as the shards themselves say."""
+        array = self.layer["arrays"][name]
+        places: list[tuple[int, int, int]] = []
+        chunks = -(-array["shape"][0] // array["chunk"])
+        for shard in range(-(-chunks // array["shard"])):
+            tail = "/0" * (len(array["shape"]) - 1)
+            data = (self.folder / f"{name}/c/{shard}{tail}").read_bytes()
+            places += _shard_places(data, array["shard"])
+        assert [place for place in places[chunks:] if place[0] != _BEYOND] == []
+        return places[:chunks]
+
+
+def newest(root: Path) -> int:
+    """Return the number of the newest commit."""
+    return max(int(path.stem) for path in (root / "commits").iterdir())
+
+
+def read_commit(root: Path, number: int) -> PlainCheckpoint:
+    """Return a commit by its number."""
+    return PlainCheckpoint(root, json.loads((root / f"commits/{number:020d}.json").read_bytes()))
+
+
+def block_entries(block: bytes) -> list[tuple[bytes, int]]:
+    """Return the words of a lookup block and their rows, by the byte table of the text."""
+    (count,) = struct.unpack_from("<I", block)
+    rows = struct.unpack_from(f"<{count}Q", block, 8)
+    ends = struct.unpack_from(f"<{count}I", block, 8 + 8 * count)
+    text = block[8 + 12 * count :]
+    starts = (0, *ends)
+    return [(text[starts[at] : ends[at]], rows[at]) for at in range(count)]
+
+
+def sha256(data: bytes) -> str:
+    """Return a SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _shard_places(data: bytes, shard: int) -> list[tuple[int, int, int]]:
+    flat = struct.unpack_from(f"<{2 * shard}Q", data, len(data) - 16 * shard - 4)
+    pairs = [*zip(flat[::2], flat[1::2], strict=True)]
+    return [(at, size, _suffix(data, at, size)) for at, size in pairs]
+
+
+def _suffix(data: bytes, at: int, size: int) -> int:
+    if at == _BEYOND:
+        return 0
+    return int.from_bytes(data[at + size - 4 : at + size], "little")
+
+
+@functools.cache
+def _zarr_group(root: Path) -> Any:
+    """Open a folder with zarr; it reads bfloat16, which zarr does not know, as two bytes."""
+    objects = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+    for key, data in objects.items():
+        if key.endswith("zarr.json"):
+            objects[key] = data.replace(b'"data_type":"bfloat16"', b'"data_type":"uint16"').replace(
+                b'"fill_value":0.0', b'"fill_value":0'
+            )
+    buffers = {key: _BUFFER.from_bytes(data) for key, data in objects.items()}
+    return zarr.open_group(MemoryStore(buffers), mode="r", use_consolidated=False)

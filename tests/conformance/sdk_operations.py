@@ -1,0 +1,94 @@
+"""What each operation of the fixtures is in the SDK: input in, output out, or an error."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from conformance import sdk_chunks, sdk_words
+from conformance.json_patch import patched
+from embzarr import _digest, _json, _keys, _manifest_gate, _tags, _zarr_json
+from embzarr._manifest import Array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.corpus import Case
+
+_NOWHERE: dict[str, list[int]] = {"offset": [], "nbytes": [], "crc32c": []}
+
+
+def run(case: Case) -> Any:
+    """Do what a case says and return the output."""
+    if case.operation == "manifest":
+        return _read_manifest(case.input, case.document)
+    return OPERATIONS[f"{case.file}/{case.operation}"](case.input)
+
+
+def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    text = given.get("text")
+    if text is None:
+        text = json.dumps(patched(document["base"], given["patch"]), ensure_ascii=False)
+    manifest = _manifest_gate.parse(text.encode(), what="fixture")
+    vectors = manifest.layer.arrays["vectors"]
+    return {
+        "commit": manifest.commit,
+        "step": manifest.step,
+        "rows": manifest.layer.rows,
+        "dim": vectors.shape[1],
+        "dtype": vectors.dtype,
+        "columns": manifest.layer.columns,
+        "placement": str(manifest.layer.order),
+    }
+
+
+def _array(given: Any) -> Array:
+    return msgspec.convert({**given, "index": _NOWHERE}, Array, strict=True)
+
+
+def _layer(given: Any) -> Any:
+    arrays = {name: _array(array) for name, array in given["arrays"].items()}
+    documents = _zarr_json.layer_documents(
+        arrays, step=given["step"], write_id=given["write_id"], columns=given["columns"]
+    )
+    return {key: json.loads(data) for key, data in documents.items()}
+
+
+def _parse(given: Any) -> Any:
+    data = given["text"].encode() if "text" in given else bytes.fromhex(given["hex"])
+    return _json.loads(data, what="fixture", max_bytes=given["max_bytes"])
+
+
+def _tag(given: str) -> Any:
+    target = _tags.parse_tag(given.encode(), "fixture")
+    return {"commit": target.commit, "sha256": target.sha256}
+
+
+OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    **sdk_chunks.OPERATIONS,
+    **sdk_words.OPERATIONS,
+    "digest/crc32c": lambda given: _digest.crc32c(bytes.fromhex(given)),
+    "digest/crc32c_bytes": lambda given: (
+        _digest.crc32c(bytes.fromhex(given)).to_bytes(4, "little").hex()
+    ),
+    "digest/sha256": lambda given: _digest.sha256(bytes.fromhex(given)),
+    "json/canonical": lambda given: _json.dumps(given).decode(),
+    "json/parse": _parse,
+    "keys/check_key": _keys.check_key,
+    "keys/commit_key": _keys.commit_key,
+    "keys/commit_number": _keys.commit_number,
+    "keys/is_column_name": _keys.is_column_name,
+    "keys/layer_path": lambda given: _keys.layer_path(**given),
+    "keys/shard_key": lambda given: _keys.shard_key(**given),
+    "keys/table_array": _keys.table_array,
+    "keys/tag_key": _keys.tag_key,
+    "keys/tag_name": _keys.tag_name,
+    "tags/tag": _tag,
+    "zarr/array": lambda given: _zarr_json._array(_array(given)),
+    "zarr/group": lambda _: json.loads(_zarr_json.group_document()),
+    "zarr/layer": _layer,
+    "zarr/root": lambda given: json.loads(_zarr_json.root_document(given["store"])),
+}
+"""By file and operation."""

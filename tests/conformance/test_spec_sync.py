@@ -1,0 +1,217 @@
+"""The text, the JSON Schemas and the code say the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import embzarr
+from conformance import dumps
+from conformance.corpus import TEXT, V1, load
+from embzarr import _manifest, _schema, _zarr_json
+from embzarr._manifest import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
+
+SDK = Path(embzarr.__file__).parent
+LIMITS = {
+    "manifest": _schema.MAX_MANIFEST_BYTES,
+    "tag": _schema.MAX_TAG_BYTES,
+    "`zarr.json`": _schema.MAX_ZARR_JSON_BYTES,
+    "JSON depth": _schema.MAX_JSON_DEPTH,
+    "integer": _schema.MAX_INTEGER,
+    "metadata": _schema.MAX_METADATA_BYTES,
+    "key": _schema.MAX_KEY_CHARS,
+    "columns": _schema.MAX_COLUMNS,
+    "rank": _schema.MAX_RANK,
+    "fences": _schema.MAX_FENCES,
+    "all fences": _schema.MAX_FENCE_BYTES,
+    "entries of an inline index": _schema.MAX_INLINE_INDEX,
+    "groups": _schema.MAX_GROUPS,
+    "word": _schema.MAX_WORD_BYTES,
+    "lookup block": _schema.MAX_BLOCK_BYTES,
+    "chunk": _schema.MAX_CHUNK_BYTES,
+    "chunks in a shard": _schema.MAX_SHARD_CHUNKS,
+}
+SCHEMA = load(V1 / "schema/manifest.schema.json")
+STRUCTS: dict[str, Any] = {"7.1": Manifest, "7.2": Layer, "7.3": PlacementMember, "7.4": Array}
+PREFIXES = (
+    "access bucket checkpoint chunk codec commit create dtype feature input json key lookup "
+    "manifest member object root shard step store tag url version word words zarr"
+)
+CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
+
+
+def section(title: str) -> str:
+    """Return the text below a heading, up to the next heading."""
+    body = TEXT.split(f"# {title}\n", 1)[1]
+    return re.split(r"^#+ ", body, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the cells of the first table, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def codes_of_the_sdk() -> set[str]:
+    """Return every string of the SDK's code that has the form of a code."""
+    found: set[str] = set()
+    for path in SDK.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value} if CODE.fullmatch(node.value) else set()
+    return found
+
+
+def test_error_codes() -> None:
+    """The table of codes holds what the code can raise, in alphabetical order, each once."""
+    told = [row[0].strip("`") for row in table(section("19. Error codes"))]
+
+    assert told == sorted(set(told))
+    assert sorted(codes_of_the_sdk() - set(told)) == []
+    assert sorted(set(told) - codes_of_the_sdk()) == []
+
+
+def test_limits() -> None:
+    """The table of limits holds the numbers of the code."""
+    cells = [cell for row in table(section("22. Limits and hostile input")) for cell in row]
+    pairs = {name: value for name, value in zip(cells[::2], cells[1::2], strict=True) if name}
+    numbers = {
+        name: int(re.findall(r"[0-9,]+", value)[-1].replace(",", ""))
+        for name, value in pairs.items()
+    }
+
+    assert numbers == LIMITS
+    assert f"{_schema.MIN_BLOCK_BYTES} to" in pairs["lookup block"]
+
+
+def test_every_limit_of_the_code_is_told() -> None:
+    """No limit is enforced that the text does not name."""
+    limits = {value for name, value in vars(_schema).items() if name.startswith("MAX_")}
+
+    assert limits == set(LIMITS.values())
+
+
+@pytest.mark.parametrize("number", STRUCTS)
+def test_members(number: str) -> None:
+    """The tables of members name what the code reads, and say which may be left out."""
+    title = next(line for line in TEXT.splitlines() if line.startswith(f"### {number} "))
+    told = {row[0].strip("`"): row[2] for row in table(section(title.lstrip("# ")))}
+    fields = {field.name: field.required for field in msgspec.structs.fields(STRUCTS[number])}
+
+    assert [*fields] == [*told]
+    assert fields == {name: kind == "required" for name, kind in told.items()}
+
+
+@pytest.mark.parametrize(
+    ("struct", "definition"),
+    [
+        (Manifest, SCHEMA),
+        (Layer, SCHEMA["$defs"]["layer"]),
+        (Array, SCHEMA["$defs"]["array"]),
+        (InlineIndex, SCHEMA["$defs"]["array"]["properties"]["index"]["oneOf"][1]),
+        (_manifest.Lossy, SCHEMA["$defs"]["array"]["properties"]["lossy"]),
+        (_manifest.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
+    ],
+)
+def test_schema_members(struct: Any, definition: dict[str, Any]) -> None:
+    """The JSON Schema names the members that the code reads, and requires the same ones."""
+    fields = msgspec.structs.fields(struct)
+
+    assert {*definition["properties"]} == {field.name for field in fields}
+    assert {*definition["required"]} == {field.name for field in fields if field.required}
+
+
+def test_schema_limits() -> None:
+    """The numbers of the JSON Schema are those of the code."""
+    kinds = SCHEMA["$defs"]
+    layer, array = kinds["layer"]["properties"], kinds["array"]["properties"]
+
+    assert kinds["count"]["maximum"] == _schema.MAX_INTEGER
+    assert kinds["key"]["maxLength"] == _schema.MAX_KEY_CHARS
+    assert layer["columns"]["maxItems"] == _schema.MAX_COLUMNS
+    assert layer["fences"]["maxItems"] == _schema.MAX_FENCES
+    assert array["shape"]["maxItems"] == _schema.MAX_RANK
+    assert array["shard"]["maximum"] == _schema.MAX_SHARD_CHUNKS
+    assert kinds["list"]["maxItems"] == _schema.MAX_INLINE_INDEX
+    assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == _schema.MAX_GROUPS
+
+
+def test_schema_names() -> None:
+    """The names of the JSON Schema are those of the code."""
+    kinds = SCHEMA["$defs"]
+    blosc = kinds["codec"]["oneOf"][2]["properties"]
+    placements = [
+        name for one in kinds["placement"]["oneOf"] for name in one["properties"]["kind"]["enum"]
+    ]
+    reserved = {*kinds["column"]["not"]["enum"]}
+
+    assert tuple(kinds["array"]["properties"]["dtype"]["enum"]) == tuple(
+        sorted(_schema.COLUMN_DTYPES, key=kinds["array"]["properties"]["dtype"]["enum"].index)
+    )
+    assert tuple(blosc["cname"]["enum"]) == _schema.BLOSC_CNAMES
+    assert tuple(blosc["shuffle"]["enum"]) == _schema.BLOSC_SHUFFLES
+    assert tuple(one["properties"]["name"]["const"] for one in kinds["codec"]["oneOf"]) == (
+        _schema.CODECS
+    )
+    assert tuple(placements) == _schema.PLACEMENTS
+    assert reserved == _schema.RESERVED_COLUMNS | {_schema.ZARR_JSON}
+
+
+def test_names_in_the_text() -> None:
+    """Data types, codecs, placements, reserved columns and the identity are those of the code."""
+    arrays = section("8. Arrays")
+    dtypes = re.search(r"Data types of columns: ([^.]*)\.", arrays)
+    codecs = [row[0] for row in table(arrays)]
+    placements = [row[0].strip("`") for row in table(section("14. Placement"))]
+    reserved = next(line for line in TEXT.splitlines() if line.startswith("- **R-KEY-09**"))
+
+    assert dtypes
+    assert {*dtypes[1].split(", ")} == {*_schema.COLUMN_DTYPES}
+    assert tuple(codecs) == _schema.CODECS
+    assert tuple(placements) == _schema.PLACEMENTS
+    assert {*re.findall(r"`([a-z.]{2,})`", reserved)} == _schema.RESERVED_COLUMNS | {"zarr.json"}
+    assert _schema.CONVENTION_UUID in TEXT
+
+
+def test_sizes_in_the_text() -> None:
+    """What a writer aims at is what the code aims at."""
+    assert (_schema.CHUNK_BYTES, _schema.SHARD_BYTES, _schema.BLOCK_BYTES) == (
+        128 * 1024,
+        64 * 1024**2,
+        64 * 1024,
+    )
+    assert "at most 128 KiB" in TEXT
+    assert "at most 64 MiB, uncompressed" in TEXT
+    assert "SHOULD take 64 KiB for B" in TEXT
+    assert f"more than {_schema.INLINE_CHUNKS} chunks" in TEXT
+    assert f"{_schema.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
+
+
+def test_zarr_document_in_the_text() -> None:
+    """The document of section 9 is the one that the code makes."""
+    told = re.search(r"```json\n(.*?)```", section("9. Zarr profile"), re.DOTALL)
+    array = Array(
+        shape=[200000, 300],
+        dtype="float32",
+        chunk=64,
+        shard=512,
+        codec=Codec(name="zstd", level=3),
+        index="chunks/vectors",
+    )
+
+    assert told
+    assert json.loads(told[1]) == _zarr_json._array(array)
+
+
+def test_dumps_in_the_text() -> None:
+    """The worked example shows the bytes of the frozen store."""
+    shown = dumps.shown()
+
+    assert len(shown) == 3
+    assert shown == {command: dumps.made(command) for command in shown}
