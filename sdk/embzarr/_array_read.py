@@ -7,6 +7,7 @@ to their places in the result, so that no byte is touched twice and none waits f
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
+    from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._plan import CostModel, Request, Selection
+    from embzarr._plan import Request, Selection
     from embzarr.objects import GetRange
 
 IN_FLIGHT_BYTES = 64 * 1024 * 1024
@@ -33,12 +35,12 @@ WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
 class ArrayReader:
     """Reads rows of one array of one layer."""
 
-    def __init__(self, store: GetRange, layer: Layer, name: str, cost: CostModel) -> None:
+    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
         self._store = store
         self._layer = layer
         self._name = name
-        self._cost = cost
+        self._link = link
         self._array = layer.arrays[name]
         self._grid = self._array.grid
         self._dtype = _dtypes.numpy_dtype(self._array.dtype)
@@ -96,7 +98,7 @@ class ArrayReader:
                 self._index = self._checked(self._table().range(0, len(chunks)), chunks)
 
     def _table(self) -> ArrayReader:
-        return ArrayReader(self._store, self._layer, str(self._array.index), self._cost)
+        return ArrayReader(self._store, self._layer, str(self._array.index), self._link)
 
     def _checked(self, table: NDArray[np.uint64], chunks: NDArray[np.int64]) -> ChunkIndex:
         index = _chunk_index.from_table(table)
@@ -113,8 +115,11 @@ class ArrayReader:
     def _read(self, selection: Selection, count: int) -> NDArray[Any]:
         out = np.empty((count, *self.shape[1:]), self._dtype)
         index = self._index_of(selection.chunks)
-        plan = _plan.requests(selection.chunks, index, self._grid.shard, self._cost)
+        plan = _plan.requests(selection.chunks, index, self._grid.shard, self._link.cost())
+        start = time.perf_counter()
         _parallel.each(lambda request: self._fetch(request, index, selection, out), plan)
+        nbytes = sum(request.length for request in plan)
+        self._link.learn(len(plan), nbytes, time.perf_counter() - start)
         return out
 
     def _fetch(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from embzarr import _info, _loaded, _lookup, _parallel, _placement, _plan, _query, _schema, _verify
+from embzarr import _info, _loaded, _lookup, _parallel, _placement, _query, _schema, _verify
 from embzarr._layer_read import LayerReader
+from embzarr._link import link_to
 from embzarr._loaded import Loaded
 from embzarr._words import from_words
 from embzarr.errors import InvalidInputError, WordNotFoundError
@@ -41,8 +42,7 @@ class Checkpoint:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
-        cost = _plan.cost_of(store.url)
-        self._reader = LayerReader(store, commit.manifest.layer, cost)
+        self._reader = LayerReader(store, commit.manifest.layer, link_to(store.url))
         self._vectors = commit.manifest.layer.arrays[_schema.VECTORS]
 
     # What it is -----------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._plan import CostModel
     from embzarr._words import WordTable
     from embzarr.objects import GetRange
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class LayerReader:
     """The arrays of a layer and its lookup, opened from the manifest alone."""
 
-    def __init__(self, store: GetRange, layer: Layer, cost: CostModel) -> None:
+    def __init__(self, store: GetRange, layer: Layer, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
         self.layer = layer
-        self.lookup = LookupReader(store, layer, cost)
+        self.lookup = LookupReader(store, layer, link)
         self._arrays = {
-            name: ArrayReader(store, layer, name, cost)
+            name: ArrayReader(store, layer, name, link)
             for name in (*layer.columns, _schema.WORDS_DATA, _schema.WORDS_OFFSETS)
         }
 

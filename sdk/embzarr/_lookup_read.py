@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embzarr._link import Link
     from embzarr._lookup import LookupBlock
     from embzarr._manifest import Layer
-    from embzarr._plan import CostModel
     from embzarr._words import WordTable
     from embzarr.objects import GetRange
 
@@ -32,9 +32,9 @@ _BATCH_BYTES = 32 * 1024 * 1024
 class LookupReader:
     """Answers which row holds a word, and which words lie in a range."""
 
-    def __init__(self, store: GetRange, layer: Layer, cost: CostModel) -> None:
+    def __init__(self, store: GetRange, layer: Layer, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
-        self._blocks = ArrayReader(store, layer, _schema.LOOKUP_BLOCKS, cost)
+        self._blocks = ArrayReader(store, layer, _schema.LOOKUP_BLOCKS, link)
         self._fences = [fence.encode() for fence in layer.fences]
         self._rows = layer.rows
         self._what = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"

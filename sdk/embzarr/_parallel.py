@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-WORKERS = 16
+WORKERS = 32
 """Threads: enough requests under way to hide a store's latency; decoding releases the GIL."""
 
 

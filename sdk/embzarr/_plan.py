@@ -20,30 +20,33 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex
 
 
+PARALLEL = 32
+"""Requests that a large plan should have at least, so that connections run side by side."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
-    """What a request costs, as far as it decides how requests are merged."""
+    """What reading costs, all connections together."""
 
-    latency: float = 0.01
-    """Seconds from a request to its first byte."""
-    bandwidth: float = 100e6
-    """Bytes a second that one connection moves."""
+    latency: float
+    """Seconds from a request to its answer, however small."""
+    per_request: float
+    """Seconds that each request adds to a plan in which many are under way at once."""
+    per_byte: float
+    """Seconds that each byte adds."""
+    least: int = 1024 * 1024
+    """Bytes below which a stretch is not divided to run side by side."""
     most: int = 8 * 1024 * 1024
-    """Bytes that one request may span, so that several run at once and memory is bounded."""
+    """Bytes that one request may span, so that memory is bounded."""
 
     @property
     def gap(self) -> int:
         """Bytes that cost no more to read than another request costs to send."""
-        return int(self.latency * self.bandwidth)
+        return int(self.per_request / self.per_byte)
 
-
-_LOCAL = CostModel(latency=1e-4, bandwidth=1e9)
-_NETWORK = CostModel(latency=0.01, bandwidth=50e6)
-
-
-def cost_of(url: str) -> CostModel:
-    """Return what to expect of a store before anything was asked of it."""
-    return _LOCAL if url.startswith(("file:", "memory:")) else _NETWORK
+    def seconds(self, requests: int, nbytes: int) -> float:
+        """Return how long a plan should take."""
+        return bool(requests) * self.latency + requests * self.per_request + nbytes * self.per_byte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +141,8 @@ def requests(
     shards = chunks // shard
     order = np.lexsort((index.offset, shards))
     found: list[Request] = []
-    for first, last in _stretches(order, shards, index, cost):
+    span = max(min(int(index.nbytes.sum()) // PARALLEL, cost.most), cost.least)
+    for first, last in _stretches(order, shards, index, gap=cost.gap, span=span):
         part = order[first:last]
         start = int(index.offset[part[0]])
         stop = int((index.offset[part] + index.nbytes[part]).max())
@@ -147,19 +151,22 @@ def requests(
 
 
 def _stretches(
-    order: NDArray[np.int64], shards: NDArray[np.int64], index: ChunkIndex, cost: CostModel
+    order: NDArray[np.int64],
+    shards: NDArray[np.int64],
+    index: ChunkIndex,
+    *,
+    gap: int,
+    span: int,
 ) -> Iterator[tuple[int, int]]:
     """Yield half-open stretches of `order` whose chunks share a request."""
     starts = index.offset[order]
     stops = starts + index.nbytes[order]
-    split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
+    split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > gap)
     edges = [0, *(np.flatnonzero(split) + 1).tolist(), len(order)] if len(order) else []
     for first, last in itertools.pairwise(edges):
         begin = first
         while begin < last:
-            within = int(
-                np.searchsorted(stops[begin:last], starts[begin] + cost.most, side="right")
-            )
+            within = int(np.searchsorted(stops[begin:last], starts[begin] + span, side="right"))
             end = begin + max(within, 1)
             yield begin, end
             begin = end

@@ -15,7 +15,7 @@ import numpy as np
 
 from embzarr import _chunks, _history, _json, _keys, _parallel, _schema, _verify_words, _zarr_json
 from embzarr._array_read import ArrayReader, fetch
-from embzarr._plan import CostModel
+from embzarr._link import link_to
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class _ObjectCheck:
             return None
         array, number = self.shard
         chunks = self.layer.arrays[array].grid.chunks_of_shard(number)
-        reader = ArrayReader(self.store, self.layer, array, CostModel())
+        reader = ArrayReader(self.store, self.layer, array, link_to(""))
         return reader.index_of(chunks.start, chunks.stop)
 
     def _read(self, index: ChunkIndex | None) -> None:

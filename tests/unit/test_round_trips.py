@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faulty import SlowStore
-from oracle import make_words
 
 import embzarr
 from embzarr.objects import open_store
+from faulty import SlowStore
+from oracle import make_words
 
 LATENCY = 0.05
 """Seconds: far longer than any computation between two requests, so that chains are plain."""

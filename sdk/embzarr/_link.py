@@ -1,0 +1,90 @@
+"""What requests cost on the store in use: a prior for its kind, refined by the requests made.
+
+Reading a plan of n requests and b bytes in all takes about ``latency + n * per_request + b *
+per_byte`` seconds, many requests being under way at once. The two rates are a ridge regression of
+what was measured, each reading weighted by its relative error and older ones by less, drawn towards
+the prior. No request is ever sent to measure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embzarr._plan import CostModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9)
+_NETWORK = CostModel(latency=0.01, per_request=8e-4, per_byte=1 / 500e6)
+
+_KEPT = 0.8
+"""Weight of what was measured before, at each new reading."""
+_SMALL = 128 * 1024
+"""A single request up to this size tells the latency."""
+_LEAST_SECONDS = 1e-6
+_PULL = 0.02
+"""Weight of the prior beside many readings."""
+_LEAST_PULL = 1e-12
+_WITHIN = (0.02, 50)
+"""Rates are kept within these multiples of the prior."""
+
+
+class Link:
+    """The way to one store, shared by all that read from it; safe to use from many threads."""
+
+    def __init__(self, prior: CostModel) -> None:
+        """Begin with what is usual for this kind of store."""
+        self._lock = threading.Lock()
+        self._prior = prior
+        self._latencies: deque[float] = deque(maxlen=16)
+        self._moments = np.zeros((2, 2))
+        self._targets = np.zeros(2)
+        self._readings = 0
+
+    def cost(self) -> CostModel:
+        """Return what the next request is expected to cost."""
+        with self._lock:
+            latency = min(self._latencies, default=self._prior.latency)
+            rates = self._rates()
+        return replace(
+            self._prior, latency=latency, per_request=float(rates[0]), per_byte=float(rates[1])
+        )
+
+    def learn(self, requests: int, nbytes: int, seconds: float) -> None:
+        """Take note of a plan that was read: how many requests, bytes and seconds it took."""
+        if requests == 1 and nbytes <= _SMALL:
+            with self._lock:
+                self._latencies.append(seconds)
+        elif requests:
+            latency = self.cost().latency
+            # A latency that is not known yet must not explain all of it away.
+            self._add(requests, nbytes, max(seconds - latency, seconds / 4, _LEAST_SECONDS))
+
+    def _add(self, requests: int, nbytes: int, seconds: float) -> None:
+        reading = np.array([requests, nbytes], float) / seconds
+        with self._lock:
+            self._moments = _KEPT * self._moments + np.outer(reading, reading)
+            self._targets = _KEPT * self._targets + reading
+            self._readings += 1
+
+    def _rates(self) -> NDArray[np.float64]:
+        """Return seconds a request and seconds a byte: least squares, drawn towards the prior."""
+        prior = np.array([self._prior.per_request, self._prior.per_byte])
+        # In units of the prior both unknowns are about 1. It weighs half at the first reading, and
+        # later so little that it only decides what plans of one shape cannot tell apart.
+        moments, targets = np.outer(prior, prior) * self._moments, prior * self._targets
+        pull = np.trace(moments) * (_PULL + 1 / (1 + self._readings)) + _LEAST_PULL
+        drawn = np.linalg.solve(moments + pull * np.eye(2), targets + pull)
+        rates: NDArray[np.float64] = prior * np.clip(drawn, *_WITHIN)
+        return rates
+
+
+def link_to(url: str) -> Link:
+    """Return the way to the store at `url`, before anything was asked of it."""
+    return Link(_LOCAL if url.startswith(("file:", "memory:")) else _NETWORK)

@@ -1,0 +1,411 @@
+"""What `_parallel` promises: all work done, in order and within bounds, up to a first failure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embzarr import _parallel
+from embzarr._parallel import ByteBudget, Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAIT = 10.0
+"""Seconds after which a test that hangs fails instead."""
+
+
+class BrokenError(Exception):
+    """What the work of these tests fails with."""
+
+
+class Meter:
+    """Counts what is under way at once, and remembers the most."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.now = 0
+        self.most = 0
+        self.alone_or_less = 0
+
+    def add(self, size: int) -> None:
+        with self._lock:
+            self.now += size
+            self.most = max(self.most, self.now)
+            if self.now != size:
+                self.alone_or_less = max(self.alone_or_less, self.now)
+
+    def remove(self, size: int) -> None:
+        with self._lock:
+            self.now -= size
+
+
+def fail() -> None:
+    raise BrokenError
+
+
+# Each ---------------------------------------------------------------------------------------------
+@given(st.lists(st.integers(), max_size=40))
+def test_results_come_in_the_order_of_the_items(items: list[int]) -> None:
+    """The outcome is that of a list comprehension."""
+    assert _parallel.each(lambda item: item * 2, items) == [item * 2 for item in items]
+
+
+def test_items_that_end_out_of_order_keep_their_places() -> None:
+    """A slow first item does not move behind the quick ones."""
+    slow = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert slow.wait(WAIT)
+        elif item == 3:
+            slow.set()
+        return item
+
+    assert _parallel.each(work, range(4)) == [0, 1, 2, 3]
+
+
+def test_items_run_at_the_same_time() -> None:
+    """Sixteen items meet at one barrier: each waits until all have begun."""
+    barrier = threading.Barrier(_parallel.WORKERS)
+
+    places = _parallel.each(lambda _: barrier.wait(WAIT), range(_parallel.WORKERS))
+
+    assert sorted(places) == list(range(_parallel.WORKERS))
+
+
+def test_no_more_threads_run_than_workers() -> None:
+    """A hundred items take turns."""
+    meter = Meter()
+
+    def work(_: int) -> None:
+        meter.add(1)
+        time.sleep(0.001)
+        meter.remove(1)
+
+    _parallel.each(work, range(100))
+
+    assert 1 <= meter.most <= _parallel.WORKERS
+
+
+@pytest.mark.parametrize("items", [[], ["only"]])
+def test_few_items_need_no_thread(items: list[str]) -> None:
+    """Nothing, or one thing, is done where it is asked for."""
+    threads = _parallel.each(lambda _: threading.get_ident(), items)
+
+    assert threads == [threading.get_ident()] * len(items)
+
+
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_a_failure_is_raised_as_it_was(count: int) -> None:
+    """The caller gets the very error of the work."""
+    error = BrokenError("item 0")
+
+    def work(item: int) -> None:
+        if item == 0:
+            raise error
+
+    with pytest.raises(BrokenError) as caught:
+        _parallel.each(work, range(count))
+
+    assert caught.value is error
+
+
+def test_nothing_is_started_after_a_failure() -> None:
+    """What had begun is waited for; of the rest, hardly anything is begun."""
+    running: list[int] = []
+    ended: list[int] = []
+
+    def work(item: int) -> None:
+        running.append(item)
+        if item == 0:
+            raise BrokenError
+        time.sleep(0.02)
+        ended.append(item)
+
+    with pytest.raises(BrokenError):
+        _parallel.each(work, range(1000))
+
+    assert len(running) < 100
+    assert sorted([0, *ended]) == sorted(running)
+
+
+def test_calls_run_together() -> None:
+    """Independent calls overlap, and the failure of one is raised."""
+    barrier = threading.Barrier(2)
+    met: list[int] = []
+
+    _parallel.together(
+        lambda: met.append(barrier.wait(WAIT)), lambda: met.append(barrier.wait(WAIT))
+    )
+
+    assert sorted(met) == [0, 1]
+    with pytest.raises(BrokenError):
+        _parallel.together(lambda: None, fail)
+
+
+def claiming(budget: ByteBudget, size: int) -> threading.Event:
+    """Claim bytes in a thread, and return what is set once they are given."""
+    got = threading.Event()
+
+    def claim() -> None:
+        budget.take(size)
+        got.set()
+
+    threading.Thread(target=claim, daemon=True).start()
+    return got
+
+
+# ByteBudget ---------------------------------------------------------------------------------------
+@settings(max_examples=20)
+@given(st.integers(1, 50), st.lists(st.integers(0, 80), max_size=40))
+def test_a_budget_is_kept_by_many_threads(limit: int, sizes: list[int]) -> None:
+    """Whatever is claimed at once fits, or is a single claim; at the end all is given back."""
+    budget, meter = ByteBudget(limit), Meter()
+
+    def work(size: int) -> None:
+        with budget.claim(size):
+            meter.add(size)
+            time.sleep(0.0002)
+            meter.remove(size)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, sizes, timeout=WAIT))
+
+    assert meter.alone_or_less <= limit
+    assert meter.most <= max([limit, *sizes])
+    assert budget._used == 0
+
+
+def test_a_claim_that_fits_does_not_wait() -> None:
+    """Claims up to just the limit are given at once."""
+    budget = ByteBudget(10)
+
+    budget.take(4)
+    budget.take(6)
+
+    assert budget._used == 10
+
+
+@pytest.mark.parametrize("size", [1, 10, 11, 1000])
+def test_a_claim_that_does_not_fit_waits(size: int) -> None:
+    """It is given when bytes come back; one beyond the limit when it is alone."""
+    budget = ByteBudget(10)
+    budget.take(4)
+    budget.take(6)
+
+    got = claiming(budget, size)
+
+    assert not got.wait(0.02)
+    budget.give(6)
+    budget.give(4)
+    assert got.wait(WAIT)
+    assert budget._used == size
+
+
+def test_a_large_claim_waits_until_it_is_alone() -> None:
+    """More than the limit is not given beside even one other byte."""
+    budget = ByteBudget(10)
+    budget.take(1)
+
+    got = claiming(budget, 11)
+
+    assert not got.wait(0.02)
+    budget.give(1)
+    assert got.wait(WAIT)
+    assert budget._used == 11
+
+
+def test_a_failed_block_gives_its_bytes_back() -> None:
+    """An error inside a claim leaves nothing claimed."""
+    budget = ByteBudget(10)
+
+    with pytest.raises(BrokenError), budget.claim(10):
+        fail()
+
+    assert budget._used == 0
+
+
+# Jobs ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def jobs() -> Iterator[Jobs]:
+    """Jobs of at most a hundred bytes, ended after the test."""
+    made = Jobs(100)
+    yield made
+    made.close()
+
+
+def test_all_jobs_are_done_when_waited_for(jobs: Jobs) -> None:
+    """After `wait`, every job has run, and more may follow."""
+    done: list[int] = []
+
+    for number in range(30):
+        jobs.submit(10, lambda number=number: done.append(number))  # type: ignore[misc]  # mypy#1124
+    jobs.wait()
+
+    assert sorted(done) == list(range(30))
+    jobs.submit(10, lambda: done.append(30))
+    jobs.wait()
+    assert done[-1] == 30
+
+
+def test_jobs_stay_within_their_bytes(jobs: Jobs) -> None:
+    """A writer that is faster than the store waits, so that memory does not grow."""
+    meter = Meter()
+
+    def work() -> None:
+        meter.add(40)
+        time.sleep(0.001)
+        meter.remove(40)
+
+    for _ in range(20):
+        jobs.submit(40, work)
+    jobs.wait()
+
+    assert meter.most in {40, 80}
+
+
+def test_a_job_larger_than_all_runs_alone(jobs: Jobs) -> None:
+    """A shard beyond the budget is still written."""
+    done: list[int] = []
+
+    jobs.submit(10, lambda: done.append(10))
+    jobs.submit(1000, lambda: done.append(1000))
+    jobs.submit(10, lambda: done.append(11))
+    jobs.wait()
+
+    assert sorted(done) == [10, 11, 1000]
+
+
+def test_a_failed_job_is_raised_by_wait(jobs: Jobs) -> None:
+    """The error of a job in the background is not lost."""
+    jobs.submit(1, fail)
+
+    with pytest.raises(BrokenError):
+        jobs.wait()
+
+
+def test_a_failed_job_stops_what_follows(jobs: Jobs) -> None:
+    """The next job is not started: the writer learns of the failure instead."""
+    done: list[int] = []
+    jobs.submit(100, fail)
+    jobs._budget.take(100)  # returns once the job has ended
+
+    with pytest.raises(BrokenError):
+        jobs.submit(1, lambda: done.append(1))
+
+    assert done == []
+
+
+def test_a_failure_stays_what_it_was() -> None:
+    """Asked again, the answer is the failure of the job, not that others were cancelled."""
+    jobs = Jobs(1000, workers=1)
+    begin = threading.Event()
+    done: list[int] = []
+
+    def broken() -> None:
+        assert begin.wait(WAIT)
+        raise BrokenError
+
+    jobs.submit(1, broken)
+    for _ in range(50):
+        jobs.submit(1, lambda: time.sleep(0.002))
+    begin.set()
+
+    for _ in range(3):
+        with pytest.raises(BrokenError):
+            jobs.wait()
+        time.sleep(0.01)
+    with pytest.raises(BrokenError):
+        jobs.submit(1, lambda: done.append(1))
+    jobs.close()
+    assert done == []
+
+
+def test_closing_starts_nothing_more() -> None:
+    """What runs is waited for, and what waits is dropped."""
+    jobs = Jobs(1000, workers=1)
+    begun, go = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def work() -> None:
+        begun.set()
+        assert go.wait(WAIT)
+        done.append("running")
+
+    jobs.submit(1, work)
+    for _ in range(10):
+        jobs.submit(1, lambda: done.append("waiting"))
+    assert begun.wait(WAIT)
+    threading.Timer(0.02, go.set).start()
+    jobs.close()
+
+    assert done == ["running"]
+
+
+# Ahead --------------------------------------------------------------------------------------------
+@given(st.lists(st.integers(), max_size=20))
+def test_ahead_yields_everything_in_order(items: list[int]) -> None:
+    """The outcome is that of a loop."""
+    assert list(_parallel.ahead(lambda item: -item, items)) == [-item for item in items]
+
+
+def test_one_item_is_computed_ahead() -> None:
+    """While one is in use the next is fetched, and no third."""
+    started = [threading.Event() for _ in range(5)]
+
+    def work(item: int) -> int:
+        started[item].set()
+        return item
+
+    results = _parallel.ahead(work, range(5))
+
+    assert next(results) == 0
+    assert started[1].wait(WAIT)
+    time.sleep(0.02)
+    assert [event.is_set() for event in started] == [True, True, False, False, False]
+    assert list(results) == [1, 2, 3, 4]
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    """A stream that nobody reads costs nothing."""
+    started: list[int] = []
+
+    results = _parallel.ahead(started.append, range(3))
+
+    assert started == []
+    assert list(results) == [None, None, None]
+
+
+def test_a_failure_ahead_comes_in_its_place() -> None:
+    """What lies before the failed item is still delivered."""
+
+    def work(item: int) -> int:
+        if item == 2:
+            raise BrokenError
+        return item
+
+    results = _parallel.ahead(work, range(5))
+
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(BrokenError):
+        next(results)
+
+
+def test_a_reader_may_stop_early() -> None:
+    """Leaving a stream ends its thread, and computes no more than the one ahead."""
+    started: list[int] = []
+    before = set(threading.enumerate())
+    results = _parallel.ahead(started.append, range(100))
+
+    next(results)
+    results.close()  # type: ignore[attr-defined]  # a generator
+
+    assert len(started) <= 2
+    assert set(threading.enumerate()) <= before

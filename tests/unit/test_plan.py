@@ -1,0 +1,283 @@
+"""What `_plan` promises: every wanted row once, in few requests, none of them too large."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embzarr import _chunk_index, _plan
+from embzarr._chunk_index import ChunkIndex
+from embzarr._plan import CostModel, RangeSelection, Request, RowSelection, Selection
+
+ROWS = 53
+
+
+def read(selection: Selection, count: int, chunk: int) -> list[int]:
+    """Fill a result as the executor does, from an array whose row i holds i and that is padded."""
+    stored = np.arange(-(-ROWS // chunk) * chunk)
+    stored[ROWS:] = -7
+    out = np.full(count, -1)
+    for at, number in enumerate(selection.chunks.tolist()):
+        selection.copy(at, stored[number * chunk : (number + 1) * chunk], out)
+    return out.tolist()
+
+
+def assert_few_chunks(selection: Selection, rows: list[int], chunk: int) -> None:
+    """Just the chunks that hold wanted rows are read, each once, in order."""
+    assert selection.chunks.tolist() == sorted({row // chunk for row in rows})
+
+
+# Selections ---------------------------------------------------------------------------------------
+@given(st.integers(0, ROWS), st.integers(0, ROWS), st.sampled_from([1, 2, 8, 16, 64]))
+def test_a_range_is_filled_row_by_row(a: int, b: int, chunk: int) -> None:
+    """Any half-open range comes from just its chunks, without their padding."""
+    start, stop = sorted([a, b])
+    selection = RangeSelection(start, stop, chunk)
+
+    assert read(selection, stop - start, chunk) == list(range(start, stop))
+    assert_few_chunks(selection, list(range(start, stop)), chunk)
+
+
+@given(st.lists(st.integers(0, ROWS - 1), max_size=80), st.sampled_from([1, 2, 8, 16, 64]))
+def test_rows_come_in_the_order_asked_for(rows: list[int], chunk: int) -> None:
+    """Rows may repeat and stand in any order; each of their chunks is read once."""
+    selection = _plan.select_rows(np.array(rows, np.int64), chunk)
+
+    assert read(selection, len(rows), chunk) == rows
+    assert_few_chunks(selection, rows, chunk)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (7, 7), (ROWS, ROWS)])
+def test_an_empty_range_reads_nothing(start: int, stop: int) -> None:
+    """No rows need no chunk, at either end too."""
+    assert RangeSelection(start, stop, 8).chunks.tolist() == []
+
+
+def test_no_rows_read_nothing() -> None:
+    """An empty list of rows needs no chunk."""
+    selection = _plan.select_rows(np.empty(0, np.int64), 8)
+
+    assert selection.chunks.tolist() == []
+    assert selection.edges.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "chunks"),
+    [
+        (0, 1, [0]),
+        (0, 8, [0]),
+        (7, 9, [0, 1]),
+        (8, 16, [1]),
+        (15, 16, [1]),
+        (48, 53, [6]),
+        (0, 53, [0, 1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_rows_at_the_edges_of_chunks_name_their_chunks(
+    start: int, stop: int, chunks: list[int]
+) -> None:
+    """The last row of a chunk, the first of the next, and the last of the array are at home."""
+    assert RangeSelection(start, stop, 8).chunks.tolist() == chunks
+    assert _plan.select_rows(np.arange(start, stop), 8).chunks.tolist() == chunks
+
+
+def test_rows_of_several_dimensions_are_copied_whole() -> None:
+    """A row of a matrix goes to its place as one."""
+    block = np.arange(24.0).reshape(4, 2, 3)
+    out = np.zeros((3, 2, 3))
+    selection: RowSelection = _plan.select_rows(np.array([6, 4, 6]), 4)
+
+    selection.copy(0, block, out)
+
+    np.testing.assert_array_equal(out, block[[2, 0, 2]])
+
+
+def test_a_range_costs_no_memory_for_each_row() -> None:
+    """A range of 10**12 rows is planned by its chunks alone."""
+    selection = RangeSelection(5, 10**12, 2**40)
+
+    assert selection.chunks.tolist() == [0]
+
+
+# Requests -----------------------------------------------------------------------------------------
+def index_of(gaps: list[int], lengths: list[int], shard: int) -> ChunkIndex:
+    """Lay chunks out in shards of `shard`, each after a gap."""
+    offsets: list[int] = []
+    for number, (gap, length) in enumerate(zip(gaps, lengths, strict=True)):
+        end = offsets[-1] + lengths[number - 1] if number % shard else 0
+        offsets.append(end + gap)
+        assert length > 0
+    return _chunk_index.from_lists(offsets, lengths, [0] * len(lengths))
+
+
+def pick(index: ChunkIndex, places: list[int]) -> ChunkIndex:
+    return ChunkIndex(index.offset[places], index.nbytes[places], index.crc32c[places])
+
+
+def planned(
+    lengths: list[int],
+    *,
+    gaps: list[int] | None = None,
+    chunks: list[int] | None = None,
+    shard: int = 100,
+    cost: CostModel,
+) -> list[tuple[int, int, int, list[int]]]:
+    """Return requests as shard, start, stop and wanted places."""
+    index = index_of(gaps or [0] * len(lengths), lengths, shard)
+    wanted = list(range(len(lengths))) if chunks is None else chunks
+    found = _plan.requests(np.array(wanted, np.int64), pick(index, wanted), shard, cost)
+    return [(r.shard, r.start, r.start + r.length, r.wanted.tolist()) for r in found]
+
+
+def model(*, gap: int, most: int) -> CostModel:
+    return CostModel(latency=1.0, per_request=float(gap), per_byte=1.0, least=most, most=most)
+
+
+def test_neighbours_share_a_request() -> None:
+    """Chunks end to end are one range, from the first byte to the last."""
+    assert planned([10, 20, 30], cost=model(gap=0, most=100)) == [(0, 0, 60, [0, 1, 2])]
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (5, [(0, 0, 25, [0, 1])]),
+        (4, [(0, 0, 10, [0]), (0, 15, 25, [1])]),
+    ],
+)
+def test_a_gap_is_read_where_it_costs_no_more_than_a_request(
+    gap: int, expected: list[tuple[int, int, int, list[int]]]
+) -> None:
+    """A gap of just the model's is read through; a byte more and there are two requests."""
+    assert planned([10, 10], gaps=[0, 5], cost=model(gap=gap, most=100)) == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (30, [(0, 0, 30, [0, 1, 2])]),
+        (29, [(0, 0, 20, [0, 1]), (0, 20, 30, [2])]),
+        (10, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
+        (1, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
+    ],
+)
+def test_a_request_spans_at_most_its_limit(
+    most: int, expected: list[tuple[int, int, int, list[int]]]
+) -> None:
+    """A range of just the limit is sent; a larger one is cut; a single chunk goes in any case."""
+    assert planned([10, 10, 10], cost=model(gap=0, most=most)) == expected
+
+
+def test_shards_are_different_objects() -> None:
+    """Chunks of two shards never share a request, however near their offsets."""
+    found = planned([10, 10, 10], shard=2, cost=model(gap=10**6, most=10**6))
+
+    assert found == [(0, 0, 20, [0, 1]), (1, 0, 10, [2])]
+
+
+def test_chunks_that_nobody_wants_are_read_over_or_left() -> None:
+    """The gap between two wanted chunks is what lies between them, unwanted chunks included."""
+    lengths = [10] * 5
+
+    assert planned(lengths, chunks=[0, 2, 4], cost=model(gap=10, most=100)) == [
+        (0, 0, 50, [0, 1, 2])
+    ]
+    assert planned(lengths, chunks=[0, 2, 4], cost=model(gap=9, most=100)) == [
+        (0, 0, 10, [0]),
+        (0, 20, 30, [1]),
+        (0, 40, 50, [2]),
+    ]
+
+
+def test_chunks_may_lie_in_another_order_than_their_numbers() -> None:
+    """Requests follow offsets; what they hold is told by the caller's places."""
+    index = _chunk_index.from_lists([20, 0, 10], [10, 10, 10], [0, 0, 0])
+
+    found = _plan.requests(np.arange(3), index, 4, model(gap=0, most=20))
+
+    assert [(r.start, r.length, r.wanted.tolist()) for r in found] == [
+        (0, 20, [1, 2]),
+        (20, 10, [0]),
+    ]
+
+
+def test_nothing_wanted_is_no_request() -> None:
+    """An empty plan asks the store for nothing."""
+    assert planned([], cost=model(gap=0, most=1)) == []
+
+
+LAYOUTS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40), st.booleans()), max_size=30)
+
+
+@given(LAYOUTS, st.integers(1, 7), st.integers(0, 25), st.integers(1, 120))
+def test_a_plan_is_sound(
+    layout: list[tuple[int, int, bool]], shard: int, gap: int, most: int
+) -> None:
+    """Brute force over any layout finds each wanted chunk once, inside its request and shard."""
+    index = index_of([g for g, _, _ in layout], [n for _, n, _ in layout], shard)
+    chunks = [number for number, (_, _, wanted) in enumerate(layout) if wanted]
+    part = pick(index, chunks)
+
+    found = _plan.requests(np.array(chunks, np.int64), part, shard, model(gap=gap, most=most))
+
+    held = [at for request in found for at in request.wanted.tolist()]
+    assert sorted(held) == list(range(len(chunks)))
+    for request in found:
+        assert_sound(request, chunks, part, shard, gap=gap, most=most)
+    for before, after in itertools.pairwise(found):
+        assert_apart(before, after, part, gap=gap, most=most)
+
+
+def spans(request: Request, part: ChunkIndex) -> list[tuple[int, int]]:
+    """Return first and past-the-last byte of each chunk of a request, in order."""
+    wanted = request.wanted.tolist()
+    return sorted((int(part.offset[at]), int(part.offset[at] + part.nbytes[at])) for at in wanted)
+
+
+def assert_sound(
+    request: Request, chunks: list[int], part: ChunkIndex, shard: int, *, gap: int, most: int
+) -> None:
+    """A request spans just its chunks, within one shard, one gap and the limit."""
+    inside = spans(request, part)
+    assert {chunks[at] // shard for at in request.wanted.tolist()} == {request.shard}
+    assert (request.start, request.start + request.length) == (inside[0][0], inside[-1][1])
+    assert request.length <= most or len(inside) == 1
+    assert all(right[0] - left[1] <= gap for left, right in itertools.pairwise(inside))
+
+
+def assert_apart(before: Request, after: Request, part: ChunkIndex, *, gap: int, most: int) -> None:
+    """Two requests in a row could not have been one."""
+    first = spans(after, part)[0]
+    end = before.start + before.length
+    assert (
+        before.shard < after.shard
+        or first[0] - end > gap
+        or (first[0] >= end and first[1] - before.start > most)
+    )
+
+
+# Costs --------------------------------------------------------------------------------------------
+def test_a_gap_is_worth_what_a_request_costs() -> None:
+    """The bytes that arrive in the time that a request costs are the widest gap worth reading."""
+    assert CostModel(latency=1, per_request=0.01, per_byte=1 / 50e6).gap == 500_000
+    assert CostModel(latency=1, per_request=0.0, per_byte=1 / 50e6).gap == 0
+
+
+def test_a_plan_takes_latency_requests_and_bytes() -> None:
+    """The expected time counts the latency once, and nothing for nothing."""
+    cost = CostModel(latency=0.1, per_request=0.01, per_byte=1e-6)
+
+    assert cost.seconds(10, 1_000_000) == pytest.approx(0.1 + 0.1 + 1)
+    assert cost.seconds(0, 0) == 0
+
+
+@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 32), (512, 64)])
+def test_a_long_stretch_is_read_side_by_side(mib: int, requests: int) -> None:
+    """A stretch is divided among connections, in pieces from 1 to 8 MiB."""
+    cost = CostModel(latency=1, per_request=1, per_byte=1)
+
+    assert len(planned([2**18] * 4 * mib, shard=10**6, cost=cost)) == requests
