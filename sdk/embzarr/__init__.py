@@ -14,6 +14,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
 from embzarr._loaded import Loaded
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
+from embzarr._plan import Plan
 from embzarr._run import Run
 from embzarr._save import save
 from embzarr._verify import Problem, VerifyReport
@@ -45,6 +46,7 @@ __all__ = [
     "LayerInfo",
     "Loaded",
     "NotFoundError",
+    "Plan",
     "Problem",
     "Run",
     "StoreError",

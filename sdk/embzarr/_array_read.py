@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan
+from embzarr._view import WHOLE
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex
     from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._plan import Request, Selection
+    from embzarr._plan import Plan, Request, Selection
+    from embzarr._view import View
     from embzarr.objects import GetRange
 
 IN_FLIGHT_BYTES = 64 * 1024 * 1024
@@ -66,17 +68,26 @@ class ArrayReader:
             if stored <= WHOLE_TABLE_BYTES and table.shape[0] <= WHOLE_TABLE_CHUNKS:
                 self._whole_index()
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
         """Return rows in the caller's order, repeats included.
 
         Args:
             rows: int64 of shape (k,), each from 0 to below the number of rows.
+            view: which dimensions, as what, and where to.
         """
-        return self._read(_plan.select_rows(rows, self._grid.chunk), len(rows))
+        return self._read(_plan.select_rows(rows, self._grid.chunk), len(rows), view)
 
-    def range(self, start: int, stop: int) -> NDArray[Any]:
+    def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
         """Return rows `start` up to, not including, `stop`."""
-        return self._read(_plan.RangeSelection(start, stop, self._grid.chunk), stop - start)
+        return self._read(_plan.RangeSelection(start, stop, self._grid.chunk), stop - start, view)
+
+    def plan(self, rows: NDArray[np.int64]) -> Plan:
+        """Return what reading `rows` would fetch; the chunk table is read for it."""
+        selection = _plan.select_rows(rows, self._grid.chunk)
+        index, cost = self._index_of(selection.chunks), self._link.cost()
+        return _plan.explain(
+            _plan.requests(selection.chunks, index, self._grid.shard, cost), index, cost
+        )
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""
@@ -112,18 +123,23 @@ class ArrayReader:
         )
         return index
 
-    def _read(self, selection: Selection, count: int) -> NDArray[Any]:
-        out = np.empty((count, *self.shape[1:]), self._dtype)
+    def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
+        out = view.target(count, self.shape[1:], self._dtype)
         index = self._index_of(selection.chunks)
         plan = _plan.requests(selection.chunks, index, self._grid.shard, self._link.cost())
         start = time.perf_counter()
-        _parallel.each(lambda request: self._fetch(request, index, selection, out), plan)
+        _parallel.each(lambda request: self._fetch(request, index, selection, view, out), plan)
         nbytes = sum(request.length for request in plan)
         self._link.learn(len(plan), nbytes, time.perf_counter() - start)
         return out
 
     def _fetch(
-        self, request: Request, index: ChunkIndex, selection: Selection, out: NDArray[Any]
+        self,
+        request: Request,
+        index: ChunkIndex,
+        selection: Selection,
+        view: View,
+        out: NDArray[Any],
     ) -> None:
         key = self._layer.shard_key(self._name, request.shard)
         with self._budget.claim(request.length):
@@ -135,7 +151,7 @@ class ArrayReader:
                     int(index.crc32c[at]),
                     f"{key} chunk {selection.chunks[at]}",
                 )
-                selection.copy(at, block, out)
+                selection.copy(at, view.cut(block), out)
 
     def _decode(self, stored: memoryview, crc32c: int, what: str) -> NDArray[Any]:
         raw = _chunks.decode_chunk(

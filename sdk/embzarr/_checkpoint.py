@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from embzarr import _info, _loaded, _lookup, _parallel, _placement, _query, _schema, _verify
+from embzarr import _info, _lookup, _parallel, _query, _schema, _verify
 from embzarr._layer_read import LayerReader
 from embzarr._link import link_to
 from embzarr._loaded import Loaded
+from embzarr._view import views
 from embzarr._words import from_words
 from embzarr.errors import InvalidInputError, WordNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from embzarr import _group
     from embzarr._history import Commit
     from embzarr._info import CheckpointInfo
+    from embzarr._layer_read import By
+    from embzarr._plan import Plan
     from embzarr._verify import VerifyReport
+    from embzarr._view import How
     from embzarr.objects import CountingStore, Traffic
 
 Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
-Columns: TypeAlias = "Sequence[str]"
 
 _VECTORS = (_schema.VECTORS,)
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -127,18 +130,19 @@ class Checkpoint:
         return list(self._reader.words(0, len(self)))
 
     def load(
-        self, words: Sequence[str], *, missing: Missing = "raise", columns: Columns = _VECTORS
+        self, words: Sequence[str], *, missing: Missing = "raise", **how: Unpack[How]
     ) -> Loaded:
         """Return rows by word, in the caller's order, repeats included.
 
         Args:
             words: any words.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
-            columns: which columns to read.
+            **how: as every load takes them: ``columns``, which to read; and of the vectors
+                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill.
 
         Raises:
             WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
-            InvalidInputError: another `missing`, an unknown column, or NaN for whole numbers.
+            InvalidInputError: a keyword that cannot be used, or NaN for whole numbers.
             DamagedError: a chunk is missing, cut or changed; never zeros in its place.
         """
         asked = [words] if isinstance(words, str) else list(words)
@@ -146,23 +150,20 @@ class Checkpoint:
             raise InvalidInputError(
                 "input-argument", f"missing is raise, skip, zeros or nan; found {missing!r}"
             )
-        rows = self._rows_of(asked, columns)
+        wanted = views(how)
+        rows = self._rows_of(asked, wanted)
         lost = rows < 0
         if not lost.any():
-            return Loaded(rows, self._reader.rows(rows, columns), lambda: asked)
+            return Loaded(rows, self._reader.rows(rows, wanted), lambda: asked)
         if missing == "raise":
             raise self._word_missing([asked[place] for place in np.flatnonzero(lost)])
-        read = self._reader.rows(rows[~lost], columns)
         if missing == "skip":
             kept = [word for word, gone in zip(asked, lost.tolist(), strict=True) if not gone]
-            return Loaded(rows[~lost], read, lambda: kept)
-        filled = {
-            name: _loaded.fill(block, lost, nan=missing == "nan", what=name)
-            for name, block in read.items()
-        }
+            return Loaded(rows[~lost], self._reader.rows(rows[~lost], wanted), lambda: kept)
+        filled = self._reader.rows_or(rows, wanted, nan=missing == "nan")
         return Loaded(rows, filled, lambda: asked)
 
-    def load_range(self, first: str, last: str, *, columns: Columns = _VECTORS) -> Loaded:
+    def load_range(self, first: str, last: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words from `first` up to, not including, `last`.
 
         Words compare by their UTF-8 bytes, which is the order of their code points, and come back
@@ -174,32 +175,25 @@ class Checkpoint:
         begin, end = (from_words([word]).utf8(0) for word in (first, last))
         if end < begin:
             raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
-        return self._between(begin, end, columns)
+        return self._between(begin, end, how)
 
-    def load_prefix(self, prefix: str, *, columns: Columns = _VECTORS) -> Loaded:
+    def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words that begin with `prefix`, in byte order."""
         begin = from_words([prefix]).utf8(0)
-        return self._between(begin, _lookup.prefix_end(begin), columns)
+        return self._between(begin, _lookup.prefix_end(begin), how)
 
     # By row ---------------------------------------------------------------------------------------
-    def load_rows(self, start: int, stop: int, *, columns: Columns = _VECTORS) -> Loaded:
+    def load_rows(self, start: int, stop: int, **how: Unpack[How]) -> Loaded:
         """Return rows `start` up to, not including, `stop`. Reads no byte of the vocabulary.
 
         Raises:
             InvalidInputError: not ``0 <= start <= stop <= len(self)``.
         """
         self._check_range(start, stop)
-        read = self._reader.range(start, stop, columns)
+        read = self._reader.range(start, stop, views(how))
         return Loaded(np.arange(start, stop), read, lambda: self._reader.words(start, stop))
 
-    def load_part(
-        self,
-        index: int,
-        parts: int,
-        *,
-        by: Literal["rows", "hash", "weight"] = "rows",
-        columns: Columns = _VECTORS,
-    ) -> Loaded:
+    def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
         """Return the share of worker `index` of `parts`; the shares are all rows, once each.
 
         Args:
@@ -208,48 +202,63 @@ class Checkpoint:
             by: equal ``rows``; whole groups of a ``hash`` or ``family`` placement; or equal
                 ``weight`` by the column ``counts``, which a Zipf distribution makes far from equal
                 rows.
-            columns: which columns to read.
+            **how: see `load`.
 
         Raises:
             InvalidInputError: `index` out of range, no such placement, or no counts.
         """
-        if not 0 <= index < parts:
-            raise InvalidInputError(
-                "input-argument", f"expected 0 <= index < parts, found {index} of {parts}"
-            )
-        order = self._commit.manifest.layer.order
-        if by == "hash":
-            start, stop = _placement.part_by_groups(order, index, parts)
-        elif by == "weight":
-            counts = self._reader.column(_schema.COUNTS).range(0, len(self))
-            start, stop = _placement.part_by_weight(counts, index, parts)
-        else:
-            start, stop = _placement.part_by_rows(len(self), index, parts)
-        return self.load_rows(start, stop, columns=columns)
+        return self.load_rows(*self._reader.part(index, parts, by=by), **how)
 
     def stream(
         self,
+        words: Sequence[str] | None = None,
         *,
         start: int = 0,
         stop: int | None = None,
         batch_bytes: int = _BATCH_BYTES,
-        columns: Columns = _VECTORS,
+        **how: Unpack[How],
     ) -> Iterator[Loaded]:
-        """Yield all rows, or a range, in batches; the next is fetched while one is used.
+        """Yield rows in batches; the next batch is fetched while one is used.
+
+        Memory: three batches, and what is under way to fill one of them.
 
         Args:
-            start: first row.
+            words: these, in this order; by default all rows.
+            start: first row, of all.
             stop: past the last row; None for all.
             batch_bytes: bytes of vectors in a batch, at least one row.
-            columns: which columns to read.
+            **how: see `load`; ``out`` makes no sense here.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``.
+            InvalidInputError: rows that are not there, or a keyword that cannot be used.
         """
+        if "out" in how:
+            raise InvalidInputError("input-argument", "a stream yields batches: it takes no out")
         last = len(self) if stop is None else stop
         self._check_range(start, last)
+        views(how)
         row_bytes = self.dim * self.dtype.itemsize
-        ranges = [
-            (start + a, start + b) for a, b in _query.batches(last - start, row_bytes, batch_bytes)
-        ]
-        return _parallel.ahead(lambda r: self.load_rows(*r, columns=columns), ranges)
+        if words is not None:
+            asked = list(words)
+            cuts = _query.batches(len(asked), row_bytes, batch_bytes)
+            return _parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
+        cuts = _query.batches(last - start, row_bytes, batch_bytes)
+        return _parallel.ahead(
+            lambda cut: self.load_rows(start + cut[0], start + cut[1], **how), list(cuts)
+        )
+
+    def plan(self, wanted: Sequence[str] | range) -> Plan:
+        """Return what loading the vectors of words, or of a range of rows, would fetch.
+
+        The lookup and the chunk table are read for it; words that are missing are left out.
+        """
+        if isinstance(wanted, range):
+            self._check_range(wanted.start, wanted.stop)
+            rows = np.arange(wanted.start, wanted.stop, wanted.step)
+        else:
+            rows = self._rows_of(wanted, _VECTORS)
+        return self._reader.column(_schema.VECTORS).plan(rows[rows >= 0])
 
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim)."""
@@ -301,13 +310,14 @@ class Checkpoint:
                 f"expected 0 <= start <= stop <= {len(self)}, found {start} and {stop}",
             )
 
-    def _rows_of(self, words: Sequence[str], columns: Columns) -> NDArray[np.int64]:
+    def _rows_of(self, words: Sequence[str], columns: Iterable[str]) -> NDArray[np.int64]:
         table = from_words(list(words))
         return self._reader.find([table.utf8(row) for row in range(len(table))], columns)
 
-    def _between(self, first: bytes, last: bytes | None, columns: Columns) -> Loaded:
-        words, rows = self._reader.find_between(first, last, columns)
-        return Loaded(rows, self._reader.rows(rows, columns), lambda: words)
+    def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
+        wanted = views(how)
+        words, rows = self._reader.find_between(first, last, wanted)
+        return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
 
     def _word_missing(self, words: list[str]) -> WordNotFoundError:
         near = ", ".join(map(repr, self._reader.lookup.suggest(words[0])))

@@ -82,7 +82,9 @@ class CommitInfo:
 def of_checkpoint(commit: Commit) -> CheckpointInfo:
     """Describe a checkpoint in full."""
     manifest, layer = commit.manifest, commit.manifest.layer
-    columns = tuple(_column(layer, name) for name in layer.arrays)
+    # JSON sorts members by name; a person wants the vectors first and the plumbing last.
+    names = [*layer.columns, *sorted(layer.arrays.keys() - set(layer.columns))]
+    columns = tuple(_column(layer, name) for name in names)
     return CheckpointInfo(
         step=manifest.step,
         commit=manifest.commit,

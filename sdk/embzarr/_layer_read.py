@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from embzarr import _parallel, _schema, _words
+from embzarr import _loaded, _parallel, _placement, _schema, _words
 from embzarr._array_read import ArrayReader
 from embzarr._lookup_read import LookupReader
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from embzarr._link import Link
     from embzarr._manifest import Layer
+    from embzarr._view import View
     from embzarr._words import WordTable
     from embzarr.objects import GetRange
+
+
+By: TypeAlias = Literal["rows", "hash", "weight"]
 
 
 class LayerReader:
@@ -46,7 +51,7 @@ class LayerReader:
             )
         return self._arrays[name]
 
-    def find(self, words: Sequence[bytes], columns: Sequence[str]) -> NDArray[np.int64]:
+    def find(self, words: Sequence[bytes], columns: Iterable[str]) -> NDArray[np.int64]:
         """Return the rows of words, -1 where there is none, and make ready to read `columns`.
 
         Lookup blocks and chunk tables are fetched in the same round trip.
@@ -59,7 +64,7 @@ class LayerReader:
         return found[0]
 
     def find_between(
-        self, first: bytes, last: bytes | None, columns: Sequence[str]
+        self, first: bytes, last: bytes | None, columns: Iterable[str]
     ) -> tuple[WordTable, NDArray[np.int64]]:
         """Return words and rows of a range of words, and make ready to read `columns`."""
         readers = [self.column(name) for name in columns]
@@ -70,13 +75,47 @@ class LayerReader:
         )
         return found[0]
 
-    def rows(self, rows: NDArray[np.int64], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def rows(self, rows: NDArray[np.int64], views: Mapping[str, View]) -> dict[str, NDArray[Any]]:
         """Return rows of several columns, in the caller's order."""
-        return _gather(columns, lambda name: self.column(name).rows(rows))
+        return _gather(views, lambda name: self.column(name).rows(rows, views[name]))
 
-    def range(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def rows_or(
+        self, rows: NDArray[np.int64], views: Mapping[str, View], *, nan: bool
+    ) -> dict[str, NDArray[Any]]:
+        """Return rows of several columns, with zeros or NaN where the row is -1.
+
+        Raises:
+            InvalidInputError: NaN for a column of whole numbers.
+        """
+        lost = rows < 0
+        found = {name: replace(view, out=None) for name, view in views.items()}
+        read = self.rows(rows[~lost], found)
+        for name, block in read.items():
+            column = self.column(name)
+            full = views[name].target(len(rows), column.shape[1:], column.dtype)
+            read[name] = _loaded.fill(block, lost, nan=nan, what=name, full=full)
+        return read
+
+    def part(self, index: int, parts: int, *, by: By) -> tuple[int, int]:
+        """Return the row range of worker `index` of `parts`.
+
+        Raises:
+            InvalidInputError: `index` out of range, no such placement, or no counts.
+        """
+        if not 0 <= index < parts:
+            raise InvalidInputError(
+                "input-argument", f"expected 0 <= index < parts, found {index} of {parts}"
+            )
+        if by == "hash":
+            return _placement.part_by_groups(self.layer.order, index, parts)
+        if by == "weight":
+            counts = self.column(_schema.COUNTS).range(0, self.layer.rows)
+            return _placement.part_by_weight(counts, index, parts)
+        return _placement.part_by_rows(self.layer.rows, index, parts)
+
+    def range(self, start: int, stop: int, views: Mapping[str, View]) -> dict[str, NDArray[Any]]:
         """Return rows `start` up to, not including, `stop` of several columns."""
-        return _gather(columns, lambda name: self.column(name).range(start, stop))
+        return _gather(views, lambda name: self.column(name).range(start, stop, views[name]))
 
     def words(self, start: int, stop: int) -> WordTable:
         """Return the words of rows `start` up to, not including, `stop`.
@@ -93,5 +132,6 @@ class LayerReader:
         return _words.from_store(data, offsets, what=what)
 
 
-def _gather(columns: Sequence[str], read: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN401
-    return dict(zip(columns, _parallel.each(read, columns), strict=True))
+def _gather(columns: Iterable[str], read: Callable[[str], NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    names = list(columns)
+    return dict(zip(names, _parallel.each(read, names), strict=True))

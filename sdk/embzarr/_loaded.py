@@ -53,7 +53,14 @@ class Loaded:
         return f"Loaded({len(self)} rows: {shapes})"
 
 
-def fill(block: NDArray[Any], lost: NDArray[np.bool_], *, nan: bool, what: str) -> NDArray[Any]:
+def fill(
+    block: NDArray[Any],
+    lost: NDArray[np.bool_],
+    *,
+    nan: bool,
+    what: str,
+    full: NDArray[Any] | None = None,
+) -> NDArray[Any]:
     """Spread the rows that were found, with zeros or NaN for those that were not.
 
     Args:
@@ -61,16 +68,17 @@ def fill(block: NDArray[Any], lost: NDArray[np.bool_], *, nan: bool, what: str) 
         lost: for each row of the result, whether it was missing.
         nan: fill with NaN instead of zeros.
         what: the column, for messages.
+        full: filled and returned, if given.
 
     Raises:
         InvalidInputError: NaN for a column of whole numbers.
     """
-    full = np.zeros((len(lost), *block.shape[1:]), block.dtype)
+    if nan and block.dtype.kind in "biu":
+        raise InvalidInputError(
+            "input-argument", f"column {what!r} is {block.dtype}, which has no NaN: use zeros"
+        )
+    if full is None:
+        full = np.empty((len(lost), *block.shape[1:]), block.dtype)
     full[~lost] = block
-    if nan:
-        if block.dtype.kind in "biu":
-            raise InvalidInputError(
-                "input-argument", f"column {what!r} is {block.dtype}, which has no NaN: use zeros"
-            )
-        full[lost] = np.nan
+    full[lost] = np.nan if nan else 0
     return full

@@ -61,6 +61,23 @@ class Request:
     """Which of the wanted chunks lie in the range: places in the list that was asked for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a load would fetch, and how long that should take. Sizes are in bytes."""
+
+    requests: int
+    chunks: int
+    """Wanted chunks."""
+    bytes_wanted: int
+    """Of the wanted chunks, as stored."""
+    bytes_fetched: int
+    """Of the requests: chunks that lie between wanted ones are read over where that is quicker."""
+    seconds: float
+    """Expected, by what the store was found or is assumed to be."""
+    gap: int
+    """Bytes that are rather read over than asked around."""
+
+
 class Selection(Protocol):
     """Wanted rows, by the chunks that hold them."""
 
@@ -170,3 +187,16 @@ def _stretches(
             end = begin + max(within, 1)
             yield begin, end
             begin = end
+
+
+def explain(found: list[Request], index: ChunkIndex, cost: CostModel) -> Plan:
+    """Sum up requests for a person; `index` is that of the wanted chunks."""
+    fetched = sum(request.length for request in found)
+    return Plan(
+        requests=len(found),
+        chunks=len(index),
+        bytes_wanted=int(index.nbytes.sum()),
+        bytes_fetched=fetched,
+        seconds=cost.seconds(len(found), fetched),
+        gap=cost.gap,
+    )

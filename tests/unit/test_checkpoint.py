@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import embzarr
 from oracle import make_vectors, make_words
@@ -245,3 +246,102 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert isinstance(caught.value, embzarr.NotFoundError)
     assert caught.value.code == "checkpoint-missing"
     assert not (tmp_path / "nowhere").exists()
+
+
+HOW: dict[str, tuple[dict[str, Any], Any]] = {
+    "half precision": ({"dtype": "float16"}, VECTORS.astype(np.float16)),
+    "first dimensions": ({"dims": slice(0, 7)}, VECTORS[:, :7]),
+    "every third from the end": ({"dims": slice(None, None, -3)}, VECTORS[:, ::-3]),
+    "both": ({"dtype": np.float64, "dims": slice(5, 6)}, VECTORS[:, 5:6].astype(np.float64)),
+}
+
+
+@pytest.mark.parametrize("name", HOW)
+def test_dimensions_and_types_of_every_load(name: str, checkpoint: embzarr.Checkpoint) -> None:
+    """Each way of loading gives the dimensions and the type that were asked for."""
+    how, expected = HOW[name]
+    rows = [7, 2999, 7]
+
+    by_word = checkpoint.load([WORDS[row] for row in rows], **how).vectors
+    by_row = checkpoint.load_rows(100, 900, **how).vectors
+    by_prefix = checkpoint.load_prefix("st", **how)
+    streamed = [batch.vectors for batch in checkpoint.stream(batch_bytes=50_000, **how)]
+
+    assert by_word.dtype == by_row.dtype == expected.dtype
+    np.testing.assert_array_equal(by_word, expected[rows])
+    np.testing.assert_array_equal(by_row, expected[100:900])
+    np.testing.assert_array_equal(by_prefix.vectors, expected[by_prefix.rows])
+    np.testing.assert_array_equal(np.concatenate(streamed), expected)
+
+
+def test_a_load_fills_the_callers_array(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
+    """`out` is filled and returned, a memory-mapped file too, with missing words as well."""
+    mapped = np.memmap(tmp_path / "out", np.float32, "w+", shape=(3, 40))
+
+    loaded = checkpoint.load([WORDS[4], "no such word", WORDS[3]], missing="zeros", out=mapped)
+    rows = checkpoint.load_rows(0, 3, out=np.empty((3, 40), np.float32))
+
+    assert loaded.vectors is mapped
+    np.testing.assert_array_equal(mapped, [VECTORS[4], np.zeros(40), VECTORS[3]])
+    np.testing.assert_array_equal(rows.vectors, VECTORS[:3])
+
+
+def frozen() -> NDArray[Any]:
+    array = np.empty((2, 40), np.float32)
+    array.flags.writeable = False
+    return array
+
+
+UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "rows": ({"out": np.empty((3, 40), np.float32)}, "input-shape"),
+    "dimensions": ({"out": np.empty((2, 40), np.float32), "dims": slice(3)}, "input-shape"),
+    "type": ({"out": np.empty((2, 40))}, "input-dtype"),
+    "read-only": ({"out": frozen()}, "input-dtype"),
+    "whole numbers": ({"dtype": "int8"}, "input-dtype"),
+    "a list of dimensions": ({"dims": [1, 2]}, "input-argument"),
+    "no such keyword": ({"colums": ("vectors",)}, "input-argument"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_what_a_load_cannot_do(name: str, checkpoint: embzarr.Checkpoint) -> None:
+    """An array that does not fit, or a keyword that means nothing, is refused by a typed error."""
+    how, code = UNUSABLE[name]
+
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        checkpoint.load([WORDS[0], WORDS[1]], **how)
+
+    assert caught.value.code == code
+
+
+def test_a_stream_of_words(checkpoint: embzarr.Checkpoint) -> None:
+    """A list of words streams in its own order, repeats included, in batches."""
+    asked = [WORDS[row] for row in np.random.default_rng(3).integers(0, ROWS, 700)]
+
+    batches = list(checkpoint.stream(asked, batch_bytes=100 * 160, columns=("vectors", "counts")))
+
+    assert [len(batch) for batch in batches] == [100] * 7
+    assert [word for batch in batches for word in batch.words] == asked
+    rows = [ROW_OF[word] for word in asked]
+    np.testing.assert_array_equal(np.concatenate([b.vectors for b in batches]), VECTORS[rows])
+    with pytest.raises(embzarr.WordNotFoundError):
+        list(checkpoint.stream([*asked, "no such word"]))
+
+
+def test_a_plan_tells_what_a_load_would_fetch(checkpoint: embzarr.Checkpoint) -> None:
+    """Requests and bytes of a plan are those that the load then makes."""
+    asked = [WORDS[row] for row in (0, 1, 2, 2999)]
+    plan = checkpoint.plan([*asked, "no such word"])
+    before = checkpoint.traffic
+
+    checkpoint.load(asked)
+
+    after = checkpoint.traffic
+    assert plan.chunks == 2
+    assert plan.bytes_wanted <= plan.bytes_fetched
+    assert (plan.requests, plan.bytes_fetched) == (
+        after.requests - before.requests,
+        after.bytes_read - before.bytes_read,
+    )
+    assert checkpoint.plan(range(ROWS)).chunks == checkpoint.info().columns[0].chunks
+    assert plan.seconds > 0

@@ -31,6 +31,7 @@ NAMES = [
     "LayerInfo",
     "Loaded",
     "NotFoundError",
+    "Plan",
     "Problem",
     "Run",
     "StoreError",

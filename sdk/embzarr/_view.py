@@ -1,0 +1,96 @@
+"""What of a column a caller wants, in which type, and into which array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+
+from embzarr import _schema
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+
+class How(TypedDict, total=False):
+    """Keywords that every load takes."""
+
+    columns: Sequence[str]
+    """Which columns to read; by default the vectors alone."""
+    dtype: DTypeLike
+    """Type of the vectors in the result; by default as they are stored."""
+    dims: slice
+    """Which dimensions of the vectors to keep; by default all. Whole chunks are fetched."""
+    out: NDArray[Any]
+    """An array for the vectors, a memory-mapped one too; exactly the result's shape and type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The keywords of one load, for one column."""
+
+    dtype: np.dtype[Any] | None = None
+    dims: slice | None = None
+    out: NDArray[Any] | None = None
+
+    def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
+        """Return the array that `count` rows are read into.
+
+        Raises:
+            InvalidInputError: codes ``input-shape`` or ``input-dtype``: `out` is not it.
+        """
+        shape = (count, *row_shape)
+        if self.dims is not None:
+            shape = (count, len(range(*self.dims.indices(row_shape[0]))), *row_shape[1:])
+        dtype = stored if self.dtype is None else self.dtype
+        if self.out is None:
+            return np.empty(shape, dtype)
+        if self.out.shape != shape:
+            raise InvalidInputError(
+                "input-shape", f"out: expected shape {shape}, found {self.out.shape}"
+            )
+        if self.out.dtype != dtype or not self.out.flags.writeable:
+            found = f"{self.out.dtype}{'' if self.out.flags.writeable else ', read-only'}"
+            raise InvalidInputError("input-dtype", f"out: expected {dtype}, found {found}")
+        return self.out
+
+    def cut(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Return the wanted dimensions of decoded rows, without a copy."""
+        return block if self.dims is None else block[:, self.dims]
+
+
+WHOLE = View()
+
+
+def views(how: How) -> dict[str, View]:
+    """Return the view of each wanted column; type, dimensions and `out` are the vectors'.
+
+    Raises:
+        InvalidInputError: a keyword that cannot be used.
+    """
+    unknown = sorted(how.keys() - How.__optional_keys__)
+    if unknown:
+        raise InvalidInputError("input-argument", f"loads take no keyword {unknown[0]!r}")
+    columns = how.get("columns", (_schema.VECTORS,))
+    names = (columns,) if isinstance(columns, str) else tuple(columns)
+    dims = how.get("dims")
+    if dims is not None and not isinstance(dims, slice):
+        raise InvalidInputError("input-argument", f"dims is a slice, found {dims!r}")
+    vectors = View(dtype=_floating(how.get("dtype")), dims=dims, out=how.get("out"))
+    return {name: vectors if name == _schema.VECTORS else WHOLE for name in names}
+
+
+def _floating(dtype: DTypeLike | None) -> np.dtype[Any] | None:
+    if dtype is None:
+        return None
+    found = np.dtype(dtype)
+    # ml_dtypes' bfloat16 is of kind V, a number all the same.
+    if found.kind != "f" and found.name != "bfloat16":
+        raise InvalidInputError(
+            "input-dtype", f"vectors can be read as floating point, not as {found}"
+        )
+    return found
