@@ -108,3 +108,20 @@ def test_all_rows_are_the_matrix(ask: Ask, run_folder: Path) -> None:
     rows = ask("get", run_folder, "--rows", ":").rows
     assert len(rows) == len(WORDS)
     assert {len(row) for row in rows} == {DIM + 1}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("king", "w3"), ("--prefix", "kin"), ("--range", "a", "z"), ("--rows", "3:500")]
+)
+def test_explain_says_what_is_fetched(
+    ask: Ask, run_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    """--explain tells chunks, requests, bytes, and expected and real time, beside the answer."""
+    answer = ask("get", run_folder, *arguments, "--explain")
+    assert answer.code == 0
+    assert answer.rows
+    assert re.search(
+        r"\d+ chunks, .* in \d+ requests of .*; gaps up to .* are read over; "
+        r"expected \d+\.\d+ s, took \d+\.\d+ s",
+        answer.err,
+    )

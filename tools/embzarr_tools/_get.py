@@ -31,13 +31,14 @@ embzarr get s3://bucket/run --prefix inter
 embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
 embzarr get s3://bucket/run --rows 0:50000 --json > commonest.jsonl
 embzarr get s3://bucket/run king -v
+embzarr get s3://bucket/run --prefix inter --explain > /dev/null
 """
 
 _SHOWN = 5
 _COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
 
 
-def get(
+def get(  # noqa: PLR0913 - the options of a command, each named
     place: Place,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORD", help="Words to look up.")
@@ -59,6 +60,13 @@ def get(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say on standard error what it cost.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say on standard error what is fetched, and how long that should take, and took.",
+        ),
+    ] = False,
 ) -> None:
     """Print vectors by word, prefix, range or row number.
 
@@ -70,6 +78,8 @@ def get(
         raise UsageError("give words, or one of --prefix, --range and --rows")
     begin = time.perf_counter()
     checkpoint = place.open(which)
+    if explain:
+        _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
     for part in _parts(checkpoint, words, prefix, between, rows):
         _show(part, as_json=as_json)
     if verbose:
@@ -96,6 +106,38 @@ def _parts(
     elif rows:
         start, stop = _row_range(rows)
         yield from checkpoint.stream(start=start, stop=stop)
+
+
+def _wanted(
+    checkpoint: "embzarr.Checkpoint",
+    words: list[str] | None,
+    prefix: str | None,
+    between: tuple[str, str] | None,
+    rows: str | None,
+) -> "list[str] | range":
+    """Return the words or rows that are meant, without reading a vector."""
+    if rows:
+        return range(len(checkpoint))[slice(*_row_range(rows))]
+    if prefix is not None:
+        return list(checkpoint.load_prefix(prefix, columns=()).words)
+    if between:
+        return list(checkpoint.load_range(*between, columns=()).words)
+    return words or []
+
+
+def _explain(checkpoint: "embzarr.Checkpoint", wanted: "list[str] | range") -> None:
+    plan = checkpoint.plan(wanted)
+    begin = time.perf_counter()
+    if isinstance(wanted, range):
+        checkpoint.load_rows(wanted.start, wanted.stop)
+    else:
+        checkpoint.load(wanted, missing="skip")
+    seconds = time.perf_counter() - begin
+    say_aside(
+        f"{plan.chunks} chunks, {size(plan.bytes_wanted)}, in {plan.requests} requests of "
+        f"{size(plan.bytes_fetched)}; gaps up to {size(plan.gap)} are read over; expected "
+        f"{plan.seconds:.3f} s, took {seconds:.3f} s"
+    )
 
 
 def _row_range(text: str) -> tuple[int, int | None]:
