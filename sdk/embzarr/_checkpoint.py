@@ -265,20 +265,30 @@ class Checkpoint:
         return self.load_rows(0, len(self)).vectors
 
     # By meaning -----------------------------------------------------------------------------------
-    def most_similar(self, query: str | NDArray[Any], topn: int = 10) -> list[tuple[str, float]]:
+    def most_similar(
+        self,
+        query: str | NDArray[Any],
+        topn: int = 10,
+        *,
+        restrict: Sequence[str] | None = None,
+    ) -> list[tuple[str, float]]:
         """Return the words whose vectors have the largest cosine with the query's.
 
-        One pass over all vectors in batches: memory does not grow with the checkpoint.
+        One pass over the vectors in batches: memory does not grow with the checkpoint.
 
         Args:
             query: a word, which is left out of the answer, or a vector of shape (dim,).
             topn: how many words.
+            restrict: the words to choose from, whose vectors alone are read; by default all.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``: the query, or one of `restrict`.
         """
         target, without = query, frozenset[int]()
         if isinstance(query, str):
             loaded = self.load([query])
             target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
-        blocks = ((int(part.rows[0]), part.vectors) for part in self.stream())
+        blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
         found = _query.nearest(np.asarray(target), blocks, count=topn, without=without)
         words = _parallel.each(lambda hit: self._reader.words(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]

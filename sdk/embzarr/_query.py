@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def nearest(
     query: NDArray[Any],
-    blocks: Iterable[tuple[int, NDArray[Any]]],
+    blocks: Iterable[tuple[NDArray[np.int64], NDArray[Any]]],
     *,
     count: int,
     without: frozenset[int],
@@ -23,18 +23,18 @@ def nearest(
 
     Args:
         query: shape (dim,).
-        blocks: first row and vectors of consecutive stretches, each of shape (k, dim).
+        blocks: row numbers, shape (k,), and their vectors, shape (k, dim).
         count: how many rows to return.
         without: rows to leave out.
     """
     target = unit(query.astype(np.float64)).astype(np.float32)
     best = np.empty(0, np.float32)
     rows = np.empty(0, np.int64)
-    for start, block in blocks:
+    for numbers, block in blocks:
         scores = _cosines(block.astype(np.float32, copy=False), target)
-        scores[[row - start for row in without if start <= row < start + len(block)]] = -np.inf
+        scores[np.isin(numbers, list(without))] = -np.inf
         best = np.concatenate((best, scores))
-        rows = np.concatenate((rows, np.arange(start, start + len(block))))
+        rows = np.concatenate((rows, numbers))
         keep = np.argsort(-best, kind="stable")[:count]
         best, rows = best[keep], rows[keep]
     found = np.isfinite(best)

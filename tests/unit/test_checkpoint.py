@@ -229,6 +229,21 @@ def test_neighbours_match_numpy(checkpoint: embzarr.Checkpoint) -> None:
     assert checkpoint.similarity(WORDS[1], WORDS[2]) == pytest.approx(unit[1] @ unit[2], rel=1e-5)
 
 
+def test_neighbours_among_some_words(checkpoint: embzarr.Checkpoint) -> None:
+    """A restricted search reads those words alone, and answers with them, itself left out."""
+    some = [WORDS[row] for row in (9, 1500, 42, 2999, 3)]
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    expected = sorted((9, 1500, 2999, 3), key=lambda row: -float(unit[row] @ unit[42]))
+    before = checkpoint.traffic.bytes_read
+
+    found = checkpoint.most_similar(WORDS[42], topn=10, restrict=some)
+
+    assert [word for word, _ in found] == [WORDS[row] for row in expected]
+    assert checkpoint.traffic.bytes_read - before < VECTORS.nbytes * 2
+    with pytest.raises(embzarr.WordNotFoundError):
+        checkpoint.most_similar(WORDS[42], restrict=["no such word"])
+
+
 def test_group_is_plain_zarr(checkpoint: embzarr.Checkpoint) -> None:
     """The step opens as a Zarr group that cannot be written to."""
     group = checkpoint.group()

@@ -202,6 +202,12 @@ def test_each_hostile_document_is_refused(data: bytes, code: str) -> None:
     assert refusal(data) == code
 
 
+def test_a_member_that_stands_twice_is_named() -> None:
+    """The message names the member that repeats, not one beside it."""
+    with pytest.raises(DamagedError, match="member 'b' stands twice"):
+        loads(b'{"a":1,"b":2,"c":3,"b":4}')
+
+
 def test_a_pair_of_surrogate_escapes_is_a_character() -> None:
     """An escaped pair is text as any other; only a lone half is refused."""
     assert loads(b'"\\ud83d\\udc18"') == "\U0001f418"

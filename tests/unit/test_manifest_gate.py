@@ -613,6 +613,15 @@ def test_chunks_have_a_largest_size() -> None:
     assert refusal(larger) == "manifest-invalid"
 
 
+def test_shards_have_a_largest_number_of_chunks() -> None:
+    """A shard of 2**20 chunks passes, though its index alone has 16 MiB; twice as many do not."""
+    largest = document(extra=array([5], "uint64", 2, shard=2**20))
+    larger = document(extra=array([5], "uint64", 2, shard=2**21))
+
+    assert parse(largest).layer.arrays["extra"].grid.shard_index_bytes == 16 * 2**20 + 4
+    assert refusal(larger) == "manifest-invalid"
+
+
 def test_columns_are_bounded() -> None:
     """A layer has at most 256 columns."""
     many = {f"c{number}": array([5], "uint8", 8) for number in range(255)}

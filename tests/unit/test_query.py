@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 VECTORS = make_vectors(200, 8)
 
 
-def blocks_of(vectors: NDArray[Any], size: int = 7) -> Iterator[tuple[int, NDArray[Any]]]:
+def blocks_of(
+    vectors: NDArray[Any], size: int = 7
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    rows = np.arange(len(vectors))
     for start in range(0, len(vectors), size):
-        yield start, vectors[start : start + size]
+        yield rows[start : start + size], vectors[start : start + size]
 
 
 def nearest(
@@ -62,7 +65,7 @@ def test_the_nearest_are_those_of_brute_force(row: int, dtype: str) -> None:
 @given(st.integers(1, 250))
 def test_batches_do_not_change_the_answer(size: int) -> None:
     """However rows are cut into stretches, the same ones come out."""
-    whole = _query.nearest(VECTORS[3], [(0, VECTORS)], count=9, without=frozenset())
+    whole = _query.nearest(VECTORS[3], [(np.arange(200), VECTORS)], count=9, without=frozenset())
 
     cut = _query.nearest(VECTORS[3], blocks_of(VECTORS, size), count=9, without=frozenset())
 
