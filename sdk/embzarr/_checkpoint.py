@@ -283,12 +283,14 @@ class Checkpoint:
 
         Raises:
             WordNotFoundError: code ``word-missing``: the query, or one of `restrict`.
+            InvalidInputError: a vector of another shape, or a negative `topn`.
         """
         target, without = query, frozenset[int]()
         if isinstance(query, str):
             loaded = self.load([query])
             target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
         blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
+        _query.check(np.asarray(target), topn, dim=self.dim)
         found = _query.nearest(np.asarray(target), blocks, count=topn, without=without)
         words = _parallel.each(lambda hit: self._reader.words(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]

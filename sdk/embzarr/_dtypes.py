@@ -44,7 +44,8 @@ def name_of(dtype: DTypeLike, *, allowed: tuple[str, ...], what: str) -> str:
         InvalidInputError: code ``input-dtype``: not one of `allowed`.
     """
     try:
-        name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype).name
+        # numpy takes None for float64.
+        name = str(dtype) if dtype in (None, "bfloat16") else np.dtype(dtype).name
     except (TypeError, ValueError):
         name = str(dtype)
     if name not in allowed:

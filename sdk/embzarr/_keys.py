@@ -8,7 +8,8 @@ from embzarr import _schema
 from embzarr.errors import DamagedError, InvalidInputError
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+# Zarr v3 reserves names that begin with two underscores.
+_NAME = re.compile(r"(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _COMMIT = re.compile(rf"{_schema.COMMITS}/([0-9]{{20}})\.json")
 

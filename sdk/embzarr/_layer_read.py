@@ -111,6 +111,8 @@ class LayerReader:
         if by == "weight":
             counts = self.column(_schema.COUNTS).range(0, self.layer.rows)
             return _placement.part_by_weight(counts, index, parts)
+        if by != "rows":
+            raise InvalidInputError("input-argument", f"by is rows, hash or weight; found {by!r}")
         return _placement.part_by_rows(self.layer.rows, index, parts)
 
     def range(self, start: int, stop: int, views: Mapping[str, View]) -> dict[str, NDArray[Any]]:

@@ -35,7 +35,13 @@ class Loaded:
 
     @property
     def vectors(self) -> NDArray[Any]:
-        """The vectors, shape (k, dim)."""
+        """The vectors, shape (k, dim).
+
+        Raises:
+            InvalidInputError: the load left them out.
+        """
+        if _schema.VECTORS not in self.columns:
+            raise InvalidInputError("input-argument", "the vectors were not among the columns")
         return self.columns[_schema.VECTORS]
 
     def __len__(self) -> int:

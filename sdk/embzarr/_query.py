@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+
+
+_LEAST_LENGTH = 1e-15
+"""Below it squares in float32 lose their digits."""
 
 
 def nearest(
@@ -41,6 +47,20 @@ def nearest(
     return list(zip(rows[found].tolist(), best[found].tolist(), strict=True))
 
 
+def check(query: NDArray[Any], count: int, *, dim: int) -> None:
+    """Refuse a query that no row can be near to.
+
+    Raises:
+        InvalidInputError: codes ``input-shape`` or ``input-argument``.
+    """
+    if query.shape != (dim,):
+        raise InvalidInputError(
+            "input-shape", f"expected a word or a vector of shape ({dim},), found {query.shape}"
+        )
+    if count < 0:
+        raise InvalidInputError("input-argument", f"expected a number of words, found {count}")
+
+
 def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Return the cosine of the angle between two vectors, 0 where one is zero."""
     return float(unit(a.astype(np.float64)) @ unit(b.astype(np.float64)))
@@ -61,9 +81,18 @@ def batches(rows: int, row_bytes: int, batch_bytes: int) -> Iterator[tuple[int, 
 
 
 def _cosines(block: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
-    cosines = np.zeros(len(block), np.float32)
     # A row that is not finite has no cosine: it comes out as NaN, quietly.
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
-        np.divide(block @ target, lengths, out=cosines, where=lengths != 0)
+        cosines = _quotients(block @ target, lengths)
+        # Squares of very small or large numbers leave float32's range; in double precision not.
+        extreme = np.flatnonzero((lengths < _LEAST_LENGTH) | ~np.isfinite(lengths))
+        wide = block[extreme].astype(np.float64)
+        cosines[extreme] = _quotients(wide @ target, np.linalg.norm(wide, axis=1))
     return cosines
+
+
+def _quotients(dots: NDArray[Any], lengths: NDArray[Any]) -> NDArray[Any]:
+    quotients = np.zeros_like(dots)
+    np.divide(dots, lengths, out=quotients, where=lengths != 0)
+    return quotients

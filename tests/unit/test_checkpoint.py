@@ -244,6 +244,18 @@ def test_neighbours_among_some_words(checkpoint: embzarr.Checkpoint) -> None:
         checkpoint.most_similar(WORDS[42], restrict=["no such word"])
 
 
+def test_questions_that_make_no_sense(checkpoint: embzarr.Checkpoint) -> None:
+    """A vector of another size, a negative number, an unknown share, and absent vectors."""
+    with pytest.raises(embzarr.InvalidInputError, match=r"shape \(40,\), found \(4,\)"):
+        checkpoint.most_similar(np.ones(4))
+    with pytest.raises(embzarr.InvalidInputError, match="found -1"):
+        checkpoint.most_similar(WORDS[0], topn=-1)
+    with pytest.raises(embzarr.InvalidInputError, match="by is rows, hash or weight"):
+        checkpoint.load_part(0, 2, by="bogus")  # type: ignore[arg-type]
+    with pytest.raises(embzarr.InvalidInputError, match="not among the columns"):
+        _ = checkpoint.load([WORDS[0]], columns=("counts",)).vectors
+
+
 def test_group_is_plain_zarr(checkpoint: embzarr.Checkpoint) -> None:
     """The step opens as a Zarr group that cannot be written to."""
     group = checkpoint.group()

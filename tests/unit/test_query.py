@@ -135,6 +135,18 @@ def test_answers_are_plain_numbers() -> None:
     assert (type(row), type(score)) == (int, float)
 
 
+def test_very_short_and_long_rows_have_their_cosines() -> None:
+    """Rows whose squares leave float32's range are as near as their directions are."""
+    directions = np.array([[3, 4], [4, 3], [-3, 4], [0, 1]], np.float32)
+    scales = np.array([1e-30, 1e30, 1e-40, 1], np.float32)
+
+    found = nearest(np.array([3.0, 4.0]), directions * scales[:, None])
+
+    expected = {0: 1.0, 1: 0.96, 2: 7 / 25, 3: 0.8}
+    assert rows_of(found) == [0, 1, 3, 2]
+    assert dict(found) == pytest.approx(expected, rel=1e-4)
+
+
 def test_whole_numbers_may_ask() -> None:
     """A query of integers is a direction as any other."""
     assert rows_of(nearest(np.array([1, 0]), np.eye(2, dtype=np.float32))) == [0, 1]
