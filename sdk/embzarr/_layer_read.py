@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
 
 from embzarr import _loaded, _parallel, _placement, _schema, _words
 from embzarr._array_read import ArrayReader
@@ -13,7 +16,6 @@ from embzarr.errors import DamagedError, InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from embzarr._link import Link
@@ -135,5 +137,10 @@ class LayerReader:
 
 
 def _gather(columns: Iterable[str], read: Callable[[str], NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    names = list(columns)
-    return dict(zip(names, _parallel.each(read, names), strict=True))
+    found: dict[str, NDArray[Any]] = dict.fromkeys(columns, np.empty(0))
+
+    def fill(name: str) -> None:
+        found[name] = read(name)
+
+    _parallel.together(*(partial(fill, name) for name in found))
+    return found

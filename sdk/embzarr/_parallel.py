@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,20 +51,105 @@ class ByteBudget:
 
 
 def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Return ``[work(item) for item in items]``, computed in threads.
+    """Return ``[work(item) for item in items]``, computed by the calling thread and a shared pool.
 
-    The first failure is raised once what had started has ended; nothing more is started.
+    The first failure is raised once what had started has ended; nothing more is started. Inside of
+    such work a further `each` runs in its own thread alone, so that none waits for the pool that it
+    is a part of.
     """
-    if len(items) <= 1:
+    if len(items) <= 1 or getattr(_here, "working", False):
         return [work(item) for item in items]
-    with ThreadPoolExecutor(min(WORKERS, len(items))) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        return _results(futures)
+    batch = _Batch(work, items)
+    helpers = [_pool().submit(batch.run) for _ in range(min(WORKERS, len(items)) - 1)]
+    batch.run()
+    for helper in helpers:
+        helper.cancel()
+    wait(helpers)
+    return batch.results()
 
 
 def together(*calls: Callable[[], None]) -> None:
-    """Run independent calls at the same time, so that their round trips overlap."""
-    each(lambda call: call(), calls)
+    """Run a few independent calls at the same time, each free to use `each` itself.
+
+    The first failure is raised once all have ended.
+    """
+    failures: list[BaseException] = []
+
+    def run(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as exc:  # noqa: BLE001 - raised below, in the caller's thread
+            failures.append(exc)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls[1:]]
+    for thread in threads:
+        thread.start()
+    for call in calls[:1]:
+        run(call)
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+class _Batch(Generic[T, R]):
+    """Items that several threads take in turn, and what became of them."""
+
+    def __init__(self, work: Callable[[T], R], items: Sequence[T]) -> None:
+        self._work = work
+        self._items = items
+        self._next = itertools.count()
+        self._done: dict[int, R] = {}
+        self._failures: dict[int, BaseException] = {}
+
+    def run(self) -> None:
+        """Take items until there are none left, or one has failed."""
+        _here.working = True
+        try:
+            while not self._failures:
+                at = next(self._next)
+                if at >= len(self._items):
+                    return
+                self._try(at)
+        finally:
+            _here.working = False
+
+    def results(self) -> list[R]:
+        """Return all results in order, or raise the failure of the first item that has one."""
+        if self._failures:
+            raise self._failures[min(self._failures)]
+        return [self._done[at] for at in range(len(self._items))]
+
+    def _try(self, at: int) -> None:
+        try:
+            self._done[at] = self._work(self._items[at])
+        except BaseException as exc:  # noqa: BLE001 - raised by `results`, in the caller's thread
+            self._failures[at] = exc
+
+
+_here = threading.local()
+_shared: list[ThreadPoolExecutor] = []
+_shared_lock = threading.Lock()
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads that all reads share: starting some for each would take milliseconds."""
+    with _shared_lock:
+        if not _shared:
+            _shared.append(ThreadPoolExecutor(WORKERS, thread_name_prefix="embzarr"))
+        return _shared[0]
+
+
+def _forget_pool() -> None:
+    """A forked child has none of its parent's threads: let it start its own."""
+    global _shared_lock  # noqa: PLW0603 - the lock may have been held at the fork
+    _shared_lock = threading.Lock()
+    _shared.clear()
+    _here.working = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
 
 
 class Jobs:

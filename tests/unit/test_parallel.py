@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -409,3 +411,52 @@ def test_a_reader_may_stop_early() -> None:
 
     assert len(started) <= 2
     assert set(threading.enumerate()) <= before
+
+
+# The shared pool ----------------------------------------------------------------------------------
+def test_work_inside_of_work_does_not_wait_for_itself() -> None:
+    """More nested work than there are threads ends, and is right."""
+    sums = _parallel.each(lambda n: sum(_parallel.each(lambda m: n * m, range(20))), range(200))
+
+    assert sums == [190 * n for n in range(200)]
+
+
+def test_calls_together_may_each_use_the_pool() -> None:
+    """Calls that run together fan out on their own."""
+    found: dict[int, list[int]] = {}
+
+    def call(n: int) -> None:
+        found[n] = _parallel.each(lambda m: n * m, range(50))
+
+    _parallel.together(*(partial(call, n) for n in range(4)))
+
+    assert found == {n: [n * m for m in range(50)] for n in range(4)}
+
+
+def test_calls_together_raise_the_first_failure_when_all_have_ended() -> None:
+    """A failure waits for the other calls."""
+    ended: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("first")
+
+    def slow() -> None:
+        time.sleep(0.05)
+        ended.append("slow")
+
+    with pytest.raises(ValueError, match="first"):
+        _parallel.together(fail, slow)
+    assert ended == ["slow"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_starts_threads_of_its_own() -> None:
+    """A child of a process that has used the pool, as data loaders fork them, does not hang."""
+    assert _parallel.each(str, range(100)) == [str(n) for n in range(100)]
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _parallel.each(str, range(100)) == [str(n) for n in range(100)] else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0

@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import unquote
 
@@ -157,8 +158,11 @@ def _build(
 
 def _clients(
     connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
-) -> tuple[ObjectStoreMethods, ObjectStoreMethods]:
-    """Return a client for reads and small writes, and one that waits for long uploads."""
+) -> tuple[ObjectStoreMethods, Callable[[], ObjectStoreMethods]]:
+    """Return a client for reads and small writes, and what makes one that waits for uploads.
+
+    A client takes milliseconds to make, most of it for TLS: a reader needs only one.
+    """
     given = _mapping(options, "client_options")
     allowed = bool(options.get("allow_http", allow_http))
     reading = {"allow_http": allowed, **_CLIENT, **given}
@@ -166,9 +170,9 @@ def _clients(
     retry = {**_RETRY, **_mapping(options, "retry_config")}
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
     try:
-        return (
-            connect(cast("ClientConfig", reading), cast("RetryConfig", retry)),
-            connect(cast("ClientConfig", uploading), cast("RetryConfig", retry)),
+        client = connect(cast("ClientConfig", reading), cast("RetryConfig", retry))
+        return client, cache(
+            partial(connect, cast("ClientConfig", uploading), cast("RetryConfig", retry))
         )
     except (BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])

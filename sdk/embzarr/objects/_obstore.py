@@ -34,14 +34,14 @@ class ObstoreStore:
         client: ObjectStoreMethods,
         *,
         place: Place,
-        uploads: ObjectStoreMethods | None = None,
+        uploads: Callable[[], ObjectStoreMethods] | None = None,
         writable: bool = True,
         listable: bool = True,
         single_writer: bool = False,
     ) -> None:
-        """Use `uploads`, a client with patience for slow links, for large objects."""
+        """Use what `uploads` makes, a client with patience for slow links, for large objects."""
         self._client = client
-        self._uploads = uploads or client
+        self._uploads = uploads or (lambda: client)
         self._place = place
         self._writable = writable
         self._listable = listable
@@ -116,7 +116,7 @@ class ObstoreStore:
         return self._client
 
     def _writer(self, size: int) -> ObjectStoreMethods:
-        return self._client if size <= _SMALL_BYTES else self._uploads
+        return self._client if size <= _SMALL_BYTES else self._uploads()
 
     def _refuse_if_read_only(self, key: str) -> None:
         if not self._writable:
