@@ -449,6 +449,7 @@ def test_calls_together_raise_the_first_failure_when_all_have_ended() -> None:
     assert ended == ["slow"]
 
 
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_starts_threads_of_its_own() -> None:
     """A child of a process that has used the pool, as data loaders fork them, does not hang."""
