@@ -126,10 +126,15 @@ class ArrayReader:
     def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self._dtype)
         index = self._index_of(selection.chunks)
-        plan = _plan.requests(selection.chunks, index, self._grid.shard, self._link.cost())
-        start = time.perf_counter()
-        _parallel.each(lambda request: self._fetch(request, index, selection, view, out), plan)
+        cost = self._link.cost()
+        plan = _plan.requests(selection.chunks, index, self._grid.shard, cost)
         nbytes = sum(request.length for request in plan)
+        start = time.perf_counter()
+        _parallel.each(
+            lambda request: self._fetch(request, index, selection, view, out),
+            plan,
+            workers=cost.workers(len(plan), nbytes),
+        )
         self._link.learn(len(plan), nbytes, time.perf_counter() - start)
         return out
 

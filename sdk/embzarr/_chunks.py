@@ -26,6 +26,9 @@ NONE = Codec(name="none")
 ZSTD = Codec(name="zstd", level=3)
 
 _LEVEL = re.compile(r"-?[0-9]{1,6}")
+blosc.get_mutex()
+# It imports multiprocessing at its first use, which would be in the middle of somebody's read.
+
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _SAMPLES = 4
 _WORTHWHILE = 0.9

@@ -50,8 +50,10 @@ class ByteBudget:
             self.give(size)
 
 
-def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def each(work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS) -> list[R]:
     """Return ``[work(item) for item in items]``, computed by the calling thread and a shared pool.
+
+    At most `workers` items are under way at once.
 
     The first failure is raised once what had started has ended; nothing more is started. Inside of
     such work a further `each` runs in its own thread alone, so that none waits for the pool that it
@@ -60,7 +62,7 @@ def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     if len(items) <= 1 or getattr(_here, "working", False):
         return [work(item) for item in items]
     batch = _Batch(work, items)
-    helpers = [_pool().submit(batch.run) for _ in range(min(WORKERS, len(items)) - 1)]
+    helpers = [_pool().submit(batch.run) for _ in range(min(workers, len(items)) - 1)]
     batch.run()
     for helper in helpers:
         helper.cancel()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 PARALLEL = 32
-"""Requests that a large plan should have at least, so that connections run side by side."""
+"""Requests that a large plan should have at least, and that are under way at most."""
+_FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class CostModel:
     """Seconds that each byte adds."""
     least: int = 1024 * 1024
     """Bytes below which a stretch is not divided to run side by side."""
-    most: int = 8 * 1024 * 1024
+    most: int = 4 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
 
     @property
@@ -46,7 +47,20 @@ class CostModel:
 
     def seconds(self, requests: int, nbytes: int) -> float:
         """Return how long a plan should take."""
-        return bool(requests) * self.latency + requests * self.per_request + nbytes * self.per_byte
+        return bool(requests) * self.latency + self._busy(requests, nbytes)
+
+    def workers(self, requests: int, nbytes: int) -> int:
+        """Return how many requests to have under way at once.
+
+        By Little's law as many as arrive during one latency; twice that, since they do not arrive
+        evenly, and a few to overlap computing. More only share the same bytes a second, and hold
+        more of them in memory.
+        """
+        arriving = requests * self.latency / max(self._busy(requests, nbytes), 1e-9)
+        return _FEWEST + min(int(2 * arriving), PARALLEL - _FEWEST)
+
+    def _busy(self, requests: int, nbytes: int) -> float:
+        return requests * self.per_request + nbytes * self.per_byte
 
 
 @dataclass(frozen=True, slots=True, eq=False)

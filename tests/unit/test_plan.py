@@ -275,9 +275,20 @@ def test_a_plan_takes_latency_requests_and_bytes() -> None:
     assert cost.seconds(0, 0) == 0
 
 
-@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 32), (512, 64)])
+def test_more_workers_where_answers_take_longer() -> None:
+    """Many small requests on a far store run side by side, few large ones on a near store not."""
+    near = CostModel(latency=1e-4, per_request=1e-3, per_byte=1e-9)
+    far = CostModel(latency=0.1, per_request=1e-3, per_byte=1e-9)
+
+    assert near.workers(100, 10**9) == 8
+    assert far.workers(1000, 10**6) == 32
+    assert 8 < far.workers(100, 10**9) < 32
+    assert near.workers(0, 0) == 8
+
+
+@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 32), (512, 128)])
 def test_a_long_stretch_is_read_side_by_side(mib: int, requests: int) -> None:
-    """A stretch is divided among connections, in pieces from 1 to 8 MiB."""
+    """A stretch is divided among connections, in pieces from 1 to 4 MiB."""
     cost = CostModel(latency=1, per_request=1, per_byte=1)
 
     assert len(planned([2**18] * 4 * mib, shard=10**6, cost=cost)) == requests
