@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools import _demo, _get, _inspect, _ls, _similar, _tag, _train, _verify
+from embzarr_tools import _bench, _demo, _get, _inspect, _ls, _similar, _tag, _train, _verify
 from embzarr_tools._failures import EXIT_CODES, describe, exit_code
 from embzarr_tools._options import command
 from embzarr_tools._screen import say_aside, write
@@ -72,6 +72,13 @@ _add(_get.get, _get.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
+
+_bench_app = typer.Typer()
+_bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXAMPLES))(
+    command(_bench.bench)
+)
+_bench_app.command("scale", epilog=_epilog(_bench.SCALE_EXAMPLES))(command(_bench.scale))
+app.add_typer(_bench_app, name="bench")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,0 +1,146 @@
+"""What a run needs around it: a server, ways to it, and a process for each peer."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from embzarr_bench import _links
+from embzarr_bench._errors import BenchError, WrongResultError
+from embzarr_bench._figures import Measurement
+from embzarr_bench._job import Job
+from embzarr_bench._place import Place
+from embzarr_bench._worker import Task, working
+from embzarr_bench.servers.minio import MISSING, find_minio, running_minio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from embzarr_bench._cases import Case, Request
+    from embzarr_bench._links import Link
+    from embzarr_bench._matrix import MatrixFiles
+    from embzarr_bench._worker import Worker
+    from embzarr_bench.servers.minio import Minio
+
+
+class Advance(Protocol):
+    """Shows how far a run is."""
+
+    def __call__(self, done: int, total: int, label: str | None = None) -> None:
+        """Show that `done` of `total` is done."""
+        ...
+
+
+class PeerFailure(Exception):  # noqa: N818 - no error of the benchmark's
+    """A peer could not do a piece of work."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """A running server, and who works on it."""
+
+    server: Minio
+    bucket: str
+    addresses: Mapping[Link, str]
+    workers: dict[str, Worker]
+    skipped: dict[str, str]
+    """Peers whose packages are missing, and why."""
+    saved: int = 0
+    """Saves so far: each goes to a place of its own."""
+
+    def store(self, peer: str, case: Case) -> None:
+        """Let a peer store what `case` reads.
+
+        Raises:
+            PeerFailure: it cannot.
+        """
+        link = next(iter(self.addresses))
+        job = Job(case=case, place=self._kept(peer, case, link), setup=True)
+        failure = self.workers[peer].run(job).failure
+        if failure:
+            raise PeerFailure(failure)
+
+    def measure(self, peer: str, case: Case, link: Link) -> Measurement:
+        """Let a peer do a piece of work once.
+
+        Raises:
+            PeerFailure: it cannot.
+            WrongResultError: it gives something else than it should.
+        """
+        place = self._new(peer, link) if case.saves else self._kept(peer, case, link)
+        before = self.server.counts()
+        outcome = self.workers[peer].run(Job(case=case, place=place))
+        counts = self.server.counts() - before
+        if case.saves:
+            self.server.remove_objects(self.bucket, place.prefix)
+        if outcome.failure:
+            raise PeerFailure(outcome.failure)
+        if outcome.wrong:
+            raise WrongResultError(f"{peer}, {case} over {link}: the result is not what was stored")
+        return Measurement(
+            link=str(link),
+            case=case,
+            peer=peer,
+            seconds=outcome.seconds,
+            requests=counts.requests,
+            fetched=counts.sent,
+            sent=counts.received,
+            peak=outcome.peak,
+            notes=outcome.notes,
+        )
+
+    def _kept(self, peer: str, case: Case, link: Link) -> Place:
+        return self._place(peer, link).below("compressed" if case.compressed else "plain")
+
+    def _new(self, peer: str, link: Link) -> Place:
+        self.saved += 1
+        return self._place(peer, link).below(f"saved-{self.saved}")
+
+    def _place(self, peer: str, link: Link) -> Place:
+        return Place(
+            endpoint_url=self.addresses[link],
+            access_key=self.server.access_key,
+            secret_key=self.server.secret_key,
+            bucket=self.bucket,
+            prefix=re.sub(r"[^a-z0-9]+", "-", peer.lower()),
+        )
+
+
+@contextmanager
+def staged(
+    peers: Sequence[str],
+    links: Sequence[Link],
+    *,
+    files: MatrixFiles,
+    requests: Mapping[Case, Request],
+) -> Iterator[Stage]:
+    """Start a server, the ways to it and a process for each peer; end them with the block.
+
+    Raises:
+        BenchError: a server's program is missing.
+    """
+    program = find_minio()
+    if program is None:
+        raise BenchError(MISSING)
+    with ExitStack() as stack:
+        server = stack.enter_context(running_minio(program))
+        bucket = stack.enter_context(server.bucket())
+        addresses = stack.enter_context(_links.addresses(server.endpoint_url, links))
+        environment = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
+        environment["AWS_EC2_METADATA_DISABLED"] = "true"
+        started = {
+            peer: stack.enter_context(
+                working(Task(peer=peer, files=files, requests=requests, environment=environment))
+            )
+            for peer in peers
+        }
+        missing = {peer: worker.ready() for peer, worker in started.items()}
+        yield Stage(
+            server=server,
+            bucket=bucket,
+            addresses=addresses,
+            workers={peer: worker for peer, worker in started.items() if not missing[peer]},
+            skipped={peer: reason for peer, reason in missing.items() if reason},
+        )

@@ -1,0 +1,151 @@
+"""A process for each peer, which starts a new one for each measurement.
+
+It imports the peer's packages and nothing else happens in it. A measurement runs in a copy of it
+(`fork`): with no client, connection, cache or thread of an earlier one, and with no import to wait
+for. What a package imports late is imported here after the first, untimed round.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+import warnings
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embzarr_bench import _job
+from embzarr_bench._errors import BenchError, PeerMissingError
+from embzarr_bench._job import Job, Outcome
+from embzarr_bench.peers import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from multiprocessing.connection import Connection
+
+    from embzarr_bench._cases import Case, Request
+    from embzarr_bench._matrix import MatrixFiles
+    from embzarr_bench.peers import Peer
+
+LIMIT = 300.0
+"""Seconds after which a measurement is given up."""
+_ENDS_WITHIN = 5.0
+_OF_ACCOUNTS = "AWS_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a peer's process needs to know once."""
+
+    peer: str
+    files: MatrixFiles
+    requests: Mapping[Case, Request]
+    environment: Mapping[str, str]
+    """In place of all ``AWS_`` variables."""
+
+
+class Worker:
+    """The near end of a peer's process."""
+
+    def __init__(self, channel: Connection) -> None:
+        """Talk over `channel`."""
+        self._channel = channel
+
+    def run(self, job: Job) -> Outcome:
+        """Do a job in a new process and return how it went."""
+        self._channel.send(job)
+        return self._receive()
+
+    def ready(self) -> str:
+        """Wait until the packages are imported; return why they cannot be, or nothing."""
+        return self._receive().failure
+
+    def _receive(self) -> Outcome:
+        try:
+            outcome = self._channel.recv()
+        except EOFError:
+            raise BenchError("a peer's process has ended") from None
+        assert isinstance(outcome, Outcome)  # noqa: S101 - what `_serve` sends
+        return outcome
+
+
+@contextmanager
+def working(task: Task) -> Iterator[Worker]:
+    """Run a peer's process until the block ends."""
+    context = multiprocessing.get_context("spawn")
+    near, far = context.Pipe()
+    process = context.Process(target=_serve, args=(far, task), daemon=False)
+    process.start()
+    far.close()
+    try:
+        yield Worker(near)
+    finally:
+        near.close()
+        process.join(_ENDS_WITHIN)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+
+def _serve(channel: Connection, task: Task) -> None:
+    """Do jobs until the other end closes."""
+    for name in [name for name in os.environ if name.startswith(_OF_ACCOUNTS)]:
+        del os.environ[name]
+    os.environ.update(task.environment)
+    try:
+        peer = ALL[task.peer]()
+        # Lance warns of forks, which harm what has begun: nothing has, when we fork.
+        warnings.filterwarnings("ignore", message=".*fork", category=UserWarning)
+        warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+    except PeerMissingError as exc:
+        channel.send(Outcome(failure=str(exc)))
+        return
+    work = _job.Work(files=task.files, matrix=task.files.open(), requests=task.requests)
+    channel.send(Outcome())
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            outcome = _in_a_copy(channel.recv(), peer, work)
+            _import(outcome.modules)
+            channel.send(outcome)
+
+
+def _in_a_copy(job: Job, peer: Peer, work: _job.Work) -> Outcome:
+    context = multiprocessing.get_context("fork")
+    near, far = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(far, job, peer, work))
+    process.start()
+    far.close()
+    try:
+        return _outcome(near)
+    finally:
+        process.join(_ENDS_WITHIN)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        near.close()
+
+
+def _outcome(near: Connection) -> Outcome:
+    try:
+        if not near.poll(LIMIT):
+            return Outcome(failure=f"no answer within {LIMIT:.0f} s")
+        outcome = near.recv()
+    except EOFError:
+        return Outcome(failure="the process died")
+    assert isinstance(outcome, Outcome)  # noqa: S101 - what `_answer` sends
+    return outcome
+
+
+def _answer(far: Connection, job: Job, peer: Peer, work: _job.Work) -> None:
+    far.send(_job.carry_out(job, peer, work))
+    far.close()
+
+
+def _import(modules: tuple[str, ...]) -> None:
+    for name in modules:
+        if name not in sys.modules:
+            with suppress(Exception):  # what cannot be imported by name stays late
+                importlib.import_module(name)

@@ -1,0 +1,1 @@
+"""Real servers as context managers: loopback, free port, random credentials, temporary data."""
