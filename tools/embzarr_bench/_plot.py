@@ -46,6 +46,7 @@ def draw(growth: Growth, file: Path) -> None:
             "open and first word": lambda point: point.first_word_seconds,
         },
     )
+    left.set_yscale("log")
     _lines(
         right,
         growth,
@@ -55,6 +56,7 @@ def draw(growth: Growth, file: Path) -> None:
             "megabytes fetched": lambda point: point.bytes_read / _MEGA,
         },
     )
+    right.set_ylim(bottom=0)
     figure.savefig(file, dpi=_DOTS)
 
 
@@ -67,7 +69,7 @@ def _lines(
     words = [point.words for point in growth.points]
     for colour, (name, value) in zip(_COLOURS, lines.items(), strict=True):
         values = [value(point) for point in growth.points]
-        axes.loglog(words, values, "o-", color=colour, label=name)
+        axes.plot(words, values, "o-", color=colour, label=name)
         axes.annotate(
             f"{values[-1]:.3g}",
             (words[-1], values[-1]),
@@ -76,10 +78,11 @@ def _lines(
             ha="center",
             color=colour,
         )
+    axes.set_xscale("log")
     axes.set_xlabel("words")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.margins(y=0.15)
+    axes.margins(x=0.15, y=0.15)
     axes.legend(frameon=False)
 
 

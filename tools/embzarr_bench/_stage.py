@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from embzarr_bench._cases import Case, Request
+    from embzarr_bench._job import Outcome
     from embzarr_bench._links import Link
     from embzarr_bench._matrix import MatrixFiles
     from embzarr_bench._worker import Worker
@@ -71,14 +72,11 @@ class Stage:
         """
         place = self._new(peer, link) if case.saves else self._kept(peer, case, link)
         before = self.server.counts()
-        outcome = self.workers[peer].run(Job(case=case, place=place))
+        outcome = self._run(peer, Job(case=case, place=place), link)
         counts = self.server.counts() - before
         if case.saves:
+            self._run(peer, Job(case=case, place=place, check=True), link)
             self.server.remove_objects(self.bucket, place.prefix)
-        if outcome.failure:
-            raise PeerFailure(outcome.failure)
-        if outcome.wrong:
-            raise WrongResultError(f"{peer}, {case} over {link}: the result is not what was stored")
         return Measurement(
             link=str(link),
             case=case,
@@ -90,6 +88,16 @@ class Stage:
             peak=outcome.peak,
             notes=outcome.notes,
         )
+
+    def _run(self, peer: str, job: Job, link: Link) -> Outcome:
+        outcome = self.workers[peer].run(job)
+        if outcome.failure:
+            raise PeerFailure(outcome.failure)
+        if outcome.wrong:
+            raise WrongResultError(
+                f"{peer}, {job.case} over {link}: the result is not the matrix's"
+            )
+        return outcome
 
     def _kept(self, peer: str, case: Case, link: Link) -> Place:
         return self._place(peer, link).below("compressed" if case.compressed else "plain")
