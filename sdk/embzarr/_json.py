@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -15,8 +15,6 @@ from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 
 T = TypeVar("T")
 

@@ -56,6 +56,8 @@ class LayerWriter:
         """
         self.step = step
         self.write_id = write_id
+        self.rows = 0
+        """Rows taken so far."""
         self._store = store
         self._jobs = _parallel.Jobs(JOB_BYTES)
         self._objects = ObjectWriter(store, _keys.layer_path(step, write_id), self._jobs)
@@ -78,11 +80,6 @@ class LayerWriter:
             for name, shape in shapes.items()
         }
 
-    @property
-    def rows(self) -> int:
-        """Rows taken so far."""
-        return sum(map(len, self._words))
-
     def append(self, words: WordTable, columns: Mapping[str, NDArray[Any]]) -> None:
         """Take rows: one word and one row of each column. The arrays must not change any more.
 
@@ -91,6 +88,7 @@ class LayerWriter:
         """
         stored = {name: self._stored(name, block) for name, block in columns.items()}
         self._words.append(words)
+        self.rows += len(words)
         for name, block in stored.items():
             self.columns[name].append(block)
 

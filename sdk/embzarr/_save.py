@@ -108,7 +108,7 @@ def _write(
     byte_order: NDArray[np.int64],
 ) -> Checkpoint:
     """Append everything, a shard at a time, in the order of `rows`, and commit."""
-    step = writer._layer.columns[_schema.VECTORS].shard_rows  # noqa: SLF001 - one module
+    step = writer._layer.columns[_schema.VECTORS].shard_rows  # noqa: SLF001 - one write, in two modules
     if rows is not None:
         moved_to = np.empty_like(rows)
         moved_to[rows] = np.arange(len(rows))
