@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from faults.tally import Tally
     from servers.minio import Minio
 
+pytestmark = pytest.mark.faults
+
 TESTS = Path(__file__).parents[1]
-Record = Callable[[str, object], None]
+WINDOW = "between first and last write"
 
 
 def kill(url: str, options: Mapping[str, Any] | None, count: int) -> dict[str, int]:
@@ -25,7 +28,7 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int) -> dict[str, i
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(TESTS / "faults/killing.py")],
         input=task,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         capture_output=True,
         text=True,
         timeout=600,
@@ -36,28 +39,18 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int) -> dict[str, i
     return landed
 
 
-def report(record: Record, where: str, landed: dict[str, int]) -> None:
-    line = ", ".join(f"{count} {moment}" for moment, count in sorted(landed.items()))
-    record("kills", f"{where}: {line}")
-    print(f"\n{sum(landed.values())} kills of a save on {where}: {line}")  # noqa: T201 - its point
+def test_kills_on_a_local_store(tmp_path: Path, tally: Tally, *, full: bool) -> None:
+    """Kills of a save on a local folder lose nothing and show nothing half-written."""
+    landed = kill(str(tmp_path / "run"), None, 3000 if full else 60)
 
-
-def test_kills_on_a_local_store(tmp_path: Path, record_property: Record, capsys: Any) -> None:
-    """Three hundred kills on a local folder lose nothing and show nothing half-written."""
-    landed = kill(str(tmp_path / "run"), None, 300)
-
-    with capsys.disabled():
-        report(record_property, "a local store", landed)
-    assert landed["between first and last write"] >= 30
+    tally("kills of a save on a local store", sum(landed.values()), of_which=landed)
+    assert landed[WINDOW] >= 5
 
 
 @pytest.mark.servers
-def test_kills_on_minio(
-    minio: Minio, minio_bucket_url: str, record_property: Record, capsys: Any
-) -> None:
-    """Fifty kills of a save to MinIO lose nothing and show nothing half-written."""
-    landed = kill(minio_bucket_url, minio.options, 50)
+def test_kills_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: bool) -> None:
+    """Kills of a save to MinIO lose nothing and show nothing half-written."""
+    landed = kill(minio_bucket_url, minio.options, 300 if full else 50)
 
-    with capsys.disabled():
-        report(record_property, "MinIO", landed)
-    assert landed["between first and last write"] >= 5
+    tally("kills of a save on MinIO", sum(landed.values()), of_which=landed)
+    assert landed[WINDOW] >= 5
