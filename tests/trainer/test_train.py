@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import Progress, _hogwild, _numba
+from embzarr_trainer import Metrics, Progress, _hogwild, _numba
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,11 @@ def topic_cosines(checkpoint: embzarr.Checkpoint) -> tuple[float, float]:
     return float(cosines[same & ~np.eye(len(topic), dtype=bool)].mean()), float(
         cosines[~same].mean()
     )
+
+
+def metrics_of(checkpoint: embzarr.Checkpoint) -> dict[str, float]:
+    metrics: dict[str, float] = checkpoint.metadata["trainer"]["metrics"]
+    return metrics
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -64,10 +70,13 @@ def test_checkpoint_holds_everything(planted: Path, tmp_path: Path) -> None:
     assert loaded.vectors.dtype == loaded.columns["context"].dtype == np.float32
     assert trainer["model"] == embzarr_trainer.MODEL
     assert trainer["options"]["vector_size"] == 20
-    assert trainer["words_trained"] == trainer["words_total"] == 80_000
-    assert trainer["epoch"] == 4
-    assert 0 < trainer["loss"] < 6 * np.log(2)
-    assert trainer["words_per_second"] > 0
+    assert trainer["words_total"] == 80_000
+    metrics = trainer["metrics"]
+    assert metrics.keys() == {field.name for field in dataclasses.fields(Metrics)}
+    assert metrics["step"] == metrics["words"] == 80_000
+    assert metrics["epoch"] == 4
+    assert 0 < metrics["loss"] < 6 * np.log(2)
+    assert metrics["words_per_second"] == pytest.approx(80_000 / metrics["seconds"], rel=0.01)
     assert len(trainer["corpus"]["sha256"]) == 64
     assert trainer["corpus"]["sentences"] == 2000
 
@@ -81,7 +90,7 @@ def test_checkpoints_along_the_way(planted: Path) -> None:
 
     assert len(set(steps)) == 4
     np.testing.assert_allclose(sorted(steps), [20_000, 40_000, 60_000, 80_000], atol=600)
-    assert first.metadata["trainer"]["alpha"] > last.metadata["trainer"]["alpha"]
+    assert metrics_of(first)["alpha"] > metrics_of(last)["alpha"]
     assert topic_cosines(last)[0] > topic_cosines(first)[0]
 
 
@@ -110,6 +119,10 @@ def test_progress(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen[-1].words == seen[-1].total_words == seen[-1].step == 80_000
     assert len({report.step for report in seen}) == 3
     assert seen[-1].words_per_second > 0
+    assert (seen[-1].epoch, seen[-1].epochs, seen[-1].eta_seconds) == (4, 4, 0)
+    assert seen[0].saved_seconds_ago is None
+    assert seen[-1].saved_seconds_ago is not None
+    assert seen[-1].stall_seconds > 0
     assert 0 < seen[-1].loss < 6 * np.log(2)
 
 
@@ -159,6 +172,7 @@ def test_public_names() -> None:
     """The public names are these."""
     assert embzarr_trainer.__all__ == [
         "MODEL",
+        "Metrics",
         "Progress",
         "TrainOptions",
         "library_prose",

@@ -11,6 +11,7 @@ are compiled by numba: ``pip install 'embzarr[train]'``.
 
 from embzarr_trainer._docstrings import library_prose
 from embzarr_trainer._options import TrainOptions
-from embzarr_trainer._train import MODEL, Progress, train
+from embzarr_trainer._progress import Metrics, Progress
+from embzarr_trainer._train import MODEL, train
 
-__all__ = ["MODEL", "Progress", "TrainOptions", "library_prose", "train"]
+__all__ = ["MODEL", "Metrics", "Progress", "TrainOptions", "library_prose", "train"]

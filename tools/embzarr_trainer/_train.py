@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from embzarr_trainer._corpus import read_corpus
 from embzarr_trainer._hogwild import NOTHING, Hogwild, Tally
 from embzarr_trainer._numba import require_numba
 from embzarr_trainer._options import TrainOptions
+from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._schedule import plan_schedule
 
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
 
 MODEL: Final = "skip-gram-negative-sampling"
 """What ``metadata["trainer"]["model"]`` says of these checkpoints."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far training is."""
-
-    words: int
-    """Words trained: occurrences of vocabulary words gone through, over all epochs."""
-    total_words: int
-    """``words`` when training is done."""
-    words_per_second: float
-    """Mean speed so far, without the time that saving took."""
-    loss: float
-    """Mean loss of a (context, centre) pair with its negatives, in nats, lately; 0 at first."""
-    alpha: float
-    """The present learning rate."""
-    step: int | None
-    """The newest checkpoint's step; None before the first."""
 
 
 def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their one public place
@@ -71,7 +54,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     The model is skip-gram with negative sampling (Mikolov et al. 2013). A checkpoint holds the
     words, commonest first; ``vectors`` float32 (words, vector_size); ``counts`` int64 (words,);
     ``context``, the output matrix, shaped as ``vectors``. Its step is the number of words trained,
-    and ``metadata["trainer"]`` tells the options, epoch, loss, speed and the corpus's digest.
+    and ``metadata["trainer"]`` tells the options, the corpus's digest and, as ``metrics``, a
+    ``Metrics`` record.
     Training pauses while a checkpoint is saved.
 
     Args:
@@ -159,6 +143,8 @@ class _Session:
         tables = build_tables(corpus.counts, sample=options.sample)
         self._learner = Hogwild(corpus, self._schedule, tables, options=options)
         self._step: int | None = None
+        self._saved_at = 0.0
+        self._stall = 0.0
         self._reported = NOTHING
         self._loss = 0.0
 
@@ -173,12 +159,15 @@ class _Session:
         before = self._learner.tally
         self._learner.train_turns(turn, listener=self._report)
         tally = self._learner.tally
-        checkpoint = self._save(tally, loss=tally.loss_since(before))
+        stopped = time.perf_counter()
+        checkpoint = self._save(tally, before)
         self._step = tally.words
+        self._saved_at = time.perf_counter()
+        self._stall = self._saved_at - stopped
         self._report(tally)
         return checkpoint
 
-    def _save(self, tally: Tally, *, loss: float) -> embzarr.Checkpoint:
+    def _save(self, tally: Tally, before: Tally) -> embzarr.Checkpoint:
         size = self._options.vector_size
         weights = self._learner.weights
         _check_finite(weights, options=self._options)
@@ -189,22 +178,18 @@ class _Session:
             step=tally.words,
             counts=self._corpus.counts,
             columns={"context": weights.outputs[:, :size]},
-            metadata={"trainer": self._describe(tally, loss=loss)},
+            metadata={"trainer": self._describe(tally, before)},
             **self._save_options,
         )
 
-    def _describe(self, tally: Tally, *, loss: float) -> dict[str, object]:
+    def _describe(self, tally: Tally, before: Tally) -> dict[str, object]:
         """Tell what a reader of the checkpoint, or a later session, wants to know: plain JSON."""
         return {
             "model": MODEL,
             "options": self._options.to_json(),
-            "epoch": round(tally.turns / self._schedule.chunks, 6),
             "turns": tally.turns,
-            "words_trained": tally.words,
             "words_total": self._schedule.total_words,
-            "alpha": self._alpha(tally),
-            "loss": round(loss, 6),
-            "words_per_second": round(_speed(tally)),
+            "metrics": self._metrics(tally, before).to_json(),
             "corpus": {
                 "sha256": self._corpus.digest,
                 "words": self._corpus.raw_words,
@@ -214,22 +199,46 @@ class _Session:
             },
         }
 
+    def _metrics(self, tally: Tally, before: Tally) -> Metrics:
+        seconds = tally.seconds - before.seconds
+        return Metrics(
+            step=tally.words,
+            words=tally.words,
+            epoch=self._epoch(tally),
+            loss=tally.loss_since(before),
+            alpha=self._alpha(tally),
+            words_per_second=(tally.words - before.words) / max(seconds, 1e-9),
+            seconds=tally.seconds,
+        )
+
     def _report(self, tally: Tally) -> None:
         if self._progress is None:
             return
         if tally.pairs > self._reported.pairs:
             self._loss = tally.loss_since(self._reported)
             self._reported = tally
+        speed = tally.words / max(tally.seconds, 1e-9)
+        left = self._schedule.total_words - tally.words
+        age = None if self._step is None else time.perf_counter() - self._saved_at
         self._progress(
             Progress(
                 words=tally.words,
                 total_words=self._schedule.total_words,
-                words_per_second=_speed(tally),
+                epoch=self._epoch(tally),
+                epochs=self._options.epochs,
+                words_per_second=speed,
+                eta_seconds=left / speed if speed else 0.0,
                 loss=self._loss,
                 alpha=self._alpha(tally),
                 step=self._step,
+                saved_seconds_ago=age,
+                stall_seconds=self._stall,
+                problem=None,
             )
         )
+
+    def _epoch(self, tally: Tally) -> float:
+        return tally.turns / self._schedule.chunks
 
     def _alpha(self, tally: Tally) -> float:
         """Return the learning rate of the next turn, or of the last."""
@@ -247,10 +256,6 @@ def _check_finite(weights: Weights, *, options: TrainOptions) -> None:
             f"the vectors are no longer finite: try an alpha below {options.alpha:g},"
             f" a window below {options.window} or fewer than {options.negative} negatives",
         )
-
-
-def _speed(tally: Tally) -> float:
-    return tally.words / max(tally.seconds, 1e-9)
 
 
 def _usable_cpus() -> int:

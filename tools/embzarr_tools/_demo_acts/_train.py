@@ -60,9 +60,9 @@ def train(stage: Stage, corpus: Path) -> list[embzarr.CommitInfo]:
     commits = run.commits()[:-before] if before else run.commits()
     claim(len(commits) == _STEPS, f"expected {_STEPS} new commits, found {len(commits)}")
     steps = ", ".join(f"{commit.step:,}" for commit in reversed(commits))
-    trained = last.metadata["trainer"]
+    trained = last.metadata["trainer"]["metrics"]
     tell(
-        f"{trained['words_trained']:,} words in {epochs} epochs, {trained['words_per_second']:,} "
+        f"{trained['words']:,} words in {epochs} epochs, {trained['words_per_second']:,.0f} "
         f"a second, to {len(last):,} vectors of {last.dim} numbers. {seconds(begin)}"
     )
     tell(f"Saved {stage.place} as steps {steps}: {size(commits[0].bytes_stored)} each.")
