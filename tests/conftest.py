@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from servers import hdfs as hadoop
+from servers import versitygw as gateway
 from servers.minio import MISSING, Minio, find_minio, running_minio
 from servers.moto import Moto, running_moto
 
@@ -48,6 +50,27 @@ def minio(_clean_environment: None) -> Iterator[Minio]:
     if program is None:
         pytest.skip(MISSING)
     with running_minio(program) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def versitygw(_clean_environment: None) -> Iterator[gateway.Versitygw]:
+    """One versitygw for all tests; each test takes its own bucket."""
+    program = gateway.find_versitygw()
+    if program is None:
+        pytest.skip(gateway.MISSING)
+    with gateway.running_versitygw(program) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hdfs(_clean_environment: None) -> Iterator[hadoop.Hdfs]:
+    """One HDFS for all tests; each test takes its own folder."""
+    pytest.importorskip("hdfs_native")
+    program = hadoop.find_hdfs()
+    if program is None:
+        pytest.skip(hadoop.MISSING)
+    with hadoop.running_hdfs(program) as server:
         yield server
 
 

@@ -17,8 +17,10 @@ from servers.http_folder import running_http_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from servers.hdfs import Hdfs
     from servers.minio import Minio
     from servers.moto import Moto
+    from servers.versitygw import Versitygw
 
 ROWS, DIM = 3_001, 40
 WORDS = oracle.make_words(ROWS)
@@ -103,6 +105,27 @@ def test_minio_is_written_and_read(minio: Minio, minio_bucket_url: str) -> None:
     embzarr.save(minio_bucket_url, WORDS, VECTORS, step=7, store_options=options)
 
     _assert_reads(minio_bucket_url, store_options=options)
+
+
+@pytest.mark.servers
+def test_versitygw_is_written_and_read(versitygw: Versitygw) -> None:
+    """Another real S3 server takes and gives a whole checkpoint."""
+    with versitygw.bucket() as bucket:
+        url, options = versitygw.url(bucket, "runs/one"), versitygw.options
+        embzarr.save(url, WORDS, VECTORS, step=7, store_options=options)
+
+        _assert_reads(url, store_options=options)
+
+
+@pytest.mark.servers
+def test_hdfs_is_written_and_read(hdfs: Hdfs) -> None:
+    """A real HDFS takes and gives a whole checkpoint, and plain Zarr reads the same."""
+    url = f"{hdfs.url}/users/tester/run"
+    embzarr.save(url, WORDS, VECTORS, step=7)
+
+    _assert_reads(url)
+    vectors: Any = embzarr.open(url).group()["vectors"]
+    np.testing.assert_array_equal(vectors[:], VECTORS, strict=True)
 
 
 @pytest.mark.servers

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from servers.hdfs import Hdfs
     from servers.s3 import S3Server
 
 OBJECTS: Mapping[str, bytes] = {
@@ -37,7 +38,8 @@ OBJECTS: Mapping[str, bytes] = {
 
 # moto judges no races, so that MinIO stands for S3 there. s3fs is no dependency of ours.
 _WITH_S3FS = ("s3fs-minio",) if importlib.util.find_spec("s3fs") else ()
-RACING = ("path", "file-url", "memory", "fsspec-memory", "fsspec-local", "minio", *_WITH_S3FS)
+SERVERS = ("minio", "versitygw", "hdfs", *_WITH_S3FS)
+RACING = ("path", "file-url", "memory", "fsspec-memory", "fsspec-local", *SERVERS)
 WRITABLE = (*RACING, "moto_s3")
 CACHED = ("zip", "simplecache-file", "simplecache-s3")
 WEB = ("http", "http-without-ranges")
@@ -46,7 +48,7 @@ WEB = ("http", "http-without-ranges")
 def params(*names: str) -> list[Any]:
     """Return the names as parameters of a fixture, those that start servers marked."""
     return [
-        pytest.param(name, marks=pytest.mark.servers if "minio" in name else ()) for name in names
+        pytest.param(name, marks=pytest.mark.servers if name in SERVERS else ()) for name in names
     ]
 
 
@@ -90,6 +92,9 @@ def free_place(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Sto
     }
     if name in opens:
         return opens[name]()
+    if name == "hdfs":
+        hdfs: Hdfs = request.getfixturevalue("hdfs")
+        return open_store(f"{hdfs.url}/runs/{random}")
     server: S3Server = request.getfixturevalue(name.removeprefix("s3fs-"))
     bucket = server.new_bucket()
     if name.startswith("s3fs-"):

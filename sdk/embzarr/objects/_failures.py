@@ -36,6 +36,7 @@ _SYSTEM_MESSAGE = re.compile(r'code: (?P<code>\d+),\s+kind: \w+,\s+message: "(?P
 _DETAIL = re.compile(r"\n\nDebug source:|\\n\\tat ")
 _LONGEST_REASON = 300
 
+# What HDFS says, as a denial, where a file stands in the way to a file.
 _MISSING = re.compile(r"\(is not a directory\)")
 _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
@@ -43,6 +44,7 @@ _NO_BUCKET = re.compile(
 _DENIED = re.compile(
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
     r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden|AccessControlException"
+    r"|XAdminUserNotFound"  # versitygw of an unknown key id, with status 404
 )
 # Some S3-like servers leave out what s3fs looks for.
 _PRECONDITION = re.compile(r"PreconditionFailed|pre-?conditions you specified", re.IGNORECASE)
@@ -162,7 +164,8 @@ def _is_denial(exc: Exception) -> bool:
         obstore_errors.PermissionDeniedError,
         obstore_errors.UnauthenticatedError,
     )
-    return isinstance(exc, denials) or bool(_DENIED.search(str(exc)))
+    text = str(exc)
+    return isinstance(exc, denials) or bool(_DENIED.search(text) and not _MISSING.search(text))
 
 
 def _number(exc: Exception) -> int | None:
