@@ -17,7 +17,7 @@ from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, 
 from embzarr._plan import Plan
 from embzarr._run import Run
 from embzarr._save import save
-from embzarr._verify import Problem, VerifyReport
+from embzarr._verify_report import Problem, VerifyReport
 from embzarr._version import __version__
 from embzarr._writer import Writer, create
 from embzarr.errors import (

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from embzarr._info import CheckpointInfo
     from embzarr._layer_read import By
     from embzarr._plan import Plan
-    from embzarr._verify import VerifyReport
+    from embzarr._verify_report import VerifyReport
     from embzarr._view import How
     from embzarr.objects import CountingStore, Traffic
 
@@ -301,13 +301,18 @@ class Checkpoint:
         return _query.cosine(first, second)
 
     # As a whole -----------------------------------------------------------------------------------
-    def verify(self, *, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+    def verify(
+        self, *, quick: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> VerifyReport:
         """Read everything and compare it with the manifest: SHA-256, CRC-32C, metadata, words.
 
+        Memory: 64 MiB, and the vocabulary.
+
         Args:
+            quick: look only whether each object is there and has its size; no byte of it is read.
             progress: called with the bytes done and the bytes in all.
         """
-        return _verify.verify(self._store, self._commit, self._reader, progress=progress)
+        return _verify.verify(self._store, self._commit, quick=quick, progress=progress)
 
     def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group."""

@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from embzarr.errors import DamagedError
 
+if TYPE_CHECKING:
     from embzarr._layer_read import LayerReader
     from embzarr._lookup import LookupBlock
     from embzarr._words import WordTable
 
 
-def lookup_faults(reader: LayerReader) -> Iterator[tuple[int | None, str]]:
-    """Yield what is wrong with a lookup, with the number of the block; it ends at the first.
+def lookup_faults(reader: LayerReader) -> list[tuple[int | None, DamagedError]]:
+    """Return what is first wrong with a lookup, with the number of the block; else nothing."""
+    try:
+        fault = _first_fault(reader)
+    except DamagedError as exc:
+        return [(None, exc)]
+    if fault is None:
+        return []
+    block, message = fault
+    return [(block, DamagedError("lookup-invalid", message))]
+
+
+def _first_fault(reader: LayerReader) -> tuple[int | None, str] | None:
+    """Look for a fault.
 
     Raises:
         DamagedError: the words, or a block, cannot be read at all.
@@ -29,20 +41,17 @@ def lookup_faults(reader: LayerReader) -> Iterator[tuple[int | None, str]]:
         limit = fences[number + 1] if number + 1 < len(fences) else None
         fault = _fault(block, words, before, fences[number], limit)
         if fault:
-            yield number, fault
-            return
+            return number, fault
         seen[block.rows] = True
         before = block.words.utf8(len(block.rows) - 1)
-    if not seen.all():
-        yield None, f"row {int(seen.argmin())} is in no block"
+    return None if seen.all() else (None, f"row {int(seen.argmin())} is in no block")
 
 
 def _fault(
     block: LookupBlock, words: WordTable, before: bytes | None, fence: bytes, limit: bytes | None
 ) -> str | None:
     first, last = block.words.utf8(0), block.words.utf8(len(block.rows) - 1)
-    in_order = np.arange(len(block.rows))
-    if not np.array_equal(block.words.argsort(), in_order) or block.words.duplicates(in_order):
+    if not block.words.rises():
         return "its words do not rise"
     if first < fence or (limit is not None and last >= limit):
         return "its words lie outside its fences"

@@ -89,6 +89,21 @@ class WordTable:
         pairs = zip(left[near].tolist(), right[near].tolist(), strict=True)
         return [pair for pair in pairs if self.utf8(pair[0]) == self.utf8(pair[1])]
 
+    def rises(self) -> bool:
+        """Tell whether every word lies above the one before it in byte order."""
+        lengths = self.lengths()
+        places = np.arange(max(len(self) - 1, 0))
+        for depth in range(_WINDOWS):
+            left, right = self._window(places, depth), self._window(places + 1, depth)
+            tied = left == right
+            # Within a tied window a word that has ended begins the other one, or is equal to it.
+            ended = np.minimum(lengths[places], lengths[places + 1]) <= _WINDOW * (depth + 1)
+            longer = lengths[places] < lengths[places + 1]
+            if np.any(np.where(tied, ended & ~longer, left > right)):
+                return False
+            places = places[tied & ~ended]
+        return all(self.utf8(place) < self.utf8(place + 1) for place in places.tolist())
+
     def _refine(
         self, order: NDArray[np.int64], tied: NDArray[np.bool_], depth: int
     ) -> NDArray[np.bool_]:

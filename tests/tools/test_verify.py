@@ -37,7 +37,8 @@ def test_damage_as_people_see_it(ask_on_terminal: Ask, own_run: Path) -> None:
     assert answer.code == 1
     assert answer.out.startswith("Damaged: step 30, commit 3. 1 problem; read ")
     assert f"\nobject   {key}\n" in answer.out
-    assert "\nchunk    0, rows 0:" in answer.out
+    assert "\nchunk    0\nrows     0:" in answer.out
+    assert "\nwords    w0, w1, w2, w3, w4, w5, w6, w7 and " in answer.out
     assert "[chunk-checksum]" in answer.out
 
 
@@ -68,7 +69,7 @@ def test_json_tells_the_same(ask: Ask, own_run: Path) -> None:
     assert (answer.code, document["sound"]) == (1, False)
     assert [entry["sound"] for entry in document["checkpoints"]] == [True, True, False]
     (problem,) = document["checkpoints"][2]["problems"]
-    assert problem.keys() == {"code", "key", "message", "chunk", "rows"}
+    assert problem.keys() == {"code", "key", "message", "chunk", "rows", "words"}
     assert (problem["key"], problem["chunk"]) == (str(key), 0)
 
 
@@ -106,3 +107,14 @@ def test_all_and_one_are_not_both(ask: Ask, run_folder: Path) -> None:
     answer = ask("verify", run_folder, "--all", "--step", 10)
     assert answer.code == 2
     assert answer.err.endswith("[usage]\n")
+
+
+def test_quick_finds_what_is_gone_or_cut_and_nothing_else(ask: Ask, own_run: Path) -> None:
+    """Only sizes are compared, so that a flipped bit passes and a cut object does not."""
+    key = flip_bit(own_run, VECTORS, at=100)
+    assert ask("verify", own_run, "--quick").code == 0
+    (own_run / key).write_bytes((own_run / key).read_bytes()[:-1])
+    answer = ask("verify", own_run, "--quick", "--all")
+    assert answer.code == 1
+    assert [row[0] for row in answer.rows[1:]] == ["sound", "sound", "damaged"]
+    assert answer.rows[-1][3:5] == ["object-size", str(key)]

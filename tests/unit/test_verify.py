@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import embzarr
+from embzarr.objects import ObjectInfo, open_store
+from faulty import PassThrough
 from oracle import make_vectors, make_words
 
 ROWS = 20_000
@@ -35,6 +38,17 @@ def step_of(run: Path) -> Path:
     return next((run / "steps").glob("1-*"))
 
 
+def files(run: Path, folder: str) -> list[Path]:
+    return [path for path in (step_of(run) / folder).rglob("*") if path.is_file()]
+
+
+class NoListing(PassThrough):
+    """A store that cannot enumerate its objects, such as a plain web server."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        raise embzarr.UnsupportedError("store-cannot-list", prefix)
+
+
 def flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 1
@@ -53,6 +67,109 @@ def test_sound(run: Path) -> None:
     assert report.bytes == sum(path.stat().st_size for path in files)
     assert seen[-1] == (report.bytes, report.bytes)
     assert report.chunks > ROWS / 64
+
+
+def test_every_byte_is_read_once(run: Path) -> None:
+    """Besides the objects only words, lookup, chunk table and two manifests are read again."""
+    checkpoint = embzarr.open(run)
+    opened = checkpoint.traffic
+
+    report = checkpoint.verify()
+
+    again = [p.stat().st_size for n in ("words", "lookup", "chunks") for p in files(run, n)]
+    manifests = sum(path.stat().st_size for path in (run / "commits").iterdir())
+    read = checkpoint.traffic.bytes_read - opened.bytes_read
+    assert read <= report.bytes + sum(again) + manifests
+    # One request an object of less than a piece: none asks for its size.
+    assert checkpoint.traffic.requests - opened.requests <= report.objects + 20
+
+
+def test_quick_asks_for_sizes_in_one_listing(run: Path) -> None:
+    """A quick look at a sound checkpoint costs its manifests and a listing."""
+    checkpoint = embzarr.open(run)
+    opened = checkpoint.traffic
+
+    report = checkpoint.verify(quick=True)
+
+    assert (report.ok, report.quick, report.chunks) == (True, True, 0)
+    assert report.bytes == sum(path.stat().st_size for path in files(run, ""))
+    assert checkpoint.traffic.requests - opened.requests == 3
+
+
+@pytest.mark.parametrize(("damage", "code"), [("gone", "object-missing"), ("cut", "object-size")])
+def test_quick_names_what_is_gone_or_cut(damage: str, code: str, run: Path) -> None:
+    """Without reading a byte, an object that is not there or too short is named."""
+    path = step_of(run) / "counts/c/0"
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(data[:-1])
+
+    (problem,) = embzarr.open(run).verify(quick=True).problems
+
+    assert (problem.code, problem.key) == (code, path.relative_to(run).as_posix())
+
+
+def test_quick_works_without_a_listing(run: Path) -> None:
+    """On a store that cannot list, each object is asked for its size."""
+    (step_of(run) / "counts/c/0").unlink()
+
+    (problem,) = embzarr.open(NoListing(open_store(run))).verify(quick=True).problems
+
+    assert problem.code == "object-missing"
+
+
+def test_lost_rows_are_told_by_word(run: Path) -> None:
+    """Rows of a damaged chunk, or of an object that is gone, come with the first of their words."""
+    words = make_words(ROWS)
+    flip(step_of(run) / "vectors/c/0/0", 100_000)
+    (step_of(run) / "counts/c/0").unlink()
+
+    counts, vectors = embzarr.open(run).verify().problems
+
+    assert (counts.rows, counts.words) == ((0, ROWS), tuple(words[:8]))
+    assert vectors.rows
+    assert vectors.words == tuple(words[vectors.rows[0] : vectors.rows[0] + 8])
+
+
+def test_a_cut_object_loses_the_rows_beyond_its_end(run: Path) -> None:
+    """Of an object that was cut, the rows of the chunks that went are told, and no others."""
+    path = step_of(run) / "vectors/c/0/0"
+    path.write_bytes(path.read_bytes()[:-10_000])
+
+    (problem,) = embzarr.open(run).verify().problems
+
+    assert problem.code == "object-size"
+    assert problem.rows
+    first, last = problem.rows
+    assert ROWS // 2 < first < last
+    assert np.array_equal(
+        embzarr.open(run).load_rows(0, first).vectors,
+        np.repeat(make_vectors(ROWS, 1), 512, axis=1)[:first],
+    )
+
+
+def test_a_damaged_chunk_table_does_not_call_its_chunks_damaged(run: Path) -> None:
+    """The objects that the table leads to are still compared with their digests."""
+    table = step_of(run) / "chunks/vectors/c/0/0"
+    flip(table, 5)
+
+    (problem,) = embzarr.open(run).verify().problems
+
+    assert problem.key == table.relative_to(run).as_posix()
+
+
+def test_a_size_beyond_all_bounds_ends_at_once(run: Path) -> None:
+    """A manifest that claims an object of 8 PB costs no more than the bytes that are there."""
+    head = run / f"commits/{2:020}.json"
+    manifest = json.loads(head.read_bytes())
+    manifest["layers"][0]["objects"]["zarr.json"]["size"] = 2**53 - 1
+    head.write_text(json.dumps(manifest))
+    (run / "latest.json").unlink()
+
+    (problem,) = embzarr.open(run).verify().problems
+
+    assert (problem.code, problem.key.rsplit("/", 1)[1]) == ("object-size", "zarr.json")
 
 
 def test_a_flipped_bit_is_named_by_chunk_and_rows(run: Path) -> None:

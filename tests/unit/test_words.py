@@ -335,3 +335,13 @@ def test_whatever_is_stored_is_words_or_refused(data: bytes, cuts: list[int]) ->
 
 def raw(data: bytes, offsets: list[int]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
     return np.frombuffer(data, np.uint8), np.array(offsets, np.uint64)
+
+
+@given(st.lists(st.text(alphabet="\0ab", max_size=40), max_size=6))
+def test_rising_is_what_python_says(listed: list[str]) -> None:
+    """Words rise where each lies above the one before, zeros and shared beginnings included."""
+    for words in (listed, sorted(listed), sorted(set(listed))):
+        encoded = [word.encode() for word in words]
+        expected = all(a < b for a, b in itertools.pairwise(encoded))
+
+        assert _words.from_words(words).rises() == expected

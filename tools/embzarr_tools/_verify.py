@@ -12,6 +12,7 @@ from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import (
     Cell,
     Column,
+    Name,
     on_terminal,
     progress,
     say,
@@ -28,12 +29,14 @@ EXAMPLES = """
 embzarr verify s3://bucket/run
 embzarr verify runs/wiki --tag best
 embzarr verify runs/wiki --all --json
+embzarr verify s3://bucket/run --quick
 embzarr verify runs/wiki && echo sound
 """
 
 _COLUMNS = tuple(
     map(Column, ("status", "step", "commit", "code", "object", "chunk", "rows", "message"))
 )
+_EXTENT = {False: "All is as written", True: "All is there, none of it was read"}
 
 
 def verify(
@@ -41,18 +44,22 @@ def verify(
     which: Which,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every commit of the run.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look only for objects that are gone or cut.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a checkpoint whole and name all that is damaged.
 
     Compares each object's SHA-256, each chunk's CRC-32C, the Zarr metadata and the words with the
-    manifest. Rows of a damaged chunk are given as A:B, B not included.
+    manifest. Rows that are lost are given as A:B, B not included, with the first of their words.
     """
     if every and which != Which():
         raise UsageError("give --all, or one of --step, --tag and --commit")
     run = place.run()
     outcomes = []
-    for outcome in _all_outcomes(run) if every else [_outcome(run, which)]:
+    found = _all_outcomes(run, quick=quick) if every else [_outcome(run, which, quick=quick)]
+    for outcome in found:
         outcomes.append(outcome)
         if on_terminal() and not as_json:
             _tell(outcome)
@@ -65,7 +72,7 @@ def verify(
         raise typer.Exit(NO)
 
 
-def _all_outcomes(run: "embzarr.Run") -> Iterator[dict[str, Any]]:
+def _all_outcomes(run: "embzarr.Run", *, quick: bool) -> Iterator[dict[str, Any]]:
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
     try:
@@ -74,13 +81,13 @@ def _all_outcomes(run: "embzarr.Run") -> Iterator[dict[str, Any]]:
         newest = 0  # which number it has is not known: go on until one is free
     for number in count(1):
         try:
-            yield _outcome(run, Which(commit=number))
+            yield _outcome(run, Which(commit=number), quick=quick)
         except embzarr.NotFoundError:
             if number > newest:
                 return
 
 
-def _outcome(run: "embzarr.Run", which: Which) -> dict[str, Any]:
+def _outcome(run: "embzarr.Run", which: Which, *, quick: bool) -> dict[str, Any]:
     """Verify one commit; a manifest that cannot be read is a problem like any other."""
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
@@ -90,11 +97,11 @@ def _outcome(run: "embzarr.Run", which: Which) -> dict[str, Any]:
         checkpoint = run.open(commit=found.commit)
     except embzarr.DamagedError as exc:
         problem = {"code": exc.code, "key": None, "message": exc.args[0]}
-        problem |= {"chunk": None, "rows": None}
-        known = {"step": which.step, "commit": which.commit}
+        problem |= {"chunk": None, "rows": None, "words": []}
+        known = {"step": which.step, "commit": which.commit, "quick": quick}
         return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
     with progress(f"step {checkpoint.step}") as advance:
-        report = checkpoint.verify(progress=advance)
+        report = checkpoint.verify(quick=quick, progress=advance)
     document = asdict(report)
     return {"step": report.step, "commit": report.commit, "sound": report.ok, **document}
 
@@ -104,10 +111,10 @@ _NOTHING_READ = {"objects": 0, "chunks": 0, "bytes": 0}
 
 def _tell(outcome: dict[str, Any]) -> None:
     problems, name = outcome["problems"], _name(outcome)
-    what = f"{outcome['chunks']:,} chunks in {outcome['objects']:,} objects"
-    read = f"{what}, {size(outcome['bytes'])}"
+    chunks = "" if outcome["quick"] else f"{outcome['chunks']:,} chunks in "
+    read = f"{chunks}{outcome['objects']:,} objects, {size(outcome['bytes'])}"
     if outcome["sound"]:
-        say(f"Sound: {name}. All is as written: {read}.")
+        say(f"Sound: {name}. {_EXTENT[outcome['quick']]}: {read}.")
         return
     many = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
     found = f"{many}; read {read}" if outcome["objects"] else "The manifest cannot be read"
@@ -128,8 +135,12 @@ def _described(problem: dict[str, Any]) -> dict[str, Cell]:
     if problem["key"]:
         fields["object"] = problem["key"]
     if problem["chunk"] is not None:
-        rows = f", rows {_span(problem)}" if problem["rows"] else ""
-        fields["chunk"] = f"{problem['chunk']}{rows}"
+        fields["chunk"] = Name(problem["chunk"])
+    if problem["rows"]:
+        fields["rows"] = _span(problem)
+    if problem["words"]:
+        more = problem["rows"][1] - problem["rows"][0] - len(problem["words"])
+        fields["words"] = ", ".join(problem["words"]) + (f" and {more:,} more" if more else "")
     return fields | {"problem": f"{problem['message']} [{problem['code']}]"}
 
 

@@ -1,0 +1,86 @@
+"""What a verification finds, gathered from many threads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is not as it was written."""
+
+    code: str
+    """From the specification's section "Error codes"."""
+    key: str
+    """The object, from the root."""
+    message: str
+    chunk: int | None = None
+    """Number of the chunk in its array."""
+    rows: tuple[int, int] | None = None
+    """First and past-the-last row of a column that cannot be read any more."""
+    words: tuple[str, ...] = ()
+    """The first few words of those rows, where they can be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """What was read, and what was wrong with it."""
+
+    commit: int
+    step: int
+    quick: bool
+    """Whether only sizes were asked for, and no bytes were read."""
+    objects: int
+    chunks: int
+    bytes: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it was written."""
+        return not self.problems
+
+
+class Findings:
+    """What the threads of a verification share: their progress, and what they found."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
+        """Begin with nothing of `total` bytes done."""
+        self._lock = threading.Lock()
+        self._total = total
+        self._progress = progress
+        self._problems: list[Problem] = []
+        self.done = 0
+        self.chunks = 0
+
+    def advance(self, size: int, chunks: int = 0) -> None:
+        """Note that bytes and chunks were looked at."""
+        with self._lock:
+            self.done += size
+            self.chunks += chunks
+            if self._progress:
+                self._progress(self.done, self._total)
+
+    def report(
+        self,
+        code: str,
+        key: str,
+        message: str,
+        *,
+        chunk: int | None = None,
+        rows: tuple[int, int] | None = None,
+    ) -> None:
+        """Note a problem; see `Problem`."""
+        problem = Problem(code=code, key=key, message=message, chunk=chunk, rows=rows)
+        with self._lock:
+            self._problems.append(problem)
+
+    def problems(self) -> list[Problem]:
+        """Return what was found so far, by object and chunk."""
+        with self._lock:
+            return sorted(self._problems, key=lambda p: (p.key, p.chunk or 0))
