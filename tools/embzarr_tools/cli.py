@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools import _bench, _demo, _get, _inspect, _ls, _similar, _tag, _train, _verify
+from embzarr_tools import _bench, _demo, _eval, _get, _inspect, _ls, _similar, _tag, _train, _verify
 from embzarr_tools._failures import EXIT_CODES, describe, exit_code
 from embzarr_tools._options import command
 from embzarr_tools._screen import say_aside, write
@@ -60,8 +60,8 @@ def start(
         write(context.get_help())
 
 
-def _add(function: Callable[..., None], examples: str) -> None:
-    app.command(function.__name__, epilog=_epilog(examples))(command(function))
+def _add(function: Callable[..., None], examples: str, *, name: str | None = None) -> None:
+    app.command(name or function.__name__, epilog=_epilog(examples))(command(function))
 
 
 _add(_demo.demo, _demo.EXAMPLES)
@@ -70,6 +70,7 @@ _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
+_add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
 
