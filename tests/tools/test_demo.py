@@ -33,7 +33,7 @@ def test_train_saves_and_logs(ask: Ask, book: Path, tmp_path: Path) -> None:
     answer = ask("train", book, tmp_path / "run", *settings, "--workers", 1)
     assert (answer.code, answer.err) == (0, "")
     names, *rows = answer.rows
-    assert names == ["step", "loss", "words_per_second"]
+    assert names == ["step", "epoch", "loss", "alpha", "words_per_second", "stall_seconds"]
     commits = embzarr.Run(tmp_path / "run").commits()
     assert [int(row[0]) for row in rows] == [commit.step for commit in reversed(commits)]
     assert embzarr.open(tmp_path / "run").dim == 12

@@ -9,6 +9,7 @@ from embzarr_tools._history import history_of, names_of, tags_of
 from embzarr_tools._ls import COLUMNS as HISTORY
 from embzarr_tools._ls import row_of
 from embzarr_tools._options import AsJson, Place, Which
+from embzarr_tools._plot import Plot
 from embzarr_tools._screen import (
     Cell,
     Column,
@@ -32,6 +33,7 @@ EXAMPLES = """
 embzarr inspect s3://bucket/run
 embzarr inspect s3://bucket/run --endpoint-url http://localhost:9000
 embzarr inspect runs/wiki --step 100 --json | jq .metadata
+embzarr inspect runs/wiki --plot wiki.svg --eval wordsim353.tsv --eval questions-words.txt
 """
 
 _FIRST_WORDS = 10
@@ -56,15 +58,17 @@ _LAYERS = (
 )
 
 
-def inspect(place: Place, which: Which, *, as_json: AsJson = False) -> None:
+def inspect(place: Place, which: Which, plot: Plot, *, as_json: AsJson = False) -> None:
     """Show what a checkpoint holds and how it is stored.
 
     And the history of its run. Reads the manifests and the first words, no vectors. The ratio is
-    raw size over stored size.
+    raw size over stored size. With --plot, a picture of the whole run.
     """
+    plot.check()
     run = place.run()
     checkpoint = run.open(step=which.step, tag=which.tag, commit=which.commit)
     document = _document(run, checkpoint)
+    plot.draw(run)
     if as_json:
         show_json(document)
         return

@@ -188,6 +188,11 @@ def progress(label: str) -> Iterator[Advance]:
         yield advance
 
 
+def stderr_console() -> Console:
+    """Return rich's console of standard error."""
+    return _console(stderr=True)
+
+
 def _no_bar(done: int, total: int, label: str | None = None) -> None:
     del done, total, label
 

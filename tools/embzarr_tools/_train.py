@@ -1,23 +1,22 @@
 """``embzarr train``: word vectors from text, saved along the way."""
 
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from embzarr_tools._options import Place
-from embzarr_tools._screen import Advance, on_terminal, progress, say, write
-
-if TYPE_CHECKING:
-    import embzarr_trainer
+from embzarr_tools._plot import Plot
+from embzarr_tools._screen import on_terminal, say
+from embzarr_tools._train_log import training_log
 
 EXAMPLES = """
 embzarr train corpus.txt runs/mine
 embzarr train part-*.txt.gz s3://bucket/run --vector-size 300 --epochs 3 --checkpoints 10
 embzarr train text8 runs/text8 --window 8 --min-count 10 --save-every 5000000
+embzarr train corpus.txt runs/mine --checkpoints 10 --plot run.svg --eval wordsim353.tsv
 """
 
 
@@ -70,21 +69,25 @@ def train(
     ],
     place: Place,
     settings: Settings,
+    plot: Plot,
 ) -> None:
     """Train word vectors on text and save them to URL.
 
     The model is skip-gram with negative sampling. The step of a checkpoint is the number of words
     trained. Needs numba: pip install 'embzarr[train]'.
     """
+    import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
     import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
 
+    plot.check()
     begin = time.perf_counter()
-    with progress("reading") as advance:
+    losses = embzarr_eval.LossLine()
+    with training_log(losses) as log:
         checkpoint = embzarr_trainer.train(
             corpus,
             place.url,
             store_options=place.store_options,
-            progress=Log(advance),
+            progress=log,
             **asdict(settings),
         )
     if on_terminal():
@@ -92,27 +95,4 @@ def train(
             f"{len(checkpoint):,} words x {checkpoint.dim} at step {checkpoint.step}, commit "
             f"{checkpoint.commit}, in {time.perf_counter() - begin:.1f} s."
         )
-
-
-class Log:
-    """Shows a training run: the bar as it goes, and a line for each checkpoint."""
-
-    def __init__(self, advance: Advance) -> None:
-        """Print nothing yet."""
-        self._advance = advance
-        self._step: int | None = None
-
-    def __call__(self, now: "embzarr_trainer.Progress") -> None:
-        """Show the present state."""
-        speed = f"{now.words_per_second:,.0f} words/s"
-        self._advance(now.words, now.total_words, f"loss {now.loss:.3f}, {speed}")
-        if now.step == self._step:
-            return
-        if on_terminal():
-            say(f"step {now.step}: loss {now.loss:.3f}, {speed}")
-        else:
-            if self._step is None:
-                write("step\tloss\twords_per_second")
-            write(f"{now.step}\t{now.loss:.6f}\t{now.words_per_second:.0f}")
-            sys.stdout.flush()
-        self._step = now.step
+    plot.draw(place.run(), losses.points)

@@ -1,0 +1,150 @@
+"""What training shows: a bar for people, lines for a log, a table for programs, a plot."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import embzarr
+from embzarr_eval import LossLine
+from embzarr_tools._train_log import Log, LogLines, duration, learning, live_lines, saving
+from embzarr_trainer import Progress
+from tools.asking import Ask
+
+NOW = Progress(
+    words=1_500_000,
+    total_words=4_000_000,
+    epoch=1.875,
+    epochs=5,
+    words_per_second=312_480.4,
+    eta_seconds=80.2,
+    loss=0.21304,
+    alpha=0.014227,
+    step=1_000_000,
+    saved_seconds_ago=12.3,
+    stall_seconds=0.0812,
+    problem=None,
+)
+
+
+def test_what_is_told() -> None:
+    """Epoch, loss, learning rate, speed; the newest checkpoint, its age and its stall."""
+    assert learning(NOW) == "epoch 1.88 of 5, loss 0.2130, alpha 0.01423, 312,480 words/s"
+    assert saving(NOW) == "step 1000000 saved 0:12 ago, stall 0.081 s"
+    early = dataclasses.replace(NOW, step=None, saved_seconds_ago=None)
+    assert saving(early) == "no checkpoint yet"
+    failing = dataclasses.replace(NOW, problem="no space left")
+    assert saving(failing).endswith("; NOT SAVED SINCE: no space left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (750, "12:30"), (11_100, "3:05:00")]
+)
+def test_durations_read_as_a_clock(seconds: float, shown: str) -> None:
+    """Minutes and seconds, and hours where there are any."""
+    assert duration(seconds) == shown
+
+
+def test_a_log_gets_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """However often the trainer reports, a log is readable."""
+    seconds = iter(np.arange(0, 60, 0.5).tolist())
+    lines = LogLines(clock=lambda: next(seconds))
+    for _ in range(50):
+        lines(NOW)
+    written = capsys.readouterr().err.splitlines()
+    assert 2 <= len(written) <= 5
+    assert written[0] == (
+        "embzarr: 37.5 %, 1:20 left, epoch 1.88 of 5, loss 0.2130, alpha 0.01423, "
+        "312,480 words/s, step 1000000 saved 0:12 ago, stall 0.081 s"
+    )
+
+
+def test_a_terminal_gets_a_bar_and_two_lines() -> None:
+    """All of it fits a terminal of 80 columns, uncut."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    with live_lines(console) as show:
+        show(NOW)
+    shown = screen.getvalue()
+    assert "reading" in shown
+    assert "1:20 left" in shown
+    assert " 38%" in shown
+    assert learning(NOW) in shown
+    assert saving(NOW) in shown
+
+
+def test_a_program_gets_a_line_for_each_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    """Reports between checkpoints print nothing on standard output, and the loss is noted."""
+    losses = LossLine()
+    log = Log(lambda _: None, losses)
+    for words, step in ((1_000_000, None), (1_500_000, 1_000_000), (2_000_000, 1_000_000)):
+        log(dataclasses.replace(NOW, words=words, step=step))
+    log(dataclasses.replace(NOW, words=4_000_000, step=4_000_000))
+    assert [line.split("\t") for line in capsys.readouterr().out.splitlines()] == [
+        ["step", "epoch", "loss", "alpha", "words_per_second", "stall_seconds"],
+        ["1000000", "1.875", "0.21304", "0.014227", "312480", "0.0812"],
+        ["4000000", "1.875", "0.21304", "0.014227", "312480", "0.0812"],
+    ]
+    assert [words for words, _ in losses.points] == [1_000_000, 1_500_000, 2_000_000, 4_000_000]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """20,000 words of two topics."""
+    draws = np.random.default_rng(7)
+    topics = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky")]
+    lines = [" ".join(draws.choice(topics[line % 2], 10)) for line in range(2000)]
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_train_draws_its_run(ask: Ask, corpus: Path, tmp_path: Path) -> None:
+    """The table has a line a checkpoint, and loss and similarity by step become a picture."""
+    (tmp_path / "pairs.txt").write_text("seaa seab 9\nskya skyb 8\nseaa skya 1\nseab skyc 2\n")
+    plot = tmp_path / "run.svg"
+    answer = ask(
+        *("train", corpus, tmp_path / "run", "--vector-size", 10, "--checkpoints", 3),
+        *("--workers", 1, "--plot", plot, "--eval", tmp_path / "pairs.txt"),
+    )
+    assert (answer.code, answer.err) == (0, "")
+    names, *rows = answer.rows
+    assert names[0] == "step"
+    assert [int(row[0]) for row in rows] == sorted(
+        info.step for info in embzarr.Run(tmp_path / "run").commits()
+    )
+    assert plot.read_text().startswith("<?xml")
+
+
+def test_inspect_draws_a_run(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
+    """Steps that record no loss can be scored; the answer is what it is without a plot."""
+    (tmp_path / "pairs.txt").write_text("king queen 9\nw1 w2 1\nw3 w4 2\n")
+    plot = tmp_path / "run.png"
+    answer = ask("inspect", run_folder, "--json", "--plot", plot, "--eval", tmp_path / "pairs.txt")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out) == json.loads(ask("inspect", run_folder, "--json").out)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--plot", "x.gif"), "expected a file that ends in .png or .svg, found 'x.gif'"),
+        (("--plot", "x.png"), "expected a loss or a score in one of 3 steps, found none"),
+        (("--eval", "pairs.txt"), "--eval scores steps for a plot: give --plot FILE too [usage]"),
+        (("--plot", "x.png", "--eval", "nothing.txt"), "[eval-missing]"),
+    ],
+)
+def test_a_plot_that_cannot_be_is_refused(
+    ask: Ask, run_folder: Path, options: tuple[str, ...], message: str
+) -> None:
+    """Before anything is shown, in one line, with code 2."""
+    answer = ask("inspect", run_folder, *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err

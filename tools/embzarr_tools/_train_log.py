@@ -1,0 +1,146 @@
+"""What a person sees while a run trains, and what a log or a program gets.
+
+On a terminal: a bar with the time left, and below it speed, loss, learning rate and the newest
+checkpoint. In a log: the same as a line of text now and then, on standard error. In both: a line
+for each checkpoint on standard output, through a pipe tab-separated.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from embzarr_tools._screen import on_terminal, say, say_aside, stderr_console, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    import embzarr_eval
+    import embzarr_trainer
+
+LOG_SECONDS: Final = 10.0
+"""Between two lines in a log."""
+_COLUMNS: Final = ("step", "epoch", "loss", "alpha", "words_per_second", "stall_seconds")
+_MINUTE: Final = 60
+_REFRESHES: Final = 4
+
+
+class Log:
+    """Shows every report of a trainer, and tells of each checkpoint once."""
+
+    def __init__(
+        self,
+        show: Callable[[embzarr_trainer.Progress], None],
+        losses: embzarr_eval.LossLine,
+    ) -> None:
+        """Print nothing yet.
+
+        Args:
+            show: shows one report.
+            losses: where to note the loss, which a plot may want.
+        """
+        self._show = show
+        self._losses = losses
+        self._step: int | None = None
+
+    def __call__(self, now: embzarr_trainer.Progress) -> None:
+        """Show the present state."""
+        self._show(now)
+        self._losses.add(now.words, now.total_words, now.loss)
+        if now.step != self._step:
+            _tell_checkpoint(now, first=self._step is None)
+            self._step = now.step
+
+
+@contextmanager
+def training_log(losses: embzarr_eval.LossLine) -> Iterator[Log]:
+    """Return what a trainer reports to, while it trains."""
+    if not sys.stderr.isatty():
+        yield Log(LogLines(), losses)
+        return
+    with live_lines(stderr_console()) as show:
+        yield Log(show, losses)
+
+
+class LogLines:
+    """A line of text every ten seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Print nothing yet."""
+        self._clock = clock
+        self._due = clock() + LOG_SECONDS
+
+    def __call__(self, now: embzarr_trainer.Progress) -> None:
+        """Print the present state if it is time."""
+        if self._clock() >= self._due:
+            self._due = self._clock() + LOG_SECONDS
+            percent = 100 * now.words / max(now.total_words, 1)
+            left = f"{percent:.1f} %, {duration(now.eta_seconds)} left"
+            say_aside(", ".join((left, learning(now), saving(now))))
+
+
+@contextmanager
+def live_lines(console: Console) -> Iterator[Callable[[embzarr_trainer.Progress], None]]:
+    """Show a bar and two lines, renewed in place, until the block ends."""
+    from rich.console import Group  # noqa: PLC0415 - a pipe needs no rich
+    from rich.live import Live  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    task = bar.add_task("reading", total=None)
+    live = Live(
+        bar,
+        console=console,
+        transient=True,
+        refresh_per_second=_REFRESHES,
+        redirect_stdout=on_terminal(),
+    )
+    with live:
+
+        def show(now: embzarr_trainer.Progress) -> None:
+            left = f"{duration(now.eta_seconds)} left"
+            bar.update(task, completed=now.words, total=now.total_words, description=left)
+            live.update(Group(bar, Text(learning(now)), Text(saving(now))))
+
+        yield show
+
+
+def learning(now: embzarr_trainer.Progress) -> str:
+    """Return how fast and how well it learns."""
+    return (
+        f"epoch {now.epoch:.2f} of {now.epochs}, loss {now.loss:.4f}, alpha {now.alpha:.5f}, "
+        f"{now.words_per_second:,.0f} words/s"
+    )
+
+
+def saving(now: embzarr_trainer.Progress) -> str:
+    """Return what has become of the newest checkpoint."""
+    if now.step is None or now.saved_seconds_ago is None:
+        saved = "no checkpoint yet"
+    else:
+        age = duration(now.saved_seconds_ago)
+        saved = f"step {now.step} saved {age} ago, stall {now.stall_seconds:.3f} s"
+    return f"{saved}; NOT SAVED SINCE: {now.problem}" if now.problem else saved
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people read a clock: ``0:07``, ``12:30``, ``3:05:00``."""
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _tell_checkpoint(now: embzarr_trainer.Progress, *, first: bool) -> None:
+    if on_terminal():
+        say(f"step {now.step}: {learning(now)}, stall {now.stall_seconds:.3f} s")
+        return
+    if first:
+        write("\t".join(_COLUMNS))
+    numbers = (now.epoch, now.loss, now.alpha, now.words_per_second, now.stall_seconds)
+    write("\t".join((str(now.step), *(f"{number:.6g}" for number in numbers))))
+    sys.stdout.flush()
