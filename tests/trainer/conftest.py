@@ -33,6 +33,7 @@ def settings() -> dict[str, Any]:
         "vector_size": 10,
         "window": 5,
         "negative": 5,
+        "sg": True,
         "epochs": 1,
         "min_count": 1,
         "max_vocab": None,

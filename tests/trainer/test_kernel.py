@@ -6,73 +6,100 @@ import numpy as np
 import pytest
 
 from embzarr_trainer import _kernel
-from embzarr_trainer._buffers import Scratch, Tables, Weights
-from embzarr_trainer._kernel import new_scratch, train_chunk
+from embzarr_trainer._buffers import GROUP, Marks, Method, Scratch, Tables, Weights, new_scratch
+from embzarr_trainer._kernel import train_chunk
 from embzarr_trainer._sampling import build_tables
 
 WORDS = 50
 WIDTH = 32
 
 
-def make(*, seed: int = 1) -> tuple[Weights, Tables, Scratch]:
+def make(*, seed: int = 1) -> tuple[Weights, Marks, Tables, Scratch]:
     draws = np.random.default_rng(seed)
     weights = Weights(
         inputs=draws.normal(0, 0.5, (WORDS, WIDTH)).astype(np.float32),
         outputs=draws.normal(0, 0.5, (WORDS, WIDTH)).astype(np.float32),
     )
-    scratch = new_scratch()
+    marks = Marks(inputs=np.zeros(WORDS, np.uint8), outputs=np.zeros(WORDS, np.uint8))
+    scratch = new_scratch(WIDTH)
     scratch.state[0] = seed
-    return weights, build_tables(np.arange(WORDS, 0, -1), sample=0), scratch
+    return weights, marks, build_tables(np.arange(WORDS, 0, -1), sample=0), scratch
+
+
+def draw_targets(centre: int, negative: int, tables: Tables, scratch: Scratch) -> list[int]:
+    scratch.targets[0] = centre
+    count = _kernel._draw_targets(negative, tables, scratch)
+    return list(map(int, scratch.targets[:count]))
 
 
 def oracle(
-    weights: Weights, context: list[int], targets: list[int], alpha: float
+    weights: Weights, context: list[int], targets: list[int], *, alpha: float, cbow: bool
 ) -> tuple[Weights, float]:
-    """Stochastic gradient descent as the papers have it: in float64, one context after another."""
+    """Stochastic gradient descent as the papers have it, in float64: one context after another,
+    or the mean of them, whose gradient is shared out; six targets at a time.
+    """
     inputs, outputs = weights.inputs.astype(float), weights.outputs.astype(float)
+    means = [inputs[context].mean(axis=0)] if cbow else []
     label = np.zeros(len(targets))
     label[0] = 1
     loss = 0.0
-    for group in range(0, len(targets), _kernel.GROUP):
-        chosen, wanted = targets[group:][: _kernel.GROUP], label[group:][: _kernel.GROUP]
-        for word in context:
-            logits = np.clip(outputs[chosen] @ inputs[word], -6, 6)
-            loss += float((np.log1p(np.exp(logits)) - wanted * logits).sum())
+    for group in range(0, len(targets), GROUP):
+        chosen, wanted = targets[group:][:GROUP], label[group:][:GROUP]
+        for number, vector in enumerate(means if cbow else [inputs[word] for word in context]):
+            row = vector if cbow else inputs[context[number]]
+            logits = np.clip(outputs[chosen] @ row, -6, 6)
+            if number == 0:
+                loss += float((np.log1p(np.exp(logits)) - wanted * logits).sum())
             slopes = alpha * (wanted - 1 / (1 + np.exp(-logits)))
-            before = inputs[word].copy()
-            inputs[word] += slopes @ outputs[chosen]
+            before = row.copy()
+            row += slopes @ outputs[chosen]
             outputs[chosen] += np.outer(slopes, before)
+    if cbow:
+        moved = means[0] - weights.inputs[context].astype(float).mean(axis=0)
+        np.add.at(inputs, context, moved / len(context))
     return Weights(inputs=inputs, outputs=outputs), loss
 
 
+@pytest.mark.parametrize("cbow", [False, True])
 @pytest.mark.parametrize("negative", [1, 5, 6, 17])
-def test_window_is_gradient_descent(negative: int) -> None:
+def test_window_is_gradient_descent(negative: int, *, cbow: bool) -> None:
     """A window moves the rows that the formula moves, by as much, and reports the same loss."""
-    weights, tables, scratch = make(seed=negative)
-    sentence = [3, 8, 20, 8, 41]
-    scratch.kept[: len(sentence)] = sentence
+    weights, marks, tables, scratch = make(seed=negative)
+    context = [3, 8, 8, 41]
     before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
-    alpha = np.float32(0.1)
-    twin = new_scratch()
+    twin = new_scratch(WIDTH)
     twin.state[:] = scratch.state
-    count = _kernel._draw_targets(20, negative, tables, twin)
-    loss = _kernel._train_window(2, 0, 5, negative, alpha, weights, tables, scratch)
+    targets = draw_targets(20, negative, tables, twin)
+    scratch.context[: len(context)] = context
+    scratch.targets[0] = 20
+    loss = _kernel._train_window(
+        len(context),
+        np.float32(0.1),
+        Method(window=2, negative=negative, cbow=cbow),
+        weights,
+        marks,
+        tables,
+        scratch,
+    )
 
-    targets = twin.targets[:count].tolist()
-    after, expected = oracle(before, [3, 8, 8, 41], targets, 0.1)
-    assert targets[0] == 20
+    after, expected = oracle(before, context, targets, alpha=0.1, cbow=cbow)
     np.testing.assert_allclose(loss, expected, rtol=1e-3)
     np.testing.assert_allclose(weights.inputs, after.inputs, atol=2e-4)
     np.testing.assert_allclose(weights.outputs, after.outputs, atol=2e-4)
+    assert not np.array_equal(weights.inputs, before.inputs)
+    assert np.flatnonzero(marks.outputs).tolist() == sorted(targets)
 
 
 def test_extreme_logits_are_clipped() -> None:
     """Logits beyond the table, infinity included, read its ends and no other memory."""
-    weights, tables, scratch = make()
-    scratch.kept[:2] = [0, 1]
+    weights, marks, tables, scratch = make()
     weights.inputs[1] = 1e3
     weights.outputs[:] = -1e3
-    loss = _kernel._train_window(0, 0, 2, 5, np.float32(0.01), weights, tables, scratch)
+    scratch.context[0] = 1
+    scratch.targets[0] = 0
+    method = Method(window=2, negative=5, cbow=False)
+    alpha = np.float32(0.01)
+    loss = _kernel._train_window(1, alpha, method, weights, marks, tables, scratch)
 
     assert np.isfinite(loss)
     assert np.isfinite(weights.inputs).all()
@@ -80,48 +107,80 @@ def test_extreme_logits_are_clipped() -> None:
 
 def test_draws_follow_the_distribution() -> None:
     """Negatives come in proportion to counts^0.75, and never is one the centre word or twice."""
-    _, tables, scratch = make()
+    _, _, tables, scratch = make()
     drawn = np.zeros(WORDS)
     for _ in range(20_000):
-        count = _kernel._draw_targets(WORDS - 1, 2, tables, scratch)
-        targets = scratch.targets[:count]
+        targets = draw_targets(WORDS - 1, 2, tables, scratch)
         drawn[targets[1:]] += 1
-        assert len(set(targets.tolist())) == count
+        assert len(set(targets)) == len(targets)
     expected = np.arange(WORDS, 0, -1.0) ** 0.75
     expected[-1] = 0
 
     assert np.abs(drawn / drawn.sum() - expected / expected.sum()).max() < 0.004
 
 
-def test_windows_and_subsampling() -> None:
-    """A chunk pairs each centre with 1 .. window words on each side, on average half of them."""
-    weights, tables, scratch = make()
+def test_window_sizes() -> None:
+    """A centre word takes 1 .. window words from each side, each width as often."""
+    *_, scratch = make()
+    scratch.kept[:100] = np.arange(100)
+    sizes = [_kernel._choose_window(50, 100, 5, scratch) for _ in range(5000)]
+
+    assert set(sizes) == {2, 4, 6, 8, 10}
+    assert abs(np.mean(sizes) - 6) < 0.1
+    count = _kernel._choose_window(0, 2, 5, scratch)
+    assert scratch.context[:count].tolist() == [1]
+    assert scratch.targets[0] == 0
+
+
+def test_subsampling() -> None:
+    """Of a chunk about as many words are kept as the thresholds say."""
+    weights, marks, tables, scratch = make()
     ids = np.random.default_rng(2).integers(0, WORDS, 10_000, np.int32)
     starts = np.array([0, 10_000])
-    _, pairs = train_chunk(ids, starts, 5, 1, np.float32(0), weights, tables, scratch)
+    method = Method(window=5, negative=1, cbow=False)
+    nothing = np.float32(0)
+    _, windows = train_chunk(ids, starts, nothing, method, weights, marks, tables, scratch)
     thinned = tables._replace(keep=np.full(WORDS, 2**31, np.uint32))
-    _, fewer = train_chunk(ids, starts, 5, 1, np.float32(0), weights, thinned, scratch)
+    _, fewer = train_chunk(ids, starts, nothing, method, weights, marks, thinned, scratch)
 
-    assert abs(pairs / 60_000 - 1) < 0.02
-    assert abs(fewer / 30_000 - 1) < 0.05
+    assert windows == 10_000
+    assert abs(fewer / 5_000 - 1) < 0.05
+
+
+@pytest.mark.parametrize("cbow", [False, True])
+def test_marks(*, cbow: bool) -> None:
+    """Exactly the rows that training moved are marked."""
+    weights, marks, tables, scratch = make()
+    before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
+    ids = np.array([3, 9, 3, 12, 40], np.int32)
+    method = Method(window=1, negative=1, cbow=cbow)
+    train_chunk(ids, np.array([0, 5]), np.float32(0.1), method, weights, marks, tables, scratch)
+
+    for matrix, old, marked in zip(weights, before, marks, strict=True):
+        assert np.array_equal((matrix != old).any(axis=1), marked == 1)
 
 
 def test_sentences_do_not_mix() -> None:
-    """No window reaches over the end of a sentence."""
-    weights, tables, scratch = make()
+    """No window reaches over the end of a sentence: words alone in theirs have none."""
+    weights, marks, tables, scratch = make()
     ids = np.arange(20, dtype=np.int32)
-    _, pairs = train_chunk(ids, np.arange(0, 21, 2), 5, 1, np.float32(0), weights, tables, scratch)
+    method = Method(window=5, negative=1, cbow=False)
+    starts = np.array([0, 1, 2, 10, 11, 20])
+    _, windows = train_chunk(ids, starts, np.float32(0), method, weights, marks, tables, scratch)
 
-    assert pairs == 20
+    assert windows == 8 + 9
 
 
 def test_same_seed_same_weights() -> None:
     """The same state before gives the same bits after."""
     ids = np.random.default_rng(2).integers(0, WORDS, 5000, np.int32)
+    method = Method(window=5, negative=5, cbow=False)
     results = []
     for _ in range(2):
-        weights, tables, scratch = make()
-        train_chunk(ids, np.array([0, 5000]), 5, 5, np.float32(0.1), weights, tables, scratch)
+        weights, marks, tables, scratch = make()
+        train_chunk(
+            ids, np.array([0, 5000]), np.float32(0.1), method, weights, marks, tables, scratch
+        )
         results.append(weights)
 
     assert np.array_equal(results[0].inputs, results[1].inputs)

@@ -21,6 +21,7 @@ from embzarr_trainer import TrainOptions
         ("vector_size", True),
         ("window", 0),
         ("negative", 64),
+        ("sg", 1),
         ("epochs", 0),
         ("min_count", 0),
         ("min_count", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embzarr_trainer._kernel import LOGIT_LIMIT, TABLE_SIZE
+from embzarr_trainer._buffers import LOGIT_LIMIT, TABLE_SIZE
 from embzarr_trainer._sampling import alias_table, build_tables, keep_thresholds
 
 

@@ -42,10 +42,10 @@ def metrics_of(checkpoint: embzarr.Checkpoint) -> dict[str, float]:
     return metrics
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_learns_what_was_planted(planted: Path, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize("changes", [{"workers": 1}, {"workers": 2}, {"sg": False, "alpha": 0.1}])
+def test_learns_what_was_planted(planted: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     """Words that occur together end far closer than words that never do."""
-    checkpoint = embzarr_trainer.train(planted, tmp_path / "run", **LEARNS | {"workers": workers})
+    checkpoint = embzarr_trainer.train(planted, tmp_path / "run", **LEARNS | changes)
     within, across = topic_cosines(checkpoint)
 
     assert within > 0.7

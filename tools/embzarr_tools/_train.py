@@ -27,6 +27,9 @@ class Settings:
     vector_size: Annotated[int, typer.Option(help="Numbers in a vector.")] = 100
     window: Annotated[int, typer.Option(help="Widest distance between a word and its context.")] = 5
     negative: Annotated[int, typer.Option(help="Words drawn against each word.")] = 5
+    sg: Annotated[
+        bool, typer.Option("--sg/--cbow", help="Skip-gram, or continuous bag of words.")
+    ] = True
     epochs: Annotated[int, typer.Option(help="Times that the corpus is gone through.")] = 5
     min_count: Annotated[int, typer.Option(help="Leave out words that occur fewer times.")] = 5
     max_vocab: Annotated[
@@ -73,7 +76,7 @@ def train(
 ) -> None:
     """Train word vectors on text and save them to URL.
 
-    The model is skip-gram with negative sampling. The step of a checkpoint is the number of words
+    The model is word2vec with negative sampling. The step of a checkpoint is the number of words
     trained. Needs numba: pip install 'embzarr[train]'.
     """
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final
 import numpy as np
 
 import embzarr
-from embzarr_trainer._kernel import MAX_SENTENCE
+from embzarr_trainer._buffers import MAX_SENTENCE
 from embzarr_trainer._text import LINE_END, TextReader
 
 if TYPE_CHECKING:

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from embzarr_trainer._buffers import Scratch, Tables, Weights
-from embzarr_trainer._kernel import LANES, new_scratch, train_chunk
+from embzarr_trainer._buffers import (
+    LANES,
+    Marks,
+    Method,
+    Scratch,
+    Weights,
+    aligned_zeros,
+    new_scratch,
+)
+from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._sampling import build_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +43,7 @@ class Tally:
     loss: float
     """Sum over ``pairs``, in nats."""
     pairs: int
-    """(context, centre) pairs, each with its negatives."""
+    """(context, centre) pairs whose loss was taken, each with its negatives; one a window."""
     seconds: float
     """Wall time, without the time between calls of ``train_turns``."""
 
@@ -61,21 +70,24 @@ class Hogwild:
     """
 
     weights: Weights
+    marks: Marks
+    """The rows touched since somebody last cleared these."""
 
     def __init__(
-        self, corpus: Corpus, schedule: Schedule, tables: Tables, *, options: TrainOptions
+        self, corpus: Corpus, schedule: Schedule, weights: Weights, *, options: TrainOptions
     ) -> None:
-        """Draw start vectors and have the kernel compiled; no word is trained yet."""
+        """Have the kernel compiled; no word is trained yet."""
         self._corpus = corpus
         self._schedule = schedule
-        self._tables = tables
+        self._tables = build_tables(corpus.counts, sample=options.sample)
         self._options = options
+        self._method = Method(window=options.window, negative=options.negative, cbow=not options.sg)
         self._lock = threading.Lock()
         self.tally = NOTHING
-        self.weights = start_weights(
-            len(corpus.words), vector_size=options.vector_size, seed=options.seed
-        )
-        self._train_sentences(corpus.starts[:1], np.float32(0), new_scratch())
+        self.weights = weights
+        rows = len(weights.inputs)
+        self.marks = Marks(inputs=np.zeros(rows, np.uint8), outputs=np.zeros(rows, np.uint8))
+        self._train_sentences(corpus.starts[:1], np.float32(0), self._new_scratch())
 
     def train_turns(self, last: int, *, listener: Listener) -> None:
         """Train the turns from where training stands up to ``last``; weights are still on return.
@@ -102,7 +114,7 @@ class Hogwild:
 
     def _work(self, turns: Iterator[int], stop: threading.Event) -> None:
         """Train one turn after another until none is left."""
-        scratch = new_scratch()
+        scratch = self._new_scratch()
         while not stop.is_set():
             with self._lock:
                 turn = next(turns, None)
@@ -131,17 +143,19 @@ class Hogwild:
     def _train_sentences(
         self, starts: npt.NDArray[np.int64], alpha: np.float32, scratch: Scratch
     ) -> tuple[float, int]:
-        options = self._options
         return train_chunk(
             self._corpus.ids,
             starts,
-            options.window,
-            options.negative,
             alpha,
+            self._method,
             self.weights,
+            self.marks,
             self._tables,
             scratch,
         )
+
+    def _new_scratch(self) -> Scratch:
+        return new_scratch(self.weights.inputs.shape[1])
 
 
 def start_weights(words: int, *, vector_size: int, seed: int) -> Weights:
@@ -150,12 +164,12 @@ def start_weights(words: int, *, vector_size: int, seed: int) -> Weights:
     Rows are padded with zeros, which training leaves zero, to a multiple of 16 numbers.
     """
     width = -(-vector_size // LANES) * LANES
-    inputs = np.zeros((words, width), np.float32)
+    inputs = aligned_zeros((words, width))
     draws = np.random.default_rng(seed)
     inputs[:, :vector_size] = draws.random((words, vector_size), np.float32)
     inputs[:, :vector_size] -= np.float32(0.5)
     inputs[:, :vector_size] *= np.float32(2 / vector_size)
-    return Weights(inputs=inputs, outputs=np.zeros((words, width), np.float32))
+    return Weights(inputs=inputs, outputs=aligned_zeros((words, width)))
 
 
 def turn_seed(seed: int, turn: int) -> np.uint64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import embzarr
 
@@ -36,9 +36,22 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
         return _compiled(function, cache=False)
 
 
-def _compiled(function: Callable[_P, _R], *, cache: bool) -> Callable[_P, _R]:
-    compiler = njit(cache=cache, nogil=True, fastmath=True, error_model="numpy", boundscheck=False)
-    return cast("Callable[_P, _R]", compiler(function))
+def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile as part of every compiled function that calls it."""
+    return _compiled(function, cache=False, forceinline=True) if _INSTALLED else function
+
+
+def _compiled(function: Callable[_P, _R], **more: bool) -> Callable[_P, _R]:
+    # Without numba's runtime (_nrt) nothing can allocate, and no array's references are counted:
+    # threads that share arrays would wait for each other's counts.
+    options: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": True,
+        "boundscheck": False,
+        "_nrt": False,
+        **more,
+    }
+    return cast("Callable[_P, _R]", njit(error_model="numpy", **options)(function))
 
 
 def require_numba() -> None:

@@ -7,12 +7,12 @@ import math
 from typing import Final
 
 import embzarr
-from embzarr_trainer._kernel import MAX_NEGATIVE, MAX_VECTOR_SIZE
+from embzarr_trainer._buffers import MAX_NEGATIVE, MAX_VECTOR_SIZE, MAX_WINDOW
 
 _MAX_INT: Final = 2**53 - 1
 _INTEGERS: Final = {
     "vector_size": (1, MAX_VECTOR_SIZE),
-    "window": (1, 1000),
+    "window": (1, MAX_WINDOW),
     "negative": (1, MAX_NEGATIVE),
     "epochs": (1, 100_000),
     "min_count": (1, _MAX_INT),
@@ -41,6 +41,8 @@ class TrainOptions:
     """Widest distance between centre and context word, 1 .. 1000; each centre draws 1 .. window."""
     negative: int
     """Words drawn against each centre word, 1 .. 63."""
+    sg: bool
+    """Skip-gram; or else CBOW."""
     epochs: int
     """Times that the corpus is gone through."""
     min_count: int
@@ -70,6 +72,8 @@ class TrainOptions:
             _check_integer(name, getattr(self, name), low=low, high=high)
         for name, (lowest, highest) in _NUMBERS.items():
             _check_number(name, getattr(self, name), low=lowest, high=highest)
+        if not isinstance(self.sg, bool):
+            raise _refused("sg", "True or False", self.sg)
         if self.alpha <= 0 or self.min_alpha > self.alpha:
             raise _refused("alpha", "above 0 and not below min_alpha", self.alpha)
         if self.save_every is not None and self.checkpoints is not None:

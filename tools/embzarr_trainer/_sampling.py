@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from embzarr_trainer._buffers import Tables
-from embzarr_trainer._kernel import LOGIT_LIMIT, TABLE_SIZE
+from embzarr_trainer._buffers import LOGIT_LIMIT, TABLE_SIZE, Tables
 
 if TYPE_CHECKING:
     import numpy.typing as npt

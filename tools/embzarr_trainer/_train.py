@@ -10,11 +10,10 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._corpus import read_corpus
-from embzarr_trainer._hogwild import NOTHING, Hogwild, Tally
+from embzarr_trainer._hogwild import NOTHING, Hogwild, Tally, start_weights
 from embzarr_trainer._numba import require_numba
 from embzarr_trainer._options import TrainOptions
 from embzarr_trainer._progress import Metrics, Progress
-from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._schedule import plan_schedule
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from embzarr_trainer._buffers import Weights
     from embzarr_trainer._corpus import Corpus
 
-MODEL: Final = "skip-gram-negative-sampling"
+MODEL: Final = "word2vec-negative-sampling"
 """What ``metadata["trainer"]["model"]`` says of these checkpoints."""
 
 
@@ -34,6 +33,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     vector_size: int = 100,
     window: int = 5,
     negative: int = 5,
+    sg: bool = True,
     epochs: int = 5,
     min_count: int = 5,
     max_vocab: int | None = None,
@@ -51,11 +51,11 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
 ) -> embzarr.Checkpoint:
     """Train word vectors on text and save them, along the way and at the end.
 
-    The model is skip-gram with negative sampling (Mikolov et al. 2013). A checkpoint holds the
-    words, commonest first; ``vectors`` float32 (words, vector_size); ``counts`` int64 (words,);
-    ``context``, the output matrix, shaped as ``vectors``. Its step is the number of words trained,
-    and ``metadata["trainer"]`` tells the options, the corpus's digest and, as ``metrics``, a
-    ``Metrics`` record.
+    The model is skip-gram or CBOW with negative sampling (Mikolov et al. 2013). A checkpoint
+    holds the words, commonest first; ``vectors`` float32 (words, vector_size); ``counts`` int64
+    (words,); ``context``, the output matrix, shaped as ``vectors``. Its step is the number of
+    words trained, and ``metadata["trainer"]`` tells the options, the corpus's digest and, as
+    ``metrics``, a ``Metrics`` record.
     Training pauses while a checkpoint is saved.
 
     Args:
@@ -65,6 +65,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         vector_size: dimensions, 1 .. 4096.
         window: widest distance, in words, between centre and context.
         negative: words drawn against each centre word, 1 .. 63.
+        sg: skip-gram; or else CBOW, which predicts a word from the mean of its context.
         epochs: times that the corpus is gone through.
         min_count: words that occur fewer times are left out.
         max_vocab: the most words that are kept, the commonest; None for no bound.
@@ -96,6 +97,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         vector_size=vector_size,
         window=window,
         negative=negative,
+        sg=sg,
         epochs=epochs,
         min_count=min_count,
         max_vocab=max_vocab,
@@ -140,8 +142,10 @@ class _Session:
         self._progress = progress
         self._save_options = save_options
         self._schedule = plan_schedule(corpus.starts, options=options)
-        tables = build_tables(corpus.counts, sample=options.sample)
-        self._learner = Hogwild(corpus, self._schedule, tables, options=options)
+        weights = start_weights(
+            len(corpus.words), vector_size=options.vector_size, seed=options.seed
+        )
+        self._learner = Hogwild(corpus, self._schedule, weights, options=options)
         self._step: int | None = None
         self._saved_at = 0.0
         self._stall = 0.0
