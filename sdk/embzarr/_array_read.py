@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan
+from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _pieces, _plan
 from embzarr._view import WHOLE
 from embzarr.errors import DamagedError, NotFoundError
+from embzarr.objects import PIECE_BYTES, pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
@@ -147,15 +150,14 @@ class ArrayReader:
         out: NDArray[Any],
     ) -> None:
         key = self._layer.shard_key(self._name, request.shard)
-        with self._budget.claim(request.length):
-            data = fetch(self._store, key, request.start, request.length)
-            for at in request.wanted.tolist():
-                start = int(index.offset[at]) - request.start
-                block = self._decode(
-                    data[start : start + int(index.nbytes[at])],
-                    int(index.crc32c[at]),
-                    f"{key} chunk {selection.chunks[at]}",
-                )
+        starts = index.offset[request.wanted] - request.start
+        stops = starts + index.nbytes[request.wanted]
+        wanted = zip(starts.tolist(), stops.tolist(), strict=True)
+        with self._budget.claim(min(request.length, PIECE_BYTES)):
+            arriving = fetch(self._store, key, request.start, request.length, list(wanted))
+            for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
+                what = f"{key} chunk {selection.chunks[at]}"
+                block = self._decode(stored, int(index.crc32c[at]), what)
                 selection.copy(at, view.cut(block), out)
 
     def _decode(self, stored: memoryview, crc32c: int, what: str) -> NDArray[Any]:
@@ -169,21 +171,29 @@ class ArrayReader:
         return raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
 
 
-def fetch(store: GetRange, key: str, start: int, length: int) -> memoryview:
-    """Return exactly the bytes of a range of an object that the manifest lists.
+def fetch(
+    store: GetRange, key: str, start: int, length: int, wanted: Sequence[tuple[int, int]]
+) -> Iterator[memoryview]:
+    """Yield stretches of a range of an object that the manifest lists, each as it comes in.
+
+    Args:
+        store: holds the object.
+        key: its name.
+        start: first byte of the range.
+        length: its bytes.
+        wanted: half-open, ascending, none over another, counted from `start`.
 
     Raises:
         DamagedError: code ``object-missing`` or ``object-truncated``.
     """
     try:
-        data = memoryview(store.get_range(key, start, length))
+        yield from _pieces.stretches(pieces(store, key, start, length), wanted)
     except NotFoundError as exc:
         raise DamagedError(
             "object-missing", f"{key}: the manifest lists this object, the store does not have it"
         ) from exc
-    if len(data) != length:
+    except _pieces.EndedEarlyError as exc:
         raise DamagedError(
             "object-truncated",
-            f"{key}: expected {length} bytes from byte {start}, found {len(data)}",
-        )
-    return data
+            f"{key}: expected {length} bytes from byte {start}, found {exc.nbytes}",
+        ) from exc

@@ -20,8 +20,8 @@ from embzarr._plan import CostModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9)
-_NETWORK = CostModel(latency=0.01, per_request=8e-4, per_byte=1 / 500e6)
+_LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
+_NETWORK = CostModel(latency=0.01, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 90e6)
 
 _KEPT = 0.8
 """Weight of what was measured before, at each new reading."""

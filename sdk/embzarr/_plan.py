@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 
 PARALLEL = 32
-"""Requests that a large plan should have at least, and that are under way at most."""
-_FEWEST = 8
+"""Requests that are under way at most."""
+_FEWEST = 4
+_PIECES = 16
+"""Requests that a large plan has at least."""
+_HEADROOM = 1.5
+"""More connections than fill the link as it is known: had it room for them, that will show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +39,11 @@ class CostModel:
     """Seconds that each request adds to a plan in which many are under way at once."""
     per_byte: float
     """Seconds that each byte adds."""
+    per_byte_alone: float
+    """The same of one connection that has the link to itself."""
     least: int = 1024 * 1024
     """Bytes below which a stretch is not divided to run side by side."""
-    most: int = 4 * 1024 * 1024
+    most: int = 16 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
 
     @property
@@ -52,12 +58,13 @@ class CostModel:
     def workers(self, requests: int, nbytes: int) -> int:
         """Return how many requests to have under way at once.
 
-        By Little's law as many as arrive during one latency; twice that, since they do not arrive
-        evenly, and a few to overlap computing. More only share the same bytes a second, and hold
-        more of them in memory.
+        As many connections as fill the link, and by Little's law as many as wait for an answer
+        during one latency; twice these, since they do not arrive evenly. More only share the same
+        bytes a second, and hold more of them in memory.
         """
-        arriving = requests * self.latency / max(self._busy(requests, nbytes), 1e-9)
-        return _FEWEST + min(int(2 * arriving), PARALLEL - _FEWEST)
+        waiting = requests * self.latency / max(self._busy(requests, nbytes), 1e-9)
+        filling = _HEADROOM * self.per_byte_alone / self.per_byte
+        return min(max(int(filling), _FEWEST) + int(2 * waiting), PARALLEL)
 
     def _busy(self, requests: int, nbytes: int) -> float:
         return requests * self.per_request + nbytes * self.per_byte
@@ -172,8 +179,7 @@ def requests(
     shards = chunks // shard
     order = np.lexsort((index.offset, shards))
     found: list[Request] = []
-    span = max(min(int(index.nbytes.sum()) // PARALLEL, cost.most), cost.least)
-    for first, last in _stretches(order, shards, index, gap=cost.gap, span=span):
+    for first, last in _stretches(order, shards, index, cost):
         part = order[first:last]
         start = int(index.offset[part[0]])
         stop = int((index.offset[part] + index.nbytes[part]).max())
@@ -182,19 +188,18 @@ def requests(
 
 
 def _stretches(
-    order: NDArray[np.int64],
-    shards: NDArray[np.int64],
-    index: ChunkIndex,
-    *,
-    gap: int,
-    span: int,
+    order: NDArray[np.int64], shards: NDArray[np.int64], index: ChunkIndex, cost: CostModel
 ) -> Iterator[tuple[int, int]]:
     """Yield half-open stretches of `order` whose chunks share a request."""
+    if not len(order):
+        return
     starts = index.offset[order]
     stops = starts + index.nbytes[order]
-    split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > gap)
-    edges = [0, *(np.flatnonzero(split) + 1).tolist(), len(order)] if len(order) else []
-    for first, last in itertools.pairwise(edges):
+    split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
+    edges = np.concatenate(([0], np.flatnonzero(split) + 1, [len(order)]))
+    nbytes = int((stops[edges[1:] - 1] - starts[edges[:-1]]).sum())
+    span = max(min(nbytes // _PIECES, cost.most), cost.least)
+    for first, last in itertools.pairwise(edges.tolist()):
         begin = first
         while begin < last:
             within = int(np.searchsorted(stops[begin:last], starts[begin] + span, side="right"))

@@ -32,6 +32,7 @@ OBJECTS: Mapping[str, bytes] = {
     "commits/00000000000000000001.json": b'{"commit":1}',
     "commits/00000000000000000002.json": b'{"commit":2}',
     "steps/7-0a/vectors/c/0": bytes(range(256)) * 40,
+    "steps/7-0a/vectors/c/1": bytes(range(251)) * 4_000,
     "steps/7-0a/vectors/zarr.json": b"{}",
 }
 """What a filled place holds."""

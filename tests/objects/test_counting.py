@@ -42,6 +42,12 @@ def test_bytes_are_those_that_came_and_went(store: CountingStore) -> None:
     )
 
 
+def test_a_read_in_pieces_is_one_request(inner: Store, store: CountingStore) -> None:
+    inner.put("a", bytes(10**6))
+    assert sum(len(piece) for piece in store.get_pieces("a", 5, 10**6)) == 10**6 - 5
+    assert store.traffic() == Traffic(requests=1, bytes_read=10**6 - 5, round_trips=1)
+
+
 def test_a_failed_request_counts_and_moves_no_bytes(store: CountingStore) -> None:
     with pytest.raises(NotFoundError):
         store.get("absent")

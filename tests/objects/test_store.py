@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embzarr.errors import ConflictError, DamagedError, NotFoundError, UnsupportedError
+from embzarr.objects import pieces
 from objects.places import OBJECTS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from embzarr.objects import Store
 
 SHARD = "steps/7-0a/vectors/c/0"
+LARGE = "steps/7-0a/vectors/c/1"
 WRITERS = 16
 
 ESCAPES = ("../x", "a/../../x", "/etc/passwd", "", "a//b", "./a", "a/.", "a\\b", "a\0b", "s3://b/x")
@@ -45,6 +47,23 @@ class TestReading:
     def test_an_empty_range_is_empty(self, filled: Store) -> None:
         assert bytes(filled.get_range(SHARD, 7, 0)) == b""
         assert bytes(filled.get_range("empty", 0, 8)) == b""
+
+    def test_pieces_are_a_range_as_it_comes_in(self, filled: Store) -> None:
+        """Also of an object of many pieces, with a beginning and an end within it or beyond."""
+        size = len(OBJECTS[LARGE])
+        inside = [(0, size), (3, 300_000), (size - 5, 5), (7, 0)]
+        beyond = [(size - 300_000, 400_000), (size, 300_000), (size + 9, 300_000), (size, 5)]
+        for start, length in inside + beyond:
+            found = b"".join(pieces(filled, LARGE, start, length))
+            assert found == OBJECTS[LARGE][start : start + length]
+
+    def test_pieces_of_a_missing_object_are_not_found(self, filled: Store) -> None:
+        for length in (4, 400_000):
+            with pytest.raises(NotFoundError, match="absent") as caught:
+                [*pieces(filled, "absent", 0, length)]
+            assert caught.value.code == "object-missing"
+            with pytest.raises(DamagedError):
+                [*pieces(filled, "../x", 0, length)]
 
     def test_head_gives_the_size(self, filled: Store) -> None:
         assert {key: filled.head(key).size for key in OBJECTS} == {
@@ -85,8 +104,8 @@ class TestListing:
         assert sorted(listed(listable, "commits/")) == sorted(
             key for key in OBJECTS if key.startswith("commits/")
         )
-        assert len(listed(listable, "steps/")) == 2
-        assert len(listed(listable, "steps/7-0a/vectors/c/")) == 1
+        assert len(listed(listable, "steps/")) == 3
+        assert len(listed(listable, "steps/7-0a/vectors/c/")) == 2
 
     def test_a_missing_folder_is_empty(self, listable: Store) -> None:
         assert listed(listable, "tags/") == {}

@@ -8,7 +8,7 @@ import pytest
 from embzarr._link import Link, link_to
 from embzarr._plan import CostModel
 
-PRIOR = CostModel(latency=0.01, per_request=1e-3, per_byte=1e-9)
+PRIOR = CostModel(latency=0.01, per_request=1e-3, per_byte=1e-9, per_byte_alone=1e-8)
 
 
 def test_an_unused_link_costs_what_the_prior_says() -> None:

@@ -134,7 +134,20 @@ def planned(
 
 
 def model(*, gap: int, most: int) -> CostModel:
-    return CostModel(latency=1.0, per_request=float(gap), per_byte=1.0, least=most, most=most)
+    return CostModel(
+        latency=1.0,
+        per_request=float(gap),
+        per_byte=1.0,
+        per_byte_alone=1.0,
+        least=most,
+        most=most,
+    )
+
+
+def costs(latency: float, per_request: float, per_byte: float, alone: float = 0.0) -> CostModel:
+    return CostModel(
+        latency=latency, per_request=per_request, per_byte=per_byte, per_byte_alone=alone
+    )
 
 
 def test_neighbours_share_a_request() -> None:
@@ -263,13 +276,13 @@ def assert_apart(before: Request, after: Request, part: ChunkIndex, *, gap: int,
 # Costs --------------------------------------------------------------------------------------------
 def test_a_gap_is_worth_what_a_request_costs() -> None:
     """The bytes that arrive in the time that a request costs are the widest gap worth reading."""
-    assert CostModel(latency=1, per_request=0.01, per_byte=1 / 50e6).gap == 500_000
-    assert CostModel(latency=1, per_request=0.0, per_byte=1 / 50e6).gap == 0
+    assert costs(1, 0.01, 1 / 50e6).gap == 500_000
+    assert costs(1, 0.0, 1 / 50e6).gap == 0
 
 
 def test_a_plan_takes_latency_requests_and_bytes() -> None:
     """The expected time counts the latency once, and nothing for nothing."""
-    cost = CostModel(latency=0.1, per_request=0.01, per_byte=1e-6)
+    cost = costs(0.1, 0.01, 1e-6)
 
     assert cost.seconds(10, 1_000_000) == pytest.approx(0.1 + 0.1 + 1)
     assert cost.seconds(0, 0) == 0
@@ -277,18 +290,23 @@ def test_a_plan_takes_latency_requests_and_bytes() -> None:
 
 def test_more_workers_where_answers_take_longer() -> None:
     """Many small requests on a far store run side by side, few large ones on a near store not."""
-    near = CostModel(latency=1e-4, per_request=1e-3, per_byte=1e-9)
-    far = CostModel(latency=0.1, per_request=1e-3, per_byte=1e-9)
+    near, far = costs(1e-4, 1e-3, 1e-9), costs(0.1, 1e-3, 1e-9)
 
-    assert near.workers(100, 10**9) == 8
+    assert near.workers(100, 10**9) == 4
     assert far.workers(1000, 10**6) == 32
-    assert 8 < far.workers(100, 10**9) < 32
-    assert near.workers(0, 0) == 8
+    assert 4 < far.workers(100, 10**9) < 32
+    assert near.workers(0, 0) == 4
 
 
-@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 32), (512, 128)])
+def test_as_many_workers_as_fill_the_link_and_some_more() -> None:
+    """Where one connection gets a tenth of the link's bytes, more than ten are used."""
+    assert costs(1e-4, 0, 1e-9, alone=1e-8).workers(10, 10**9) == 15
+    assert costs(1e-4, 0, 1e-9, alone=1e-6).workers(10, 10**9) == 32
+
+
+@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 16), (512, 32)])
 def test_a_long_stretch_is_read_side_by_side(mib: int, requests: int) -> None:
-    """A stretch is divided among connections, in pieces from 1 to 4 MiB."""
-    cost = CostModel(latency=1, per_request=1, per_byte=1)
+    """A stretch is divided among connections, in pieces from 1 to 16 MiB."""
+    cost = costs(1, 1, 1)
 
     assert len(planned([2**18] * 4 * mib, shard=10**6, cost=cost)) == requests

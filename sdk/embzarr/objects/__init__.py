@@ -3,6 +3,7 @@
 from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
+    PIECE_BYTES,
     Create,
     Data,
     Delete,
@@ -14,9 +15,11 @@ from embzarr.objects._port import (
     Put,
     Readable,
     Store,
+    pieces,
 )
 
 __all__ = [
+    "PIECE_BYTES",
     "CountingStore",
     "Create",
     "Data",
@@ -31,4 +34,5 @@ __all__ = [
     "Store",
     "Traffic",
     "open_store",
+    "pieces",
 ]

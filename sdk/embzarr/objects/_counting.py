@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from embzarr.objects._port import pieces
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -71,6 +73,17 @@ class CountingStore:
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`."""
         return self._counted(lambda: self._store.get_range(key, start, length), read=memoryview)
+
+    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
+        """Yield the bytes from `start` as they come in; one request, which ends with the last."""
+        begin = time.perf_counter()
+        read_bytes = 0
+        try:
+            for piece in pieces(self._store, key, start, length):
+                read_bytes += memoryview(piece).nbytes
+                yield piece
+        finally:
+            self._add(begin, read_bytes, 0)
 
     def head(self, key: str) -> ObjectInfo:
         """Return the size without the bytes."""

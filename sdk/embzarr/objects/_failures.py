@@ -96,11 +96,11 @@ class Place:
         # where its text holds a secret.
         raise error
 
-    def each(self, prefix: str, items: Callable[[], Iterator[T]]) -> Iterator[T]:
-        """Iterate over a listing whose every page may fail."""
-        iterator = self.ask("list", prefix, items)
+    def each(self, verb: Verb, key: str, items: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """Iterate over an answer whose every part may fail."""
+        iterator = self.ask(verb, key, items)
         end = object()
-        while (item := self.ask("list", prefix, lambda: next(iterator, end))) is not end:
+        while (item := self.ask(verb, key, lambda: next(iterator, end))) is not end:
             yield item  # type: ignore[misc]  # not `end`, so a T
 
     def translate(self, exc: Exception, verb: Verb, key: str) -> EmbzarrError:

@@ -11,7 +11,7 @@ from obstore.store import LocalStore
 
 from embzarr.errors import DamagedError
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import Data, ObjectInfo, check_key
+from embzarr.objects._port import Data, ObjectInfo, check_key, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +51,10 @@ class LocalFolder(ObstoreStore):
         """The obstore store of the folder, which must be there."""
         return self._place.ask("read", "", self._reader)
 
+    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
+        """Yield the bytes from `start`, some at a time."""
+        return ranges(self, key, start, length)
+
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)
         self._refuse_link_outside(key)
@@ -82,7 +86,7 @@ class LocalFolder(ObstoreStore):
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
         self._refuse_link_outside(prefix)
-        return self._place.each(prefix, lambda: self._walk(prefix))
+        return self._place.each("list", prefix, lambda: self._walk(prefix))
 
     def _walk(self, folder: str) -> Iterator[ObjectInfo]:
         """Yield the files below; obstore's own listing would follow links out of the store."""

@@ -16,12 +16,15 @@ Messages name the key and never hold a secret. All verbs may be called from many
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PIECE_BYTES = 4 * 1024 * 1024
+"""What a store that does not stream is asked for at a time."""
 
 _LEAVES_ROOT = frozenset({"", ".", ".."})
 
@@ -52,6 +55,18 @@ class GetRange(Protocol):
 
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`; fewer than `length` where the object ends before."""
+        ...
+
+
+@runtime_checkable
+class GetPieces(Protocol):
+    """Read a part of an object while it comes in. A store that cannot need not have this verb."""
+
+    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
+        """Yield what `get_range` returns, in order, in pieces of any size.
+
+        What is yielded stays valid; memory is bounded by what the caller keeps.
+        """
         ...
 
 
@@ -121,6 +136,26 @@ class Store(Readable, Put, Create, Delete, Protocol):
     def native(self) -> object:
         """The obstore store or fsspec filesystem underneath, for handing to other libraries."""
         ...
+
+
+def pieces(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]:
+    """Yield a part of an object as it comes in, or range by range where no store streams it.
+
+    Memory: one piece of at most `PIECE_BYTES` beside what the caller keeps.
+    """
+    if isinstance(store, GetPieces):
+        return store.get_pieces(key, start, length)
+    return ranges(store, key, start, length)
+
+
+def ranges(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]:
+    """Yield a part of an object by requests of at most `PIECE_BYTES`, one after the other."""
+    for at in range(start, start + length, PIECE_BYTES):
+        wanted = min(PIECE_BYTES, start + length - at)
+        data = store.get_range(key, at, wanted)
+        yield data
+        if memoryview(data).nbytes < wanted:
+            return
 
 
 def check_key(key: str) -> None:
