@@ -153,7 +153,8 @@ class ArrayReader:
         starts = index.offset[request.wanted] - request.start
         stops = starts + index.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
-        with self._budget.claim(min(request.length, PIECE_BYTES)):
+        # One chunk is decoded at a time, and may grow far beyond what was stored.
+        with self._budget.claim(min(request.length, PIECE_BYTES) + self._grid.chunk_bytes):
             arriving = fetch(self._store, key, request.start, request.length, list(wanted))
             for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
                 what = f"{key} chunk {selection.chunks[at]}"

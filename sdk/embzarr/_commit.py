@@ -17,10 +17,11 @@ from embzarr import _history, _json, _keys, _manifest, _manifest_gate, _schema, 
 from embzarr._history import Commit
 from embzarr._manifest import Manifest, Parent
 from embzarr.errors import AccessDeniedError, ConflictError, EmbzarrError, NotFoundError, StoreError
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from embzarr._manifest import Layer
-    from embzarr.objects import Get, Store
+    from embzarr.objects import Readable, Store
 
 _TRIES = 5
 """How often a create whose answer was lost is sent again."""
@@ -89,9 +90,10 @@ def claim(store: Store) -> str:
     return store_id
 
 
-def _store_id(store: Get) -> str:
+def _store_id(store: Readable) -> str:
     what = _schema.ZARR_JSON
-    root = _json.loads(store.get(what), what=what, max_bytes=_schema.MAX_ZARR_JSON_BYTES)
+    limit = _schema.MAX_ZARR_JSON_BYTES
+    root = _json.loads(get_at_most(store, what, limit), what=what, max_bytes=limit)
     attributes = root.get("attributes") if isinstance(root, dict) else None
     ours = attributes.get(_schema.FORMAT) if isinstance(attributes, dict) else None
     store_id = ours.get("store") if isinstance(ours, dict) else None
@@ -147,7 +149,7 @@ def _create(store: Store, commit: Commit, data: bytes) -> Commit:
     )
 
 
-def _standing(store: Get, number: int) -> Commit | None:
+def _standing(store: Readable, number: int) -> Commit | None:
     """Return what stands at a number after a lost answer; None where nothing does, or who knows."""
     try:
         return _history.read(store, number)

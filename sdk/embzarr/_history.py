@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from embzarr import _keys, _manifest, _manifest_gate, _parallel, _schema
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embzarr._manifest import Manifest
-    from embzarr.objects import Get, Readable
+    from embzarr.objects import Readable
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def head(store: Readable) -> Commit | None:
     return _newest(store, hints[0], numbers[0])
 
 
-def read(store: Get, number: int) -> Commit:
+def read(store: Readable, number: int) -> Commit:
     """Return a commit by its number.
 
     Raises:
@@ -64,7 +65,7 @@ def read(store: Get, number: int) -> Commit:
     """
     key = _keys.commit_key(number)
     try:
-        commit = _parse(store.get(key), key)
+        commit = _parse(get_at_most(store, key, _schema.MAX_MANIFEST_BYTES), key)
     except NotFoundError as exc:
         raise NotFoundError("commit-missing", f"no commit {number}: {key} is not there") from exc
     if commit.number != number:
@@ -117,22 +118,23 @@ def find_step(store: Readable, step: int) -> Commit:
     raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
 
 
-def _in_batches(store: Readable, get: Callable[[Get, int], T]) -> Iterator[T]:
+def _in_batches(store: Readable, get: Callable[[Readable, int], T]) -> Iterator[T]:
     numbers = numbers_of(store)
     for at in range(0, len(numbers), _BATCH):
         yield from _parallel.each(lambda n: get(store, n), numbers[at : at + _BATCH])
 
 
-def _sound_or_not(store: Get, number: int) -> Commit | DamagedError:
+def _sound_or_not(store: Readable, number: int) -> Commit | DamagedError:
     try:
         return read(store, number)
     except DamagedError as exc:
         return exc
 
 
-def _hint(store: Get) -> Commit | None:
+def _hint(store: Readable) -> Commit | None:
     try:
-        return _parse(store.get(_schema.LATEST), _schema.LATEST)
+        data = get_at_most(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
+        return _parse(data, _schema.LATEST)
     except (NotFoundError, DamagedError):
         return None  # a hint that is missing or unreadable costs a round trip, nothing else
 
@@ -145,7 +147,7 @@ def _listed(store: Readable) -> list[int] | None:
     return [number for number in map(_keys.commit_number, keys) if number is not None]
 
 
-def _newest(store: Get, hint: Commit | None, numbers: list[int] | None) -> Commit | None:
+def _newest(store: Readable, hint: Commit | None, numbers: list[int] | None) -> Commit | None:
     if numbers is None:
         return _probe(store, hint)
     if not numbers:
@@ -156,7 +158,7 @@ def _newest(store: Get, hint: Commit | None, numbers: list[int] | None) -> Commi
     return read(store, max(numbers))
 
 
-def _probe(store: Get, hint: Commit | None) -> Commit | None:
+def _probe(store: Readable, hint: Commit | None) -> Commit | None:
     """Walk forward from the hint on a store that cannot list."""
     newest = hint
     while True:

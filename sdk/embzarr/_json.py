@@ -98,6 +98,10 @@ def _check_depth(raw: bytes, what: str) -> None:
                 )
         elif token in b"]}":
             depth -= 1
+            if depth < 0:
+                raise DamagedError(
+                    "json-invalid", f"{what}: closes at byte {match.start()} what never opened"
+                )
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

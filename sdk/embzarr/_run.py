@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr import _history, _info, _keys, _schema, _tags
 from embzarr._checkpoint import Checkpoint
 from embzarr._open import find
-from embzarr.objects import CountingStore, open_store
+from embzarr.objects import CountingStore, get_at_most, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,5 +77,6 @@ class Run:
         for info in self._store.list(f"{_schema.TAGS}/"):
             name = _keys.tag_name(info.key)
             if name is not None:
-                found[name] = _tags.parse_tag(self._store.get(info.key), info.key).commit
+                data = get_at_most(self._store, info.key, _schema.MAX_TAG_BYTES)
+                found[name] = _tags.parse_tag(data, info.key).commit
         return dict(sorted(found.items()))

@@ -9,10 +9,11 @@ import msgspec
 from embzarr import _history, _json, _keys, _schema
 from embzarr._manifest import Parent
 from embzarr.errors import DamagedError, NotFoundError
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from embzarr._history import Commit
-    from embzarr.objects import Get, Store
+    from embzarr.objects import Readable, Store
 
 
 class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +25,7 @@ class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 _to_tag = _json.converter(_Tag)
 
 
-def find_tag(store: Get, name: str) -> Commit:
+def find_tag(store: Readable, name: str) -> Commit:
     """Return the commit that a tag names.
 
     Raises:
@@ -33,7 +34,7 @@ def find_tag(store: Get, name: str) -> Commit:
     """
     key = _keys.tag_key(name)
     try:
-        data = store.get(key)
+        data = get_at_most(store, key, _schema.MAX_TAG_BYTES)
     except NotFoundError as exc:
         raise NotFoundError("tag-missing", f"no tag {name!r}") from exc
     parent = parse_tag(data, key)

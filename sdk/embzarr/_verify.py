@@ -14,12 +14,13 @@ from embzarr._link import link_to
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
 from embzarr._verify_report import Findings, Problem, VerifyReport
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from embzarr._history import Commit
-    from embzarr._manifest import Layer, Manifest
+    from embzarr._manifest import Layer, Manifest, Parent
     from embzarr.objects import Readable
 
 _SHOWN_WORDS = 8
@@ -120,16 +121,22 @@ def _check_manifests(store: Readable, commit: Commit, findings: Findings) -> Non
         if found.sha256 != commit.sha256:
             message = "is not the manifest that was opened"
             findings.report("manifest-mismatch", key, message)
-    parent = commit.manifest.parent
-    if parent is None:
-        return
+    if commit.manifest.parent:
+        _check_parent(store, commit.manifest.parent, findings)
+
+
+def _check_parent(store: Readable, parent: Parent, findings: Findings) -> None:
     key = _keys.commit_key(parent.commit)
     try:
-        sha256 = _manifest.identity(store.get(key))
+        data = get_at_most(store, key, _schema.MAX_MANIFEST_BYTES)
     except NotFoundError:
         return  # it may have expired; its name stays with us
-    if sha256 != parent.sha256:
-        findings.report("manifest-mismatch", key, "is not the commit that this one followed")
+    except DamagedError as exc:
+        findings.report(exc.code, key, str(exc.args[0]))
+    else:
+        if _manifest.identity(data) != parent.sha256:
+            message = "is not the commit that this one followed"
+            findings.report("manifest-mismatch", key, message)
 
 
 def _with_words(store: Readable, layer: Layer, problems: Iterable[Problem]) -> list[Problem]:

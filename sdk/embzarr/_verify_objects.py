@@ -123,6 +123,8 @@ class LayerCheck:
             shard, message = check.shard, "the manifest lists it, it is not there"
             rows = self.rows(shard, range(len(shard.chunks))) if shard else None
             self.findings.report("object-missing", check.key, message, rows=rows)
+        except DamagedError as exc:  # a link that leaves the store
+            self.findings.report(exc.code, check.key, str(exc.args[0]))
 
     def rows(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[int, int] | None:
         """Return the rows of a column from the first to the last of some chunks of a shard."""
@@ -147,8 +149,9 @@ class _ObjectCheck:
         """
         sha256, read, tail = hashlib.sha256(), 0, memoryview(b"")
         bad: dict[int, DamagedError] = {}
+        decoded = self.shard.grid.chunk_bytes if self.shard else 0
         for start, stop, chunks in self._pieces():
-            with self.layer.budget.claim(stop - start):
+            with self.layer.budget.claim(stop - start + decoded):
                 tail = self._fetch(start, stop) if read == start else tail[:0]
                 sha256.update(tail)
                 read += len(tail)

@@ -48,7 +48,7 @@ class View:
             shape = (count, len(range(*self.dims.indices(row_shape[0]))), *row_shape[1:])
         dtype = stored if self.dtype is None else self.dtype
         if self.out is None:
-            return np.empty(shape, dtype)
+            return _empty(shape, dtype)
         if self.out.shape != shape:
             raise InvalidInputError(
                 "input-shape", f"out: expected shape {shape}, found {self.out.shape}"
@@ -64,6 +64,14 @@ class View:
 
 
 WHOLE = View()
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError as exc:  # what a stranger's manifest claims may be more than there is
+        message = f"no memory for {shape} of {dtype}: load fewer rows at once, or use stream()"
+        raise InvalidInputError("input-argument", message) from exc
 
 
 def views(how: How) -> dict[str, View]:

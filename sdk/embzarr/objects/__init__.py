@@ -1,5 +1,6 @@
 """The port to storage, and everything that stands behind it."""
 
+from embzarr.objects._bounded import get_at_most
 from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
@@ -33,6 +34,7 @@ __all__ = [
     "Readable",
     "Store",
     "Traffic",
+    "get_at_most",
     "open_store",
     "pieces",
 ]

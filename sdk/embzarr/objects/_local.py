@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from obstore.exceptions import GenericError
@@ -15,7 +18,6 @@ from embzarr.objects._port import Data, ObjectInfo, check_key, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from obstore.store import ObjectStoreMethods
 
@@ -58,6 +60,7 @@ class LocalFolder(ObstoreStore):
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)
         self._refuse_link_outside(key)
+        self._refuse_device(key)
         return super()._ask(verb, key, request)
 
     def _reader(self) -> ObjectStoreMethods:
@@ -82,6 +85,18 @@ class LocalFolder(ObstoreStore):
         # A store may come from an archive of a stranger, links to our own files in it.
         if not f"{os.path.realpath(self._inside + key)}/".startswith(self._inside):
             message = f"{key} in {self.url} is a symbolic link that leaves the store"
+            raise DamagedError("key-escapes-root", message)
+
+    def _refuse_device(self, key: str) -> None:
+        # Opening a stranger's named pipe would wait for ever; a device may do anything.
+        try:
+            mode = Path(self._inside + key).stat().st_mode
+        except OSError as exc:
+            if exc.errno != errno.ELOOP:
+                return  # the request itself tells
+            mode = 0
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            message = f"{key} in {self.url} is neither a file nor a folder"
             raise DamagedError("key-escapes-root", message)
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:

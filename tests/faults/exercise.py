@@ -1,0 +1,79 @@
+"""All that a reader can be asked of a store, and what came of each question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import embzarr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Outcome = Any
+"""What an operation returned, or the `embzarr.EmbzarrError` that it raised."""
+
+_ROWS = 1000
+"""Rows read at most: what a caller asks for is no fault of a store."""
+
+
+def exercise(url: object) -> dict[str, Outcome]:
+    """Ask everything.
+
+    Any error but a typed one is raised on: it is what these tests are about.
+    """
+    return dict(_every(url))
+
+
+def refusals(outcomes: dict[str, Outcome]) -> dict[str, str]:
+    """Return the code of each operation that was refused, and of each problem that verify found."""
+    codes = {
+        name: found.code
+        for name, found in outcomes.items()
+        if isinstance(found, embzarr.EmbzarrError)
+    }
+    report = outcomes.get("verify")
+    if isinstance(report, embzarr.VerifyReport):
+        codes |= {
+            f"verify {problem.key} {problem.chunk}": problem.code for problem in report.problems
+        }
+    return codes
+
+
+def _every(url: object) -> Iterator[tuple[str, Outcome]]:
+    run = embzarr.Run(url)
+    yield _try("numbers", run.numbers)
+    yield _try("commits", run.commits)
+    yield _try("tags", run.tags)
+    yield _try("tag", lambda: run.open(tag="best").commit)
+    yield _try("step", lambda: run.open(step=7).commit)
+    name, checkpoint = _try("open", lambda: embzarr.open(url))
+    yield name, checkpoint
+    if isinstance(checkpoint, embzarr.Checkpoint):
+        yield from _reads(checkpoint)
+
+
+def _reads(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
+    yield _try("info", lambda: (repr(checkpoint), checkpoint.info(), checkpoint.metadata))
+    words = ["king", "the", "猫", "no such word"]
+    yield _try("words", lambda: checkpoint.load(words, missing="skip").vectors)
+    yield _try("suggest", lambda: checkpoint.load(["kong"]))
+    yield _try("range", lambda: list(checkpoint.load_range("a", "l").words))
+    stop = min(len(checkpoint), _ROWS)
+    yield _try("rows", lambda: checkpoint.load_rows(0, stop).vectors)
+    yield _try(
+        "names",
+        lambda: list(checkpoint.load_rows(max(len(checkpoint) - 9, 0), len(checkpoint)).words),
+    )
+    yield _try("part", lambda: checkpoint.load_part(len(checkpoint) % 997, 997).rows)
+    yield _try("hash", lambda: checkpoint.load_part(0, 10**6, by="hash").rows)
+    yield _try("everything", lambda: (checkpoint.to_numpy().shape, len(checkpoint.words)))
+    yield _try("stream", lambda: sum(len(batch) for batch in checkpoint.stream()))
+    yield _try("nearest", lambda: checkpoint.most_similar("the"))
+    yield _try("verify", checkpoint.verify)
+
+
+def _try(name: str, ask: Callable[[], Outcome]) -> tuple[str, Outcome]:
+    try:
+        return name, ask()
+    except embzarr.EmbzarrError as exc:
+        return name, exc
