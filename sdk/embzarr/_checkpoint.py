@@ -328,8 +328,7 @@ class Checkpoint:
             )
 
     def _rows_of(self, words: Sequence[str], columns: Iterable[str]) -> NDArray[np.int64]:
-        table = from_words(list(words))
-        return self._reader.find([table.utf8(row) for row in range(len(table))], columns)
+        return self._reader.find(list(from_words(list(words)).texts()), columns)
 
     def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
         wanted = views(how)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEADER_BYTES = 8
+_STEPS = 12
+"""Of a binary search in a block: for more words than a twelfth of it, a table is quicker."""
 _ENTRY_BYTES = 12
 """A row number (8 bytes) and the end of the word in the text (4 bytes)."""
 
@@ -33,11 +35,22 @@ class LookupBlock:
     words: WordTable
     rows: NDArray[np.int64]
 
-    def find(self, word: bytes) -> int:
-        """Return the row of `word`, or -1."""
-        place = self.place(word)
-        found = place < len(self.rows) and self.words.utf8(place) == word
-        return int(self.rows[place]) if found else -1
+    def find(self, words: Sequence[bytes]) -> list[int]:
+        """Return the row of each of `words`, -1 where there is none."""
+        if len(words) * _STEPS >= len(self.rows):
+            row_of = dict(zip(self.words.texts(), self.rows.tolist(), strict=True))
+            return [row_of.get(word, -1) for word in words]
+        text, offsets = self.words.data.tobytes(), self.words.offsets.tolist()
+
+        def word_at(place: int) -> bytes:
+            return text[offsets[place] : offsets[place + 1]]
+
+        every = range(len(self.rows))
+        places = [bisect_left(every, word, key=word_at) for word in words]
+        return [
+            int(self.rows[place]) if place in every and word_at(place) == word else -1
+            for place, word in zip(places, words, strict=True)
+        ]
 
     def place(self, word: bytes) -> int:
         """Return how many words of this block lie before `word`."""

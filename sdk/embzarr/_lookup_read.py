@@ -51,8 +51,8 @@ class LookupReader:
         for place, word in enumerate(words):
             wanted.setdefault(_lookup.block_of(self._fences, word), []).append(place)
         for number, block in self._read(sorted(wanted)):
-            for place in wanted[number]:
-                found[place] = block.find(words[place])
+            places = wanted[number]
+            found[places] = block.find([words[place] for place in places])
         return found
 
     def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:

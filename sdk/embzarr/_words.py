@@ -41,10 +41,14 @@ class WordTable:
 
     def __iter__(self) -> Iterator[str]:
         """Yield the words in row order."""
-        text = self.data.tobytes()
-        ends = self.offsets.tolist()
-        for start, end in itertools.pairwise(ends):
-            yield text[start:end].decode("utf-8")
+        for text in self.texts():
+            yield text.decode("utf-8")
+
+    def texts(self) -> Iterator[bytes]:
+        """Yield the UTF-8 of the words in row order: far quicker than `utf8` for each."""
+        every = self.data.tobytes()
+        for start, end in itertools.pairwise(self.offsets.tolist()):
+            yield every[start:end]
 
     def utf8(self, row: int) -> bytes:
         """Return the UTF-8 of the word in `row`."""

@@ -53,7 +53,12 @@ class Model:
         self.blocks = [_lookup.decode(b, rows=self.rows, what="b") for b in image.blocks]
 
     def find(self, word: str) -> int:
-        return self.blocks[_lookup.block_of(self.fences, word.encode())].find(word.encode())
+        return self.blocks[_lookup.block_of(self.fences, word.encode())].find([word.encode()])[0]
+
+    def find_all(self, words: Sequence[str]) -> list[int]:
+        """Ask every block for all words at once, as for a list longer than the vocabulary."""
+        answers = [block.find([word.encode() for word in words]) for block in self.blocks]
+        return [max(rows) for rows in zip(*answers, strict=True)]
 
     def between(self, first: bytes, last: bytes | None) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
@@ -97,7 +102,9 @@ def test_every_word_is_found_and_no_other(words: list[str], others: list[str]) -
     rows = {word: row for row, word in enumerate(words)}
     asked = [*words, *others, *(word + "\x00" for word in words), *(word[:-1] for word in words)]
 
-    assert [model.find(word) for word in asked] == [rows.get(word, -1) for word in asked]
+    expected = [rows.get(word, -1) for word in asked]
+    assert [model.find(word) for word in asked] == expected
+    assert model.find_all(asked) == expected
 
 
 @given(VOCABULARIES, WORDS, WORDS)
@@ -363,8 +370,8 @@ def test_a_block_made_by_hand_is_read() -> None:
     block = _lookup.decode(pack([b"a", b"b\x00", "é".encode()], rows=[9, 0, 4]), rows=10, what="b")
 
     assert entries(block) == [("a", 9), ("b\x00", 0), ("é", 4)]
-    assert block.find(b"b\x00") == 0
-    assert block.find(b"b") == -1
+    assert block.find([b"b\x00"]) == [0]
+    assert block.find([b"b"]) == [-1]
 
 
 HOSTILE = {
