@@ -17,6 +17,7 @@ from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, 
 from embzarr._plan import Plan
 from embzarr._run import Run
 from embzarr._save import save
+from embzarr._save_delta import DeltaPolicy
 from embzarr._verify_report import Problem, VerifyReport
 from embzarr._version import __version__
 from embzarr._writer import Writer, create
@@ -41,6 +42,7 @@ __all__ = [
     "CommitInfo",
     "ConflictError",
     "DamagedError",
+    "DeltaPolicy",
     "EmbzarrError",
     "InvalidInputError",
     "LayerInfo",

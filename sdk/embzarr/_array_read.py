@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex
     from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._plan import Plan, Request, Selection
+    from embzarr._plan import Request, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
 
@@ -40,8 +41,24 @@ WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
 class ArrayReader:
     """Reads rows of one array of one layer."""
 
-    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
-        """Prepare to read; nothing is fetched yet."""
+    def __init__(
+        self,
+        store: GetRange,
+        layer: Layer,
+        name: str,
+        link: Link,
+        *,
+        budget: _parallel.ByteBudget | None = None,
+    ) -> None:
+        """Prepare to read; nothing is fetched yet.
+
+        Args:
+            store: where from.
+            layer: what the manifest says of the layer.
+            name: the array's path below the layer.
+            link: the way to the store.
+            budget: bounds the bytes under way, over all arrays that share it.
+        """
         self._store = store
         self._layer = layer
         self._name = name
@@ -49,7 +66,7 @@ class ArrayReader:
         self._array = layer.arrays[name]
         self._grid = self._array.grid
         self._dtype = _dtypes.numpy_dtype(self._array.dtype)
-        self._budget = _parallel.ByteBudget(IN_FLIGHT_BYTES)
+        self._budget = budget or _parallel.ByteBudget(IN_FLIGHT_BYTES)
         self._index = self._array.inline_index
         self._table_lock = threading.Lock()
 
@@ -62,6 +79,11 @@ class ArrayReader:
     def dtype(self) -> np.dtype[Any]:
         """Data type of the array."""
         return self._dtype
+
+    @property
+    def chunk(self) -> int:
+        """Rows in one chunk."""
+        return self._grid.chunk
 
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
@@ -83,14 +105,6 @@ class ArrayReader:
     def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
         """Return rows `start` up to, not including, `stop`."""
         return self._read(_plan.RangeSelection(start, stop, self._grid.chunk), stop - start, view)
-
-    def plan(self, rows: NDArray[np.int64]) -> Plan:
-        """Return what reading `rows` would fetch; the chunk table is read for it."""
-        selection = _plan.select_rows(rows, self._grid.chunk)
-        index, cost = self._index_of(selection.chunks), self._link.cost()
-        return _plan.explain(
-            _plan.requests(selection.chunks, index, self._grid.shard, cost), index, cost
-        )
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""
@@ -128,28 +142,19 @@ class ArrayReader:
 
     def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self._dtype)
-        index = self._index_of(selection.chunks)
-        cost = self._link.cost()
-        plan = _plan.requests(selection.chunks, index, self._grid.shard, cost)
-        nbytes = sum(request.length for request in plan)
-        start = time.perf_counter()
-        _parallel.each(
-            lambda request: self._fetch(request, index, selection, view, out),
-            plan,
-            workers=cost.workers(len(plan), nbytes),
-        )
-        self._link.learn(len(plan), nbytes, time.perf_counter() - start)
+        read([self.plan(selection)], view, out, self._link)
         return out
 
-    def _fetch(
-        self,
-        request: Request,
-        index: ChunkIndex,
-        selection: Selection,
-        view: View,
-        out: NDArray[Any],
-    ) -> None:
+    def plan(self, selection: Selection) -> ArrayPlan:
+        """Return what reading `selection` fetches; the chunk table is read for it."""
+        index, cost = self._index_of(selection.chunks), self._link.cost()
+        found = _plan.requests(selection.chunks, index, self._grid.shard, cost)
+        return ArrayPlan(self, selection, index, found)
+
+    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Send one request; check and decode its chunks, and copy their rows into `out`."""
         key = self._layer.shard_key(self._name, request.shard)
+        index, selection = planned.index, planned.selection
         starts = index.offset[request.wanted] - request.start
         stops = starts + index.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
@@ -159,6 +164,7 @@ class ArrayReader:
             for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
                 what = f"{key} chunk {selection.chunks[at]}"
                 block = self._decode(stored, int(index.crc32c[at]), what)
+                block = self._numbers(block, int(selection.chunks[at]))
                 selection.copy(at, view.cut(block), out)
 
     def _decode(self, stored: memoryview, crc32c: int, what: str) -> NDArray[Any]:
@@ -170,6 +176,34 @@ class ArrayReader:
             what=what,
         )
         return raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
+
+    def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:  # noqa: ARG002
+        """Return what the stored numbers of a chunk mean."""
+        return block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayPlan:
+    """What is fetched of one array, and where it goes."""
+
+    reader: ArrayReader
+    selection: Selection
+    index: ChunkIndex
+    """Places of the wanted chunks."""
+    requests: list[Request]
+
+
+def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
+    """Send the requests of several arrays at once, all into one result."""
+    jobs = [(request, planned) for planned in plans for request in planned.requests]
+    nbytes = sum(request.length for request, _ in jobs)
+    start = time.perf_counter()
+    _parallel.each(
+        lambda job: job[1].reader.run(*job, view, out),
+        jobs,
+        workers=link.cost().workers(len(jobs), nbytes),
+    )
+    link.learn(len(jobs), nbytes, time.perf_counter() - start)
 
 
 def fetch(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
 import numpy as np
 
 from embzarr import _info, _lookup, _parallel, _query, _schema, _verify
-from embzarr._layer_read import LayerReader
 from embzarr._link import link_to
 from embzarr._loaded import Loaded
+from embzarr._table_read import TableReader
 from embzarr._view import views
 from embzarr._words import from_words
 from embzarr.errors import InvalidInputError, WordNotFoundError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from embzarr import _group
     from embzarr._history import Commit
     from embzarr._info import CheckpointInfo
-    from embzarr._layer_read import By
     from embzarr._plan import Plan
+    from embzarr._table_read import By
     from embzarr._verify_report import VerifyReport
     from embzarr._view import How
     from embzarr.objects import CountingStore, Traffic
@@ -45,13 +45,13 @@ class Checkpoint:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
-        self._reader = LayerReader(store, commit.manifest.layer, link_to(store.url))
-        self._vectors = commit.manifest.layer.arrays[_schema.VECTORS]
+        self._reader = TableReader(store, commit.manifest, link_to(store.url))
+        self._vectors = commit.manifest.base.arrays[_schema.VECTORS]
 
     # What it is -----------------------------------------------------------------------------------
     def __len__(self) -> int:
         """Return the number of words."""
-        return self._commit.manifest.layer.rows
+        return self._commit.manifest.rows
 
     @property
     def url(self) -> str:
@@ -81,7 +81,7 @@ class Checkpoint:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the row-aligned columns, ``vectors`` first."""
-        return tuple(self._commit.manifest.layer.columns)
+        return tuple(self._commit.manifest.base.columns)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Checkpoint:
     @property
     def words(self) -> list[str]:
         """All words in row order, read anew at each use."""
-        return list(self._reader.words(0, len(self)))
+        return list(self._reader.vocabulary.words(0, len(self)))
 
     def load(
         self, words: Sequence[str], *, missing: Missing = "raise", **how: Unpack[How]
@@ -191,7 +191,8 @@ class Checkpoint:
         """
         self._check_range(start, stop)
         read = self._reader.range(start, stop, views(how))
-        return Loaded(np.arange(start, stop), read, lambda: self._reader.words(start, stop))
+        words = self._reader.vocabulary.words
+        return Loaded(np.arange(start, stop), read, lambda: words(start, stop))
 
     def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
         """Return the share of worker `index` of `parts`; the shares are all rows, once each.
@@ -292,7 +293,8 @@ class Checkpoint:
         blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
         _query.check(np.asarray(target), topn, dim=self.dim)
         found = _query.nearest(np.asarray(target), blocks, count=topn, without=without)
-        words = _parallel.each(lambda hit: self._reader.words(hit[0], hit[0] + 1).word(0), found)
+        word = self._reader.vocabulary.words
+        words = _parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
 
     def similarity(self, a: str, b: str) -> float:
@@ -315,10 +317,15 @@ class Checkpoint:
         return _verify.verify(self._store, self._commit, quick=quick, progress=progress)
 
     def group(self) -> _group.Group:
-        """Return the step as a plain, read-only Zarr group."""
+        """Return the step as a plain, read-only Zarr group.
+
+        Of a delta it is the group of the newest layer, which holds what the delta changed: in
+        ``rows/vectors`` the row numbers, in ``vectors`` the rows. The attribute ``embzarr`` names
+        the layer ``below`` it.
+        """
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 
-        return _group.open_group(self._store, self._commit.manifest.layer.path)
+        return _group.open_group(self._store, self._commit.manifest.top.path)
 
     def _check_range(self, start: int, stop: int) -> None:
         if not 0 <= start <= stop <= len(self):
@@ -336,7 +343,7 @@ class Checkpoint:
         return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
 
     def _word_missing(self, words: list[str]) -> WordNotFoundError:
-        near = ", ".join(map(repr, self._reader.lookup.suggest(words[0])))
+        near = ", ".join(map(repr, self._reader.vocabulary.suggest(words[0])))
         more = f" and {len(words) - 1} more" if len(words) > 1 else ""
         hint = f"; did you mean {near}?" if near else ""
         return WordNotFoundError(

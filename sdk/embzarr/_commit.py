@@ -35,8 +35,11 @@ class Draft:
 
     write_id: str
     step: int
-    layer: Layer
+    layers: list[Layer]
+    """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
+    follows: Commit | None = None
+    """The commit that a delta, or what replaces one, must come right after."""
 
 
 def new_id() -> str:
@@ -53,16 +56,18 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
     """Make a draft the newest commit.
 
     A full step needs nothing of the commits before it: where another writer takes the number first,
-    the draft takes the next.
+    the draft takes the next. A delta says what became of the commit that it follows, and no more.
 
     Raises:
-        ConflictError: code ``commit-conflict``: a thousand other commits came first.
+        ConflictError: code ``commit-superseded``: the newest commit is not the one that the draft
+            follows; ``commit-conflict``: a thousand other commits came first.
         StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
             not have been made; nothing that it names may be deleted.
     """
     parent = _history.head(store)
     store_id = parent.manifest.store if parent else claim(store)
     for _ in range(_RIVALS):
+        _check_follows(draft, parent)
         commit, data = _compose(draft, parent, store_id, writer)
         winner = _create(store, commit, data)
         if winner.manifest.write_id == draft.write_id:
@@ -72,6 +77,16 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
     raise ConflictError(
         "commit-conflict", f"{_RIVALS} other commits were made while this one was tried"
     )
+
+
+def _check_follows(draft: Draft, parent: Commit | None) -> None:
+    if draft.follows and (parent is None or parent.sha256 != draft.follows.sha256):
+        found = f"commit {parent.number}" if parent else "nothing"
+        raise ConflictError(
+            "commit-superseded",
+            f"expected commit {draft.follows.number} to be the newest, found {found}: another "
+            "writer came between",
+        )
 
 
 def claim(store: Store) -> str:
@@ -115,10 +130,10 @@ def _compose(
         write_id=draft.write_id,
         parent=Parent(commit=parent.number, sha256=parent.sha256) if parent else None,
         step=draft.step,
-        kind="full",
+        kind="delta" if len(draft.layers) > 1 else "full",
         created=now(),
         writer=writer,
-        layers=[draft.layer],
+        layers=draft.layers,
         metadata=draft.metadata,
     )
     data = _manifest.encode(manifest)

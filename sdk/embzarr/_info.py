@@ -11,7 +11,7 @@ from embzarr._dtypes import itemsize
 
 if TYPE_CHECKING:
     from embzarr._history import Commit
-    from embzarr._manifest import Layer
+    from embzarr._manifest import Array, Layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,12 @@ class ColumnInfo:
     """Data type before a conversion at save that lost precision."""
     max_abs_error: float | None = None
     """The largest difference that the conversion made."""
+    rms_error: float | None = None
+    """Square root of the mean squared difference."""
+    relative_error: float | None = None
+    """Square root of the summed squared differences over the summed squares of the source."""
+    layer: int = 0
+    """Which of the checkpoint's layers holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,7 @@ class LayerInfo:
     kind: str
     path: str
     rows: int
+    """Rows that it holds: all of them, or those that a delta changed."""
     objects: int
     bytes_stored: int
 
@@ -76,32 +83,35 @@ class CommitInfo:
     dim: int
     dtype: str
     bytes_stored: int
+    """What the commit itself wrote; a delta's layers below it were there."""
     write_id: str
 
 
 def of_checkpoint(commit: Commit) -> CheckpointInfo:
     """Describe a checkpoint in full."""
-    manifest, layer = commit.manifest, commit.manifest.layer
-    # JSON sorts members by name; a person wants the vectors first and the plumbing last.
-    names = [*layer.columns, *sorted(layer.arrays.keys() - set(layer.columns))]
-    columns = tuple(_column(layer, name) for name in names)
+    manifest, base = commit.manifest, commit.manifest.base
+    columns = tuple(
+        _column(layer, name, at)
+        for at, layer in enumerate(manifest.layers)
+        for name in _names(layer)
+    )
     return CheckpointInfo(
         step=manifest.step,
         commit=manifest.commit,
         created=manifest.created,
         writer=manifest.writer,
         kind=manifest.kind,
-        rows=layer.rows,
-        dim=layer.arrays[_schema.VECTORS].shape[1],
-        dtype=layer.arrays[_schema.VECTORS].dtype,
-        placement=str(layer.order),
-        bytes_stored=_stored(layer),
-        bytes_raw=sum(column.bytes_raw for column in columns if column.name in layer.columns),
+        rows=manifest.rows,
+        dim=base.arrays[_schema.VECTORS].shape[1],
+        dtype=base.arrays[_schema.VECTORS].dtype,
+        placement=str(manifest.order),
+        bytes_stored=sum(map(_stored, manifest.layers)),
+        bytes_raw=sum(_raw(base.arrays[name], manifest.rows) for name in base.columns),
         layers=tuple(
             LayerInfo(
                 kind=part.kind,
                 path=part.path,
-                rows=part.rows,
+                rows=_held(part),
                 objects=len(part.objects),
                 bytes_stored=_stored(part),
             )
@@ -114,17 +124,17 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
 
 def of_commit(commit: Commit) -> CommitInfo:
     """Describe a commit in one line."""
-    manifest, layer = commit.manifest, commit.manifest.layer
-    vectors = layer.arrays[_schema.VECTORS]
+    manifest = commit.manifest
+    vectors = manifest.base.arrays[_schema.VECTORS]
     return CommitInfo(
         commit=manifest.commit,
         step=manifest.step,
         created=manifest.created,
         kind=manifest.kind,
-        rows=layer.rows,
+        rows=manifest.rows,
         dim=vectors.shape[1],
         dtype=vectors.dtype,
-        bytes_stored=_stored(layer),
+        bytes_stored=_stored(manifest.top),
         write_id=manifest.write_id,
     )
 
@@ -133,7 +143,20 @@ def _stored(layer: Layer) -> int:
     return sum(digest.size for digest in layer.objects.values())
 
 
-def _column(layer: Layer, name: str) -> ColumnInfo:
+def _names(layer: Layer) -> list[str]:
+    # JSON sorts members by name; a person wants the vectors first and the plumbing last.
+    return [*layer.columns, *sorted(layer.arrays.keys() - set(layer.columns))]
+
+
+def _held(layer: Layer) -> int:
+    return max(layer.arrays[name].shape[0] for name in layer.columns)
+
+
+def _raw(array: Array, rows: int) -> int:
+    return rows * math.prod(array.shape[1:]) * itemsize(array.dtype)
+
+
+def _column(layer: Layer, name: str, at: int) -> ColumnInfo:
     array = layer.arrays[name]
     grid = array.grid
     return ColumnInfo(
@@ -145,7 +168,10 @@ def _column(layer: Layer, name: str) -> ColumnInfo:
         shard_chunks=array.shard,
         chunks=grid.chunks,
         bytes_stored=int(layer.shard_sizes(name).sum()),
-        bytes_raw=math.prod(array.shape) * itemsize(array.dtype),
+        bytes_raw=_raw(array, array.shape[0]),
         source_dtype=array.lossy.source_dtype if array.lossy else None,
         max_abs_error=array.lossy.max_abs_error if array.lossy else None,
+        rms_error=array.lossy.rms_error if array.lossy else None,
+        relative_error=array.lossy.relative_error if array.lossy else None,
+        layer=at,
     )

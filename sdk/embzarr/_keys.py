@@ -11,6 +11,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 # Zarr v3 reserves names that begin with two underscores.
 _NAME = re.compile(r"(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LAYER = re.compile(rf"{_schema.STEPS}/(0|[1-9][0-9]{{0,15}})-([0-9a-f]{{32}})")
 _COMMIT = re.compile(rf"{_schema.COMMITS}/([0-9]{{20}})\.json")
 
 
@@ -50,6 +51,22 @@ def tag_name(key: str) -> str | None:
 def layer_path(step: int, write_id: str) -> str:
     """Return the folder that one write of `step` has for itself."""
     return f"{_schema.STEPS}/{step}-{write_id}"
+
+
+def layer_name(path: str) -> tuple[int, str] | None:
+    """Return the step and the write id in a layer's folder, or None where it has another form."""
+    match = _LAYER.fullmatch(path)
+    return (int(match.group(1)), match.group(2)) if match else None
+
+
+def rows_array(column: str) -> str:
+    """Return the array of a delta that holds the row numbers of `column`."""
+    return f"{_schema.ROWS}/{column}"
+
+
+def scales_array(column: str) -> str:
+    """Return the array of a delta that holds what each row of `column` is multiplied by."""
+    return f"{_schema.SCALES}/{column}"
 
 
 def shard_key(array: str, shard: int, rank: int) -> str:

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunks, _dtypes, _keys, _lookup, _parallel, _schema, _words, _zarr_json
-from embzarr._array_write import ArrayWriter, ObjectWriter
-from embzarr._manifest import Array, Layer, Lossy, PlacementMember
-from embzarr.errors import EmbzarrError, InvalidInputError
+from embzarr import _chunks, _dtypes, _lookup, _schema, _words
+from embzarr._layer_files import LayerFiles
+from embzarr._loss import LossMeter
+from embzarr._manifest import Layer, PlacementMember
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from embzarr._manifest import Lossy
     from embzarr._placement import Placement
     from embzarr._words import WordTable
     from embzarr.objects import Store
-
-JOB_BYTES = 160 * 1024 * 1024
-"""Rows and their encoded form, over all background work of a writer."""
 
 
 class LayerWriter:
@@ -58,20 +57,19 @@ class LayerWriter:
         self.write_id = write_id
         self.rows = 0
         """Rows taken so far."""
-        self._store = store
-        self._jobs = _parallel.Jobs(JOB_BYTES)
-        self._objects = ObjectWriter(store, _keys.layer_path(step, write_id), self._jobs)
+        self._files = LayerFiles(store, step=step, write_id=write_id)
         self._allow_nonfinite = allow_nonfinite
         self._words: list[WordTable] = []
-        self._lossy: dict[str, Lossy] = {}
+        self._losses: dict[str, LossMeter] = {}
+        self.lossy: dict[str, Lossy] = {}
+        """What conversions of earlier writes cost, where rows are taken over from them."""
         self.dtypes = {
             _schema.VECTORS: dtype,
             **{name: kind for name, (kind, _) in columns.items()},
         }
         shapes = {_schema.VECTORS: (dim,), **{name: shape for name, (_, shape) in columns.items()}}
         self.columns = {
-            name: ArrayWriter(
-                self._objects,
+            name: self._files.add(
                 name,
                 dtype=self.dtypes[name],
                 row_shape=shape,
@@ -110,14 +108,12 @@ class LayerWriter:
         lookup = _lookup.encode(words, order)
         for column in self.columns.values():
             column.finish()
-        fixed = self._write_words(words, lookup)
-        self._jobs.wait()
-        arrays = self._finish_arrays(fixed)
-        self._write_metadata(arrays)
-        self._jobs.close()
+        self._files.put_words(words, lookup)
+        lossy = self.lossy | {name: meter.lossy() for name, meter in self._losses.items()}
+        arrays = self._files.finish(list(self.columns), lossy)
         return Layer(
             kind="full",
-            path=_keys.layer_path(self.step, self.write_id),
+            path=self._files.path,
             rows=len(words),
             placement=PlacementMember(
                 kind=placement.kind, groups=placement.groups, starts=list(placement.starts)
@@ -125,22 +121,12 @@ class LayerWriter:
             columns=list(self.columns),
             arrays=arrays,
             fences=list(lookup.fences),
-            objects=self._objects.digests,
+            objects=self._files.digests,
         )
 
     def abort(self) -> None:
-        """Stop, and remove what was written, as far as the store lets us.
-
-        Only for a write whose manifest was never sent: an object that a manifest may name is never
-        removed.
-        """
-        self._jobs.close()
-        path = _keys.layer_path(self.step, self.write_id)
-        for name in list(self._objects.digests):
-            try:
-                self._store.delete(f"{path}/{name}")
-            except EmbzarrError:
-                return  # garbage below a write id that no manifest names harms nobody
+        """Stop, and remove what was written: only where no manifest that names it was sent."""
+        self._files.abort()
 
     def _stored(self, name: str, block: NDArray[Any]) -> NDArray[Any]:
         """Return `block` in its stored type, noting what the conversion cost."""
@@ -151,81 +137,9 @@ class LayerWriter:
             check_finite(block, first_row=self.rows)
             if stored.dtype != block.dtype:
                 check_finite(stored, first_row=self.rows, what=f"as {self.dtypes[name]}")
-        if stored.dtype != block.dtype and not np.can_cast(block.dtype, dtype, "safe"):
-            self._note_loss(name, block, stored)
+        if len(block) and not np.can_cast(block.dtype, dtype, "safe"):
+            self._losses.setdefault(name, LossMeter(block.dtype.name)).add(block, stored)
         return stored
-
-    def _note_loss(self, name: str, block: NDArray[Any], stored: NDArray[Any]) -> None:
-        if not len(block):
-            return
-        with np.errstate(invalid="ignore"):
-            difference = np.abs(block.astype(np.float64) - stored.astype(np.float64))
-        error = float(np.max(difference[np.isfinite(difference)], initial=0.0))
-        before = self._lossy.get(name)
-        self._lossy[name] = Lossy(
-            source_dtype=block.dtype.name,
-            max_abs_error=max(error, before.max_abs_error if before else 0.0),
-        )
-
-    def _write_words(self, words: WordTable, lookup: _lookup.LookupImage) -> dict[str, ArrayWriter]:
-        """Start writing the arrays that hold the vocabulary."""
-        size = lookup.blocks.shape[1]
-        numbers = _chunks.parse("blosc:zstd", 8)
-        arrays = {
-            _schema.WORDS_DATA: (words.data, _chunks.ZSTD, None),
-            _schema.WORDS_OFFSETS: (words.offsets.astype("<u8"), numbers, None),
-            _schema.LOOKUP_BLOCKS: (lookup.blocks, _chunks.ZSTD, 1),
-        }
-        writers: dict[str, ArrayWriter] = {}
-        for name, (rows, codec, chunk) in arrays.items():
-            writer = ArrayWriter(
-                self._objects,
-                name,
-                dtype=rows.dtype.name,
-                row_shape=(size,) if chunk else (),
-                codec=codec,
-                chunk=chunk,
-            )
-            writer.append(rows)
-            writer.finish()
-            writers[name] = writer
-        return writers
-
-    def _finish_arrays(self, fixed: dict[str, ArrayWriter]) -> dict[str, Array]:
-        """Write chunk tables where an index is too long for the manifest."""
-        tables: dict[str, ArrayWriter] = {}
-        for name, writer in {**self.columns, **fixed}.items():
-            index = writer.index()
-            if len(index) > _schema.INLINE_CHUNKS and name != _schema.LOOKUP_BLOCKS:
-                tables[name] = self._write_table(_keys.table_array(name), index.table())
-        self._jobs.wait()
-        arrays = {
-            name: writer.array(
-                table=_keys.table_array(name) if name in tables else None,
-                lossy=self._lossy.get(name),
-            )
-            for name, writer in {**self.columns, **fixed}.items()
-        }
-        return arrays | {_keys.table_array(name): table.array() for name, table in tables.items()}
-
-    def _write_table(self, name: str, table: NDArray[np.uint64]) -> ArrayWriter:
-        writer = ArrayWriter(
-            self._objects,
-            name,
-            dtype="uint64",
-            row_shape=(_schema.TABLE_COLUMNS,),
-            codec=_chunks.parse("blosc:zstd", 8),
-            chunk=_schema.TABLE_CHUNK_ROWS,
-        )
-        writer.append(table)
-        writer.finish()
-        return writer
-
-    def _write_metadata(self, arrays: dict[str, Array]) -> None:
-        documents = _zarr_json.layer_documents(
-            arrays, step=self.step, write_id=self.write_id, columns=list(self.columns)
-        )
-        _parallel.each(lambda item: self._objects.put(*item), list(documents.items()))
 
 
 def check_finite(block: NDArray[Any], *, first_row: int = 0, what: str = "") -> None:

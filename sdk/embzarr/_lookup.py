@@ -66,10 +66,15 @@ class LookupImage:
     fences: tuple[str, ...]
 
 
-def encode(words: WordTable, order: NDArray[np.int64]) -> LookupImage:
-    """Lay out the lookup of `words`, whose byte order is `order`.
+def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) -> LookupImage:
+    """Lay out the lookup of `words`.
 
     Blocks are 64 KiB, doubled until every word fits and the fence table is within its limits.
+
+    Args:
+        words: in row order.
+        order: their places in byte order.
+        first_row: row of the first.
 
     Raises:
         InvalidInputError: code ``input-word``: so many words share such long beginnings that no
@@ -83,7 +88,7 @@ def encode(words: WordTable, order: NDArray[np.int64]) -> LookupImage:
         cuts = _cuts(ends, size) if longest <= size else None
         fences = _fences(words, order, cuts) if cuts and _few(cuts) else None
         if cuts and fences is not None:
-            return LookupImage(_fill(words, order, cuts, size), fences)
+            return LookupImage(_fill(words, order, cuts, size, first_row), fences)
         size *= 2
     raise InvalidInputError(
         "input-word",
@@ -92,13 +97,14 @@ def encode(words: WordTable, order: NDArray[np.int64]) -> LookupImage:
     )
 
 
-def decode(block: NDArray[np.uint8], *, rows: int, what: str) -> LookupBlock:
+def decode(block: NDArray[np.uint8], *, rows: int, what: str, first: int = 0) -> LookupBlock:
     """Check and take apart one block.
 
     Args:
         block: its bytes, uint8 of shape (block bytes,).
         rows: number of rows of the layer.
         what: the block's name, for messages.
+        first: row of the first word of the layer.
 
     Raises:
         DamagedError: code ``lookup-invalid``, or ``words-invalid`` for text that is not UTF-8.
@@ -115,8 +121,10 @@ def decode(block: NDArray[np.uint8], *, rows: int, what: str) -> LookupBlock:
     offsets = np.concatenate(([0], ends))
     if np.any(np.diff(offsets) < 0) or text_start + offsets[-1] > len(block):
         raise DamagedError("lookup-invalid", f"{what}: word ends fall, or leave the block")
-    if np.any(numbers >= rows):
-        raise DamagedError("lookup-invalid", f"{what}: a row number is not below {rows}")
+    if np.any((numbers < first) | (numbers >= rows)):
+        raise DamagedError(
+            "lookup-invalid", f"{what}: a row number is not from {first} to below {rows}"
+        )
     table = WordTable(block[text_start : text_start + int(offsets[-1])], offsets)
     check_utf8(table, what=what)
     return LookupBlock(table, numbers.astype(np.int64))
@@ -183,7 +191,7 @@ def _separator(before: str, after: str) -> str:
 
 
 def _fill(
-    words: WordTable, order: NDArray[np.int64], cuts: list[int], size: int
+    words: WordTable, order: NDArray[np.int64], cuts: list[int], size: int, first_row: int
 ) -> NDArray[np.uint8]:
     blocks = np.zeros((len(cuts) - 1, size), np.uint8)
     for block, start, stop in zip(blocks, cuts, cuts[1:], strict=False):
@@ -192,7 +200,7 @@ def _fill(
         entry = np.concatenate(
             (
                 np.array([len(rows), 0], "<u4").view(np.uint8),
-                rows.astype("<u8").view(np.uint8),
+                (first_row + rows).astype("<u8").view(np.uint8),
                 part.offsets[1:].astype("<u4").view(np.uint8),
                 part.data,
             )

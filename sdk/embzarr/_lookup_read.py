@@ -36,7 +36,7 @@ class LookupReader:
         """Prepare to read; nothing is fetched yet."""
         self._blocks = ArrayReader(store, layer, _schema.LOOKUP_BLOCKS, link)
         self._fences = [fence.encode() for fence in layer.fences]
-        self._rows = layer.rows
+        self._first, self._rows = layer.first_new_row, layer.rows
         self._what = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"
         self._cache: OrderedDict[int, LookupBlock] = OrderedDict()
         self._cache_lock = threading.Lock()
@@ -91,7 +91,9 @@ class LookupReader:
             raw = self._blocks.rows(np.array(missing, np.int64))
             for number, data in zip(missing, raw, strict=True):
                 what = f"{self._what} block {number}"
-                blocks[number] = _lookup.decode(data.copy(), rows=self._rows, what=what)
+                blocks[number] = _lookup.decode(
+                    data.copy(), rows=self._rows, what=what, first=self._first
+                )
             self._keep(blocks)
             yield from sorted(blocks.items())
 

@@ -66,10 +66,15 @@ class InlineIndex(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Lossy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a conversion at save cost."""
+    """What a conversion at save cost, over all finite numbers of the array."""
 
     source_dtype: str
     max_abs_error: float
+    """The largest difference."""
+    rms_error: float
+    """Square root of the mean squared difference."""
+    relative_error: float
+    """Square root of the summed squared differences over the summed squares of the source."""
 
 
 class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -113,11 +118,12 @@ class PlacementMember(
 
 
 class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one write stored: a self-contained Zarr group."""
+    """What one write stored: a Zarr group with all rows, or with those that changed."""
 
-    kind: Literal["full"]
+    kind: Literal["full", "delta"]
     path: str
     rows: Count
+    """Rows of the checkpoint, from this layer down."""
     placement: PlacementMember
     columns: Annotated[list[str], Meta(min_length=1, max_length=_schema.MAX_COLUMNS)]
     arrays: dict[str, Array]
@@ -129,6 +135,17 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The placement as the planner uses it."""
         p = self.placement
         return Placement(kind=p.kind, groups=p.groups, starts=tuple(p.starts))
+
+    @property
+    def new_words(self) -> int:
+        """Number of words that the layer holds: the last of its rows."""
+        offsets = self.arrays.get(_schema.WORDS_OFFSETS)
+        return offsets.shape[0] - 1 if offsets else 0
+
+    @property
+    def first_new_row(self) -> int:
+        """Row of the first word that the layer holds."""
+        return self.rows - self.new_words
 
     def shard_key(self, array: str, shard: int) -> str:
         """Return the key of a shard, from the root."""
@@ -154,16 +171,32 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_id: Hex128
     parent: Parent | None
     step: Count
-    kind: Literal["full"]
+    kind: Literal["full", "delta"]
     created: Instant
     writer: Annotated[str, Meta(max_length=256)]
-    layers: Annotated[list[Layer], Meta(min_length=1, max_length=1)]
+    layers: Annotated[list[Layer], Meta(min_length=1, max_length=_schema.MAX_LAYERS)]
+    """The full layer, then deltas, each above the one before."""
     metadata: dict[str, Any]
 
     @property
-    def layer(self) -> Layer:
-        """The one layer of a full step."""
+    def base(self) -> Layer:
+        """The full layer at the bottom."""
         return self.layers[0]
+
+    @property
+    def top(self) -> Layer:
+        """The newest layer, which the commit itself wrote."""
+        return self.layers[-1]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the checkpoint."""
+        return self.top.rows
+
+    @property
+    def order(self) -> Placement:
+        """The placement of all rows: that of the base, unless words came after them."""
+        return self.base.order if self.rows == self.base.rows else Placement(kind="given")
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -28,8 +28,20 @@ WORDS_DATA: Final = "words/data"
 WORDS_OFFSETS: Final = "words/offsets"
 LOOKUP_BLOCKS: Final = "lookup/blocks"
 CHUNKS: Final = "chunks"
+ROWS: Final = "rows"
+SCALES: Final = "scales"
 RESERVED_COLUMNS: Final = frozenset(
-    {"words", "lookup", "chunks", "tensors", "files", "words.data", "words.offsets"}
+    {
+        "words",
+        "lookup",
+        "chunks",
+        "rows",
+        "scales",
+        "tensors",
+        "files",
+        "words.data",
+        "words.offsets",
+    }
 )
 """The last two would give a column the chunk table of the vocabulary."""
 
@@ -62,6 +74,7 @@ INDEX_ENTRY_BYTES: Final = 16
 EMPTY_CHUNK: Final = 2**64 - 1
 """Offset and length, in a shard's index, of a chunk that lies beyond the array."""
 
+LAYER_KINDS: Final = ("full", "delta")
 PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 
 # Sizes that a writer aims for -----------------------------------------------------------------
@@ -83,6 +96,9 @@ MAX_JSON_DEPTH: Final = 32
 MAX_METADATA_BYTES: Final = 16 * 1024 * 1024
 MAX_KEY_CHARS: Final = 512
 MAX_COLUMNS: Final = 256
+MAX_LAYERS: Final = 64
+MAX_DELTA_ROWS: Final = 16 * 1024 * 1024
+"""Row numbers of one column in all deltas of a commit together."""
 MAX_RANK: Final = 8
 MAX_FENCES: Final = 4096
 MAX_FENCE_BYTES: Final = 1024 * 1024

@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embzarr import _history, _keys, _manifest, _parallel, _schema, _verify_words, _zarr_json
-from embzarr._layer_read import LayerReader
 from embzarr._link import link_to
+from embzarr._table_read import TableReader
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
 from embzarr._verify_report import Findings, Problem, VerifyReport
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from embzarr._history import Commit
     from embzarr._manifest import Layer, Manifest, Parent
@@ -47,11 +47,11 @@ def verify(
     objects = [digest for layer in layers for digest in layer.objects.values()]
     findings = Findings(sum(digest.size for digest in objects), progress)
     _check_manifests(store, commit, findings)
-    for layer in layers:
+    for at, layer in enumerate(layers):
         if quick:
             _check_sizes(store, layer, findings)
         else:
-            _check_layer(store, layer, commit.manifest, findings)
+            _check_layer(store, layers[: at + 1], findings)
     return VerifyReport(
         commit=commit.number,
         step=commit.manifest.step,
@@ -59,29 +59,34 @@ def verify(
         objects=len(objects),
         chunks=findings.chunks,
         bytes=findings.done,
-        problems=tuple(_with_words(store, layers[0], findings.problems())),
+        problems=tuple(_with_words(store, commit.manifest, findings.problems())),
     )
 
 
-def _check_layer(store: Readable, layer: Layer, manifest: Manifest, findings: Findings) -> None:
-    """Read a layer; its lookup is compared with its words at the same time."""
-    link = link_to("")
+def _check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
+    """Read the last of `layers`; what names its rows is compared with them at the same time."""
+    layer, link = layers[-1], link_to("")
+    step, write_id = _keys.layer_name(layer.path) or (-1, "")
     check = LayerCheck(
         store=store,
         layer=layer,
         shards=Shards(store, layer, link),
         documents=_zarr_json.layer_documents(
-            layer.arrays, step=manifest.step, write_id=manifest.write_id, columns=layer.columns
+            layer.arrays,
+            step=step,
+            write_id=write_id,
+            columns=layer.columns,
+            below=layers[-2] if layer.kind == "delta" else None,
+            rows=layer.rows,
         ),
         findings=findings,
         budget=_parallel.ByteBudget(IN_FLIGHT_BYTES),
     )
-    reader = LayerReader(store, layer, link)
-    faults: list[tuple[int | None, DamagedError]] = []
-    _parallel.together(check.run, lambda: faults.extend(_verify_words.lookup_faults(reader)))
+    faults: list[_verify_words.Fault] = []
+    _parallel.together(check.run, lambda: faults.extend(_verify_words.faults(store, layers)))
     if not findings.problems():  # else the lookup may be said to be wrong for their sake
-        key = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"
-        for block, fault in faults:
+        for array, block, fault in faults:
+            key = f"{layer.path}/{array}"
             findings.report(fault.code, key, str(fault.args[0]), chunk=block)
 
 
@@ -139,9 +144,9 @@ def _check_parent(store: Readable, parent: Parent, findings: Findings) -> None:
             findings.report("manifest-mismatch", key, message)
 
 
-def _with_words(store: Readable, layer: Layer, problems: Iterable[Problem]) -> list[Problem]:
+def _with_words(store: Readable, manifest: Manifest, problems: Iterable[Problem]) -> list[Problem]:
     """Name the first words of the rows that are lost, where the vocabulary still tells them."""
-    reader = LayerReader(store, layer, link_to(""))
+    reader = TableReader(store, manifest, link_to(""))
 
     def told(item: tuple[int, Problem]) -> Problem:
         at, problem = item
@@ -149,7 +154,7 @@ def _with_words(store: Readable, layer: Layer, problems: Iterable[Problem]) -> l
             return problem
         first, last = problem.rows
         try:
-            words = reader.words(first, min(last, first + _SHOWN_WORDS))
+            words = reader.vocabulary.words(first, min(last, first + _SHOWN_WORDS))
         except DamagedError:
             return problem
         return replace(problem, words=tuple(words))

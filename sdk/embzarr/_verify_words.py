@@ -1,50 +1,86 @@
-"""Compares a lookup with the words in row order: the same words, each with its row, sorted."""
+"""Compares what names rows with the rows: a lookup with its words, a delta's numbers with it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from embzarr import _column_read, _keys, _schema
+from embzarr._array_read import ArrayReader
+from embzarr._link import link_to
+from embzarr._lookup import LookupBlock
+from embzarr._vocabulary_read import LayerWords, VocabularyReader
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
-    from embzarr._layer_read import LayerReader
-    from embzarr._lookup import LookupBlock
+    from collections.abc import Sequence
+
+    from embzarr._manifest import Layer
     from embzarr._words import WordTable
+    from embzarr.objects import GetRange
+
+Fault: TypeAlias = tuple[str, int | None, DamagedError]
+"""The array, the number of its chunk where there is one, and what is wrong."""
 
 
-def lookup_faults(reader: LayerReader) -> list[tuple[int | None, DamagedError]]:
-    """Return what is first wrong with a lookup, with the number of the block; else nothing."""
+def faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
+    """Return what is first wrong with the lookup and each list of rows of the last layer."""
+    layer = layers[-1]
+    found: list[Fault] = []
+    if layer.kind == "full" or layer.new_words:
+        found += _lookup_faults(store, layers)
+    for name in layer.columns if layer.kind == "delta" else ():
+        array = _keys.rows_array(name)
+        reader = ArrayReader(store, layer, array, link_to(""))
+        try:
+            _column_read.checked_rows(reader.range(0, reader.shape[0]), layer, array)
+        except DamagedError as exc:
+            found.append((array, None, exc))
+    return found
+
+
+def _lookup_faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
     try:
-        fault = _first_fault(reader)
+        fault = _first_fault(store, layers)
     except DamagedError as exc:
-        return [(None, exc)]
+        return [(_schema.LOOKUP_BLOCKS, None, exc)]
     if fault is None:
         return []
     block, message = fault
-    return [(block, DamagedError("lookup-invalid", message))]
+    return [(_schema.LOOKUP_BLOCKS, block, DamagedError("lookup-invalid", message))]
 
 
-def _first_fault(reader: LayerReader) -> tuple[int | None, str] | None:
-    """Look for a fault.
+def _first_fault(store: GetRange, layers: Sequence[Layer]) -> tuple[int | None, str] | None:
+    """Look for a fault in the lookup of the last of `layers`.
 
     Raises:
         DamagedError: the words, or a block, cannot be read at all.
     """
-    layer = reader.layer
-    words = reader.words(0, layer.rows)
-    fences = [fence.encode() for fence in layer.fences]
-    seen = np.zeros(layer.rows, np.bool_)
+    held = LayerWords(store, layers[-1], link_to(""))
+    below = VocabularyReader(store, layers[:-1], link_to(""))
+    words = held.words(held.first, held.stop)
+    fences = [fence.encode() for fence in layers[-1].fences]
+    seen = np.zeros(held.stop - held.first, np.bool_)
     before: bytes | None = None
-    for number, block in enumerate(reader.lookup.blocks()):
+    for number, block in enumerate(held.lookup.blocks()):
         limit = fences[number + 1] if number + 1 < len(fences) else None
-        fault = _fault(block, words, before, fences[number], limit)
+        own = LookupBlock(block.words, block.rows - held.first)
+        fault = _fault(own, words, before, fences[number], limit) or _twice(block, below)
         if fault:
             return number, fault
-        seen[block.rows] = True
+        seen[own.rows] = True
         before = block.words.utf8(len(block.rows) - 1)
-    return None if seen.all() else (None, f"row {int(seen.argmin())} is in no block")
+    return None if seen.all() else (None, f"row {held.first + int(seen.argmin())} is in no block")
+
+
+def _twice(block: LookupBlock, below: VocabularyReader) -> str | None:
+    """Say which of a block's words a layer below has as well."""
+    rows = below.rows([block.words.utf8(at) for at in range(len(block.rows))])
+    twice = np.flatnonzero(rows >= 0)
+    if not len(twice):
+        return None
+    return f"{block.words.word(int(twice[0]))!r} names row {rows[twice[0]]} as well"
 
 
 def _fault(

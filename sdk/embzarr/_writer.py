@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from embzarr._history import Commit
     from embzarr._placement import Placement
     from embzarr._words import WordTable
-    from embzarr.objects import Store
 
 
 class Writer:
@@ -89,7 +89,7 @@ class Writer:
 
     def _commit(self, byte_order: NDArray[np.int64] | None = None) -> Checkpoint:
         try:
-            _check_metadata(self.metadata)
+            check_metadata(self.metadata)
             layer = self._layer.finish(self._placement, byte_order)
         except BaseException:
             self._abort()
@@ -98,7 +98,7 @@ class Writer:
         draft = Draft(
             write_id=self._layer.write_id,
             step=self._layer.step,
-            layer=layer,
+            layers=[layer],
             metadata=self.metadata,
         )
         # From here on nothing may be removed: the manifest may stand even where we are told not.
@@ -190,12 +190,12 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {_schema.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
-    _check_metadata(metadata or {})
+    check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
     layer = LayerWriter(
         store,
-        step=_step(store, step),
+        step=check_step(_history.head(store), step),
         write_id=_commit.new_id(),
         dim=dim,
         dtype=dtype,
@@ -206,13 +206,15 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     return Writer(store, layer, placement, metadata or {})
 
 
-def _step(store: Store, step: int | None) -> int:
-    # Asked for in any case: a store that cannot be read, or is of a later version, is refused here,
-    # before anything is written.
-    head = _history.head(store)
+def check_step(head: Commit | None, step: int | None) -> int:
+    """Return the step to save: the caller's, or the one after the newest commit's.
+
+    The newest commit is asked for in any case: a store that cannot be read, or is of a later
+    version, is refused before anything is written.
+    """
     if step is None:
         return head.manifest.step + 1 if head else 0
-    if isinstance(step, bool) or not 0 <= step <= _schema.MAX_INTEGER:
+    if isinstance(step, bool) or step != int(step) or not 0 <= step <= _schema.MAX_INTEGER:
         raise InvalidInputError(
             "input-argument", f"a step is a whole number from 0 to 2**53 - 1; found {step!r}"
         )
@@ -259,7 +261,7 @@ def _check_rows(table: WordTable, columns: Mapping[str, NDArray[Any]], layer: La
         _dtypes.column_name_of(block.dtype, what=name)
 
 
-def _check_metadata(metadata: Mapping[str, Any]) -> None:
+def check_metadata(metadata: Mapping[str, Any]) -> None:
     """Refuse metadata that could not be read back."""
     data = _json.dumps(dict(metadata))
     if len(data) > _schema.MAX_METADATA_BYTES:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr import _json, _schema
 
 if TYPE_CHECKING:
-    from embzarr._manifest import Array, Codec
+    from embzarr._manifest import Array, Codec, Layer
 
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _BYTES_SINGLE = {"name": "bytes"}
@@ -40,26 +40,40 @@ def group_document() -> bytes:
 
 
 def layer_documents(
-    arrays: dict[str, Array], *, step: int, write_id: str, columns: list[str]
+    arrays: dict[str, Array],
+    *,
+    step: int,
+    write_id: str,
+    columns: list[str],
+    below: Layer | None = None,
+    rows: int = 0,
 ) -> dict[str, bytes]:
     """Return every ``zarr.json`` of a layer by its key below the layer.
 
     The layer's own group carries all the others as consolidated metadata, so that one request
     opens it in a reader that knows of that.
+
+    Args:
+        arrays: the layer's arrays.
+        step: the step of the commit that wrote it.
+        write_id: that of the same commit.
+        columns: names of its columns.
+        below: of a delta, the layer under it, so that a plain Zarr reader finds its way.
+        rows: of a delta, the rows of the checkpoint from it down.
     """
     nodes: dict[str, Any] = {name: _array(array) for name, array in arrays.items()}
     for folder in sorted({name.split("/")[0] for name in arrays if "/" in name}):
         nodes[folder] = _group({})
-    attributes = {
-        _schema.FORMAT: {
-            "format": _schema.FORMAT,
-            "version": _schema.VERSION,
-            "step": step,
-            "write_id": write_id,
-            "columns": columns,
-        }
+    told: dict[str, Any] = {
+        "format": _schema.FORMAT,
+        "version": _schema.VERSION,
+        "step": step,
+        "write_id": write_id,
+        "columns": columns,
     }
-    top = _group(attributes)
+    if below:
+        told |= {"kind": "delta", "below": below.path, "rows": rows}
+    top = _group({_schema.FORMAT: told})
     top["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
     documents = {f"{name}/{_schema.ZARR_JSON}": _json.dumps(node) for name, node in nodes.items()}
     return {_schema.ZARR_JSON: _json.dumps(top), **documents}

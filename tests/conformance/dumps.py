@@ -35,7 +35,7 @@ def made(command: str) -> str:
 
 
 def _block(checkpoint: PlainCheckpoint) -> bytes:
-    block: bytes = checkpoint.array("lookup/blocks")[0].tobytes()
+    block: bytes = checkpoint.layers[-1].array("lookup/blocks")[0].tobytes()
     return block.rstrip(b"\0")
 
 

@@ -27,16 +27,53 @@ _BEYOND = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class PlainCheckpoint:
-    """One commit of a folder."""
+    """One commit of a folder: its layers, and what they hold together."""
 
     root: Path
     manifest: dict[str, Any]
 
     @property
+    def layers(self) -> list[PlainLayer]:
+        """The layers, base first."""
+        return [PlainLayer(self.root, layer) for layer in self.manifest["layers"]]
+
+    @property
     def layer(self) -> dict[str, Any]:
-        """The one layer."""
-        (layer,) = self.manifest["layers"]
-        return dict(layer)
+        """What the manifest says of the newest layer."""
+        return self.layers[-1].layer
+
+    @property
+    def folder(self) -> Path:
+        """Where the newest layer lies."""
+        return self.layers[-1].folder
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column, each delta laid upon what is below it."""
+        base, *deltas = self.layers
+        held = base.array(name)
+        for delta in deltas:
+            grown = np.zeros((delta.layer["rows"], *held.shape[1:]), held.dtype)
+            grown[: len(held)] = held
+            held = grown
+            if name in delta.layer["columns"]:
+                held[delta.array(f"rows/{name}").astype("i8")] = delta.numbers(name)
+        return held
+
+    def words(self) -> list[str]:
+        """Return all words in row order."""
+        return [word for layer in self.layers for word in layer.words()]
+
+    def find(self, word: bytes) -> int:
+        """Return the row of a word, -1 where there is none."""
+        return max(layer.find(word) for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLayer:
+    """One layer of a commit."""
+
+    root: Path
+    layer: dict[str, Any]
 
     @property
     def folder(self) -> Path:
@@ -47,8 +84,18 @@ class PlainCheckpoint:
         """Return an array as zarr reads it."""
         return np.asarray(_zarr_group(self.root)[f"{self.layer['path']}/{name}"])
 
+    def numbers(self, name: str) -> NDArray[Any]:
+        """Return the rows of a column that the layer holds, multiplied by their scales."""
+        rows = self.array(name)
+        if f"scales/{name}" not in self.layer["arrays"]:
+            return rows
+        scaled: NDArray[Any] = rows.astype("<f4") * self.array(f"scales/{name}")[:, None]
+        return scaled
+
     def words(self) -> list[str]:
-        """Return all words in row order."""
+        """Return the words of the layer in row order."""
+        if "words/data" not in self.layer["arrays"]:
+            return []
         return oracle.decode_words(self.array("words/data"), self.array("words/offsets"))
 
     def find(self, word: bytes) -> int:

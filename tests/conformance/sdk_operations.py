@@ -32,15 +32,15 @@ def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str,
     if text is None:
         text = json.dumps(patched(document["base"], given["patch"]), ensure_ascii=False)
     manifest = _manifest_gate.parse(text.encode(), what="fixture")
-    vectors = manifest.layer.arrays["vectors"]
+    vectors = manifest.base.arrays["vectors"]
     return {
         "commit": manifest.commit,
         "step": manifest.step,
-        "rows": manifest.layer.rows,
+        "rows": manifest.rows,
         "dim": vectors.shape[1],
         "dtype": vectors.dtype,
-        "columns": manifest.layer.columns,
-        "placement": str(manifest.layer.order),
+        "columns": manifest.base.columns,
+        "placement": str(manifest.order),
     }
 
 

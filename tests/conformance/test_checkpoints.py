@@ -97,7 +97,7 @@ def test_plain_zarr_reads_what_was_saved(frozen: Frozen, expected: dict[str, Any
     assert expected["words"] == plain.words()
     for name, column in expected["columns"].items():
         stored = {**column, "dtype": column["dtype"].replace("bfloat16", "uint16")}
-        assert stored == told(plain.array(name), column)
+        assert stored == told(plain.column(name), column)
 
 
 @each_commit
@@ -116,24 +116,25 @@ def test_chunk_index_and_shards_agree(frozen: Frozen, expected: dict[str, Any]) 
     """Manifest or chunk table, shard index and the checksums behind the chunks are the same."""
     plain = plain_reader.read_commit(frozen.store, expected["commit"])
 
-    for name in plain.layer["arrays"]:
-        assert plain.shard_index(name) == plain.chunk_index(name)
+    for layer in plain.layers:
+        for name in layer.layer["arrays"]:
+            assert layer.shard_index(name) == layer.chunk_index(name)
 
 
 @each_commit
 def test_every_object_is_listed_with_its_digest(frozen: Frozen, expected: dict[str, Any]) -> None:
     """The manifest lists each object below the layer, and nothing else."""
-    plain = plain_reader.read_commit(frozen.store, expected["commit"])
-    files = [path for path in plain.folder.rglob("*") if path.is_file()]
-    found = {
-        path.relative_to(plain.folder).as_posix(): {
-            "size": path.stat().st_size,
-            "sha256": plain_reader.sha256(path.read_bytes()),
+    for layer in plain_reader.read_commit(frozen.store, expected["commit"]).layers:
+        files = [path for path in layer.folder.rglob("*") if path.is_file()]
+        found = {
+            path.relative_to(layer.folder).as_posix(): {
+                "size": path.stat().st_size,
+                "sha256": plain_reader.sha256(path.read_bytes()),
+            }
+            for path in files
         }
-        for path in files
-    }
 
-    assert plain.layer["objects"] == found
+        assert layer.layer["objects"] == found
 
 
 @each_store

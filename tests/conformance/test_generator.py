@@ -49,10 +49,10 @@ def content(objects: dict[str, bytes]) -> Any:
 
 
 def _without_bytes(manifest: dict[str, Any]) -> dict[str, Any]:
-    (layer,) = manifest["layers"]
-    layer["objects"] = sorted(layer["objects"])
-    for array in layer["arrays"].values():
-        array["index"] = array["index"] if isinstance(array["index"], str) else None
+    for layer in manifest["layers"]:
+        layer["objects"] = sorted(layer["objects"])
+        for array in layer["arrays"].values():
+            array["index"] = array["index"] if isinstance(array["index"], str) else None
     manifest["parent"] = manifest["parent"] and manifest["parent"]["commit"]
     return manifest
 

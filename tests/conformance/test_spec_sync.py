@@ -36,12 +36,14 @@ LIMITS = {
     "lookup block": _schema.MAX_BLOCK_BYTES,
     "chunk": _schema.MAX_CHUNK_BYTES,
     "chunks in a shard": _schema.MAX_SHARD_CHUNKS,
+    "layers": _schema.MAX_LAYERS,
+    "rows of a column in all deltas": _schema.MAX_DELTA_ROWS,
 }
 SCHEMA = load(V1 / "schema/manifest.schema.json")
 STRUCTS: dict[str, Any] = {"7.1": Manifest, "7.2": Layer, "7.3": PlacementMember, "7.4": Array}
 PREFIXES = (
     "access bucket checkpoint chunk codec commit create dtype feature input json key lookup "
-    "manifest member object root shard step store tag url version word words zarr"
+    "manifest member object root rows shard step store tag url version word words zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
 

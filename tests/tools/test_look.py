@@ -42,6 +42,9 @@ ARRAY_MEMBERS = {
     "bytes_raw",
     "source_dtype",
     "max_abs_error",
+    "rms_error",
+    "relative_error",
+    "layer",
     "ratio",
 }
 HISTORY_MEMBERS = {

@@ -163,12 +163,12 @@ def test_a_sound_manifest_is_read_member_by_member() -> None:
     assert (manifest.commit, manifest.step, manifest.store) == (7, 100, OTHER_ID)
     assert manifest.metadata == document()["metadata"]
     assert manifest.parent == _manifest.Parent(commit=6, sha256=SHA)
-    assert (manifest.layer.rows, manifest.layer.columns) == (5, ["vectors", "counts"])
-    assert manifest.layer.order == Placement(kind="given")
-    assert manifest.layer.shard_key("vectors", 1) == f"steps/100-{ID}/vectors/c/1/0"
-    assert manifest.layer.shard_sizes("vectors").tolist() == [92, 64]
-    assert manifest.layer.arrays["vectors"].grid.chunks == 3
-    assert manifest.layer.arrays["vectors"].inline_index is not None
+    assert (manifest.base.rows, manifest.base.columns) == (5, ["vectors", "counts"])
+    assert manifest.base.order == Placement(kind="given")
+    assert manifest.base.shard_key("vectors", 1) == f"steps/100-{ID}/vectors/c/1/0"
+    assert manifest.base.shard_sizes("vectors").tolist() == [92, 64]
+    assert manifest.base.arrays["vectors"].grid.chunks == 3
+    assert manifest.base.arrays["vectors"].inline_index is not None
 
 
 def test_a_manifest_is_written_as_it_was_read() -> None:
@@ -189,7 +189,7 @@ def test_any_buffer_is_parsed() -> None:
 
 def test_no_rows_are_a_checkpoint() -> None:
     """A commit without words has arrays without objects, and no fences."""
-    assert parse(empty()).layer.rows == 0
+    assert parse(empty()).base.rows == 0
     assert_soundness_kept(empty())
 
 
@@ -212,7 +212,14 @@ SOUND: dict[str, Change] = {
             "typesize": 255,
         }
     },
-    "lossy": {(*VECTORS, "lossy"): {"source_dtype": "float64", "max_abs_error": 0.0}},
+    "lossy": {
+        (*VECTORS, "lossy"): {
+            "source_dtype": "float64",
+            "max_abs_error": 0.0,
+            "rms_error": 0.0,
+            "relative_error": 0.5,
+        }
+    },
     "another path below steps": {(*LAYER, "path"): "steps/elsewhere/1"},
     "fences that share beginnings": {(*LAYER, "fences"): ["", "\x00"]},
     "an object that is no array's": {(*OBJECTS, "notes.txt"): {"size": 0, "sha256": SHA}},
@@ -232,7 +239,7 @@ def test_vectors_have_four_types(dtype: str) -> None:
     made["layers"][0]["arrays"]["vectors"] = array([5, 3], dtype, 2, shard=2)
     made = changed({OBJECTS: objects_of(made["layers"][0]["arrays"])}, made)
 
-    assert parse(made).layer.arrays["extra"].grid.row_bytes == 4 * SIZES[dtype]
+    assert parse(made).base.arrays["extra"].grid.row_bytes == 4 * SIZES[dtype]
     assert_soundness_kept(made)
 
 
@@ -251,7 +258,7 @@ def test_places_may_stand_in_a_table() -> None:
     """An index that is an array of the layer is not in the manifest."""
     manifest = parse(with_table())
 
-    assert manifest.layer.arrays["vectors"].inline_index is None
+    assert manifest.base.arrays["vectors"].inline_index is None
     assert_soundness_kept(with_table())
 
 
@@ -320,10 +327,13 @@ def test_the_version_is_the_integer_one(version: object) -> None:
 
 
 FEATURES: dict[str, tuple[Change, str]] = {
-    "a step of changes": ({("kind",): "delta"}, "feature-unsupported"),
-    "a layer of changes": ({(*LAYER, "kind"): "delta", (*LAYER, "base"): 1}, "feature-unsupported"),
-    "a second layer of changes": (
-        {("layers",): [document()["layers"][0], {"kind": "delta"}]},
+    "a commit of another kind": ({("kind",): "squash"}, "feature-unsupported"),
+    "a layer of another kind": (
+        {(*LAYER, "kind"): "patch", (*LAYER, "base"): 1},
+        "feature-unsupported",
+    ),
+    "a second layer of another kind": (
+        {("layers",): [document()["layers"][0], {"kind": "patch"}]},
         "feature-unsupported",
     ),
     "a placement": ({PLACEMENT: {"kind": "z-order", "bits": 3}}, "feature-unsupported"),
@@ -609,7 +619,7 @@ def test_chunks_have_a_largest_size() -> None:
     largest = document(extra=array([5, 2**22], "uint64", 8))
     larger = document(extra=array([5, 2**22], "uint64", 16))
 
-    assert parse(largest).layer.arrays["extra"].grid.chunk_bytes == 2**28
+    assert parse(largest).base.arrays["extra"].grid.chunk_bytes == 2**28
     assert refusal(larger) == "manifest-invalid"
 
 
@@ -618,7 +628,7 @@ def test_shards_have_a_largest_number_of_chunks() -> None:
     largest = document(extra=array([5], "uint64", 2, shard=2**20))
     larger = document(extra=array([5], "uint64", 2, shard=2**21))
 
-    assert parse(largest).layer.arrays["extra"].grid.shard_index_bytes == 16 * 2**20 + 4
+    assert parse(largest).base.arrays["extra"].grid.shard_index_bytes == 16 * 2**20 + 4
     assert refusal(larger) == "manifest-invalid"
 
 
@@ -628,7 +638,7 @@ def test_columns_are_bounded() -> None:
 
     assert refusal(document(**many)) == "manifest-invalid"
     many.popitem()
-    assert len(parse(document(**many)).layer.columns) == 256
+    assert len(parse(document(**many)).base.columns) == 256
 
 
 # Anything at all ----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ NAMES = [
     "CommitInfo",
     "ConflictError",
     "DamagedError",
+    "DeltaPolicy",
     "EmbzarrError",
     "InvalidInputError",
     "LayerInfo",

@@ -76,7 +76,8 @@ def inspect(place: Place, which: Which, plot: Plot, *, as_json: AsJson = False) 
     if document["metadata"]:
         _show_metadata(document["metadata"])
     _section("Layers", _LAYERS, [_layer_row(layer) for layer in document["layers"]])
-    _section("Arrays", _ARRAYS, [_array_row(array) for array in document["arrays"]])
+    chain = len(document["layers"]) > 1
+    _section("Arrays", _ARRAYS, [_array_row(array, chain=chain) for array in document["arrays"]])
     _show_history(document["history"])
 
 
@@ -86,7 +87,7 @@ def _document(run: "embzarr.Run", checkpoint: "embzarr.Checkpoint") -> dict[str,
     arrays = [{**array, "ratio": _ratio(array)} for array in info.pop("columns")]
     # What was saved first, then what the format adds to find it.
     order = {name: place for place, name in enumerate(checkpoint.columns)}
-    arrays.sort(key=lambda array: order.get(array["name"], len(order)))
+    arrays.sort(key=lambda array: (array["layer"], order.get(array["name"], len(order))))
     first = checkpoint.load_rows(0, min(_FIRST_WORDS, len(checkpoint)), columns=())
     return {
         **info,
@@ -176,18 +177,25 @@ def _layer_row(layer: dict[str, Any]) -> list[Cell]:
     return [layer["kind"], *sizes, layer["path"]]
 
 
-def _array_row(array: dict[str, Any]) -> list[Cell]:
-    lossy = f" (from {array['source_dtype']})" if array["source_dtype"] else ""
+def _array_row(array: dict[str, Any], *, chain: bool) -> list[Cell]:
+    """Return a line of the table; in a chain of deltas each array is told with its layer."""
     return [
-        array["name"],
+        f"{array['layer']}: {array['name']}" if chain else array["name"],
         " x ".join(map(str, array["shape"])),
-        f"{array['dtype']}{lossy}",
+        f"{array['dtype']}{_lossy(array)}",
         Parts(array["codec"]),
         array["chunks"],
         Size(array["bytes_raw"]),
         Size(array["bytes_stored"]),
         _shown(array["ratio"]),
     ]
+
+
+def _lossy(array: dict[str, Any]) -> str:
+    if not array["source_dtype"]:
+        return ""
+    most, relative = array["max_abs_error"], array["relative_error"]
+    return f" (from {array['source_dtype']}, off by {most:.2g} at most, {100 * relative:.2g} % rms)"
 
 
 def _section(title: str, columns: tuple[Column, ...], rows: list[list[Cell]]) -> None:

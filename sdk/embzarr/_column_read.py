@@ -1,0 +1,202 @@
+"""Reads a column through all layers of a commit: each row from the newest layer that has it.
+
+The requests of all layers are planned first and sent together, so that a chain of deltas costs no
+round trip more than a full step: row numbers come beside the chunk tables.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr import _array_read, _chunk_index, _keys, _overlay, _parallel, _plan
+from embzarr._array_read import ArrayReader
+from embzarr._view import WHOLE
+from embzarr.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from embzarr._array_read import ArrayPlan
+    from embzarr._link import Link
+    from embzarr._manifest import Layer
+    from embzarr._parallel import ByteBudget
+    from embzarr._plan import Plan, Selection
+    from embzarr._view import View
+    from embzarr.objects import GetRange
+
+
+class ColumnReader:
+    """Reads rows of one column of a checkpoint."""
+
+    def __init__(self, store: GetRange, layers: Sequence[Layer], name: str, link: Link) -> None:
+        """Prepare to read; nothing is fetched yet.
+
+        Args:
+            store: where from.
+            layers: the full one, then deltas, oldest first.
+            name: the column's name.
+            link: the way to the store.
+        """
+        budget = _parallel.ByteBudget(_array_read.IN_FLIGHT_BYTES)
+        self._link = link
+        self._base = ArrayReader(store, layers[0], name, link, budget=budget)
+        self._deltas = [
+            DeltaColumn(store, layer, name, link, budget)
+            for layer in layers[1:]
+            if name in layer.columns
+        ]
+        self._rows = layers[-1].rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole column."""
+        return (self._rows, *self._base.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the column: that of its base."""
+        return self._base.dtype
+
+    def prepare(self) -> None:
+        """Read at once what says where rows lie: chunk tables and the row numbers of deltas."""
+        calls = [self._base.prepare, *(call for delta in self._deltas for call in delta.prepares())]
+        _parallel.each(lambda call: call(), calls)
+
+    def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
+        """Return rows in the caller's order, repeats included.
+
+        Args:
+            rows: int64 of shape (k,), each from 0 to below the number of rows.
+            view: which dimensions, as what, and where to.
+        """
+        return self._read(self._of_rows(rows), len(rows), view)
+
+    def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
+        """Return rows `start` up to, not including, `stop`."""
+        if self._deltas:
+            self.prepare()
+        base = self._base.shape[0]
+        found = _overlay.of_range(start, stop, self._lists(), self._chunks(), base)
+        return self._read(found, stop - start, view)
+
+    def plan(self, rows: NDArray[np.int64]) -> Plan:
+        """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
+        plans = self._plans(self._of_rows(rows))
+        index = _chunk_index.concatenate([planned.index for planned in plans])
+        requests = [request for planned in plans for request in planned.requests]
+        return _plan.explain(requests, index, self._link.cost())
+
+    def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
+        if self._deltas:
+            self.prepare()
+        return _overlay.of_rows(rows, self._lists(), self._chunks())
+
+    def _read(self, selections: list[Selection], count: int, view: View) -> NDArray[Any]:
+        out = view.target(count, self.shape[1:], self.dtype)
+        _array_read.read(self._plans(selections), view, out, self._link)
+        return out
+
+    def _plans(self, selections: list[Selection]) -> list[ArrayPlan]:
+        parts = [self._base, *(delta.numbers for delta in self._deltas)]
+        return [
+            part.plan(selection)
+            for part, selection in zip(parts, selections, strict=True)
+            if len(selection.chunks)
+        ]
+
+    def _lists(self) -> list[NDArray[np.int64]]:
+        return [delta.rows() for delta in self._deltas]
+
+    def _chunks(self) -> list[int]:
+        return [self._base.chunk, *(delta.numbers.chunk for delta in self._deltas)]
+
+
+class DeltaColumn:
+    """What one delta holds of a column: row numbers, and the rows."""
+
+    def __init__(
+        self, store: GetRange, layer: Layer, name: str, link: Link, budget: ByteBudget
+    ) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self._layer = layer
+        self._list = ArrayReader(store, layer, _keys.rows_array(name), link, budget=budget)
+        self._what = f"{layer.path}/{_keys.rows_array(name)}"
+        self._lock = threading.Lock()
+        self._rows: NDArray[np.int64] | None = None
+        scaled = _keys.scales_array(name) in layer.arrays
+        kind = ScaledReader if scaled else ArrayReader
+        self.numbers = kind(store, layer, name, link, budget=budget)
+        """Reads the rows by their place in the delta."""
+
+    def prepares(self) -> list[Callable[[], object]]:
+        """Return what may be read side by side before any row is."""
+        return [
+            self.rows,
+            self.numbers.prepare,
+            *([self.numbers.scales] if isinstance(self.numbers, ScaledReader) else []),
+        ]
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return the row numbers, rising; they are read once.
+
+        Raises:
+            DamagedError: code ``rows-invalid``.
+        """
+        with self._lock:
+            if self._rows is None:
+                found = self._list.range(0, self._list.shape[0])
+                self._rows = checked_rows(found, self._layer, self._what)
+            return self._rows
+
+
+class ScaledReader(ArrayReader):
+    """Reads rows of small integers that are multiplied by a number for each row."""
+
+    def __init__(
+        self, store: GetRange, layer: Layer, name: str, link: Link, *, budget: ByteBudget
+    ) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        super().__init__(store, layer, name, link, budget=budget)
+        self._lock = threading.Lock()
+        self._factors = ArrayReader(store, layer, _keys.scales_array(name), link, budget=budget)
+        self._scales: NDArray[np.float32] | None = None
+
+    def scales(self) -> NDArray[np.float32]:
+        """Return what each row is multiplied by, up to whole chunks; they are read once."""
+        with self._lock:
+            if self._scales is None:
+                count = self._factors.shape[0]
+                padded = np.zeros(-(-count // self.chunk) * self.chunk, np.float32)
+                padded[:count] = self._factors.range(0, count)
+                self._scales = padded
+            return self._scales
+
+    def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:
+        factors = self.scales()[chunk * self.chunk : (chunk + 1) * self.chunk]
+        numbers: NDArray[Any] = block.astype(np.float32)
+        numbers *= factors.reshape(-1, *[1] * (block.ndim - 1))
+        return numbers
+
+
+def checked_rows(found: NDArray[np.uint64], layer: Layer, what: str) -> NDArray[np.int64]:
+    """Return the row numbers of a column of a delta.
+
+    Raises:
+        DamagedError: code ``rows-invalid``: they do not rise, lie beyond the rows, or lack one of
+            the layer's own words.
+    """
+    rises = bool(np.all(found[1:] > found[:-1]))
+    if not rises or (len(found) and found[-1] >= layer.rows):
+        raise DamagedError("rows-invalid", f"{what}: expected rising rows below {layer.rows}")
+    rows = found.astype(np.int64)
+    new = len(rows) - int(np.searchsorted(rows, layer.first_new_row))
+    if new != layer.new_words:
+        raise DamagedError(
+            "rows-invalid", f"{what}: expected all of {layer.new_words} new rows, found {new}"
+        )
+    return rows

@@ -1,0 +1,159 @@
+"""What every layer has, whatever its rows: arrays, chunk tables, and ``zarr.json`` documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _chunks, _keys, _parallel, _schema, _zarr_json
+from embzarr._array_write import ArrayWriter, ObjectWriter
+from embzarr.errors import EmbzarrError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embzarr._lookup import LookupImage
+    from embzarr._manifest import Array, Codec, Layer, Lossy, ObjectDigest
+    from embzarr._words import WordTable
+    from embzarr.objects import Store
+
+JOB_BYTES = 160 * 1024 * 1024
+"""Rows and their encoded form, over all background work of a writer."""
+
+
+class LayerFiles:
+    """Writes the objects of one layer below a fresh folder."""
+
+    def __init__(self, store: Store, *, step: int, write_id: str) -> None:
+        """Prepare to write; nothing is written yet.
+
+        Args:
+            store: where to.
+            step: the step's number.
+            write_id: names the folder together with the step.
+        """
+        self.step = step
+        self.write_id = write_id
+        self.path = _keys.layer_path(step, write_id)
+        self._store = store
+        self._jobs = _parallel.Jobs(JOB_BYTES)
+        self._objects = ObjectWriter(store, self.path, self._jobs)
+        self._arrays: dict[str, ArrayWriter] = {}
+
+    @property
+    def digests(self) -> dict[str, ObjectDigest]:
+        """Size and SHA-256 of each object written so far, by its key below the layer."""
+        return self._objects.digests
+
+    def add(
+        self,
+        name: str,
+        *,
+        dtype: str,
+        row_shape: tuple[int, ...] = (),
+        codec: Codec | None = None,
+        chunk: int | None = None,
+    ) -> ArrayWriter:
+        """Return the writer of a new array; see `embzarr._array_write.ArrayWriter`."""
+        writer = ArrayWriter(
+            self._objects, name, dtype=dtype, row_shape=row_shape, codec=codec, chunk=chunk
+        )
+        self._arrays[name] = writer
+        return writer
+
+    def put(
+        self, name: str, rows: NDArray[Any], codec: Codec | None, *, chunk: int | None = None
+    ) -> None:
+        """Start writing a whole array."""
+        dtype = rows.dtype.name
+        writer = self.add(name, dtype=dtype, row_shape=rows.shape[1:], codec=codec, chunk=chunk)
+        writer.append(rows)
+        writer.finish()
+
+    def put_words(self, words: WordTable, lookup: LookupImage) -> None:
+        """Start writing the arrays that hold a vocabulary."""
+        numbers = _chunks.parse("blosc:zstd", 8)
+        self.put(_schema.WORDS_DATA, words.data, _chunks.ZSTD)
+        self.put(_schema.WORDS_OFFSETS, words.offsets.astype("<u8"), numbers)
+        self.put(_schema.LOOKUP_BLOCKS, lookup.blocks, _chunks.ZSTD, chunk=1)
+
+    def finish(
+        self,
+        columns: list[str],
+        lossy: Mapping[str, Lossy],
+        *,
+        below: Layer | None = None,
+        rows: int = 0,
+    ) -> dict[str, Array]:
+        """Wait for all arrays, write chunk tables and documents, and return what was written.
+
+        Args:
+            columns: names of the layer's columns.
+            lossy: what the conversion of a column cost.
+            below: of a delta, the layer under it.
+            rows: of a delta, the rows of the checkpoint from it down.
+        """
+        self._jobs.wait()
+        tables = self._write_tables()
+        self._jobs.wait()
+        arrays = {
+            name: writer.array(
+                table=_keys.table_array(name) if name in tables else None, lossy=lossy.get(name)
+            )
+            for name, writer in self._arrays.items()
+        }
+        arrays |= {_keys.table_array(name): table.array() for name, table in tables.items()}
+        documents = _zarr_json.layer_documents(
+            arrays,
+            step=self.step,
+            write_id=self.write_id,
+            columns=columns,
+            below=below,
+            rows=rows,
+        )
+        _parallel.each(lambda item: self._objects.put(*item), list(documents.items()))
+        self._jobs.close()
+        return arrays
+
+    def abort(self) -> None:
+        """Stop, and remove what was written, as far as the store lets us.
+
+        Only for a write whose manifest was never sent: an object that a manifest may name is never
+        removed.
+        """
+        self._jobs.close()
+        for name in list(self._objects.digests):
+            try:
+                self._store.delete(f"{self.path}/{name}")
+            except EmbzarrError:
+                return  # garbage below a write id that no manifest names harms nobody
+
+    def _write_tables(self) -> dict[str, ArrayWriter]:
+        """Write chunk tables where an index is too long for the manifest; by the array's name."""
+        tables: dict[str, ArrayWriter] = {}
+        for name, writer in self._arrays.items():
+            index = writer.index()
+            if len(index) > _schema.INLINE_CHUNKS and not _is_read_first(name):
+                tables[name] = self._write_table(_keys.table_array(name), index.table())
+        return tables
+
+    def _write_table(self, name: str, table: NDArray[np.uint64]) -> ArrayWriter:
+        writer = ArrayWriter(
+            self._objects,
+            name,
+            dtype="uint64",
+            row_shape=(_schema.TABLE_COLUMNS,),
+            codec=_chunks.parse("blosc:zstd", 8),
+            chunk=_schema.TABLE_CHUNK_ROWS,
+        )
+        writer.append(table)
+        writer.finish()
+        return writer
+
+
+def _is_read_first(name: str) -> bool:
+    """Tell whether an array is read in the round trip of the tables, and so can have none."""
+    beside = (f"{_schema.ROWS}/", f"{_schema.SCALES}/")
+    return name == _schema.LOOKUP_BLOCKS or name.startswith(beside)

@@ -1,0 +1,188 @@
+"""Saving what changed since a commit: as a delta upon it, or as a full step where that pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _changes, _commit, _compact, _history, _schema, _words
+from embzarr._checkpoint import Checkpoint
+from embzarr._commit import Draft
+from embzarr._delta_writer import DeltaWriter, stored_bytes
+from embzarr._link import link_to
+from embzarr._version import __version__
+from embzarr._vocabulary_read import VocabularyReader
+from embzarr._writer import check_metadata, check_step
+from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import ArrayLike
+
+    from embzarr._changes import Change
+    from embzarr._delta_writer import LossyKind
+    from embzarr._history import Commit
+    from embzarr._manifest import Layer, Manifest
+    from embzarr._words import WordTable
+    from embzarr.objects import CountingStore, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaPolicy:
+    """When a full step is written in place of a delta."""
+
+    max_deltas: int = 8
+    """Deltas that may lie upon one full step: at most 63; 0 for full steps alone."""
+    max_share: float = 0.5
+    """What all of them together may take, as a share of what the full step takes."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no chain can be.
+
+        Raises:
+            InvalidInputError: a number out of range.
+        """
+        if not 0 <= self.max_deltas < _schema.MAX_LAYERS or not self.max_share >= 0:
+            raise InvalidInputError(
+                "input-argument",
+                f"expected max_deltas from 0 to {_schema.MAX_LAYERS - 1} and max_share from 0; "
+                f"found {self.max_deltas} and {self.max_share}",
+            )
+
+    def allows(self, manifest: Manifest, nbytes: int, rows: int) -> bool:
+        """Tell whether a delta may be laid upon a commit.
+
+        Args:
+            manifest: the commit.
+            nbytes: what the delta takes, before compression.
+            rows: most rows that it holds of a column.
+        """
+        base, *deltas = manifest.layers
+        before = max((_held(deltas, name) for name in manifest.base.columns), default=0)
+        return (
+            len(deltas) < self.max_deltas
+            and nbytes + sum(map(_bytes_of, deltas)) <= self.max_share * _bytes_of(base)
+            and before + rows <= _schema.MAX_DELTA_ROWS
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaOptions:
+    """How a delta is saved."""
+
+    step: int | None
+    metadata: Mapping[str, Any]
+    lossy: LossyKind | None
+    policy: DeltaPolicy
+    compression: str
+    allow_nonfinite: bool
+
+
+def newest(store: Store, base: int | Checkpoint | None) -> Commit:
+    """Return the newest commit, if it is the one that the caller builds on.
+
+    Raises:
+        NotFoundError: code ``checkpoint-missing``: there is none to build on.
+        ConflictError: code ``commit-superseded``: another one was committed after `base`.
+    """
+    head = _history.head(store)
+    if head is None:
+        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url} to build on")
+    expected = base.commit if isinstance(base, Checkpoint) else base
+    if expected is not None and head.number != expected:
+        raise ConflictError(
+            "commit-superseded",
+            f"expected commit {expected} to be the newest, found commit {head.number}: changes "
+            "since the one would undo those of the other",
+        )
+    return head
+
+
+def save_delta(
+    store: CountingStore,
+    head: Commit,
+    rows: ArrayLike | Mapping[str, ArrayLike],
+    values: ArrayLike | Mapping[str, ArrayLike],
+    words: Iterable[str | bytes],
+    options: DeltaOptions,
+) -> Checkpoint:
+    """Commit changes to the newest commit; see `embzarr.Run.save_delta`."""
+    check_metadata(options.metadata)
+    step = check_step(head, options.step)
+    table = _words.from_words(words, first_row=head.manifest.rows)
+    changes = _changes.changes(rows, values, head.manifest, len(table))
+    _check_new(store, head.manifest, table)
+    write_id = _commit.new_id()
+    layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
+    draft = Draft(
+        write_id=write_id, step=step, layers=layers, metadata=dict(options.metadata), follows=head
+    )
+    # From here on nothing may be removed: the manifest may stand even where we are told not.
+    commit = _commit.publish(store, draft, writer=f"embzarr {__version__}")
+    return Checkpoint(store, commit)
+
+
+def _write(
+    store: Store,
+    head: Commit,
+    changes: Mapping[str, Change],
+    words: WordTable,
+    options: DeltaOptions,
+    *,
+    step: int,
+    write_id: str,
+) -> list[Layer]:
+    """Write the delta, or a full step, and return the layers of the commit."""
+    manifest = head.manifest
+    nbytes = stored_bytes(manifest.base, changes, options.lossy)
+    most = max(len(change.rows) for change in changes.values())
+    if not options.policy.allows(manifest, nbytes, most):
+        full = _compact.write_full(
+            store,
+            head,
+            step=step,
+            write_id=write_id,
+            compression=options.compression,
+            changes=changes,
+            words=words,
+        )
+        return [full]
+    writer = DeltaWriter(
+        store,
+        step=step,
+        write_id=write_id,
+        layers=manifest.layers,
+        compression=options.compression,
+        lossy=options.lossy,
+        allow_nonfinite=options.allow_nonfinite,
+    )
+    try:
+        return [*manifest.layers, writer.write(changes, words)]
+    except BaseException:
+        writer.abort()
+        raise
+
+
+def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
+    """Refuse words that stand twice, or that the commit has already."""
+    if not len(words):
+        return
+    _words.check_unique(words, words.argsort())
+    known = VocabularyReader(store, manifest.layers, link_to(store.url))
+    rows = known.rows([words.utf8(at) for at in range(len(words))])
+    twice = (rows >= 0).nonzero()[0]
+    if len(twice):
+        first = int(twice[0])
+        raise InvalidInputError(
+            "input-duplicate-word",
+            f"{words.word(first)!r} is in row {rows[first]} already; {len(twice)} such words",
+        )
+
+
+def _held(layers: list[Layer], name: str) -> int:
+    return sum(layer.arrays[name].shape[0] for layer in layers if name in layer.columns)
+
+
+def _bytes_of(layer: Layer) -> int:
+    return sum(digest.size for digest in layer.objects.values())
