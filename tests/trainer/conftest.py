@@ -42,7 +42,6 @@ def settings() -> dict[str, Any]:
         "min_alpha": 1e-4,
         "workers": 1,
         "seed": 1,
-        "save_every": None,
-        "checkpoints": None,
         "unicode_errors": "strict",
+        "tokenizer": "words",
     }

@@ -121,13 +121,14 @@ def test_draws_follow_the_distribution() -> None:
 
 def test_window_sizes() -> None:
     """A centre word takes 1 .. window words from each side, each width as often."""
-    *_, scratch = make()
-    scratch.kept[:100] = np.arange(100)
-    sizes = [_kernel._choose_window(50, 100, 5, scratch) for _ in range(5000)]
+    _, _, tables, scratch = make()
+    scratch.kept[:50] = np.arange(50)
+    method = Method(window=5, negative=1, cbow=False)
+    sizes = [_kernel._choose_window(25, 50, method, tables, scratch) for _ in range(5000)]
 
     assert set(sizes) == {2, 4, 6, 8, 10}
     assert abs(np.mean(sizes) - 6) < 0.1
-    count = _kernel._choose_window(0, 2, 5, scratch)
+    count = _kernel._choose_window(0, 2, method, tables, scratch)
     assert scratch.context[:count].tolist() == [1]
     assert scratch.targets[0] == 0
 
@@ -158,6 +159,23 @@ def test_marks(*, cbow: bool) -> None:
 
     for matrix, old, marked in zip(weights, before, marks, strict=True):
         assert np.array_equal((matrix != old).any(axis=1), marked == 1)
+
+
+@pytest.mark.parametrize("cbow", [False, True])
+def test_frozen_rows_stay(*, cbow: bool) -> None:
+    """Rows of frozen words keep all their bits and are not marked; the others learn."""
+    weights, marks, tables, scratch = make()
+    before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
+    tables.frozen[10:] = 1
+    ids = np.random.default_rng(2).integers(0, WORDS, 1000, np.int32)
+    method = Method(window=5, negative=5, cbow=cbow)
+    starts = np.array([0, 1000])
+    train_chunk(ids, starts, np.float32(0.1), method, weights, marks, tables, scratch)
+
+    for matrix, old, marked in zip(weights, before, marks, strict=True):
+        assert np.array_equal(matrix[10:], old[10:])
+        assert (matrix[:10] != old[:10]).any(axis=1).all()
+        assert marked.tolist() == [1] * 10 + [0] * (WORDS - 10)
 
 
 def test_sentences_do_not_mix() -> None:

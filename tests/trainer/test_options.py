@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import embzarr
-from embzarr_trainer import TrainOptions
+from embzarr_trainer import SaveOptions, TrainOptions
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,6 @@ from embzarr_trainer import TrainOptions
         ("min_alpha", 0.03),
         ("workers", 0),
         ("seed", -1),
-        ("save_every", 0),
-        ("checkpoints", 0),
         ("unicode_errors", "guess"),
     ],
 )
@@ -48,10 +46,58 @@ def test_out_of_bounds(settings: dict[str, Any], name: str, value: object) -> No
     assert "expected" in str(caught.value)
 
 
-def test_two_ways_to_save(settings: dict[str, Any]) -> None:
+SAVING: dict[str, Any] = {
+    "save_every": None,
+    "checkpoints": None,
+    "patience": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("save_every", 0),
+        ("save_every", "s"),
+        ("save_every", "0s"),
+        ("save_every", "1.5w"),
+        ("save_every", "20 s"),
+        ("save_every", 2.5),
+        ("checkpoints", 0),
+        ("patience", -1),
+    ],
+)
+def test_saving_out_of_bounds(name: str, value: object) -> None:
+    """So is a setting of how to save."""
+    with pytest.raises(embzarr.InvalidInputError, match=name) as caught:
+        SaveOptions(**SAVING | {name: value})
+
+    assert caught.value.code == "input-argument"
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "seconds"),
+    [
+        (None, None, None),
+        (500, 500, None),
+        ("700", 700, None),
+        ("1000000w", 1_000_000, None),
+        ("20s", None, 20.0),
+        ("0.5s", None, 0.5),
+        ("5m", None, 300.0),
+        ("2h", None, 7200.0),
+    ],
+)
+def test_save_every(value: int | str | None, words: int | None, seconds: float | None) -> None:
+    """Checkpoints go by words or by the clock."""
+    saving = SaveOptions(**SAVING | {"save_every": value})
+
+    assert (saving.words, saving.seconds) == (words, seconds)
+
+
+def test_two_ways_to_save() -> None:
     """save_every and checkpoints exclude each other."""
     with pytest.raises(embzarr.InvalidInputError, match="save_every"):
-        TrainOptions(**settings | {"save_every": 10, "checkpoints": 2})
+        SaveOptions(**SAVING | {"save_every": 10, "checkpoints": 2})
 
 
 def test_json(settings: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ from embzarr_tools._train_log import training_log
 EXAMPLES = """
 embzarr train corpus.txt runs/mine
 embzarr train part-*.txt.gz s3://bucket/run --vector-size 300 --epochs 3 --checkpoints 10
-embzarr train text8 runs/text8 --window 8 --min-count 10 --save-every 5000000
+embzarr train text8 s3://bucket/run --save-every 20s --resume
+embzarr train news.txt runs/new --init runs/mine --only names.txt
 embzarr train corpus.txt runs/mine --checkpoints 10 --plot run.svg --eval wordsim353.tsv
 """
 
@@ -47,16 +48,50 @@ class Settings:
         ),
     ] = None
     seed: Annotated[int, typer.Option(help="Of start values, order and draws.")] = 1
-    checkpoints: Annotated[
-        int | None, typer.Option(help="So many checkpoints, evenly spaced, the last at the end.")
-    ] = None
-    save_every: Annotated[
-        int | None, typer.Option(help="Words trained between checkpoints instead.")
-    ] = None
     unicode_errors: Annotated[
         str,
-        typer.Option(metavar="HOW", help="For what is not UTF-8: strict, replace or ignore."),
+        typer.Option(
+            "--unicode-errors",
+            "--errors",
+            metavar="HOW",
+            help="For what is not UTF-8: strict, replace or ignore.",
+        ),
     ] = "strict"
+    save_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INTERVAL", help="Between checkpoints: 20s, 5m, 1h, or words, as 1000000w."
+        ),
+    ] = None
+    checkpoints: Annotated[
+        int | None,
+        typer.Option(help="So many checkpoints instead, evenly spaced, the last at the end."),
+    ] = None
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", help="How long to try to save the end to a store that fails."
+        ),
+    ] = 300.0
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from URL's newest sound checkpoint, if any.")
+    ] = False
+    allow_changes: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changes", help="Resume on other text too, whose new words join, or otherwise."
+        ),
+    ] = False
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Start from the vectors of another run, for the words it shares."
+        ),
+    ] = None
+    only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Train only the words of this file, one a line."),
+    ] = None
     compression: Annotated[
         str,
         typer.Option(
@@ -91,7 +126,7 @@ def train(
             place.url,
             store_options=place.store_options,
             progress=log,
-            **asdict(settings),
+            **{**asdict(settings), "only": _words_of(settings.only)},
         )
     if on_terminal():
         say(
@@ -99,3 +134,7 @@ def train(
             f"{checkpoint.commit}, in {time.perf_counter() - begin:.1f} s."
         )
     plot.draw(place.run(), losses.points)
+
+
+def _words_of(path: Path | None) -> list[str] | None:
+    return None if path is None else path.read_text("utf-8").split()

@@ -68,6 +68,8 @@ class Tables(NamedTuple):
 
     keep: npt.NDArray[np.uint32]
     """(words,): an occurrence is kept when 32 random bits are not above this."""
+    frozen: npt.NDArray[np.uint8]
+    """(words,): 1 for words whose rows are to stay as they are, else 0."""
     alias_cut: npt.NDArray[np.uint32]
     """(words,): a drawn word stays when 32 random bits are below this, else its alias is taken."""
     alias_word: npt.NDArray[np.int32]

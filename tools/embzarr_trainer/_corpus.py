@@ -30,7 +30,7 @@ _BREAK: Final = -2
 class Corpus:
     """Text, counted and encoded; the ids lie in an unnamed temporary file, gone with them."""
 
-    words: tuple[str, ...]
+    words: Sequence[str]
     """The vocabulary, the commonest first; equally common ones as they were met."""
     counts: npt.NDArray[np.int64]
     """(words,) occurrences."""
@@ -47,6 +47,25 @@ class Corpus:
     """Ill-formed UTF-8 sequences that were replaced or left out."""
     digest: str
     """SHA-256 of the text's bytes, uncompressed, with a zero byte after each file."""
+
+    def renumbered(
+        self,
+        numbers: npt.NDArray[np.int32],
+        *,
+        words: Sequence[str],
+        counts: npt.NDArray[np.int64],
+    ) -> Corpus:
+        """Return the same text with other ids; this one's ids are overwritten.
+
+        Args:
+            numbers: (words,) the new id of each word.
+            words: the new vocabulary.
+            counts: of its words.
+        """
+        if not np.array_equal(numbers, np.arange(len(numbers))):
+            for part in _slices(len(self.ids)):
+                self.ids[part] = numbers[self.ids[part]]
+        return dataclasses.replace(self, words=words, counts=counts)
 
 
 class _ProvisionalIds(dict[str, int]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -11,12 +12,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from embzarr_trainer._buffers import (
-    LANES,
     Marks,
     Method,
     Scratch,
     Weights,
-    aligned_zeros,
     new_scratch,
 )
 from embzarr_trainer._kernel import train_chunk
@@ -52,14 +51,17 @@ class Tally:
         return (self.loss - earlier.loss) / max(self.pairs - earlier.pairs, 1)
 
 
-NOTHING: Final = Tally(turns=0, words=0, loss=0.0, pairs=0, seconds=0.0)
+def tally_at(schedule: Schedule, turn: int, *, seconds: float) -> Tally:
+    """Return the tally before a turn, where the turns before took so many seconds."""
+    words = int(schedule.done[turn])
+    return Tally(turns=turn, words=words, loss=0.0, pairs=0, seconds=seconds)
 
 
 class Listener(Protocol):
     """Called from the thread that called ``train_turns``, a few times a second."""
 
-    def __call__(self, tally: Tally, /) -> None:
-        """Take note of what has been trained so far."""
+    def __call__(self, tally: Tally, /) -> bool:
+        """Take note of what has been trained so far; tell whether to pause."""
 
 
 class Hogwild:
@@ -72,30 +74,42 @@ class Hogwild:
     weights: Weights
     marks: Marks
     """The rows touched since somebody last cleared these."""
+    idle_since: float
+    """When the first thread found nothing more to do (``time.perf_counter``)."""
 
     def __init__(
-        self, corpus: Corpus, schedule: Schedule, weights: Weights, *, options: TrainOptions
+        self,
+        corpus: Corpus,
+        schedule: Schedule,
+        weights: Weights,
+        *,
+        options: TrainOptions,
+        frozen: npt.NDArray[np.uint8],
+        tally: Tally,
     ) -> None:
-        """Have the kernel compiled; no word is trained yet."""
+        """Have the kernel compiled; no further word is trained yet."""
         self._corpus = corpus
         self._schedule = schedule
-        self._tables = build_tables(corpus.counts, sample=options.sample)
+        self._tables = build_tables(corpus.counts, sample=options.sample, frozen=frozen)
         self._options = options
         self._method = Method(window=options.window, negative=options.negative, cbow=not options.sg)
         self._lock = threading.Lock()
-        self.tally = NOTHING
+        self.tally = tally
         self.weights = weights
         rows = len(weights.inputs)
         self.marks = Marks(inputs=np.zeros(rows, np.uint8), outputs=np.zeros(rows, np.uint8))
+        self.idle_since = time.perf_counter()
         self._train_sentences(corpus.starts[:1], np.float32(0), self._new_scratch())
 
     def train_turns(self, last: int, *, listener: Listener) -> None:
         """Train the turns from where training stands up to ``last``; weights are still on return.
 
-        An exception in a thread or in the listener, or an interrupt, stops all threads after
-        their current chunk and is raised here.
+        The turns done are always the first ones: where the listener wants a pause, each thread
+        ends the turn that it is in. An exception in a thread or in the listener, or an interrupt,
+        stops all threads in the same way and is raised here.
         """
         turns = iter(range(self.tally.turns, last))
+        self.idle_since = math.inf
         started, spent = time.perf_counter(), self.tally.seconds
         stop = threading.Event()
         with ThreadPoolExecutor(self._options.workers) as pool:
@@ -108,7 +122,8 @@ class Hogwild:
                     seconds = spent + time.perf_counter() - started
                     with self._lock:
                         self.tally = dataclasses.replace(self.tally, seconds=seconds)
-                    listener(self.tally)
+                    if listener(self.tally):
+                        stop.set()
             finally:
                 stop.set()
 
@@ -119,9 +134,11 @@ class Hogwild:
             with self._lock:
                 turn = next(turns, None)
             if turn is None:
-                return
+                break
             scratch.state[0] = turn_seed(self._options.seed, turn)
             self._train_turn(turn, scratch)
+        with self._lock:
+            self.idle_since = min(self.idle_since, time.perf_counter())
 
     def _train_turn(self, turn: int, scratch: Scratch) -> None:
         plan = self._schedule
@@ -156,20 +173,6 @@ class Hogwild:
 
     def _new_scratch(self) -> Scratch:
         return new_scratch(self.weights.inputs.shape[1])
-
-
-def start_weights(words: int, *, vector_size: int, seed: int) -> Weights:
-    """Make input rows even in +-1 / vector_size, as gensim's, and output rows of zeros.
-
-    Rows are padded with zeros, which training leaves zero, to a multiple of 16 numbers.
-    """
-    width = -(-vector_size // LANES) * LANES
-    inputs = aligned_zeros((words, width))
-    draws = np.random.default_rng(seed)
-    inputs[:, :vector_size] = draws.random((words, vector_size), np.float32)
-    inputs[:, :vector_size] -= np.float32(0.5)
-    inputs[:, :vector_size] *= np.float32(2 / vector_size)
-    return Weights(inputs=inputs, outputs=aligned_zeros((words, width)))
 
 
 def turn_seed(seed: int, turn: int) -> np.uint64:

@@ -126,15 +126,21 @@ def _gather(outputs: npt.NDArray[np.float32], first: int, live: int, scratch: Sc
 
 @inlined
 def _scatter(
-    outputs: npt.NDArray[np.float32], first: int, live: int, marks: Marks, scratch: Scratch
+    outputs: npt.NDArray[np.float32],
+    first: int,
+    live: int,
+    marks: Marks,
+    tables: Tables,
+    scratch: Scratch,
 ) -> None:
-    """Copy the rows back."""
+    """Copy the rows back, but for frozen ones."""
     for slot in range(live):
         word = scratch.targets[first + slot]
-        _mark(marks.outputs, word)
-        row = outputs[word]
-        for k in range(len(row)):
-            row[k] = scratch.rows[slot * ROW_STRIDE + k]
+        if not tables.frozen[word]:
+            _mark(marks.outputs, word)
+            row = outputs[word]
+            for k in range(len(row)):
+                row[k] = scratch.rows[slot * ROW_STRIDE + k]
 
 
 @inlined
@@ -267,13 +273,15 @@ def _average(contexts: int, weights: Weights, scratch: Scratch) -> None:
 
 
 @inlined
-def _spread(contexts: int, weights: Weights, scratch: Scratch) -> None:
+def _spread(contexts: int, weights: Weights, tables: Tables, scratch: Scratch) -> None:
     """Move each context row by its share of what the mean has moved: the gradient of a mean."""
     share = _ONE / np.float32(contexts)
     for place in range(contexts):
-        row = weights.inputs[scratch.context[place]]
-        for k in range(len(row)):
-            row[k] += share * (scratch.mean[k] - scratch.start[k])
+        word = scratch.context[place]
+        if not tables.frozen[word]:
+            row = weights.inputs[word]
+            for k in range(len(row)):
+                row[k] += share * (scratch.mean[k] - scratch.start[k])
 
 
 @inlined
@@ -298,22 +306,28 @@ def _train_window(
             loss += _train_mean(first, live, alpha, tables, scratch)
         else:
             loss += _train_contexts(contexts, first, live, alpha, weights, tables, scratch)
-        _scatter(weights.outputs, first, live, marks, scratch)
+        _scatter(weights.outputs, first, live, marks, tables, scratch)
     if method.cbow:
-        _spread(contexts, weights, scratch)
+        _spread(contexts, weights, tables, scratch)
     return loss
 
 
 @inlined
-def _choose_window(centre: int, count: int, window: int, scratch: Scratch) -> int:
-    """Set ``targets[0]`` and ``context`` from ``kept``; return how many words the context has."""
+def _choose_window(
+    centre: int, count: int, method: Method, tables: Tables, scratch: Scratch
+) -> int:
+    """Set ``targets[0]`` and ``context`` from ``kept``; return how many words the context has.
+
+    Skip-gram has nothing to learn from a frozen context word; for CBOW it is part of the mean.
+    """
     scratch.state[0] += _GAMMA
-    reach = 1 + int(_below(_mixed(scratch.state[0]), window))
+    reach = 1 + int(_below(_mixed(scratch.state[0]), method.window))
     scratch.targets[0] = scratch.kept[centre]
     contexts = 0
     for position in range(max(centre - reach, 0), min(centre + reach + 1, count)):
-        scratch.context[contexts] = scratch.kept[position]
-        contexts += position != centre
+        word = scratch.kept[position]
+        scratch.context[contexts] = word
+        contexts += int(position != centre and (method.cbow or not tables.frozen[word]))
     return contexts
 
 
@@ -349,8 +363,9 @@ def train_chunk(
     for sentence in range(len(starts) - 1):
         count = _subsample(ids, starts[sentence], starts[sentence + 1], tables, scratch)
         for centre in range(count):
-            _mark(marks.inputs, scratch.kept[centre])
-            contexts = _choose_window(centre, count, method.window, scratch)
+            if not tables.frozen[scratch.kept[centre]]:
+                _mark(marks.inputs, scratch.kept[centre])
+            contexts = _choose_window(centre, count, method, tables, scratch)
             if contexts:
                 loss += float(
                     _train_window(contexts, alpha, method, weights, marks, tables, scratch)

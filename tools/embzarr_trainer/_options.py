@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Final
 
 import embzarr
@@ -19,12 +20,18 @@ _INTEGERS: Final = {
     "max_vocab": (1, 2**31 - 1),
     "workers": (1, 1024),
     "seed": (0, _MAX_INT),
-    "save_every": (1, _MAX_INT),
-    "checkpoints": (1, 100_000),
 }
 _NUMBERS: Final = {"sample": (0.0, 1.0), "alpha": (0.0, 1.0), "min_alpha": (0.0, 1.0)}
-_MAY_BE_NONE: Final = frozenset({"max_vocab", "save_every", "checkpoints"})
+_MAY_BE_NONE: Final = frozenset({"max_vocab"})
 UNICODE_ERRORS: Final = ("strict", "replace", "ignore")
+
+OF_CORPUS: Final = frozenset({"min_count", "max_vocab", "unicode_errors", "tokenizer"})
+"""Settings that decide how text becomes word ids."""
+FREE: Final = frozenset({"workers"})
+"""Settings that may change from one session of a run to the next."""
+
+_INTERVAL: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|w)")
+_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,48 +66,96 @@ class TrainOptions:
     """Threads. One is deterministic; several race on the same weights (Hogwild)."""
     seed: int
     """Of the start values, the order and the draws, 0 .. 2^53 - 1."""
-    save_every: int | None
-    """Words trained between checkpoints; None to go by ``checkpoints``."""
-    checkpoints: int | None
-    """Evenly spaced checkpoints, the last at the end; None to go by ``save_every``."""
     unicode_errors: str
     """What is done with bytes that are not UTF-8: ``strict``, ``replace`` or ``ignore``."""
+    tokenizer: str
+    """The name of what cuts text into words."""
 
     def __post_init__(self) -> None:
         """Check every setting, and those that bound one another."""
         for name, (low, high) in _INTEGERS.items():
-            _check_integer(name, getattr(self, name), low=low, high=high)
+            if getattr(self, name) is not None or name not in _MAY_BE_NONE:
+                check_integer(name, getattr(self, name), low=low, high=high)
         for name, (lowest, highest) in _NUMBERS.items():
-            _check_number(name, getattr(self, name), low=lowest, high=highest)
+            check_number(name, getattr(self, name), low=lowest, high=highest)
         if not isinstance(self.sg, bool):
-            raise _refused("sg", "True or False", self.sg)
+            raise refused("sg", "True or False", self.sg)
         if self.alpha <= 0 or self.min_alpha > self.alpha:
-            raise _refused("alpha", "above 0 and not below min_alpha", self.alpha)
-        if self.save_every is not None and self.checkpoints is not None:
-            raise _refused("save_every", "None when checkpoints is given", self.save_every)
+            raise refused("alpha", "above 0 and not below min_alpha", self.alpha)
         if self.unicode_errors not in UNICODE_ERRORS:
-            expected = " or ".join(UNICODE_ERRORS)
-            raise _refused("unicode_errors", expected, self.unicode_errors)
+            raise refused("unicode_errors", " or ".join(UNICODE_ERRORS), self.unicode_errors)
 
     def to_json(self) -> dict[str, int | float | str | None]:
         """Return the settings as a JSON object."""
         return dataclasses.asdict(self)
 
 
-def _check_integer(name: str, value: object, *, low: int, high: int) -> None:
-    if value is None and name in _MAY_BE_NONE:
-        return
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SaveOptions:
+    """When and how checkpoints are saved; none of it changes what is learnt.
+
+    Raises:
+        embzarr.InvalidInputError: ``input-argument``, as ``TrainOptions``.
+    """
+
+    save_every: int | str | None
+    """``"20s"``, ``"5m"``, ``"1h"``, ``"1000000w"``, or a number of words; or None."""
+    checkpoints: int | None
+    """Evenly spaced checkpoints, the last at the end; None to go by ``save_every``."""
+    patience: float
+    """Seconds for which the last checkpoint is tried again before its error is raised."""
+
+    def __post_init__(self) -> None:
+        """Check every setting, and those that bound one another."""
+        if self.checkpoints is not None:
+            check_integer("checkpoints", self.checkpoints, low=1, high=100_000)
+        check_number("patience", self.patience, low=0.0, high=1e6)
+        if self.save_every is not None and self.checkpoints is not None:
+            raise refused("save_every", "None when checkpoints is given", self.save_every)
+        _interval(self.save_every)
+
+    @property
+    def words(self) -> int | None:
+        """Words between two checkpoints."""
+        return _interval(self.save_every)[0]
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds between two checkpoints."""
+        return _interval(self.save_every)[1]
+
+
+def _interval(value: int | str | None) -> tuple[int | None, float | None]:
+    """Return words or seconds between two checkpoints."""
+    if value is None:
+        return None, None
+    if isinstance(value, str) and not value.isdecimal():
+        found = _INTERVAL.fullmatch(value)
+        if not found or float(found[1]) <= 0:
+            raise refused("save_every", "such as 20s, 5m, 1h or 1000000w", value)
+        if found[2] != "w":
+            return None, float(found[1]) * _SECONDS[found[2]]
+        value = found[1]
+    words = int(value) if isinstance(value, str) and value.isdecimal() else value
+    check_integer("save_every", words, low=1, high=_MAX_INT)
+    return int(words), None
+
+
+def check_integer(name: str, value: object, *, low: int, high: int) -> None:
+    """Refuse what is no integer of these bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise _refused(name, f"an integer from {low} to {high}", value)
+        raise refused(name, f"an integer from {low} to {high}", value)
 
 
-def _check_number(name: str, value: object, *, low: float, high: float) -> None:
+def check_number(name: str, value: object, *, low: float, high: float) -> None:
+    """Refuse what is no number of these bounds."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     if not low <= number <= high:
-        raise _refused(name, f"a number from {low:g} to {high:g}", value)
+        raise refused(name, f"a number from {low:g} to {high:g}", value)
 
 
-def _refused(name: str, expected: str, found: object) -> embzarr.InvalidInputError:
+def refused(name: str, expected: str, found: object) -> embzarr.InvalidInputError:
+    """Return the error for a setting."""
     return embzarr.InvalidInputError(
         "input-argument", f"{name}: expected {expected}, found {found!r}"
     )

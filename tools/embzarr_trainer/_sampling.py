@@ -15,12 +15,15 @@ _TOP: Final = 2**32 - 1
 _NEGATIVE_POWER: Final = 0.75
 
 
-def build_tables(counts: npt.NDArray[np.int64], *, sample: float) -> Tables:
+def build_tables(
+    counts: npt.NDArray[np.int64], *, sample: float, frozen: npt.NDArray[np.uint8] | None = None
+) -> Tables:
     """Make the tables for a vocabulary whose word ``i`` occurs ``counts[i]`` (> 0) times."""
     cut, alias = alias_table(counts.astype(np.float64) ** _NEGATIVE_POWER)
     logits = (np.arange(TABLE_SIZE) + 0.5) * (2 * LOGIT_LIMIT / TABLE_SIZE) - LOGIT_LIMIT
     return Tables(
         keep=keep_thresholds(counts, sample=sample),
+        frozen=np.zeros(len(counts), np.uint8) if frozen is None else frozen,
         alias_cut=cut,
         alias_word=alias,
         sigmoid=(1 / (1 + np.exp(-logits))).astype(np.float32),

@@ -36,8 +36,6 @@ class Schedule:
     """(turns + 1,) words trained before each turn, and at last in all."""
     alpha: npt.NDArray[np.float32]
     """(turns,) learning rates, falling linearly with the words trained."""
-    saves: tuple[int, ...]
-    """The numbers of turns after which a checkpoint is due, increasing; the last is all turns."""
 
     @property
     def chunks(self) -> int:
@@ -67,7 +65,6 @@ def plan_schedule(starts: npt.NDArray[np.int64], *, options: TrainOptions) -> Sc
         order=order,
         done=done,
         alpha=(options.alpha - fall).astype(np.float32),
-        saves=save_points(done, every=options.save_every, number=options.checkpoints),
     )
 
 

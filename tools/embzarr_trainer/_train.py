@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 import embzarr
 from embzarr_trainer._corpus import read_corpus
-from embzarr_trainer._hogwild import NOTHING, Hogwild, Tally, start_weights
 from embzarr_trainer._numba import require_numba
-from embzarr_trainer._options import TrainOptions
-from embzarr_trainer._progress import Metrics, Progress
-from embzarr_trainer._schedule import plan_schedule
+from embzarr_trainer._options import SaveOptions, TrainOptions
+from embzarr_trainer._saver import Saver
+from embzarr_trainer._session import Session
+from embzarr_trainer._start import Wishes, find_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from embzarr_trainer._buffers import Weights
-    from embzarr_trainer._corpus import Corpus
-
-MODEL: Final = "word2vec-negative-sampling"
-"""What ``metadata["trainer"]["model"]`` says of these checkpoints."""
+    from embzarr_trainer._progress import Progress
 
 
 def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their one public place
@@ -42,9 +35,14 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     min_alpha: float = 1e-4,
     workers: int | None = None,
     seed: int = 1,
-    save_every: int | None = None,
-    checkpoints: int | None = None,
     unicode_errors: str = "strict",
+    save_every: int | str | None = None,
+    checkpoints: int | None = None,
+    patience: float = 300.0,
+    resume: bool = False,
+    allow_changes: bool = False,
+    init: object | None = None,
+    only: Iterable[str] | None = None,
     progress: Callable[[Progress], object] | None = None,
     store_options: Mapping[str, Any] | None = None,
     compression: str = "auto",
@@ -56,7 +54,10 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     (words,); ``context``, the output matrix, shaped as ``vectors``. Its step is the number of
     words trained, and ``metadata["trainer"]`` tells the options, the corpus's digest and, as
     ``metrics``, a ``Metrics`` record.
-    Training pauses while a checkpoint is saved.
+
+    Training pauses only while a checkpoint's rows are copied; they are saved beside it. Where
+    the store fails, training goes on, tells so as ``Progress.problem``, and saves again later;
+    only the last checkpoint is waited for.
 
     Args:
         corpus: UTF-8 text file or files, gzip where the name ends in ``.gz``. A line is a
@@ -75,11 +76,20 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         workers: threads, by default one for each CPU that this process may use. One worker gives
             the same vectors every time on one machine; several race on the same weights.
         seed: of start vectors, order and draws.
-        save_every: words trained between checkpoints; there is always one at the end.
-        checkpoints: evenly spaced checkpoints instead; by default 1.
         unicode_errors: ``strict``, ``replace`` or ``ignore`` for bytes that are not UTF-8.
+        save_every: between checkpoints: words trained, or ``"20s"``, ``"5m"``, ``"1h"`` or
+            ``"1000000w"``; there is always one at the end.
+        checkpoints: evenly spaced checkpoints instead; by default 1.
+        patience: seconds for which the last checkpoint is tried again where the store fails.
+        resume: go on from the newest sound checkpoint of ``url``, if there is one. With one
+            worker the end is bit for bit that of a run that was never interrupted.
+        allow_changes: resume though the corpus or the settings are not those of the checkpoint.
+            On other text a new schedule begins, and its new words join the vocabulary.
+        init: start from the vectors of another run or checkpoint (URL, or ``Checkpoint``) for the
+            words that both have.
+        only: train the rows of these words alone; all others stay as they are.
         progress: called about five times a second, and after each save, from this thread.
-        store_options: credentials and endpoint, as for ``embzarr.save``.
+        store_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
         compression: of the checkpoints, as for ``embzarr.save``.
 
     Returns:
@@ -87,8 +97,10 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
 
     Raises:
         embzarr.InvalidInputError: a setting out of its bounds (``input-argument``), or the corpus:
-            ``corpus-empty``, ``corpus-no-words``, ``corpus-not-text``; nothing was saved. Or
-            vectors that are no longer finite (``training-diverged``); those are not saved.
+            ``corpus-empty``, ``corpus-no-words``, ``corpus-not-text``; nothing was saved. Or, with
+            ``resume``, a checkpoint of another trainer (``trainer-foreign``), another corpus or
+            other settings (``trainer-changed``). Or vectors that are no longer finite
+            (``training-diverged``); those are not saved.
         embzarr.NotFoundError: no such corpus (``corpus-missing``), bucket or folder.
         embzarr.UnsupportedError: numba is not installed (``feature-unsupported``).
         embzarr.EmbzarrError: as from ``embzarr.save``; checkpoints saved before stay good.
@@ -106,160 +118,26 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         min_alpha=min_alpha,
         workers=_usable_cpus() if workers is None else workers,
         seed=seed,
-        save_every=save_every,
-        checkpoints=checkpoints,
         unicode_errors=unicode_errors,
+        tokenizer="words",
     )
+    saving = SaveOptions(save_every=save_every, checkpoints=checkpoints, patience=patience)
+    wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
     encoded = read_corpus(
         corpus, min_count=min_count, max_vocab=max_vocab, unicode_errors=unicode_errors
     )
-    session = _Session(
-        encoded,
+    run = embzarr.Run(url, store_options=store_options)
+    start = find_start(run, encoded, wishes, options=options, store_options=store_options)
+    saver = Saver(
         url,
-        options=options,
-        progress=progress,
-        save_options={"store_options": store_options, "compression": compression},
+        start.corpus,
+        options=saving,
+        store_options=store_options,
+        compression=compression,
+        base=start.checkpoint,
     )
-    return session.run()
-
-
-class _Session:
-    """One run: the turns of its schedule, and a checkpoint wherever one is due."""
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        url: object,
-        *,
-        options: TrainOptions,
-        progress: Callable[[Progress], object] | None,
-        save_options: Mapping[str, Any],
-    ) -> None:
-        self._corpus = corpus
-        self._url = url
-        self._options = options
-        self._progress = progress
-        self._save_options = save_options
-        self._schedule = plan_schedule(corpus.starts, options=options)
-        weights = start_weights(
-            len(corpus.words), vector_size=options.vector_size, seed=options.seed
-        )
-        self._learner = Hogwild(corpus, self._schedule, weights, options=options)
-        self._step: int | None = None
-        self._saved_at = 0.0
-        self._stall = 0.0
-        self._reported = NOTHING
-        self._loss = 0.0
-
-    def run(self) -> embzarr.Checkpoint:
-        """Train to the end; return the last checkpoint."""
-        *between, last = self._schedule.saves
-        for turn in between:
-            self._run_to(turn)
-        return self._run_to(last)
-
-    def _run_to(self, turn: int) -> embzarr.Checkpoint:
-        before = self._learner.tally
-        self._learner.train_turns(turn, listener=self._report)
-        tally = self._learner.tally
-        stopped = time.perf_counter()
-        checkpoint = self._save(tally, before)
-        self._step = tally.words
-        self._saved_at = time.perf_counter()
-        self._stall = self._saved_at - stopped
-        self._report(tally)
-        return checkpoint
-
-    def _save(self, tally: Tally, before: Tally) -> embzarr.Checkpoint:
-        size = self._options.vector_size
-        weights = self._learner.weights
-        _check_finite(weights, options=self._options)
-        return embzarr.save(
-            self._url,
-            self._corpus.words,
-            weights.inputs[:, :size],
-            step=tally.words,
-            counts=self._corpus.counts,
-            columns={"context": weights.outputs[:, :size]},
-            metadata={"trainer": self._describe(tally, before)},
-            **self._save_options,
-        )
-
-    def _describe(self, tally: Tally, before: Tally) -> dict[str, object]:
-        """Tell what a reader of the checkpoint, or a later session, wants to know: plain JSON."""
-        return {
-            "model": MODEL,
-            "options": self._options.to_json(),
-            "turns": tally.turns,
-            "words_total": self._schedule.total_words,
-            "metrics": self._metrics(tally, before).to_json(),
-            "corpus": {
-                "sha256": self._corpus.digest,
-                "words": self._corpus.raw_words,
-                "vocabulary_words": len(self._corpus.ids),
-                "sentences": len(self._corpus.starts) - 1,
-                "invalid_utf8": self._corpus.invalid,
-            },
-        }
-
-    def _metrics(self, tally: Tally, before: Tally) -> Metrics:
-        seconds = tally.seconds - before.seconds
-        return Metrics(
-            step=tally.words,
-            words=tally.words,
-            epoch=self._epoch(tally),
-            loss=tally.loss_since(before),
-            alpha=self._alpha(tally),
-            words_per_second=(tally.words - before.words) / max(seconds, 1e-9),
-            seconds=tally.seconds,
-        )
-
-    def _report(self, tally: Tally) -> None:
-        if self._progress is None:
-            return
-        if tally.pairs > self._reported.pairs:
-            self._loss = tally.loss_since(self._reported)
-            self._reported = tally
-        speed = tally.words / max(tally.seconds, 1e-9)
-        left = self._schedule.total_words - tally.words
-        age = None if self._step is None else time.perf_counter() - self._saved_at
-        self._progress(
-            Progress(
-                words=tally.words,
-                total_words=self._schedule.total_words,
-                epoch=self._epoch(tally),
-                epochs=self._options.epochs,
-                words_per_second=speed,
-                eta_seconds=left / speed if speed else 0.0,
-                loss=self._loss,
-                alpha=self._alpha(tally),
-                step=self._step,
-                saved_seconds_ago=age,
-                stall_seconds=self._stall,
-                problem=None,
-            )
-        )
-
-    def _epoch(self, tally: Tally) -> float:
-        return tally.turns / self._schedule.chunks
-
-    def _alpha(self, tally: Tally) -> float:
-        """Return the learning rate of the next turn, or of the last."""
-        turn = min(tally.turns, len(self._schedule.alpha) - 1)
-        return round(float(self._schedule.alpha[turn]), 8)
-
-
-def _check_finite(weights: Weights, *, options: TrainOptions) -> None:
-    """Refuse weights that have run away; NaN and infinity survive summing."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = all(np.isfinite(matrix.sum()) for matrix in weights)
-    if not finite:
-        raise embzarr.InvalidInputError(
-            "training-diverged",
-            f"the vectors are no longer finite: try an alpha below {options.alpha:g},"
-            f" a window below {options.window} or fewer than {options.negative} negatives",
-        )
+    return Session(start, saver, options=options, saving=saving, progress=progress).run()
 
 
 def _usable_cpus() -> int:

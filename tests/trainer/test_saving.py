@@ -1,0 +1,195 @@
+"""Checkpoints beside training: by the clock, in order, and what a failing store costs."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import embzarr
+import embzarr_trainer
+from embzarr.objects import open_store
+from embzarr_trainer import Progress, _hogwild, _saver, _session
+from embzarr_trainer._buffers import Marks, Weights
+from embzarr_trainer._snapshot import Camera
+from faulty import PassThrough
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from embzarr.objects import Data
+
+LEARNS: dict[str, Any] = {
+    "vector_size": 20,
+    "epochs": 4,
+    "alpha": 0.05,
+    "sample": 0,
+    "min_count": 1,
+    "workers": 1,
+}
+
+
+class FullStore(PassThrough):
+    """A store that takes no data once it is full, until somebody makes room."""
+
+    full = False
+    refused = 0
+
+    def put(self, key: str, data: Data) -> None:
+        self._check(key)
+        super().put(key, data)
+
+    def create(self, key: str, data: Data) -> None:
+        self._check(key)
+        super().create(key, data)
+
+    def _check(self, key: str) -> None:
+        if self.full:
+            self.refused += 1
+            raise embzarr.StoreError("store-failed", f"{key}: no space left on device")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that waits, waits less."""
+    monkeypatch.setattr(_hogwild, "REPORT_SECONDS", 0.001)
+    monkeypatch.setattr(_session, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(_saver, "_FIRST_WAIT", 0.005)
+    monkeypatch.setattr(_saver, "_LONGEST_WAIT", 0.02)
+
+
+def full_store(name: str) -> FullStore:
+    return FullStore(open_store(f"memory://trainer/{name}"))
+
+
+def test_by_the_clock(planted: Path) -> None:
+    """Every so many seconds a checkpoint, in order; what is learnt does not depend on it."""
+    url = "memory://trainer/clock"
+    run = LEARNS | {"epochs": 40}
+    end = embzarr_trainer.train(planted, url, save_every="0.02s", **run)
+    steps = [commit.step for commit in reversed(embzarr.Run(url).commits())]
+    plain = embzarr_trainer.train(planted, "memory://trainer/no-clock", **run)
+
+    assert len(steps) >= 3
+    assert steps == sorted(set(steps))
+    assert steps[-1] == end.step == 800_000
+    assert np.array_equal(end.to_numpy(), plain.to_numpy())
+
+
+def test_training_outlives_a_full_store(planted: Path) -> None:
+    """While the store is full, training goes on and says so, and what was committed stays good."""
+    store = full_store("full")
+    seen: list[Progress] = []
+
+    def watch(now: Progress) -> None:
+        seen.append(now)
+        if now.step is not None and not store.refused:
+            store.full = True
+        if store.refused > 20:
+            store.full = False
+
+    end = embzarr_trainer.train(
+        planted, store, save_every="0.01s", progress=watch, **LEARNS | {"epochs": 40}
+    )
+    troubled = [now for now in seen if now.problem]
+
+    assert all("no space left" in str(now.problem) for now in troubled)
+    assert troubled[-1].words > troubled[0].words
+    assert seen[-1].problem is None
+    assert end.step == 800_000
+    assert all(embzarr.Run(store).open(commit=n).verify().ok for n in embzarr.Run(store).numbers())
+
+
+def test_commits_before_stay_good(planted: Path) -> None:
+    """A store that stays full costs the end, after the patience, and nothing that was saved."""
+    store = full_store("stays-full")
+
+    def watch(now: Progress) -> None:
+        store.full = now.step is not None
+
+    with pytest.raises(embzarr.StoreError, match="no space left"):
+        embzarr_trainer.train(planted, store, checkpoints=4, progress=watch, patience=0.1, **LEARNS)
+    assert store.refused > 1
+    saved = embzarr.open(store)
+    assert saved.verify().ok
+
+    store.full = False
+    plain = embzarr_trainer.train(planted, "memory://trainer/plain", **LEARNS)
+    end = embzarr_trainer.train(planted, store, resume=True, **LEARNS)
+    assert saved.step < end.step
+    assert np.array_equal(end.to_numpy(), plain.to_numpy())
+
+
+class ReadOnlyStore(PassThrough):
+    """A store whose owner lets us look only."""
+
+    def put(self, key: str, data: Data) -> None:
+        del data
+        raise embzarr.AccessDeniedError("access-denied", key)
+
+
+def test_no_access_is_told_at_the_first_checkpoint(planted: Path) -> None:
+    """What will not get better by waiting ends training when nothing was saved yet."""
+    seen: list[Progress] = []
+    with pytest.raises(embzarr.AccessDeniedError):
+        embzarr_trainer.train(
+            planted,
+            ReadOnlyStore(open_store("memory://trainer/read-only")),
+            checkpoints=100,
+            progress=seen.append,
+            **LEARNS | {"epochs": 100},
+        )
+    assert seen[-1].words < seen[-1].total_words / 2
+
+
+class SlowPuts(PassThrough):
+    """A store over a narrow link."""
+
+    under_way = 0
+    most = 0
+    lock = threading.Lock()
+
+    def create(self, key: str, data: Data) -> None:
+        with self.lock:
+            self.under_way += key.startswith("commits/")
+            self.most = max(self.most, self.under_way)
+        threading.Event().wait(0.05)
+        super().create(key, data)
+        with self.lock:
+            self.under_way -= key.startswith("commits/")
+
+
+def test_never_two_at_a_time(planted: Path) -> None:
+    """Where saving is slower than training, a checkpoint due by words waits for the one before."""
+    store = SlowPuts(open_store("memory://trainer/slow"))
+    embzarr_trainer.train(planted, store, checkpoints=5, **LEARNS)
+    steps = [commit.step for commit in reversed(embzarr.Run(store).commits())]
+
+    assert store.most == 1
+    assert len(steps) == 5
+    assert steps == sorted(steps)
+
+
+def test_snapshot_is_a_copy() -> None:
+    """What training changes afterwards does not reach the snapshot, and marks are cleared."""
+    weights = Weights(inputs=np.ones((3, 16), np.float32), outputs=np.ones((3, 16), np.float32))
+    marks = Marks(inputs=np.array([0, 1, 0], np.uint8), outputs=np.array([1, 0, 1], np.uint8))
+    camera = Camera(weights, vector_size=10)
+    snapshot = camera.take(marks, touched_only=True, again=False)
+    weights.inputs[:] = 2
+
+    assert snapshot.rows is not None
+    assert [rows.tolist() for rows in snapshot.rows] == [[1], [0, 2]]
+    assert [values.shape for values in snapshot.values] == [(1, 10), (2, 10)]
+    assert (snapshot.values.inputs == 1).all()
+    assert not any(matrix.any() for matrix in marks)
+
+    marks.inputs[2] = 1
+    again = camera.take(marks, touched_only=True, again=True)
+    assert again.rows is not None
+    assert [rows.tolist() for rows in again.rows] == [[1, 2], [0, 2]]
+    whole = camera.take(marks, touched_only=False, again=False)
+    assert whole.rows is None
+    assert np.array_equal(whole.values.inputs, weights.inputs[:, :10])

@@ -1,0 +1,182 @@
+"""Where a run of training begins: from nothing, from its own checkpoint, or from another's."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import embzarr
+from embzarr_trainer._buffers import Weights
+from embzarr_trainer._state import newest_state, padded, start_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._options import TrainOptions
+    from embzarr_trainer._state import State
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wishes:
+    """What the caller wants to begin from."""
+
+    resume: bool
+    allow_changes: bool
+    init: object | None
+    only: Iterable[str] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Start:
+    """Where a run of training begins."""
+
+    corpus: Corpus
+    """Its words are the rows of the weights."""
+    weights: Weights
+    frozen: npt.NDArray[np.uint8]
+    """(words,): 1 for rows that are to stay as they are."""
+    turn: int = 0
+    """The turn of the schedule to go on with."""
+    base_words: int = 0
+    """Words trained before this schedule began, on other text."""
+    seconds: float = 0.0
+    """Training time before this session."""
+    checkpoint: embzarr.Checkpoint | None = None
+    """The checkpoint that holds these very weights."""
+    trouble: str | None = None
+    """What was wrong with newer checkpoints than that."""
+
+
+def find_start(
+    run: embzarr.Run,
+    corpus: Corpus,
+    wishes: Wishes,
+    *,
+    options: TrainOptions,
+    store_options: Mapping[str, Any] | None,
+) -> Start:
+    """Load what there is to go on from, or draw start vectors.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-foreign`` or ``trainer-changed``, as ``train`` says;
+            ``input-argument`` for vectors of another size.
+    """
+    # Asked for in any case, so that a store that cannot be read is known before hours of training.
+    state, damaged = newest_state(run) if wishes.resume else (None, [])
+    if state is None:
+        run.numbers()
+        weights = start_weights(
+            len(corpus.words), vector_size=options.vector_size, seed=options.seed
+        )
+        start = Start(corpus=corpus, weights=weights, frozen=_frozen(corpus, wishes.only))
+        if wishes.init is not None:
+            _take_over(start, wishes.init, options=options, store_options=store_options)
+        return start
+    _check_changes(state, corpus, options=options, allowed=wishes.allow_changes)
+    trouble = "; ".join([*damaged, f"went on from commit {state.checkpoint.commit}"])
+    start = _go_on(state, corpus, options=options)
+    return dataclasses.replace(
+        start,
+        frozen=_frozen(start.corpus, wishes.only),
+        trouble=trouble if damaged else None,
+    )
+
+
+def _check_changes(state: State, corpus: Corpus, *, options: TrainOptions, allowed: bool) -> None:
+    changes = state.changes(options, digest=corpus.digest)
+    if state.trainer["options"]["vector_size"] != options.vector_size:
+        changes = [change for change in changes if change.startswith("vector_size")]
+        hint = "this cannot change within a run"
+    else:
+        hint = "allow_changes (--allow-changes) goes on all the same"
+        changes = [] if allowed else changes
+    if changes:
+        raise embzarr.InvalidInputError(
+            "trainer-changed",
+            f"cannot resume from commit {state.checkpoint.commit}: {'; '.join(changes)}; {hint}",
+        )
+
+
+def _go_on(state: State, corpus: Corpus, *, options: TrainOptions) -> Start:
+    """Go on with the same schedule on the same text, or begin one on other text."""
+    known = {word: row for row, word in enumerate(state.words)}
+    new = [word for word in corpus.words if word not in known]
+    words = [*state.words, *new]
+    known.update((word, len(state.words) + number) for number, word in enumerate(new))
+    rows = np.fromiter(map(known.__getitem__, corpus.words), np.int32, len(corpus.words))
+    same = state.same_corpus(options, digest=corpus.digest)
+    counts = np.append(state.counts, np.zeros(len(new), np.int64))
+    if not same:
+        counts[rows] += corpus.counts
+    return Start(
+        corpus=corpus.renumbered(rows, words=words, counts=counts),
+        weights=_grown(state.weights, new=len(new), options=options),
+        frozen=np.zeros(len(words), np.uint8),
+        turn=state.trainer["turns"] if same else 0,
+        base_words=state.trainer["base_words"] if same else state.checkpoint.step,
+        seconds=state.trainer["metrics"]["seconds"],
+        checkpoint=None if new else state.checkpoint,
+    )
+
+
+def _grown(weights: Weights, *, new: int, options: TrainOptions) -> Weights:
+    """Add rows for new words, as they are at the start of a run."""
+    if not new:
+        return weights
+    old = len(weights.inputs)
+    seed = int(np.random.SeedSequence((options.seed, old)).generate_state(1)[0])
+    fresh = start_weights(new, vector_size=options.vector_size, seed=seed)
+    grown = Weights(*(padded(matrix, rows=old + new) for matrix in weights))
+    grown.inputs[old:] = fresh.inputs
+    return grown
+
+
+def _take_over(
+    start: Start,
+    init: object,
+    *,
+    options: TrainOptions,
+    store_options: Mapping[str, Any] | None,
+) -> None:
+    """Overwrite start vectors by another checkpoint's, for the words that it has.
+
+    Only those words are loaded; with its context matrix, where it has one of this size.
+    """
+    other = (
+        init
+        if isinstance(init, embzarr.Checkpoint)
+        else embzarr.open(init, store_options=store_options)
+    )
+    size = options.vector_size
+    if other.dim != size:
+        raise embzarr.InvalidInputError(
+            "input-argument",
+            f"init: expected vectors of vector_size {size}, found {other.dim} numbers each",
+        )
+    columns = ("vectors", "context") if "context" in other.columns else ("vectors",)
+    found = other.load(start.corpus.words, missing="skip", columns=columns)
+    known = {word: row for row, word in enumerate(start.corpus.words)}
+    rows = np.fromiter(map(known.__getitem__, found.words), np.int64, len(found.words))
+    start.weights.inputs[rows, :size] = found.vectors
+    context = found.columns.get("context")
+    if context is not None and context.shape == found.vectors.shape:
+        start.weights.outputs[rows, :size] = context
+
+
+def _frozen(corpus: Corpus, only: Iterable[str] | None) -> npt.NDArray[np.uint8]:
+    if only is None:
+        return np.zeros(len(corpus.words), np.uint8)
+    wanted = frozenset(only)
+    frozen = np.fromiter((word not in wanted for word in corpus.words), np.uint8)
+    if frozen.all():
+        raise embzarr.InvalidInputError(
+            "input-argument",
+            f"only: none of these {len(wanted)} words is among the {len(corpus.words)} words of"
+            " the vocabulary",
+        )
+    return frozen
