@@ -11,6 +11,7 @@ The format is specified in ``spec/v1/embzarr.md``.
 """
 
 from embzarr._checkpoint import Checkpoint
+from embzarr._gc import GcReport
 from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
 from embzarr._loaded import Loaded
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
@@ -32,7 +33,7 @@ from embzarr.errors import (
     UnsupportedError,
     WordNotFoundError,
 )
-from embzarr.objects import Traffic
+from embzarr.objects import ObjectInfo, Traffic
 
 __all__ = [
     "AccessDeniedError",
@@ -44,10 +45,12 @@ __all__ = [
     "DamagedError",
     "DeltaPolicy",
     "EmbzarrError",
+    "GcReport",
     "InvalidInputError",
     "LayerInfo",
     "Loaded",
     "NotFoundError",
+    "ObjectInfo",
     "Plan",
     "Problem",
     "Run",

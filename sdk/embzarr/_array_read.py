@@ -220,10 +220,13 @@ def fetch(
 
     Raises:
         DamagedError: code ``object-missing`` or ``object-truncated``.
+        NotFoundError: code ``commit-expired``.
     """
     try:
         yield from _pieces.stretches(pieces(store, key, start, length), wanted)
     except NotFoundError as exc:
+        if exc.code == "commit-expired":
+            raise
         raise DamagedError(
             "object-missing", f"{key}: the manifest lists this object, the store does not have it"
         ) from exc

@@ -8,6 +8,7 @@ import numpy as np
 
 from embzarr import _info, _lookup, _parallel, _query, _schema, _verify
 from embzarr._link import link_to
+from embzarr._living import LivingStore
 from embzarr._loaded import Loaded
 from embzarr._table_read import TableReader
 from embzarr._view import views
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr import _group
-    from embzarr._history import Commit
     from embzarr._info import CheckpointInfo
     from embzarr._plan import Plan
+    from embzarr._records import Commit
     from embzarr._table_read import By
     from embzarr._verify_report import VerifyReport
     from embzarr._view import How
@@ -45,7 +46,8 @@ class Checkpoint:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
-        self._reader = TableReader(store, commit.manifest, link_to(store.url))
+        living = LivingStore(store, commit.number)
+        self._reader = TableReader(living, commit.manifest, link_to(store.url))
         self._vectors = commit.manifest.base.arrays[_schema.VECTORS]
 
     # What it is -----------------------------------------------------------------------------------

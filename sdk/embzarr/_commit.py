@@ -1,6 +1,6 @@
-"""The commit protocol: a commit is a manifest created under the next free number.
+"""The commit protocol, carried out on a store: what to do next is decided in `embzarr._protocol`.
 
-Spec section "Commit order". Everything that a manifest names is written before it; whoever creates
+Spec section "Commit". Everything that a manifest names is written before it; whoever creates
 ``commits/<n>.json`` owns number n; names and hints are written after and never trusted alone.
 """
 
@@ -9,24 +9,63 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from embzarr import _history, _json, _keys, _manifest, _manifest_gate, _schema, _zarr_json
-from embzarr._history import Commit
+from embzarr import (
+    _history,
+    _json,
+    _keys,
+    _manifest,
+    _protocol,
+    _records,
+    _schema,
+    _zarr_json,
+)
 from embzarr._manifest import Manifest, Parent
-from embzarr.errors import AccessDeniedError, ConflictError, EmbzarrError, NotFoundError, StoreError
+from embzarr._protocol import (
+    Claim,
+    Committed,
+    Create,
+    Created,
+    Look,
+    Lost,
+    Seen,
+    Stopped,
+    Taken,
+    Unknown,
+)
+from embzarr._records import Expired
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DamagedError,
+    EmbzarrError,
+    NotFoundError,
+    StoreError,
+)
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from embzarr._manifest import Layer
+    from embzarr._protocol import Event
+    from embzarr._records import Commit, Record
     from embzarr.objects import Readable, Store
 
-_TRIES = 5
-"""How often a create whose answer was lost is sent again."""
-_RIVALS = 1000
-"""Numbers that other writers may take from us before we give up."""
+Compose: TypeAlias = Callable[[Parent | None], bytes]
+"""Makes the bytes of a commit that follows another one."""
+
+_STOPPED = {
+    "commit-conflict": "too many other commits came first",
+    "commit-superseded": "another writer came between: this is no longer the commit after the one "
+    "that it builds on",
+    "write-revoked": "a garbage collection took this write for abandoned and deleted its data, or "
+    "that of the checkpoint that it builds on; save again (and collect with a larger older_than)",
+    "history-expired": "so much was committed and collected since this write began that nobody can "
+    "tell any more whether its data was deleted; save again",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +77,12 @@ class Draft:
     layers: list[Layer]
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
-    follows: Commit | None = None
-    """The commit that a delta, or what replaces one, must come right after."""
+    base: Record | None
+    """The commit that was newest before the first object was written, or the one that this write
+    builds on: garbage collections after it are heeded."""
+    follows: bool = False
+    """Whether no other checkpoint may come between, since the write tells what became of its base:
+    a delta, or what replaces one."""
 
 
 def new_id() -> str:
@@ -49,47 +92,127 @@ def new_id() -> str:
 
 def now() -> str:
     """Return the time of day as manifests tell it: for people, never for safety."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(time.time())
+
+
+def instant(seconds: float) -> str:
+    """Return a Unix time as manifests tell it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
     """Make a draft the newest commit.
 
-    A full step needs nothing of the commits before it: where another writer takes the number first,
-    the draft takes the next. A delta says what became of the commit that it follows, and no more.
+    A full step needs nothing of the commits before it: where other checkpoints came first, it
+    follows them. A delta says what became of the commit that it follows, and no more.
 
     Raises:
-        ConflictError: code ``commit-superseded``: the newest commit is not the one that the draft
-            follows; ``commit-conflict``: a thousand other commits came first.
+        ConflictError: code ``commit-superseded``: the newest checkpoint is not the one that the
+            draft follows; codes ``write-revoked`` and ``history-expired``: a garbage collection may
+            have deleted what was written; ``commit-conflict``: a thousand others came first.
         StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
             not have been made; nothing that it names may be deleted.
     """
-    parent = _history.head(store)
-    store_id = parent.manifest.store if parent else claim(store)
-    for _ in range(_RIVALS):
-        _check_follows(draft, parent)
-        commit, data = _compose(draft, parent, store_id, writer)
-        winner = _create(store, commit, data)
-        if winner.manifest.write_id == draft.write_id:
-            _leave_hint(store, data)
-            return commit
-        parent = winner
-    raise ConflictError(
-        "commit-conflict", f"{_RIVALS} other commits were made while this one was tried"
+    store_id = draft.base.store if draft.base else claim_root(store)
+    claim = Claim(
+        write_id=draft.write_id,
+        folders=frozenset(layer.path for layer in draft.layers),
+        seen=draft.base.number if draft.base else 0,
+        passes=_protocol.COLLECTIONS if draft.follows else _protocol.ANY,
+    )
+    commit, data = take_number(
+        store, claim, draft.base, lambda parent: _compose(draft, parent, store_id, writer)
+    )
+    if isinstance(commit, Expired):
+        raise commit.error()  # made, and given up by a collection before we knew
+    _leave_hint(store, data)
+    return cast("Commit", commit)
+
+
+def take_number(
+    store: Store, claim: Claim, base: Record | None, compose: Compose
+) -> tuple[Record, bytes]:
+    """Create a manifest under the next free number.
+
+    Args:
+        store: where to.
+        claim: what the commit needs, all up to `base` being seen.
+        base: the newest commit seen.
+        compose: makes the manifest.
+
+    Returns:
+        What stands there, and its bytes.
+
+    Raises:
+        ConflictError: it may not follow what others committed; it stands nowhere.
+        StoreError: code ``commit-unknown``.
+    """
+    parent = base
+    found: list[Record] = []
+    sent: dict[int, bytes] = {}
+    claim, action = _protocol.begin(claim)
+    while True:
+        event: Event
+        if isinstance(action, Create):
+            # Sent again, it is the same bytes: an earlier try may have been carried out.
+            data = sent.get(action.number) or compose(_name_of(parent))
+            sent[action.number] = data
+            # What we could not read back, nobody could: the gate for strangers checks us too.
+            found = [_records.parse(data, _keys.commit_key(action.number))]
+            event = _create(store, action.number, data, failures=claim.failures)
+        elif isinstance(action, Look):
+            event, found = _look(store, action.after)
+            parent = found[-1] if found else parent
+        elif isinstance(action, Committed):
+            ours = next(record for record in found if record.number == action.number)
+            return ours, sent.get(action.number) or bytes(
+                store.get(_keys.commit_key(action.number))
+            )
+        else:
+            raise _failure(action)
+        claim, action = _protocol.advance(claim, event)
+
+
+def _name_of(parent: Record | None) -> Parent | None:
+    return Parent(commit=parent.number, sha256=parent.sha256) if parent else None
+
+
+def _create(store: Store, number: int, data: bytes, *, failures: int) -> Event:
+    if failures:
+        time.sleep(0.05 * 2**failures)
+    try:
+        store.create(_keys.commit_key(number), data)
+    except ConflictError:
+        return Taken()
+    except AccessDeniedError:
+        if not failures:
+            raise  # refused, and nothing was sent before
+        return Lost()
+    except (StoreError, NotFoundError):
+        return Lost()
+    return Created()
+
+
+def _look(store: Readable, after: int) -> tuple[Event, list[Record]]:
+    try:
+        found = _history.since(store, after)
+    except (StoreError, NotFoundError, AccessDeniedError, DamagedError):
+        time.sleep(0.05)
+        return Lost(), []
+    return Seen(tuple(record.entry for record in found)), found
+
+
+def _failure(action: Stopped | Unknown) -> EmbzarrError:
+    if isinstance(action, Stopped):
+        reason = _STOPPED[action.code]
+        return ConflictError(action.code, f"{_keys.commit_key(action.number)}: {reason}")
+    key = _keys.commit_key(action.number)
+    return StoreError(
+        "commit-unknown", f"{key}: the store does not say whether this commit was made"
     )
 
 
-def _check_follows(draft: Draft, parent: Commit | None) -> None:
-    if draft.follows and (parent is None or parent.sha256 != draft.follows.sha256):
-        found = f"commit {parent.number}" if parent else "nothing"
-        raise ConflictError(
-            "commit-superseded",
-            f"expected commit {draft.follows.number} to be the newest, found {found}: another "
-            "writer came between",
-        )
-
-
-def claim(store: Store) -> str:
+def claim_root(store: Store) -> str:
     """Make the root a Zarr group of ours, once, and return the store's identity.
 
     Raises:
@@ -119,16 +242,14 @@ def _store_id(store: Readable) -> str:
     return store_id
 
 
-def _compose(
-    draft: Draft, parent: Commit | None, store_id: str, writer: str
-) -> tuple[Commit, bytes]:
+def _compose(draft: Draft, parent: Parent | None, store_id: str, writer: str) -> bytes:
     manifest = Manifest(
         format="embzarr",
         version=1,
         store=store_id,
-        commit=parent.number + 1 if parent else 1,
+        commit=parent.commit + 1 if parent else 1,
         write_id=draft.write_id,
-        parent=Parent(commit=parent.number, sha256=parent.sha256) if parent else None,
+        parent=parent,
         step=draft.step,
         kind="delta" if len(draft.layers) > 1 else "full",
         created=now(),
@@ -136,40 +257,7 @@ def _compose(
         layers=draft.layers,
         metadata=draft.metadata,
     )
-    data = _manifest.encode(manifest)
-    # What we could not read back, nobody could: the gate for strangers checks us too.
-    _manifest_gate.parse(data, what=_keys.commit_key(manifest.commit))
-    return Commit(manifest=manifest, sha256=_manifest.identity(data)), data
-
-
-def _create(store: Store, commit: Commit, data: bytes) -> Commit:
-    """Create the manifest; return what stands at its number now: ours, or the winner's."""
-    key = _keys.commit_key(commit.number)
-    for attempt in range(_TRIES):
-        try:
-            store.create(key, data)
-        except ConflictError:
-            return _history.read(store, commit.number)
-        except AccessDeniedError:
-            raise
-        except (StoreError, NotFoundError):
-            found = _standing(store, commit.number)
-            if found:
-                return found
-            time.sleep(0.1 * 2**attempt)
-        else:
-            return commit
-    raise StoreError(
-        "commit-unknown", f"{key}: the store does not say whether this commit was made"
-    )
-
-
-def _standing(store: Readable, number: int) -> Commit | None:
-    """Return what stands at a number after a lost answer; None where nothing does, or who knows."""
-    try:
-        return _history.read(store, number)
-    except (StoreError, NotFoundError):
-        return None
+    return _manifest.encode(manifest)
 
 
 def _leave_hint(store: Store, data: bytes) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embzarr._changes import Change
-    from embzarr._history import Commit
     from embzarr._manifest import Array, Layer, Manifest
+    from embzarr._records import Commit
     from embzarr._words import WordTable
     from embzarr.objects import Store
 
@@ -98,7 +98,8 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
         step=manifest.step,
         layers=[layer],
         metadata=manifest.metadata,
-        follows=commit,
+        base=commit,
+        follows=True,
     )
     return _commit.publish(store, draft, writer=writer)
 

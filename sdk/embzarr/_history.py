@@ -1,49 +1,65 @@
 """Reads what was committed: the newest, one by number or step, or all.
 
-Spec section "Finding the newest commit".
+Spec section "Finding a commit".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+import bisect
+from typing import TYPE_CHECKING
 
-from embzarr import _keys, _manifest, _manifest_gate, _parallel, _schema
+from embzarr import _keys, _parallel, _records, _schema
+from embzarr._records import Collected, Commit, Expired
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from embzarr._manifest import Manifest
+    from embzarr._records import Record
     from embzarr.objects import Readable
 
-T = TypeVar("T")
-
 _BATCH = 16
-"""Manifests read at once while looking for a step."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A manifest and its identity."""
-
-    manifest: Manifest
-    sha256: str
-
-    @property
-    def number(self) -> int:
-        """Place in the history, from 1."""
-        return self.manifest.commit
+"""Manifests read at once."""
+_LOOKS = 100
+"""How often the newest checkpoint may expire under our eyes before we stop following it."""
 
 
 def head(store: Readable) -> Commit | None:
-    """Return the newest commit, or None for a store without any.
+    """Return the newest checkpoint, or None for a store without any.
 
-    Listing and ``latest.json`` are asked at the same time: one round trip where they agree, which
-    they do unless a writer died between its manifest and its hint.
+    One round trip where listing and ``latest.json`` agree, which they do unless a writer died
+    between its manifest and its hint, or a garbage collection came last.
     """
-    hints: list[Commit | None] = [None]
+    return newest_of(store, tip(store))
+
+
+def newest_of(store: Readable, newest: Record | None) -> Commit | None:
+    """Return the newest checkpoint of a store in which `newest` is the newest commit."""
+    for _ in range(_LOOKS):
+        if newest is None or isinstance(newest, Commit):
+            return newest
+        if isinstance(newest, Expired):
+            break
+        named = newest.collection.newest
+        if named is None:
+            return None
+        found = _records.read(store, named.commit)
+        if isinstance(found, Commit) and found.sha256 == named.sha256:
+            return found
+        if not isinstance(found, Expired):  # else there is a newer one by now
+            break
+        newest = tip(store)
+    key = _keys.commit_key(newest.number) if newest else _schema.COMMITS
+    raise DamagedError("manifest-mismatch", f"{key}: the newest commit leads to no checkpoint")
+
+
+def tip(store: Readable) -> Record | None:
+    """Return what stands at the highest number; None for a store without commits.
+
+    Listing and ``latest.json`` are asked at the same time.
+    """
+    hints: list[Record | None] = [None]
     numbers: list[list[int] | None] = [None]
 
     def ask_hint() -> None:
@@ -57,38 +73,82 @@ def head(store: Readable) -> Commit | None:
 
 
 def read(store: Readable, number: int) -> Commit:
-    """Return a commit by its number.
+    """Return a checkpoint by its number.
+
+    Raises:
+        NotFoundError: codes ``commit-missing`` and ``commit-expired``.
+        DamagedError: the manifest is damaged, or is another commit's.
+    """
+    record = _records.read(store, number)
+    if isinstance(record, Expired):
+        raise record.error()
+    if isinstance(record, Collected):
+        raise NotFoundError(
+            "commit-missing", f"commit {number} is a garbage collection: it holds no checkpoint"
+        )
+    return record
+
+
+def since(store: Readable, number: int) -> list[Record]:
+    """Return what stands at the numbers after `number`, up to the first at which nothing does.
+
+    No listing is asked, since one may lag: twice as many are read at once each time.
+
+    Raises:
+        DamagedError: one is damaged.
+    """
+    found: list[Record] = []
+    size = 1
+    while True:
+        first = number + len(found) + 1
+        batch = _parallel.each(lambda n: _standing(store, n), range(first, first + size))
+        for record in batch:
+            if record is None:
+                return found
+            found.append(record)
+        size = min(2 * size, _BATCH)
+
+
+def records(store: Readable) -> Iterator[Record | DamagedError]:
+    """Yield what stands at each number that the store lists, newest first; see `records_at`."""
+    return records_at(store, numbers_of(store))
+
+
+def records_at(store: Readable, numbers: list[int]) -> Iterator[Record | DamagedError]:
+    """Yield what stands at each of the numbers, which fall, reading several at once.
+
+    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged
+    one is yielded as its error, since it does not hide the others.
 
     Raises:
         NotFoundError: code ``commit-missing``.
-        DamagedError: the manifest is damaged, or is another commit's.
     """
-    key = _keys.commit_key(number)
-    try:
-        commit = _parse(get_at_most(store, key, _schema.MAX_MANIFEST_BYTES), key)
-    except NotFoundError as exc:
-        raise NotFoundError("commit-missing", f"no commit {number}: {key} is not there") from exc
-    if commit.number != number:
-        raise DamagedError(
-            "manifest-mismatch", f"{key}: holds the manifest of commit {commit.number}"
-        )
-    return commit
+    while numbers:
+        batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
+        for record in _parallel.each(lambda n: _sound_or_not(store, n), batch):
+            if isinstance(record, Collected):
+                numbers = _without(numbers, record.collection.expired)
+            yield record
 
 
 def history(store: Readable) -> Iterator[Commit]:
-    """Yield all commits, newest first, reading several at once.
+    """Yield all checkpoints, newest first.
 
     Raises:
         DamagedError: a manifest is damaged.
     """
-    return _in_batches(store, read)
+    for record in records(store):
+        if isinstance(record, DamagedError):
+            raise record
+        if isinstance(record, Commit):
+            yield record
 
 
 def numbers_of(store: Readable) -> list[int]:
-    """Return the numbers of all commits, newest first."""
+    """Return the numbers of all commits, newest first, collections and expired ones included."""
     numbers = _listed(store)
     if numbers is None:
-        newest = head(store)
+        newest = tip(store)
         return list(range(newest.number if newest else 0, 0, -1))
     return sorted(numbers, reverse=True)
 
@@ -100,41 +160,59 @@ def find_step(store: Readable, step: int) -> Commit:
     step is not found.
 
     Raises:
-        NotFoundError: code ``step-missing``, with the steps that there are.
+        NotFoundError: code ``commit-expired``, or ``step-missing`` with the steps that there are.
         DamagedError: the step is in no sound commit, and there are others.
     """
     seen: set[int] = set()
     damage: DamagedError | None = None
-    for found in _in_batches(store, _sound_or_not):
+    expired: Expired | None = None
+    for found in records(store):
         if isinstance(found, DamagedError):
             damage = damage or found
-        elif found.manifest.step == step:
-            return found
-        else:
+        elif isinstance(found, Commit):
+            if found.manifest.step == step:
+                return found
             seen.add(found.manifest.step)
+        elif isinstance(found, Expired) and found.tombstone.step == step:
+            expired = expired or found
     if damage:
         raise damage
+    if expired:
+        raise expired.error()
     shown = ", ".join(map(str, sorted(seen)[-10:])) or "none"
     raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
 
 
-def _in_batches(store: Readable, get: Callable[[Readable, int], T]) -> Iterator[T]:
-    numbers = numbers_of(store)
-    for at in range(0, len(numbers), _BATCH):
-        yield from _parallel.each(lambda n: get(store, n), numbers[at : at + _BATCH])
-
-
-def _sound_or_not(store: Readable, number: int) -> Commit | DamagedError:
+def _standing(store: Readable, number: int) -> Record | None:
     try:
-        return read(store, number)
+        return _records.read(store, number)
+    except NotFoundError as exc:
+        if exc.code != "commit-missing":
+            raise
+        return None
+
+
+def _sound_or_not(store: Readable, number: int) -> Record | DamagedError:
+    try:
+        return _records.read(store, number)
     except DamagedError as exc:
         return exc
 
 
-def _hint(store: Readable) -> Commit | None:
+def _without(numbers: list[int], spans: list[list[int]]) -> list[int]:
+    firsts = [first for first, _ in spans]
+
+    def is_gone(number: int) -> bool:
+        at = bisect.bisect_right(firsts, number) - 1
+        return at >= 0 and number <= spans[at][1]
+
+    return [number for number in numbers if not is_gone(number)]
+
+
+def _hint(store: Readable) -> Record | None:
     try:
         data = get_at_most(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
-        return _parse(data, _schema.LATEST)
+        return _records.parse(data, _schema.LATEST)
     except (NotFoundError, DamagedError):
         return None  # a hint that is missing or unreadable costs a round trip, nothing else
 
@@ -147,26 +225,13 @@ def _listed(store: Readable) -> list[int] | None:
     return [number for number in map(_keys.commit_number, keys) if number is not None]
 
 
-def _newest(store: Readable, hint: Commit | None, numbers: list[int] | None) -> Commit | None:
+def _newest(store: Readable, hint: Record | None, numbers: list[int] | None) -> Record | None:
     if numbers is None:
-        return _probe(store, hint)
+        later = since(store, hint.number if hint else 0)
+        return later[-1] if later else hint
     if not numbers:
         # A listing may lag behind a write on a few stores; a manifest that is there is there.
         return hint
     if hint and hint.number >= max(numbers):
         return hint
-    return read(store, max(numbers))
-
-
-def _probe(store: Readable, hint: Commit | None) -> Commit | None:
-    """Walk forward from the hint on a store that cannot list."""
-    newest = hint
-    while True:
-        try:
-            newest = read(store, newest.number + 1 if newest else 1)
-        except NotFoundError:
-            return newest
-
-
-def _parse(data: bytes | bytearray | memoryview, key: str) -> Commit:
-    return Commit(manifest=_manifest_gate.parse(data, what=key), sha256=_manifest.identity(data))
+    return _records.read(store, max(numbers))

@@ -10,8 +10,8 @@ from embzarr import _schema
 from embzarr._dtypes import itemsize
 
 if TYPE_CHECKING:
-    from embzarr._history import Commit
     from embzarr._manifest import Array, Layer
+    from embzarr._records import Commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

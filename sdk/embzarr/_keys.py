@@ -69,6 +69,12 @@ def scales_array(column: str) -> str:
     return f"{_schema.SCALES}/{column}"
 
 
+def layer_folder(key: str) -> str | None:
+    """Return the folder that one write has for itself and in which `key` lies; None for others."""
+    folder = "/".join(key.split("/", 2)[:2])
+    return folder if folder != key and layer_name(folder) else None
+
+
 def shard_key(array: str, shard: int, rank: int) -> str:
     """Return a shard's key below its layer: Zarr's default encoding of (shard, 0, ...)."""
     return f"{array}/c/{shard}" + "/0" * (rank - 1)

@@ -33,6 +33,11 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Manifest:
         DamagedError: not the JSON of a manifest, or one that contradicts itself.
         UnsupportedError: a later version, or something that a reader must understand and we do not.
     """
+    return of_document(document_of(data, what=what), what=what)
+
+
+def document_of(data: bytes | bytearray | memoryview, *, what: str) -> dict[str, Any]:
+    """Return the JSON of anything in ``commits/``, its format and version checked; as `parse`."""
     document = _json.loads(data, what=what, max_bytes=_schema.MAX_MANIFEST_BYTES)
     if not isinstance(document, dict) or document.get("format") != _schema.FORMAT:
         raise DamagedError("manifest-invalid", f"{what}: not a manifest of embzarr")
@@ -43,6 +48,11 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Manifest:
             f"{what}: expected format version {_schema.VERSION}, found {version}: a newer embzarr "
             "is needed",
         )
+    return document
+
+
+def of_document(document: dict[str, Any], *, what: str) -> Manifest:
+    """Return the manifest of a checkpoint that `document_of` has let in; as `parse`."""
     _check_features(document, what)
     try:
         manifest = _to_manifest(_understood(document, what))
@@ -71,7 +81,7 @@ def _check_features(document: dict[str, Any], what: str) -> None:
 
 def _understood(document: dict[str, Any], what: str) -> dict[str, Any]:
     """Return the document without the members that its writer lets a reader ignore."""
-    kept = _drop_optional(document, Manifest, what)
+    kept = without_optional(document, Manifest, what)
     if isinstance(kept.get("layers"), list):
         kept["layers"] = [_understood_layer(layer, what) for layer in kept["layers"]]
     return kept
@@ -80,7 +90,7 @@ def _understood(document: dict[str, Any], what: str) -> dict[str, Any]:
 def _understood_layer(layer: object, what: str) -> object:
     if not isinstance(layer, dict):
         return layer
-    kept = _drop_optional(layer, Layer, f"{what} layer")
+    kept = without_optional(layer, Layer, f"{what} layer")
     _check_known(kept.get("placement"), "kind", _schema.PLACEMENTS, "feature-unsupported", what)
     arrays = kept.get("arrays")
     if isinstance(arrays, dict):
@@ -94,7 +104,7 @@ def _understood_layer(layer: object, what: str) -> object:
 def _understood_array(array: object, what: str) -> object:
     if not isinstance(array, dict):
         return array
-    kept = _drop_optional(array, Array, what)
+    kept = without_optional(array, Array, what)
     codec = kept.get("codec")
     _check_known(codec, "name", _schema.CODECS, "codec-unsupported", what)
     nulls = [*kept.values(), *(codec.values() if isinstance(codec, dict) else ())].count(None)
@@ -109,7 +119,12 @@ def _check_known(part: object, name: str, known: tuple[str, ...], code: str, wha
         raise UnsupportedError(code, f"{what}: {name} {choice[:40]!r} is unknown")
 
 
-def _drop_optional(document: dict[str, Any], known: type[Struct], what: str) -> dict[str, Any]:
+def without_optional(document: dict[str, Any], known: type[Struct], what: str) -> dict[str, Any]:
+    """Return `document` without the members that its writer lets a reader ignore.
+
+    Raises:
+        UnsupportedError: code ``member-unknown``: one that a reader must understand.
+    """
     extra = [name for name in document if name not in known.__struct_fields__]
     for name in extra:
         member = document[name]

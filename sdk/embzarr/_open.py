@@ -12,7 +12,7 @@ from embzarr.objects import CountingStore, open_store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embzarr._history import Commit
+    from embzarr._records import Commit
     from embzarr.objects import Store
 
 

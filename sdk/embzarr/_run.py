@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _compact, _history, _info, _keys, _save_delta, _schema, _tags
+from embzarr import _compact, _gc, _history, _info, _keys, _save_delta, _tags
 from embzarr._checkpoint import Checkpoint
 from embzarr._open import find
+from embzarr._retention import Policy
 from embzarr._save_delta import DeltaOptions, DeltaPolicy
 from embzarr._version import __version__
-from embzarr.objects import CountingStore, get_at_most, open_store
+from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from embzarr._delta_writer import LossyKind
+    from embzarr._gc import GcReport
     from embzarr._info import CommitInfo
 
 _BY_SIZE = DeltaPolicy()
@@ -39,9 +41,8 @@ class Run:
             single_writer: promise that nobody else writes, for a store that cannot exclude others.
             store_options: credentials and endpoint.
         """
-        self._store = CountingStore(
-            open_store(url, store_options=store_options, single_writer=single_writer)
-        )
+        store = open_store(url, store_options=store_options, single_writer=single_writer)
+        self._store = CountingStore(store)
 
     def __repr__(self) -> str:
         """Return the place."""
@@ -53,11 +54,14 @@ class Run:
         return self._store.url
 
     def numbers(self) -> list[int]:
-        """Return the numbers of all commits, newest first, without reading them."""
+        """Return the numbers of all commits, newest first, without reading them.
+
+        Garbage collections have numbers of their own, and expired commits keep theirs.
+        """
         return _history.numbers_of(self._store)
 
     def commits(self) -> list[CommitInfo]:
-        """Return all commits, newest first.
+        """Return all checkpoints, newest first; garbage collections and expired ones are left out.
 
         Raises:
             DamagedError: a manifest is damaged.
@@ -81,21 +85,25 @@ class Run:
 
         Raises:
             InvalidInputError: not a name.
-            NotFoundError: no such step or commit.
+            NotFoundError: no such step or commit; code ``commit-expired`` where a garbage
+                collection has given it up.
         """
         _keys.tag_key(name)
         target = find(self._store, step=step, tag=None, commit=commit)
         _tags.write_tag(self._store, name, target)
 
+    def untag(self, name: str) -> None:
+        """Take a name away; the commit stays until a garbage collection gives it up.
+
+        Raises:
+            InvalidInputError: not a name.
+            NotFoundError: code ``tag-missing``.
+        """
+        _tags.remove_tag(self._store, name)
+
     def tags(self) -> dict[str, int]:
         """Return the commit number of each tag."""
-        found: dict[str, int] = {}
-        for info in self._store.list(f"{_schema.TAGS}/"):
-            name = _keys.tag_name(info.key)
-            if name is not None:
-                data = get_at_most(self._store, info.key, _schema.MAX_TAG_BYTES)
-                found[name] = _tags.parse_tag(data, info.key).commit
-        return dict(sorted(found.items()))
+        return {name: target.commit for name, target in _tags.read_all(self._store).items()}
 
     # Saving ---------------------------------------------------------------------------------------
     def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
@@ -173,3 +181,39 @@ class Run:
             writer = f"embzarr {__version__}"
             head = _compact.compact(store, head, compression=compression, writer=writer)
         return Checkpoint(store, head)
+
+    # Giving up ------------------------------------------------------------------------------------
+    def gc(
+        self,
+        *,
+        keep_last: int | None = None,
+        keep_every: int | None = None,
+        older_than: float = 86400.0,
+        dry_run: bool = False,
+    ) -> GcReport:
+        """Give up old checkpoints, and delete what no commit names.
+
+        Safe beside any number of writers and readers: it is a commit of its own, and nothing is
+        deleted before it has landed. A writer whose unfinished data it deletes stops with a
+        `ConflictError`; a reader of a checkpoint that it gives up gets a `NotFoundError`. Killed at
+        any moment, it is finished by the next one.
+
+        Args:
+            keep_last: how many of the newest checkpoints to keep; all, if `keep_every` is None
+                too, else at least one.
+            keep_every: keep the newest checkpoint of each step that this number divides, too.
+                What has a tag is kept in any case.
+            older_than: seconds for which an unfinished write must have been silent to be taken for
+                abandoned.
+            dry_run: change nothing, and tell what would be.
+
+        Raises:
+            InvalidInputError: a number that keeps nothing.
+            ConflictError: code ``commit-conflict``: others committed all the while.
+            DamagedError: a manifest is damaged: repair first.
+            NotFoundError: no commit is there.
+            StoreError: code ``commit-unknown``: nothing was deleted, run it again.
+            UnsupportedError: a store that cannot list or cannot be written to safely.
+        """
+        policy = Policy(keep_last=keep_last, keep_every=keep_every)
+        return _gc.collect(self._store, policy, older_than=older_than, dry_run=dry_run)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from embzarr._changes import Change
     from embzarr._delta_writer import LossyKind
-    from embzarr._history import Commit
     from embzarr._manifest import Layer, Manifest
+    from embzarr._records import Commit
     from embzarr._words import WordTable
     from embzarr.objects import CountingStore, Store
 
@@ -116,7 +116,12 @@ def save_delta(
     write_id = _commit.new_id()
     layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
     draft = Draft(
-        write_id=write_id, step=step, layers=layers, metadata=dict(options.metadata), follows=head
+        write_id=write_id,
+        step=step,
+        layers=layers,
+        metadata=dict(options.metadata),
+        base=head,
+        follows=True,
     )
     # From here on nothing may be removed: the manifest may stand even where we are told not.
     commit = _commit.publish(store, draft, writer=f"embzarr {__version__}")

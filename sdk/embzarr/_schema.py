@@ -21,6 +21,13 @@ COMMITS: Final = "commits"
 TAGS: Final = "tags"
 STEPS: Final = "steps"
 
+# Kinds of what stands in commits/ --------------------------------------------------------------
+CHECKPOINT_KINDS: Final = ("full", "delta")
+"""Kinds of commits that hold vectors; version 1 reads the first."""
+COLLECT: Final = "collect"
+EXPIRED: Final = "expired"
+"""A tombstone."""
+
 # Arrays of a layer ----------------------------------------------------------------------------
 VECTORS: Final = "vectors"
 COUNTS: Final = "counts"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from embzarr import _history, _json, _keys, _schema
+from embzarr import _history, _json, _keys, _records, _schema
 from embzarr._manifest import Parent
+from embzarr._records import Collected, Expired, expired
 from embzarr.errors import DamagedError, NotFoundError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
-    from embzarr._history import Commit
+    from embzarr._records import Commit
     from embzarr.objects import Readable, Store
 
 
@@ -59,8 +61,73 @@ def parse_tag(data: bytes | bytearray | memoryview, what: str) -> Parent:
         raise DamagedError("tag-invalid", f"{what}: {exc}") from exc
 
 
+def read_all(store: Readable) -> dict[str, Parent]:
+    """Return the commit and identity of each tag, by name.
+
+    Raises:
+        DamagedError: code ``tag-invalid``.
+        UnsupportedError: the store cannot list.
+    """
+    found: dict[str, Parent] = {}
+    for info in store.list(f"{_schema.TAGS}/"):
+        name = _keys.tag_name(info.key)
+        if name is None:
+            continue
+        with contextlib.suppress(NotFoundError):  # removed since it was listed
+            data = get_at_most(store, info.key, _schema.MAX_TAG_BYTES)
+            found[name] = parse_tag(data, info.key)
+    return dict(sorted(found.items()))
+
+
 def write_tag(store: Store, name: str, commit: Commit) -> None:
-    """Let a name mean a commit, replacing what it meant."""
+    """Let a name mean a commit, replacing what it meant.
+
+    Raises:
+        NotFoundError: code ``commit-expired``: a garbage collection gave the commit up meanwhile;
+            the name means what it did before.
+    """
+    key = _keys.tag_key(name)
+    before = _bytes_of(store, key)
     target = Parent(commit=commit.number, sha256=commit.sha256)
     tag = _Tag(format="embzarr", version=1, target=target)
-    store.put(_keys.tag_key(name), _json.dumps(msgspec.to_builtins(tag)))
+    store.put(key, _json.dumps(msgspec.to_builtins(tag)))
+    # A collection that landed before the name stood may have missed it; one that lands from now on
+    # finds it, if not when it plans then before it deletes.
+    given_up = _given_up(store, commit.number)
+    if given_up is None:
+        return
+    if before is None:
+        store.delete(key)
+    else:
+        store.put(key, before)
+    raise given_up
+
+
+def _given_up(store: Readable, number: int) -> NotFoundError | None:
+    for record in _history.since(store, number):
+        if isinstance(record, Collected) and number in record.collection.expires:
+            return expired(f"commit {number}", by=record.number)
+    # A collection that has expired itself had left a tombstone here before.
+    now = _records.read(store, number)
+    return now.error() if isinstance(now, Expired) else None
+
+
+def remove_tag(store: Store, name: str) -> None:
+    """Take a name away; the commit stays.
+
+    Raises:
+        NotFoundError: code ``tag-missing``.
+    """
+    key = _keys.tag_key(name)
+    if _bytes_of(store, key) is None:
+        raise NotFoundError("tag-missing", f"no tag {name!r}")
+    store.delete(key)
+
+
+def _bytes_of(store: Readable, key: str) -> bytes | None:
+    try:
+        return bytes(get_at_most(store, key, _schema.MAX_TAG_BYTES))
+    except NotFoundError as exc:
+        if exc.code != "object-missing":
+            raise
+        return None

@@ -8,8 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from embzarr import _history, _keys, _manifest, _parallel, _schema, _verify_words, _zarr_json
+from embzarr import (
+    _history,
+    _keys,
+    _manifest,
+    _parallel,
+    _records,
+    _schema,
+    _verify_words,
+    _zarr_json,
+)
 from embzarr._link import link_to
+from embzarr._records import Expired
 from embzarr._table_read import TableReader
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
 from embzarr._verify_report import Findings, Problem, VerifyReport
@@ -19,9 +29,9 @@ from embzarr.objects import get_at_most
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from embzarr._history import Commit
     from embzarr._manifest import Layer, Manifest, Parent
-    from embzarr.objects import Readable
+    from embzarr._records import Commit
+    from embzarr.objects import Data, Readable
 
 _SHOWN_WORDS = 8
 _SHOWN_PROBLEMS = 100
@@ -118,8 +128,11 @@ def _check_manifests(store: Readable, commit: Commit, findings: Findings) -> Non
     key = _keys.commit_key(commit.number)
     try:
         found = _history.read(store, commit.number)
-    except NotFoundError:
-        findings.report("object-missing", key, "the manifest was opened from a hint alone")
+    except NotFoundError as exc:
+        if exc.code == "commit-expired":
+            findings.report(exc.code, key, str(exc.args[0]))
+        else:
+            findings.report("object-missing", key, "the manifest was opened from a hint alone")
     except (DamagedError, UnsupportedError) as exc:
         findings.report(exc.code, key, str(exc.args[0]))
     else:
@@ -135,13 +148,22 @@ def _check_parent(store: Readable, parent: Parent, findings: Findings) -> None:
     try:
         data = get_at_most(store, key, _schema.MAX_MANIFEST_BYTES)
     except NotFoundError:
-        return  # it may have expired; its name stays with us
+        return  # a store may have been pruned by hand; its name stays with us
     except DamagedError as exc:
         findings.report(exc.code, key, str(exc.args[0]))
     else:
-        if _manifest.identity(data) != parent.sha256:
+        if parent.sha256 not in {_manifest.identity(data), _buried_identity(data, key)}:
             message = "is not the commit that this one followed"
             findings.report("manifest-mismatch", key, message)
+
+
+def _buried_identity(data: Data, key: str) -> str | None:
+    """Return the identity of the commit that a tombstone stands for."""
+    try:
+        found = _records.parse(data, key)
+    except (DamagedError, UnsupportedError):
+        return None
+    return found.sha256 if isinstance(found, Expired) else None
 
 
 def _with_words(store: Readable, manifest: Manifest, problems: Iterable[Problem]) -> list[Problem]:

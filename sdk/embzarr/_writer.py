@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from embzarr._history import Commit
     from embzarr._placement import Placement
+    from embzarr._records import Commit, Record
     from embzarr._words import WordTable
 
 
@@ -41,12 +41,15 @@ class Writer:
         layer: LayerWriter,
         placement: Placement,
         metadata: Mapping[str, Any],
+        *,
+        base: Record | None = None,
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
         self.metadata: dict[str, Any] = dict(metadata)
         self._store = store
         self._layer = layer
         self._placement = placement
+        self._base = base
         self._open = True
 
     def append(
@@ -100,6 +103,7 @@ class Writer:
             step=self._layer.step,
             layers=[layer],
             metadata=self.metadata,
+            base=self._base,
         )
         # From here on nothing may be removed: the manifest may stand even where we are told not.
         commit = _commit.publish(self._store, draft, writer=f"embzarr {__version__}")
@@ -193,9 +197,11 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    # In any case: a store that cannot be read, or is of a later version, is refused here.
+    base = _history.tip(store)
     layer = LayerWriter(
         store,
-        step=check_step(_history.head(store), step),
+        step=check_step(_history.newest_of(store, base) if step is None else None, step),
         write_id=_commit.new_id(),
         dim=dim,
         dtype=dtype,
@@ -203,15 +209,11 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         compression=compression,
         allow_nonfinite=allow_nonfinite,
     )
-    return Writer(store, layer, placement, metadata or {})
+    return Writer(store, layer, placement, metadata or {}, base=base)
 
 
 def check_step(head: Commit | None, step: int | None) -> int:
-    """Return the step to save: the caller's, or the one after the newest commit's.
-
-    The newest commit is asked for in any case: a store that cannot be read, or is of a later
-    version, is refused before anything is written.
-    """
+    """Return the step to save: the caller's, or the one after the newest checkpoint's."""
     if step is None:
         return head.manifest.step + 1 if head else 0
     if isinstance(step, bool) or step != int(step) or not 0 <= step <= _schema.MAX_INTEGER:

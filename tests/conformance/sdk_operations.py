@@ -9,8 +9,9 @@ import msgspec
 
 from conformance import sdk_chunks, sdk_words
 from conformance.json_patch import patched
-from embzarr import _digest, _json, _keys, _manifest_gate, _tags, _zarr_json
+from embzarr import _digest, _json, _keys, _manifest_gate, _records, _tags, _zarr_json
 from embzarr._manifest import Array
+from embzarr._records import Collected, Expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,8 @@ def run(case: Case) -> Any:
     """Do what a case says and return the output."""
     if case.operation == "manifest":
         return _read_manifest(case.input, case.document)
+    if case.operation == "record":
+        return _read_record(case.input, case.document)
     return OPERATIONS[f"{case.file}/{case.operation}"](case.input)
 
 
@@ -41,6 +44,29 @@ def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str,
         "dtype": vectors.dtype,
         "columns": manifest.base.columns,
         "placement": str(manifest.order),
+    }
+
+
+def _read_record(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    text = given.get("text")
+    if text is None:
+        text = json.dumps(patched(document["base"], given["patch"]))
+    record = _records.parse(text.encode(), "fixture")
+    if isinstance(record, Collected):
+        return {
+            "kind": record.entry.kind,
+            "number": record.number,
+            "expires": sorted(record.entry.expires),
+            "revokes": sorted(record.entry.revokes),
+            "newest": record.collection.newest and record.collection.newest.commit,
+        }
+    assert isinstance(record, Expired)
+    assert record.entry.expired
+    return {
+        "kind": record.entry.kind,
+        "number": record.number,
+        "step": record.entry.step,
+        "by": record.tombstone.by,
     }
 
 

@@ -49,11 +49,14 @@ def content(objects: dict[str, bytes]) -> Any:
 
 
 def _without_bytes(manifest: dict[str, Any]) -> dict[str, Any]:
-    for layer in manifest["layers"]:
+    for layer in manifest.get("layers", ()):
         layer["objects"] = sorted(layer["objects"])
         for array in layer["arrays"].values():
             array["index"] = array["index"] if isinstance(array["index"], str) else None
-    manifest["parent"] = manifest["parent"] and manifest["parent"]["commit"]
+    for named in ("parent", "newest"):
+        if manifest.get(named):
+            manifest[named] = manifest[named]["commit"]
+    manifest.pop("sha256", None)  # of a tombstone
     return manifest
 
 

@@ -13,8 +13,9 @@ from conformance.json_patch import patched
 
 SCHEMAS = {
     name: Draft202012Validator(load(V1 / "schema" / f"{name}.schema.json"))
-    for name in ("manifest", "tag", "zarr-root")
+    for name in ("manifest", "collection", "tombstone", "tag", "zarr-root")
 }
+BY_KIND = {"collect": "collection", "expired": "tombstone"}
 FROZEN = [pytest.param(frozen, id=frozen.name) for frozen in stores(CHECKPOINTS)]
 STRUCTURAL = {"R-MAN-01", "R-MAN-03", "R-MAN-04", "R-MAN-06", "R-ARR-01", "R-ARR-02", "R-KEY-04"}
 """Requirements that a schema can state in full, numbers with a fraction of zero excepted."""
@@ -52,7 +53,8 @@ def test_schema_is_a_schema(name: str) -> None:
 def test_schemas_accept_frozen_stores(frozen: Any) -> None:
     """Manifests, hint, tags and root document of every frozen store pass."""
     for path in [*frozen.store.glob("commits/*.json"), *frozen.store.glob("latest.json")]:
-        SCHEMAS["manifest"].validate(load(path))
+        document = load(path)
+        SCHEMAS[BY_KIND.get(document["kind"], "manifest")].validate(document)
     for path in frozen.store.glob("tags/*.json"):
         SCHEMAS["tag"].validate(load(path))
     SCHEMAS["zarr-root"].validate(load(frozen.store / "zarr.json"))
@@ -72,6 +74,17 @@ def test_schema_refuses_broken_structure(case: Case) -> None:
     document = document_of(case)
 
     assert has_whole_float(document) or not SCHEMAS["manifest"].is_valid(document)
+
+
+@pytest.mark.parametrize("case", manifests("collections"))
+def test_schemas_judge_collections_and_tombstones(case: Case) -> None:
+    """What a reader accepts passes its schema; what lacks a member or has one too many does not."""
+    document = document_of(case)
+    schema = SCHEMAS[BY_KIND[document["kind"]]]
+    kind, code = case.expected
+
+    if kind == "output" or code == "member-unknown":
+        assert (kind == "output") == schema.is_valid(document)
 
 
 @pytest.mark.parametrize("case", manifests("tags"))

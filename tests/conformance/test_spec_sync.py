@@ -15,6 +15,7 @@ import embzarr
 from conformance import dumps
 from conformance.corpus import TEXT, V1, load
 from embzarr import _manifest, _schema, _zarr_json
+from embzarr._collection import Collection, Tombstone
 from embzarr._manifest import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
 
 SDK = Path(embzarr.__file__).parent
@@ -40,10 +41,17 @@ LIMITS = {
     "rows of a column in all deltas": _schema.MAX_DELTA_ROWS,
 }
 SCHEMA = load(V1 / "schema/manifest.schema.json")
-STRUCTS: dict[str, Any] = {"7.1": Manifest, "7.2": Layer, "7.3": PlacementMember, "7.4": Array}
+STRUCTS: dict[str, Any] = {
+    "7.1": Manifest,
+    "7.2": Layer,
+    "7.3": PlacementMember,
+    "7.4": Array,
+    "15.2": Collection,
+    "15.3": Tombstone,
+}
 PREFIXES = (
-    "access bucket checkpoint chunk codec commit create dtype feature input json key lookup "
-    "manifest member object root rows shard step store tag url version word words zarr"
+    "access bucket checkpoint chunk codec commit create dtype feature history input json key "
+    "lookup manifest member object root rows shard step store tag url version word words write zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
 
@@ -117,6 +125,8 @@ def test_members(number: str) -> None:
         (Layer, SCHEMA["$defs"]["layer"]),
         (Array, SCHEMA["$defs"]["array"]),
         (InlineIndex, SCHEMA["$defs"]["array"]["properties"]["index"]["oneOf"][1]),
+        (Collection, load(V1 / "schema/collection.schema.json")),
+        (Tombstone, load(V1 / "schema/tombstone.schema.json")),
         (_manifest.Lossy, SCHEMA["$defs"]["array"]["properties"]["lossy"]),
         (_manifest.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
     ],

@@ -67,11 +67,11 @@ class Place(Access):
         ),
     ]
 
-    def run(self) -> "embzarr.Run":
+    def run(self, *, single_writer: bool = False) -> "embzarr.Run":
         """Return the run; nothing is read."""
         import embzarr  # noqa: PLC0415 - takes 0.2 s, which --help need not wait for
 
-        return embzarr.Run(self.url, store_options=self.store_options)
+        return embzarr.Run(self.url, single_writer=single_writer, store_options=self.store_options)
 
     def open(self, which: "Which") -> "embzarr.Checkpoint":
         """Open the checkpoint that the caller means."""

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from embzarr_tools._failures import UsageError
 from embzarr_tools._options import Place
 from embzarr_tools._screen import say
 
 EXAMPLES = """
 embzarr tag s3://bucket/run best --step 90
 embzarr get s3://bucket/run king --tag best
+embzarr tag s3://bucket/run best --delete
 """
 
 
@@ -21,12 +23,19 @@ def tag(
     *,
     step: Annotated[int | None, typer.Option(help="The newest commit of this step.")] = None,
     commit: Annotated[int | None, typer.Option(help="The commit of this number.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Take the name away.")] = False,
 ) -> None:
     """Give a commit a name, by default the newest.
 
-    A name that exists is moved.
+    A name that exists is moved. A commit with a name is kept by gc.
     """
     run = place.run()
+    if delete:
+        if step is not None or commit is not None:
+            raise UsageError("--delete takes no --step and no --commit")
+        run.untag(name)
+        say(f"{name}: taken away")
+        return
     run.tag(name, step=step, commit=commit)
     named = run.open(tag=name)
     say(f"{name}: step {named.step}, commit {named.commit}")

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools import _bench, _demo, _eval, _get, _inspect, _ls, _similar, _tag, _train, _verify
+from embzarr_tools import (
+    _bench,
+    _demo,
+    _eval,
+    _gc,
+    _get,
+    _inspect,
+    _ls,
+    _similar,
+    _tag,
+    _train,
+    _verify,
+)
 from embzarr_tools._failures import EXIT_CODES, describe, exit_code
 from embzarr_tools._options import command
 from embzarr_tools._screen import say_aside, write
@@ -73,6 +85,7 @@ _add(_similar.similar, _similar.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
+_add(_gc.gc, _gc.EXAMPLES)
 
 _bench_app = typer.Typer()
 _bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXAMPLES))(

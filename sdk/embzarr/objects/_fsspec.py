@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
@@ -15,7 +16,7 @@ from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_
 from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from embzarr.objects._exclusive import Write
@@ -182,8 +183,19 @@ class FsspecStore:
             # Some spell a name with a slash in front of it, whatever they were asked for.
             key = name.lstrip("/").removeprefix(self._root.lstrip("/"))
             if key.startswith(prefix) and not _TEMPORARY.search(key):
-                yield ObjectInfo(key=key, size=info["size"])
+                yield ObjectInfo(key=key, size=info["size"], modified=_modified(info))
 
     def _find(self, folder: str) -> dict[str, dict[str, Any]]:
         self._fs.invalidate_cache()
         return self._fs.find(folder, detail=True)  # type: ignore[no-any-return]  # no types
+
+
+def _modified(info: Mapping[str, Any]) -> float | None:
+    """Return when a file was written, under the names that filesystems have for it."""
+    for name in ("LastModified", "last_modified", "mtime", "modified", "created"):
+        value = info.get(name)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return None

@@ -114,10 +114,12 @@ class LocalFolder(ObstoreStore):
                 yield from self._walk(f"{folder}{entry.name}/")
             elif entry.is_file(follow_symlinks=False) and not _STAGING.search(entry.name):
                 try:
-                    size = entry.stat().st_size
+                    found = entry.stat()
                 except FileNotFoundError:  # another process deleted it meanwhile
                     continue
-                yield ObjectInfo(key=f"{folder}{entry.name}", size=size)
+                yield ObjectInfo(
+                    key=f"{folder}{entry.name}", size=found.st_size, modified=found.st_mtime
+                )
 
 
 def _making_folders(write: Callable[[], None]) -> None:

@@ -162,7 +162,11 @@ class ObstoreStore:
             for item in page:
                 # A folder marker has the name of the folder itself.
                 if item["path"].startswith(prefix):
-                    yield ObjectInfo(key=item["path"], size=item["size"])
+                    yield ObjectInfo(
+                        key=item["path"],
+                        size=item["size"],
+                        modified=item["last_modified"].timestamp(),
+                    )
 
     def _pages(self, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
         return self._reader().list(prefix or None, chunk_size=_LIST_PAGE)

@@ -40,6 +40,8 @@ class ObjectInfo:
     """Relative to the root of the store."""
     size: int
     """In bytes."""
+    modified: float | None = None
+    """When it was written, in seconds since 1970 by the store's clock, where a listing tells."""
 
 
 class Get(Protocol):

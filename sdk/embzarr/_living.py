@@ -1,0 +1,56 @@
+"""Reads of a checkpoint that a garbage collection may give up meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from embzarr import _records
+from embzarr._records import Expired
+from embzarr.errors import EmbzarrError, NotFoundError
+from embzarr.objects import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr.objects import Data, Readable
+
+
+class LivingStore:
+    """The objects of one commit: where one is missing, whether the commit has expired is asked."""
+
+    def __init__(self, store: Readable, number: int) -> None:
+        """Read objects of the commit of this number."""
+        self._store = store
+        self._number = number
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`.
+
+        Raises:
+            NotFoundError: code ``commit-expired``, or ``object-missing``.
+        """
+        with self._asking():
+            return self._store.get_range(key, start, length)
+
+    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
+        """Yield the bytes from `start` as they come in; errors as `get_range`."""
+        with self._asking():
+            yield from pieces(self._store, key, start, length)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except NotFoundError as exc:
+            expired = self._expired()
+            if expired is None:
+                raise
+            raise expired from exc
+
+    def _expired(self) -> NotFoundError | None:
+        try:
+            record = _records.read(self._store, self._number)
+        except EmbzarrError:
+            return None  # what is missing is the news
+        return record.error() if isinstance(record, Expired) else None

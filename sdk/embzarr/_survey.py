@@ -1,0 +1,94 @@
+"""A store as a garbage collection finds it: all commits, all names, all folders of writes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embzarr import _commit, _history, _keys, _schema, _tags
+from embzarr._records import Collected
+from embzarr.errors import DamagedError, NotFoundError
+
+if TYPE_CHECKING:
+    from embzarr._collection import Span
+    from embzarr._protocol import Entry
+    from embzarr._records import Record
+    from embzarr.objects import ObjectInfo, Readable, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What was there; commits made since are found when the collection takes its number."""
+
+    tip: Record
+    """At the highest number."""
+    records: dict[int, Record]
+    """By number, those left out whose tombstones are known to stand."""
+    gone: list[Span]
+    """Numbers that are left out."""
+    tagged: frozenset[int]
+    """Numbers that have a name."""
+    folders: dict[str, list[ObjectInfo]]
+    """The objects in each folder of a write."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The records as the protocol knows them."""
+        return [record.entry for record in self.records.values()]
+
+    def quiet(self, older_than: float) -> dict[str, bool]:
+        """Return for each folder whether nothing was written to it for so many seconds."""
+        since = time.time() - older_than
+        return {
+            name: older_than <= 0
+            or all(info.modified is not None and info.modified < since for info in infos)
+            for name, infos in self.folders.items()
+        }
+
+    def aged(self, seconds: float) -> list[int]:
+        """Return the collections that are older, by the clocks of their writers."""
+        before = _commit.instant(time.time() - seconds)
+        return [
+            record.number
+            for record in self.records.values()
+            if isinstance(record, Collected) and record.collection.created < before
+        ]
+
+
+def survey(store: Store) -> Survey:
+    """Read the whole history, the names, and the list of what lies below ``steps/``.
+
+    Raises:
+        DamagedError: a manifest is damaged, so that nobody can tell what it names.
+        NotFoundError: no commit is there, or one is missing.
+        UnsupportedError: the store cannot list, or a manifest is of a later version.
+    """
+    tip = _history.tip(store)
+    if tip is None:
+        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
+    tip = [tip, *_history.since(store, tip.number)][-1]  # a listing may lag
+    records: dict[int, Record] = {}
+    gone: list[Span] = []
+    for record in _history.records_at(store, list(range(tip.number, 0, -1))):
+        if isinstance(record, DamagedError):
+            raise record
+        records[record.number] = record
+        if isinstance(record, Collected) and not gone:
+            gone = record.collection.expired
+    return Survey(
+        tip=tip,
+        records=records,
+        gone=gone,
+        tagged=frozenset(target.commit for target in _tags.read_all(store).values()),
+        folders=_folders(store),
+    )
+
+
+def _folders(store: Readable) -> dict[str, list[ObjectInfo]]:
+    found: dict[str, list[ObjectInfo]] = {}
+    for info in store.list(f"{_schema.STEPS}/"):
+        folder = _keys.layer_folder(info.key)
+        if folder:  # else it is nothing that a writer of this format made
+            found.setdefault(folder, []).append(info)
+    return found

@@ -1,0 +1,329 @@
+"""Writers, collectors and taggers: each step is one request, and says all that may come of it.
+
+What to do next is asked of `embzarr._protocol` and `embzarr._retention`; what stands here is what
+`embzarr._commit`, `embzarr._gc` and `embzarr._tags` do with a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from embzarr import _protocol, _retention
+from embzarr._protocol import (
+    Claim,
+    Committed,
+    Create,
+    Created,
+    Entry,
+    Event,
+    Look,
+    Lost,
+    Seen,
+    Stopped,
+    Taken,
+)
+from embzarr._retention import Policy
+from model.world import World
+
+Step: TypeAlias = "tuple[World, Actor]"
+"""What the store is after a step, and the actor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Somebody who does no more."""
+
+    name: str
+    how: str
+    """``committed``, ``stopped``, ``unknown``, ``crashed``, ``tagged``, ``done``."""
+    number: int = 0
+    code: str = ""
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Do nothing."""
+        del world
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Somebody on the way to a number."""
+
+    name: str
+    entry: Entry
+    """What is to be committed; the number is found."""
+    claim: Claim
+    action: Create | Look
+    looked: tuple[Entry, ...] = ()
+    rounds: int = 0
+    """Of a collector: how often it has planned."""
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Send the request, and hear of it or not."""
+        if isinstance(self.action, Create):
+            yield from self._create(world, self.action.number)
+        else:
+            yield from self._look(world)
+
+    def _create(self, world: World, number: int) -> Iterator[Step]:
+        ours = replace(self.entry, number=number)
+        done = world.create(ours)
+        yield done or world, self._told(Created() if done else Taken())
+        if world.faults:
+            fewer = world._replace(faults=world.faults - 1)
+            lost = self._told(Lost())
+            yield fewer, lost
+            if done:
+                yield done._replace(faults=fewer.faults), lost
+                yield fewer._replace(late=fewer.late | {ours}), lost
+
+    def _look(self, world: World) -> Iterator[Step]:
+        entry = world.at(self.claim.seen + 1 + len(self.looked))
+        if entry is None:
+            yield world, self._told(Seen(self.looked))
+        else:
+            yield world, replace(self, looked=(*self.looked, entry))
+        if world.faults:
+            yield world._replace(faults=world.faults - 1), self._told(Lost())
+
+    def _told(self, event: Event) -> Actor:
+        claim, action = _protocol.advance(self.claim, event)
+        if isinstance(action, Create | Look):
+            return replace(self, claim=claim, action=action, looked=())
+        if isinstance(action, Committed):
+            if self.entry.kind == "checkpoint":
+                return Ended(self.name, "committed", action.number)
+            return Sweeping(self.name, (action.number,))
+        if isinstance(action, Stopped):
+            if self.entry.kind == "checkpoint":
+                return Quitting(self.name, self.entry.write_id, action.code)
+            return Surveying(self.name, self.rounds + 1)
+        return Ended(self.name, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A writer before its manifest: it looks at the history, then writes its objects."""
+
+    name: str
+    base: int | None = None
+    """The number that it has seen; None before it looked."""
+    builds_on: int | None = None
+    """The commit whose folders a delta names."""
+    folders: frozenset[str] = frozenset()
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Look, or write."""
+        if self.base is None:
+            yield from self._begin(world)
+            return
+        entry = Entry(
+            number=0,
+            write_id=self.name,
+            kind="checkpoint",
+            folders=self.folders | {self.name},
+        )
+        claim = Claim(
+            write_id=self.name,
+            folders=entry.folders,
+            seen=self.base,
+            passes=_protocol.COLLECTIONS if self.builds_on else _protocol.ANY,
+        )
+        claim, action = _protocol.begin(claim)
+        assert isinstance(action, Create)
+        yield world._replace(data=world.data | {self.name}), Taking(self.name, entry, claim, action)
+
+    def _begin(self, world: World) -> Iterator[Step]:
+        if self.builds_on is None:
+            yield world, replace(self, base=len(world.log))
+            return
+        below = world.at(self.builds_on)
+        if below is None or below.expired:
+            yield world, Ended(self.name, "done")
+        else:
+            yield world, replace(self, base=self.builds_on, folders=below.folders)
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A writer whose whole save is one step: history moves on while others hesitate."""
+
+    name: str
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Write and commit."""
+        number = len(world.log) + 1
+        entry = Entry(
+            number=number,
+            write_id=self.name,
+            kind="checkpoint",
+            folders=frozenset({self.name}),
+        )
+        done = world._replace(data=world.data | {self.name}).create(entry)
+        assert done is not None
+        yield done, Ended(self.name, "committed", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Quitting:
+    """A writer that was stopped, and takes its objects away."""
+
+    name: str
+    folder: str
+    code: str
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Delete what it wrote."""
+        yield (
+            world._replace(data=world.data - {self.folder}),
+            Ended(self.name, "stopped", 0, self.code),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surveying:
+    """A collector that reads the history from its end, then the names, then the folders."""
+
+    name: str
+    rounds: int = 0
+    tip: int | None = None
+    entries: tuple[Entry, ...] = ()
+    tagged: frozenset[int] | None = None
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Read one thing more."""
+        if self.rounds >= 2:
+            yield world, Ended(self.name, "done")
+        elif self.tip is None:
+            yield world, replace(self, tip=len(world.log))
+        elif len(self.entries) < self.tip:
+            entry = world.at(self.tip - len(self.entries))
+            yield (
+                world,
+                replace(self, entries=(*self.entries, entry))
+                if entry
+                else Ended(self.name, "done"),
+            )
+        elif self.tagged is None:
+            yield world, replace(self, tagged=world.tags)
+        else:
+            yield world, self._planned(world.data)
+
+    def _planned(self, folders: frozenset[str]) -> Actor:
+        unfinished = _retention.unfinished(self.entries, folders)
+        if unfinished:
+            return Sweeping(
+                self.name,
+                tuple(e.number for e in unfinished),
+                survey=self,
+                folders=folders,
+            )
+        return self.publishing(folders)
+
+    def publishing(self, folders: frozenset[str]) -> Actor:
+        """Plan with what was read, and go for the number after it."""
+        assert self.tip is not None
+        assert self.tagged is not None
+        plan = _retention.plan(
+            self.entries,
+            Policy(keep_last=1),
+            tagged=self.tagged,
+            folders=dict.fromkeys(folders, True),
+            aged=range(self.tip + 1),
+        )
+        if not plan.expires and not plan.revokes:
+            return Ended(self.name, "done")
+        entry = Entry(
+            number=0,
+            write_id=f"{self.name}.{self.rounds}",
+            kind="collection",
+            revokes=frozenset(plan.revokes),
+            expires=frozenset(plan.expires),
+        )
+        claim = Claim(
+            write_id=entry.write_id, folders=frozenset(), seen=self.tip, passes=_protocol.NONE
+        )
+        claim, action = _protocol.begin(claim)
+        assert isinstance(action, Create)
+        return Taking(self.name, entry, claim, action, rounds=self.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """A collector that does what collections in the history say, its own or others'."""
+
+    name: str
+    numbers: tuple[int, ...]
+    """Of collections to be swept."""
+    survey: Surveying | None = None
+    """How to go on afterwards; None for one's own collection, after which all is done."""
+    folders: frozenset[str] = frozenset()
+    bury: tuple[int, ...] = ()
+    clear: tuple[str, ...] = ()
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Ask for the names, bury one manifest, or clear one folder."""
+        if self.bury:
+            yield world.bury(self.bury[0]), replace(self, bury=self.bury[1:])
+        elif self.clear:
+            yield (
+                world._replace(data=world.data - {self.clear[0]}),
+                replace(self, clear=self.clear[1:]),
+            )
+        elif not self.numbers:
+            yield (
+                world,
+                self.survey.publishing(self.folders) if self.survey else Ended(self.name, "done"),
+            )
+        else:
+            yield world, self._next(world)
+
+    def _next(self, world: World) -> Actor:
+        collection = world.at(self.numbers[0])
+        rest = replace(self, numbers=self.numbers[1:])
+        if collection is None or collection.expired:
+            return rest
+        standing = [e for n in sorted(collection.expires) if (e := world.at(n)) is not None]
+        todo = _retention.sweep(collection, standing, tagged=world.tags)
+        return replace(rest, bury=todo.bury, clear=todo.clear)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """Somebody who gives commit 1 a name: reads it, writes the name, looks for collections."""
+
+    name: str
+    number: int = 1
+    named: bool = False
+    looked: int = 0
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Do one of these."""
+        entry = world.at(self.number)
+        if not self.named:
+            if entry is None or entry.expired:
+                yield world, Ended(self.name, "done")
+            else:
+                yield (
+                    world._replace(tags=world.tags | {self.number}),
+                    replace(self, named=True, looked=self.number),
+                )
+            return
+        later = world.at(self.looked + 1)
+        if later is not None:
+            if self.number in later.expires:
+                yield self._undone(world)
+            else:
+                yield world, replace(self, looked=self.looked + 1)
+        elif entry is None or entry.expired:
+            yield self._undone(world)
+        else:
+            yield world, Ended(self.name, "tagged", self.number)
+
+    def _undone(self, world: World) -> Step:
+        return world._replace(tags=world.tags - {self.number}), Ended(self.name, "done")
+
+
+Actor: TypeAlias = Ended | Taking | Writing | Saving | Quitting | Surveying | Sweeping | Tagging
