@@ -112,7 +112,7 @@ def bench(
         words=wanted.words,
         text=wanted.text,
     )
-    with _failing(), progress("preparing") as advance:
+    with failing(), progress("preparing") as advance:
         found = embzarr_bench.compare(plan, progress=advance)
     _write(json_file, found.as_json())
     _show(found)
@@ -141,7 +141,7 @@ def scale(
     """Measure how cost grows with the vocabulary: a save, and a first word, cold."""
     import embzarr_bench  # noqa: PLC0415 - as above
 
-    with _failing(), progress("preparing") as advance:
+    with failing(), progress("preparing") as advance:
         if plot:
             embzarr_bench.check_plot(plot)
         found = embzarr_bench.scale(
@@ -167,7 +167,7 @@ def scale(
 
 
 @contextmanager
-def _failing() -> Iterator[None]:
+def failing() -> Iterator[None]:
     """Turn the benchmark's errors into those of the command line."""
     import embzarr_bench  # noqa: PLC0415 - as above
 

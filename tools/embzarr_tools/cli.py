@@ -10,6 +10,7 @@ import typer
 
 from embzarr_tools import (
     _bench,
+    _bench_train,
     _demo,
     _eval,
     _gc,
@@ -92,6 +93,7 @@ _bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXA
     command(_bench.bench)
 )
 _bench_app.command("scale", epilog=_epilog(_bench.SCALE_EXAMPLES))(command(_bench.scale))
+_bench_app.command("train", epilog=_epilog(_bench_train.EXAMPLES))(command(_bench_train.train))
 app.add_typer(_bench_app, name="bench")
 
 
