@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,21 @@ from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _sche
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
 from embzarr.errors import InvalidInputError
+from embzarr.objects import put_pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
     from embzarr._manifest import Codec
     from embzarr._parallel import Jobs
     from embzarr.objects import Put
+
+
+_SENDING_BYTES = 40 * 1024 * 1024
+"""Of one object, at most: encoded and not yet stored."""
 
 
 class ObjectWriter:
@@ -38,6 +46,21 @@ class ObjectWriter:
         digest = ObjectDigest(size=len(data), sha256=_digest.sha256(data))
         with self._lock:
             self.digests[name] = digest
+
+    def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
+        """Store an object under `name` while it is made: digests are computed on the way."""
+        sha256, size = hashlib.sha256(), 0
+
+        def passing() -> Iterator[memoryview]:
+            nonlocal size
+            for piece in pieces:
+                sha256.update(piece)
+                size += piece.nbytes
+                yield piece
+
+        put_pieces(self._store, f"{self._path}/{name}", passing())
+        with self._lock:
+            self.digests[name] = ObjectDigest(size=size, sha256=sha256.hexdigest())
 
 
 class ArrayWriter:
@@ -146,12 +169,13 @@ class ArrayWriter:
         if self._codec is None:
             self._codec = _chunks.choose(rows, self._chunk)
         codec = self._codec
-        # The rows wait in memory beside their encoded form.
-        self._objects.jobs.submit(2 * rows.nbytes, lambda: self._encode(shard, rows, codec))
+        # The rows wait in memory beside what is being sent of them.
+        held = rows.nbytes + min(rows.nbytes, _SENDING_BYTES)
+        self._objects.jobs.submit(held, lambda: self._encode(shard, rows, codec))
 
     def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> None:
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
-        encoded = _chunks.encode_shard(rows, grid, codec)
+        encoded = _chunks.Shard(rows, grid, codec)
         name = _keys.shard_key(self._name, shard, 1 + len(self.row_shape))
-        self._objects.put(name, encoded.data)
+        self._objects.put_pieces(name, encoded)
         self._parts[shard] = encoded.index

@@ -5,8 +5,9 @@ Source: Zarr v3 codecs ``sharding_indexed``, ``bytes``, ``crc32c``, ``blosc`` an
 
 from __future__ import annotations
 
+import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from embzarr._manifest import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
@@ -30,17 +33,11 @@ blosc.get_mutex()
 # It imports multiprocessing at its first use, which would be in the middle of somebody's read.
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+_PIECE_BYTES = 1024 * 1024
+"""Of rows encoded at a time: they are still in the processor's cache when they are sent."""
 _SAMPLES = 4
 _WORTHWHILE = 0.9
 """`choose` compresses only what shrinks below this: less does not pay for its decoding."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shard:
-    """One encoded object and where its chunks lie."""
-
-    data: memoryview
-    index: ChunkIndex
 
 
 def parse(compression: str, itemsize: int) -> Codec | None:
@@ -83,22 +80,57 @@ def choose(rows: NDArray[Any], chunk: int) -> Codec:
     return fast if stored < _WORTHWHILE * raw else NONE
 
 
-def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> Shard:
-    """Encode the rows of one shard, padding the last chunk with zeros.
+class Shard:
+    """Encodes the rows of one shard while it is iterated over, the last chunk padded with zeros."""
 
-    Args:
-        rows: at most ``grid.shard_rows`` rows, little-endian.
-        grid: the array's grid.
-        codec: its compression.
-    """
-    full = -(-len(rows) // grid.chunk) * grid.chunk
-    if full != len(rows):
-        padded = np.zeros((full, *rows.shape[1:]), rows.dtype)
-        padded[: len(rows)] = rows
-        rows = padded
-    chunks = as_bytes(np.ascontiguousarray(rows)).reshape(-1, grid.chunk_bytes)
-    encode = _store if codec.name == "none" else _compress_all
-    return encode(chunks, grid, codec)
+    def __init__(self, rows: NDArray[Any], grid: Grid, codec: Codec) -> None:
+        """Encode nothing yet.
+
+        Args:
+            rows: at most ``grid.shard_rows`` rows, little-endian.
+            grid: the array's grid.
+            codec: its compression.
+        """
+        self._rows = rows
+        self._grid = grid
+        self._codec = codec
+        self._parts: list[ChunkIndex] = []
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Yield the object's bytes in order, the shard index last."""
+        self._parts.clear()
+        begin = 0
+        for chunks in self._chunks():
+            part, data = _stored(chunks) if self._codec.name == "none" else self._compressed(chunks)
+            self._parts.append(replace(part, offset=part.offset + begin))
+            begin += data.nbytes
+            yield data
+        yield memoryview(_index_bytes(self.index, self._grid))
+
+    @property
+    def index(self) -> ChunkIndex:
+        """Where the chunks lie that were encoded so far."""
+        return _chunk_index.concatenate(self._parts)
+
+    def _chunks(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield a few chunks at a time, shape (k, chunk bytes)."""
+        chunk = self._grid.chunk
+        step = chunk * max(_PIECE_BYTES // self._grid.chunk_bytes, 1)
+        for start in range(0, len(self._rows), step):
+            rows = self._rows[start : start + step]
+            lacking = -len(rows) % chunk
+            if lacking:
+                padding = np.zeros((lacking, *rows.shape[1:]), rows.dtype)
+                rows = np.concatenate((rows, padding))
+            yield as_bytes(np.ascontiguousarray(rows)).reshape(-1, self._grid.chunk_bytes)
+
+    def _compressed(self, chunks: NDArray[np.uint8]) -> tuple[ChunkIndex, memoryview]:
+        bodies = [_compress(chunk, self._codec) for chunk in chunks]
+        crcs = [_digest.crc32c(body) for body in bodies]
+        tails = [crc.to_bytes(_schema.CRC_BYTES, "little") for crc in crcs]
+        nbytes = np.array([len(body) for body in bodies], np.int64) + _schema.CRC_BYTES
+        data = b"".join(itertools.chain.from_iterable(zip(bodies, tails, strict=True)))
+        return _index_of(nbytes, crcs), memoryview(data)
 
 
 def decode_chunk(
@@ -166,32 +198,18 @@ def _blosc(rest: list[str], itemsize: int) -> Codec | None:
     )
 
 
-def _store(chunks: NDArray[np.uint8], grid: Grid, _: Codec) -> Shard:
+def _stored(chunks: NDArray[np.uint8]) -> tuple[ChunkIndex, memoryview]:
     """Lay out uncompressed chunks: one copy, straight to their places."""
     count, size = chunks.shape
-    stride = size + _schema.CRC_BYTES
-    shard = np.empty(count * stride + grid.shard_index_bytes, np.uint8)
-    body = shard[: count * stride].reshape(count, stride)
+    body = np.empty((count, size + _schema.CRC_BYTES), np.uint8)
     body[:, :size] = chunks
-    crc32c = np.array([_digest.crc32c(row[:size]) for row in body], np.int64)
-    body[:, size:] = crc32c.astype("<u4").view(np.uint8).reshape(count, _schema.CRC_BYTES)
-    index = _chunk_index.ChunkIndex(
-        np.arange(count) * stride, np.full(count, stride, np.int64), crc32c
-    )
-    shard[count * stride :] = np.frombuffer(_index_bytes(index, grid), np.uint8)
-    return Shard(shard.data, index)
+    crcs = [_digest.crc32c(row[:size]) for row in body]
+    body[:, size:] = np.array(crcs, "<u4").view(np.uint8).reshape(count, _schema.CRC_BYTES)
+    return _index_of(np.full(count, body.shape[1], np.int64), crcs), body.reshape(-1).data
 
 
-def _compress_all(chunks: NDArray[np.uint8], grid: Grid, codec: Codec) -> Shard:
-    parts: list[bytes] = []
-    crcs: list[int] = []
-    for chunk in chunks:
-        body = _compress(chunk, codec)
-        crcs.append(_digest.crc32c(body))
-        parts += [body, crcs[-1].to_bytes(_schema.CRC_BYTES, "little")]
-    nbytes = np.array([len(body) for body in parts[::2]], np.int64) + _schema.CRC_BYTES
-    index = _chunk_index.ChunkIndex(np.cumsum(nbytes) - nbytes, nbytes, np.array(crcs, np.int64))
-    return Shard(memoryview(b"".join([*parts, _index_bytes(index, grid)])), index)
+def _index_of(nbytes: NDArray[np.int64], crcs: list[int]) -> ChunkIndex:
+    return _chunk_index.ChunkIndex(np.cumsum(nbytes) - nbytes, nbytes, np.array(crcs, np.int64))
 
 
 def _index_bytes(index: ChunkIndex, grid: Grid) -> bytes:

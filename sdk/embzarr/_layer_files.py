@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from embzarr._words import WordTable
     from embzarr.objects import Store
 
-JOB_BYTES = 160 * 1024 * 1024
-"""Rows and their encoded form, over all background work of a writer."""
+JOB_BYTES = 208 * 1024 * 1024
+"""Rows and what is being sent of them, over all background work of a writer: two large shards."""
 
 
 class LayerFiles:

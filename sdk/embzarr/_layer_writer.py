@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embzarr._lookup import LookupImage
     from embzarr._manifest import Lossy
     from embzarr._placement import Placement
     from embzarr._words import WordTable
@@ -60,6 +61,7 @@ class LayerWriter:
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self._allow_nonfinite = allow_nonfinite
         self._words: list[WordTable] = []
+        self._sorted: tuple[NDArray[np.int64], LookupImage] | None = None
         self._losses: dict[str, LossMeter] = {}
         self.lossy: dict[str, Lossy] = {}
         """What conversions of earlier writes cost, where rows are taken over from them."""
@@ -90,24 +92,28 @@ class LayerWriter:
         for name, block in stored.items():
             self.columns[name].append(block)
 
-    def finish(self, placement: Placement, byte_order: NDArray[np.int64] | None = None) -> Layer:
+    def sort(self, words: WordTable) -> None:
+        """Make the lookup of all words, which may be done while their rows are appended.
+
+        Raises:
+            InvalidInputError: a word stands twice.
+        """
+        self._sorted = _sorted(words)
+
+    def finish(self, placement: Placement) -> Layer:
         """Write the rest and return what the manifest says of the layer.
 
         Args:
             placement: the order in which rows were appended.
-            byte_order: rows in byte order of their words, where the caller has it already.
 
         Raises:
             InvalidInputError: a word stands twice, or rows are not in the order of `placement`.
         """
-        words = _words.concatenate(self._words)
-        order = words.argsort() if byte_order is None else byte_order
-        if byte_order is None:
-            _words.check_unique(words, order)
-            _check_order(placement, order)
-        lookup = _lookup.encode(words, order)
         for column in self.columns.values():
             column.finish()
+        words = _words.concatenate(self._words)
+        order, lookup = self._sorted or _sorted(words)
+        _check_order(placement, order)
         self._files.put_words(words, lookup)
         lossy = self.lossy | {name: meter.lossy() for name, meter in self._losses.items()}
         arrays = self._files.finish(list(self.columns), lossy)
@@ -167,6 +173,13 @@ def check_finite(block: NDArray[Any], *, first_row: int = 0, what: str = "") -> 
             f"{place} is {block[row, place]!s}; {len(bad)} in all "
             "(allow_nonfinite=True stores them)",
         )
+
+
+def _sorted(words: WordTable) -> tuple[NDArray[np.int64], LookupImage]:
+    """Return the rows in byte order of their words, none of which stands twice, and the lookup."""
+    order = words.argsort()
+    _words.check_unique(words, order)
+    return order, _lookup.encode(words, order)
 
 
 def _check_order(placement: Placement, order: NDArray[np.int64]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _dtypes, _placement, _schema, _words
+from embzarr import _dtypes, _parallel, _placement, _schema, _words
 from embzarr._layer_writer import check_finite
 from embzarr._writer import check_lengths, column_kind, start
 from embzarr.errors import InvalidInputError
@@ -79,8 +79,6 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         k: column_kind(k, (a.dtype, a.shape[1:])) for k, a in given.items() if k != _schema.VECTORS
     }
     check_lengths(table, given)
-    byte_order = table.argsort()
-    _words.check_unique(table, byte_order)
     if not allow_nonfinite:
         check_finite(matrix)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)
@@ -97,7 +95,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         single_writer=single_writer,
         store_options=store_options,
     )
-    return _write(writer, table, given, rows, byte_order)
+    return _write(writer, table, given, rows)
 
 
 def _write(
@@ -105,25 +103,25 @@ def _write(
     words: WordTable,
     columns: Mapping[str, NDArray[Any]],
     rows: NDArray[np.int64] | None,
-    byte_order: NDArray[np.int64],
 ) -> Checkpoint:
-    """Append everything, a shard at a time, in the order of `rows`, and commit."""
-    step = writer._layer.columns[_schema.VECTORS].shard_rows  # noqa: SLF001 - one write, in two modules
-    if rows is not None:
-        moved_to = np.empty_like(rows)
-        moved_to[rows] = np.arange(len(rows))
-        byte_order = moved_to[byte_order]
-        words = words.take(rows)
+    """Append everything, in the order of `rows`, sort the words meanwhile, and commit."""
+    layer = writer._layer  # noqa: SLF001 - one write, in two modules
+    step = layer.columns[_schema.VECTORS].shard_rows
+    listed = words if rows is None else words.take(rows)
+
+    def append() -> None:
+        for first in range(0, len(listed), step):
+            stop = min(first + step, len(listed))
+            take = slice(first, stop) if rows is None else rows[first:stop]
+            part = listed.take(np.arange(first, stop))
+            layer.append(part, {name: column[take] for name, column in columns.items()})
+
     try:
-        for start in range(0, len(words), step):
-            stop = min(start + step, len(words))
-            take = slice(start, stop) if rows is None else rows[start:stop]
-            part = words.take(np.arange(start, stop))
-            writer._layer.append(part, {name: a[take] for name, a in columns.items()})  # noqa: SLF001
+        _parallel.together(append, lambda: layer.sort(listed))
     except BaseException:
         writer._abort()  # noqa: SLF001
         raise
-    return writer._commit(byte_order)  # noqa: SLF001
+    return writer._commit()  # noqa: SLF001
 
 
 def _columns(

@@ -90,10 +90,10 @@ class Writer:
         else:
             self._abort()
 
-    def _commit(self, byte_order: NDArray[np.int64] | None = None) -> Checkpoint:
+    def _commit(self) -> Checkpoint:
         try:
             check_metadata(self.metadata)
-            layer = self._layer.finish(self._placement, byte_order)
+            layer = self._layer.finish(self._placement)
         except BaseException:
             self._abort()
             raise

@@ -110,10 +110,8 @@ def _chunk(given: Any) -> str:
 
 def _shard(given: Any) -> Any:
     rows = np.frombuffer(bytes.fromhex(given["rows_hex"]), np.uint8)
-    encoded = _chunks.encode_shard(
-        rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none")
-    )
-    return {"shard": bytes(encoded.data).hex(), "index": _lists(encoded.index)}
+    shard = _chunks.Shard(rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none"))
+    return {"shard": b"".join(shard).hex(), "index": _lists(shard.index)}
 
 
 def _shard_index(given: str) -> Any:

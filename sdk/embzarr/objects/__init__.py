@@ -17,6 +17,7 @@ from embzarr.objects._port import (
     Readable,
     Store,
     pieces,
+    put_pieces,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "get_at_most",
     "open_store",
     "pieces",
+    "put_pieces",
 ]
