@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LossyKind: TypeAlias = Literal["float16", "int8"]
 
+_ROW_NUMBER_BYTES = 8
 _MOST = 127
 """The largest number of a scaled row: int8 without its lowest, so that signs are alike."""
 
@@ -139,15 +140,15 @@ class DeltaWriter:
         self._lossy[name] = meter.lossy()
 
 
-def stored_bytes(base: Layer, changes: Mapping[str, Change], lossy: LossyKind | None) -> int:
-    """Return the bytes of changes as a delta stores them, before compression."""
+def stored_bytes(base: Layer, counts: Mapping[str, int], lossy: LossyKind | None) -> int:
+    """Return the bytes of a delta before compression, given how many rows of each column it has."""
     sizes = {None: 0, "float16": 2, "int8": 1}
     total = 0
-    for name, change in changes.items():
+    for name, count in counts.items():
         array = base.arrays[name]
         item = _dtypes.itemsize(array.dtype)
         shrunk = min(item, sizes[lossy] or item) if can_shrink(array) else item
-        total += change.values.size * shrunk + change.rows.nbytes
+        total += count * (array.grid.row_bytes // item * shrunk + _ROW_NUMBER_BYTES)
     return total
 
 

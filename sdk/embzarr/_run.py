@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _compact, _gc, _history, _info, _keys, _save_delta, _tags
+from embzarr import _gc, _history, _info, _keys, _tags
 from embzarr._checkpoint import Checkpoint
 from embzarr._open import find
 from embzarr._retention import Policy
-from embzarr._save_delta import DeltaOptions, DeltaPolicy
-from embzarr._version import __version__
+from embzarr._run_saving import RunSaving
 from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
-
-    from embzarr._delta_writer import LossyKind
     from embzarr._gc import GcReport
     from embzarr._info import CommitInfo
 
-_BY_SIZE = DeltaPolicy()
 
-
-class Run:
-    """All commits of one store."""
+class Run(RunSaving):
+    """All commits of one store, and saving the next ones."""
 
     def __init__(
         self,
@@ -42,7 +36,7 @@ class Run:
             store_options: credentials and endpoint.
         """
         store = open_store(url, store_options=store_options, single_writer=single_writer)
-        self._store = CountingStore(store)
+        super().__init__(CountingStore(store))
 
     def __repr__(self) -> str:
         """Return the place."""
@@ -104,83 +98,6 @@ class Run:
     def tags(self) -> dict[str, int]:
         """Return the commit number of each tag."""
         return {name: target.commit for name, target in _tags.read_all(self._store).items()}
-
-    # Saving ---------------------------------------------------------------------------------------
-    def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
-        self,
-        rows: ArrayLike | Mapping[str, ArrayLike],
-        values: ArrayLike | Mapping[str, ArrayLike],
-        *,
-        words: Iterable[str | bytes] = (),
-        base: int | Checkpoint | None = None,
-        step: int | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        lossy: LossyKind | None = None,
-        policy: DeltaPolicy = _BY_SIZE,
-        compression: str = "auto",
-        allow_nonfinite: bool = False,
-    ) -> Checkpoint:
-        """Save the rows that changed since the newest commit, as one atomic commit upon it.
-
-        It is written as a delta: changed rows alone, read through to the layers below it. Where
-        `policy` says that the chain would cost more than it saves, a full step is written instead,
-        from the chain and the changes, in bounded memory.
-
-        Args:
-            rows: row numbers, shape (k,), in any order; or those of each column.
-            values: their vectors now, shape (k, dim); or the rows of each column. A column that is
-                not named stays as it was.
-            words: appended after the words that there are; their rows, numbered on from the last,
-                must be among `rows` of every column.
-            base: the commit that the changes are counted from; by default the newest.
-            step: the step's number; by default one more than the newest commit's.
-            metadata: any JSON.
-            lossy: store matrices as ``float16``, or as ``int8`` with a scale for each row; they
-                read back as what the column was, and the manifest tells the measured error.
-            policy: when to write a full step.
-            compression: as `embzarr.save` takes it.
-            allow_nonfinite: store NaN and infinity instead of refusing them.
-
-        Raises:
-            InvalidInputError: rows that are not there, stand twice or are missing, values of
-                another shape or type, or words that are there already; nothing was written.
-            NotFoundError: code ``checkpoint-missing``: there is nothing to build on.
-            ConflictError: code ``commit-superseded``: another commit came after `base`, or before
-                this one was made; it is not built upon silently.
-            StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
-        """
-        store = CountingStore(self._store)
-        options = DeltaOptions(
-            step=step,
-            metadata=metadata or {},
-            lossy=lossy,
-            policy=policy,
-            compression=compression,
-            allow_nonfinite=allow_nonfinite,
-        )
-        head = _save_delta.newest(store, base)
-        return _save_delta.save_delta(store, head, rows, values, words, options)
-
-    def compact(self, *, compression: str = "auto") -> Checkpoint:
-        """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
-
-        Row numbers, words, metadata and step stay; what lossy deltas cost stays told. Memory is
-        bounded. A commit that is a full step already is returned as it is.
-
-        Args:
-            compression: as `embzarr.save` takes it.
-
-        Raises:
-            NotFoundError: code ``checkpoint-missing``.
-            ConflictError: code ``commit-superseded``: another commit was made meanwhile.
-            DamagedError: a layer of the chain is damaged; nothing was committed.
-        """
-        store = CountingStore(self._store)
-        head = _save_delta.newest(store, None)
-        if len(head.manifest.layers) > 1:
-            writer = f"embzarr {__version__}"
-            head = _compact.compact(store, head, compression=compression, writer=writer)
-        return Checkpoint(store, head)
 
     # Giving up ------------------------------------------------------------------------------------
     def gc(

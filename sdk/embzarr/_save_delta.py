@@ -50,20 +50,23 @@ class DeltaPolicy:
                 f"found {self.max_deltas} and {self.max_share}",
             )
 
-    def allows(self, manifest: Manifest, nbytes: int, rows: int) -> bool:
+    def allows(
+        self, manifest: Manifest, counts: Mapping[str, int], lossy: LossyKind | None
+    ) -> bool:
         """Tell whether a delta may be laid upon a commit.
 
         Args:
             manifest: the commit.
-            nbytes: what the delta takes, before compression.
-            rows: most rows that it holds of a column.
+            counts: rows of each column that the delta would hold.
+            lossy: how it would store them.
         """
         base, *deltas = manifest.layers
-        before = max((_held(deltas, name) for name in manifest.base.columns), default=0)
+        nbytes = stored_bytes(base, counts, lossy) + sum(map(_bytes_of, deltas))
+        rows = max((_held(deltas, name) + count for name, count in counts.items()), default=0)
         return (
             len(deltas) < self.max_deltas
-            and nbytes + sum(map(_bytes_of, deltas)) <= self.max_share * _bytes_of(base)
-            and before + rows <= _schema.MAX_DELTA_ROWS
+            and nbytes <= self.max_share * _bytes_of(base)
+            and rows <= _schema.MAX_DELTA_ROWS
         )
 
 
@@ -140,9 +143,8 @@ def _write(
 ) -> list[Layer]:
     """Write the delta, or a full step, and return the layers of the commit."""
     manifest = head.manifest
-    nbytes = stored_bytes(manifest.base, changes, options.lossy)
-    most = max(len(change.rows) for change in changes.values())
-    if not options.policy.allows(manifest, nbytes, most):
+    counts = {name: len(change.rows) for name, change in changes.items()}
+    if not options.policy.allows(manifest, counts, options.lossy):
         full = _compact.write_full(
             store,
             head,

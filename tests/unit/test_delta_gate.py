@@ -47,9 +47,9 @@ def test_a_writer_keeps_to_the_bound(layers: list[Layer], monkeypatch: pytest.Mo
     monkeypatch.setattr(_schema, "MAX_DELTA_ROWS", 9)
     manifest = _manifest_of(layers)
 
-    assert ALWAYS.allows(manifest, 0, 1)
-    assert not ALWAYS.allows(manifest, 0, 2)
-    assert not dataclasses.replace(ALWAYS, max_deltas=2).allows(manifest, 0, 1)
+    assert ALWAYS.allows(manifest, {"vectors": 1}, None)
+    assert not ALWAYS.allows(manifest, {"vectors": 2}, None)
+    assert not dataclasses.replace(ALWAYS, max_deltas=2).allows(manifest, {"vectors": 1}, None)
 
 
 def _manifest_of(layers: list[Layer]) -> Manifest:

@@ -1,0 +1,223 @@
+"""Saving in the background: the caller waits while what it saves is copied, and goes on.
+
+One thread encodes, sends and commits, so that no two commits are out of order. At most one save is
+under way: the next call waits until it has ended, which also bounds the memory to one copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr import _dtypes, _save_delta, _schema
+from embzarr._save import save
+from embzarr._snapshot import Snapshots
+from embzarr.errors import InvalidInputError
+from embzarr.objects import CountingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embzarr._checkpoint import Checkpoint
+    from embzarr._save_delta import DeltaOptions
+    from embzarr.objects import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """What a caller has in memory."""
+
+    words: Sequence[str]
+    columns: dict[str, NDArray[Any]]
+    """Vectors and further columns, a row for each word."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no table.
+
+        Raises:
+            InvalidInputError: a column without a row for each word, or of another type.
+        """
+        for name, array in self.columns.items():
+            if array.ndim == 0 or len(array) != len(self.words):
+                raise InvalidInputError(
+                    "input-rows",
+                    f"{name}: expected a row for each of {len(self.words)} words, found shape "
+                    f"{array.shape}",
+                )
+            _dtypes.column_name_of(array.dtype, what=name)
+
+
+def touched(
+    changed: ArrayLike | Mapping[str, ArrayLike], table: Table
+) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each column that a caller says have changed, rising, each once.
+
+    Args:
+        changed: row numbers or a mask of booleans, for all columns or for each.
+        table: what they are rows of.
+
+    Raises:
+        InvalidInputError: a column or a row that is not there, or neither numbers nor a mask.
+    """
+    given = changed if isinstance(changed, Mapping) else dict.fromkeys(table.columns, changed)
+    for name in given:
+        if name not in table.columns:
+            raise InvalidInputError("input-argument", f"changed: no column {name!r}")
+    return {name: _row_numbers(name, rows, len(table.words)) for name, rows in given.items()}
+
+
+def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
+    found = np.asarray(rows)
+    if found.dtype == np.bool_ and found.shape == (total,):
+        return np.flatnonzero(found)
+    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
+        raise InvalidInputError(
+            "input-dtype",
+            f"changed rows of {name}: expected row numbers, or a mask of shape ({total},); found "
+            f"{found.dtype} of shape {found.shape}",
+        )
+    numbers: NDArray[np.int64] = np.unique(found).astype(np.int64)
+    if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < total:
+        raise InvalidInputError(
+            "input-rows",
+            f"changed rows of {name}: expected 0 to below {total}; found {numbers[0]} to "
+            f"{numbers[-1]}",
+        )
+    return numbers
+
+
+class AsyncSaver:
+    """Saves one table after the other in the background."""
+
+    def __init__(self, store: Store) -> None:
+        """Prepare to save; no thread is started yet."""
+        self._store = store
+        self._snapshots = Snapshots()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="embzarr-save")
+        self._under_way: Future[Checkpoint] | None = None
+        self._last: Checkpoint | None = None
+        """What the save before committed; None where that is not known."""
+        self._words: list[str] | None = None
+        """Its words; None where they are not known."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a save is under way, so that the next would wait for it."""
+        return self._under_way is not None and not self._under_way.done()
+
+    def save(
+        self,
+        table: Table,
+        changed: Mapping[str, NDArray[np.int64]] | None,
+        base: Checkpoint | None,
+        options: DeltaOptions,
+    ) -> Future[Checkpoint]:
+        """Copy what is to be saved, and return what will be the checkpoint.
+
+        Args:
+            table: everything.
+            changed: rows of each column that changed since `base`; None for all.
+            base: the commit that they are counted from; None for that of the save before.
+            options: how to save.
+
+        Raises:
+            EmbzarrError: what the save before ended with; nothing was copied.
+        """
+        self.wait()
+        words, upon = list(table.words), base or self._last
+        rows = _delta_rows(table, changed, upon, options) if upon and changed is not None else None
+        if upon is None or rows is None:
+            columns = self._snapshots.whole(table.columns)
+            self._under_way = self._pool.submit(self._save_full, words, columns, options)
+        else:
+            values = self._snapshots.rows(table.columns, rows)
+            self._under_way = self._pool.submit(
+                self._save_delta, words, upon, rows, values, options
+            )
+        return self._under_way
+
+    def wait(self) -> None:
+        """Wait until nothing is under way.
+
+        Raises:
+            EmbzarrError: what the save ended with. After it the next save is a full step, since
+                what changed before the error is not known any more.
+        """
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            self._last = None
+            self._last = under_way.result()
+
+    def close(self) -> None:
+        """Wait, and let threads and memory go; raises as `wait`."""
+        try:
+            self.wait()
+        finally:
+            self._pool.shutdown()
+            self._snapshots.close()
+
+    def _save_full(
+        self, words: list[str], columns: dict[str, NDArray[Any]], options: DeltaOptions
+    ) -> Checkpoint:
+        further = {name: array for name, array in columns.items() if name != _schema.VECTORS}
+        checkpoint = save(
+            self._store,
+            words,
+            columns[_schema.VECTORS],
+            step=options.step,
+            columns=further,
+            metadata=options.metadata,
+            compression=options.compression,
+            allow_nonfinite=options.allow_nonfinite,
+        )
+        self._words = words
+        return checkpoint
+
+    def _save_delta(
+        self,
+        words: list[str],
+        base: Checkpoint,
+        rows: dict[str, NDArray[np.int64]],
+        values: dict[str, NDArray[Any]],
+        options: DeltaOptions,
+    ) -> Checkpoint:
+        known = base.words if self._words is None else self._words
+        if words[: len(known)] != known:
+            raise InvalidInputError(
+                "input-argument", "words may be appended to those of the base, and not changed"
+            )
+        store = CountingStore(self._store)
+        head = _save_delta.newest(store, base)
+        new = words[len(known) :]
+        checkpoint = _save_delta.save_delta(store, head, rows, values, new, options)
+        self._words = words
+        return checkpoint
+
+
+def _delta_rows(
+    table: Table,
+    changed: Mapping[str, NDArray[np.int64]],
+    base: Checkpoint,
+    options: DeltaOptions,
+) -> dict[str, NDArray[np.int64]] | None:
+    """Return the rows of each column that a delta holds; None where a full step is to be saved."""
+    manifest = base._commit.manifest  # noqa: SLF001 - the two are one thing
+    stored = {name: manifest.base.arrays[name] for name in manifest.base.columns}
+    same = stored.keys() == table.columns.keys() and all(
+        (tuple(array.shape[1:]), array.dtype) == (held.shape[1:], held.dtype.name)
+        for array, held in ((stored[name], table.columns[name]) for name in stored)
+    )
+    if not same or not changed or len(table.words) < len(base):
+        return None
+    rows = dict(changed)
+    if len(table.words) > len(base):
+        new = np.arange(len(base), len(table.words))
+        rows = {name: np.union1d(changed.get(name, new), new) for name in table.columns}
+    counts = {name: len(numbers) for name, numbers in rows.items()}
+    return rows if options.policy.allows(manifest, counts, options.lossy) else None

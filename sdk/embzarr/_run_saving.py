@@ -1,0 +1,200 @@
+"""Saving into a run, one commit upon the other: deltas, in the background, and compaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from embzarr import _compact, _save_delta, _schema
+from embzarr._async_save import AsyncSaver, Table, touched
+from embzarr._checkpoint import Checkpoint
+from embzarr._save_delta import DeltaOptions, DeltaPolicy
+from embzarr._version import __version__
+from embzarr.errors import EmbzarrError
+from embzarr.objects import CountingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embzarr._delta_writer import LossyKind
+
+_BY_SIZE = DeltaPolicy()
+
+
+class RunSaving:
+    """What a run saves; `embzarr.Run` is one, and knows its history too."""
+
+    def __init__(self, store: CountingStore) -> None:
+        """Prepare to save; nothing is read."""
+        self._store = store
+        self._saver: AsyncSaver | None = None
+
+    def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
+        self,
+        rows: ArrayLike | Mapping[str, ArrayLike],
+        values: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        words: Iterable[str | bytes] = (),
+        base: int | Checkpoint | None = None,
+        step: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        lossy: LossyKind | None = None,
+        policy: DeltaPolicy = _BY_SIZE,
+        compression: str = "auto",
+        allow_nonfinite: bool = False,
+    ) -> Checkpoint:
+        """Save the rows that changed since the newest commit, as one atomic commit upon it.
+
+        It is written as a delta: changed rows alone, read through to the layers below it. Where
+        `policy` says that the chain would cost more than it saves, a full step is written instead,
+        from the chain and the changes, in bounded memory.
+
+        Args:
+            rows: row numbers, shape (k,), in any order; or those of each column.
+            values: their vectors now, shape (k, dim); or the rows of each column. A column that is
+                not named stays as it was.
+            words: appended after the words that there are; their rows, numbered on from the last,
+                must be among `rows` of every column.
+            base: the commit that the changes are counted from; by default the newest.
+            step: the step's number; by default one more than the newest commit's.
+            metadata: any JSON.
+            lossy: store matrices as ``float16``, or as ``int8`` with a scale for each row; they
+                read back as what the column was, and the manifest tells the measured error.
+            policy: when to write a full step.
+            compression: as `embzarr.save` takes it.
+            allow_nonfinite: store NaN and infinity instead of refusing them.
+
+        Raises:
+            InvalidInputError: rows that are not there, stand twice or are missing, values of
+                another shape or type, or words that are there already; nothing was written.
+            NotFoundError: code ``checkpoint-missing``: there is nothing to build on.
+            ConflictError: code ``commit-superseded``: another commit came after `base`, or before
+                this one was made; it is not built upon silently.
+            StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
+        """
+        self._wait()
+        store = CountingStore(self._store)
+        options = DeltaOptions(
+            step=step,
+            metadata=metadata or {},
+            lossy=lossy,
+            policy=policy,
+            compression=compression,
+            allow_nonfinite=allow_nonfinite,
+        )
+        head = _save_delta.newest(store, base)
+        return _save_delta.save_delta(store, head, rows, values, words, options)
+
+    def save_async(  # noqa: PLR0913 - the settings of a save, all keyword-only
+        self,
+        words: Sequence[str],
+        vectors: NDArray[Any],
+        *,
+        columns: Mapping[str, NDArray[Any]] | None = None,
+        changed: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        base: Checkpoint | None = None,
+        step: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        lossy: LossyKind | None = None,
+        policy: DeltaPolicy = _BY_SIZE,
+        compression: str = "auto",
+        allow_nonfinite: bool = False,
+    ) -> Future[Checkpoint]:
+        """Save in the background, and return what will be the checkpoint.
+
+        The call takes as long as copying what is to be saved, the first one longer, as memory for
+        it is found: the arrays may change as soon as it returns. Encoding, sending and committing
+        go on in a thread, one save at a time and so in order: a call that comes earlier waits
+        (`saving` tells). An error is raised by the future, and by the next call; the save after it
+        is a full step. Close the run, or use it in a ``with`` block, to wait for the last one.
+
+        Args:
+            words: all of them; may be more than before, appended, not others.
+            vectors: shape (rows, dim).
+            columns: further arrays of as many rows.
+            changed: rows that changed since `base`: numbers or a mask, for all columns or for each.
+                They alone are copied, and saved as a delta where `policy` allows; else, and without
+                this, everything is saved as a full step.
+            base: the commit that `changed` is counted from; by default that of the save before.
+            step: the step's number; by default one more than the newest commit's.
+            metadata: any JSON.
+            lossy: of a delta, as `save_delta` takes it.
+            policy: when to write a full step.
+            compression: as `embzarr.save` takes it.
+            allow_nonfinite: store NaN and infinity instead of refusing them.
+
+        Raises:
+            InvalidInputError: arrays or rows that do not fit the words.
+            EmbzarrError: what the save before ended with; this one was not begun.
+        """
+        arrays = {_schema.VECTORS: vectors, **(columns or {})}
+        table = Table(words, {name: np.asarray(array) for name, array in arrays.items()})
+        rows = None if changed is None else touched(changed, table)
+        options = DeltaOptions(
+            step=step,
+            metadata=dict(metadata or {}),
+            lossy=lossy,
+            policy=policy,
+            compression=compression,
+            allow_nonfinite=allow_nonfinite,
+        )
+        if self._saver is None:
+            self._saver = AsyncSaver(self._store)
+        return self._saver.save(table, rows, base, options)
+
+    @property
+    def saving(self) -> bool:
+        """Whether a save is under way in the background, so that the next would wait for it."""
+        return self._saver is not None and self._saver.busy
+
+    def close(self) -> None:
+        """Wait for the save that is under way in the background.
+
+        Raises:
+            EmbzarrError: what it ended with.
+        """
+        saver, self._saver = self._saver, None
+        if saver:
+            saver.close()
+
+    def __enter__(self) -> Self:
+        """Return the run itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close; an error inside the block is not replaced by one of a save."""
+        try:
+            self.close()
+        except EmbzarrError:
+            if kind is None:
+                raise
+
+    def _wait(self) -> None:
+        if self._saver:
+            self._saver.wait()
+
+    def compact(self, *, compression: str = "auto") -> Checkpoint:
+        """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
+
+        Row numbers, words, metadata and step stay; what lossy deltas cost stays told. Memory is
+        bounded. A commit that is a full step already is returned as it is.
+
+        Args:
+            compression: as `embzarr.save` takes it.
+
+        Raises:
+            NotFoundError: code ``checkpoint-missing``.
+            ConflictError: code ``commit-superseded``: another commit was made meanwhile.
+            DamagedError: a layer of the chain is damaged; nothing was committed.
+        """
+        self._wait()
+        store = CountingStore(self._store)
+        head = _save_delta.newest(store, None)
+        if len(head.manifest.layers) > 1:
+            writer = f"embzarr {__version__}"
+            head = _compact.compact(store, head, compression=compression, writer=writer)
+        return Checkpoint(store, head)
