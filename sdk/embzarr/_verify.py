@@ -15,6 +15,7 @@ from embzarr import (
     _parallel,
     _records,
     _schema,
+    _verify_root,
     _verify_words,
     _zarr_json,
 )
@@ -57,6 +58,8 @@ def verify(
     objects = [digest for layer in layers for digest in layer.objects.values()]
     findings = Findings(sum(digest.size for digest in objects), progress)
     _check_manifests(store, commit, findings)
+    if not quick:
+        _verify_root.check(store, commit.manifest.store, findings)
     for at, layer in enumerate(layers):
         if quick:
             _check_sizes(store, layer, findings)

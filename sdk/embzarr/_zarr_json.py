@@ -34,6 +34,24 @@ def root_document(store: str) -> bytes:
     return _json.dumps(_group(attributes))
 
 
+def is_root_document(document: object, store: str) -> bool:
+    """Tell whether this is the root document of this store; it may say more than we do."""
+    if not isinstance(document, dict) or not isinstance(document.get("attributes"), dict):
+        return False
+    attributes = document["attributes"]
+    conventions = attributes.get("zarr_conventions")
+    told = {"format": _schema.FORMAT, "version": _schema.VERSION, "store": store}
+    return (
+        (document.get("zarr_format"), document.get("node_type")) == (3, "group")
+        and attributes.get(_schema.FORMAT) == told
+        and isinstance(conventions, list)
+        and any(
+            isinstance(entry, dict) and entry.get("uuid") == _schema.CONVENTION_UUID
+            for entry in conventions
+        )
+    )
+
+
 def group_document() -> bytes:
     """Return the ``zarr.json`` of a group that only holds others."""
     return _json.dumps(_group({}))

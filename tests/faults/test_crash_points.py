@@ -1,0 +1,233 @@
+"""Every request of every writing operation goes wrong in every way, alone and in pairs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+import embzarr
+from embzarr import _parallel
+from faults.crashing import (
+    READ_FAULTS,
+    WRITE_FAULTS,
+    FaultyMemory,
+    Killed,
+    Kind,
+    Objects,
+    committed,
+)
+from faults.tally import Tally
+
+pytestmark = pytest.mark.faults
+
+WORDS = ["king", "queen", "猫"]
+SHORT = 97
+"""Of this many pairs one is tried by default."""
+
+
+@pytest.fixture(autouse=True)
+def _in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send one request after the other, so that each has its number; and wait for nothing."""
+
+    def together(*calls: Callable[[], None]) -> None:
+        for call in calls:
+            call()
+
+    monkeypatch.setattr(_parallel, "together", together)
+    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+def save(store: object, step: int) -> None:
+    """Save three words."""
+    embzarr.save(store, WORDS, _vectors(step), step=step, compression="none")
+
+
+def save_delta(store: object, step: int) -> None:
+    """Save a changed row and a new word upon the newest commit."""
+    run = embzarr.Run(store)
+    rows = len(run.open())
+    run.save_delta(
+        [0, rows], np.full((2, 2), step, np.float32), words=[f"new{step}"], step=step,
+        compression="none",
+    )  # fmt: skip
+
+
+def compact(store: object, step: int) -> None:
+    """Make the newest commit's chain a full step."""
+    del step
+    embzarr.Run(store).compact(compression="none")
+
+
+def tag(store: object, step: int) -> None:
+    """Let a name mean the newest commit."""
+    del step
+    embzarr.Run(store).tag("best")
+
+
+def _vectors(step: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.full((len(WORDS), 2), step, np.float32) + np.arange(2, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Something that writes, and what was there before."""
+
+    before: tuple[Callable[[object, int], None], ...]
+    act: Callable[[object, int], None]
+    commits: int = 1
+    """How many it makes."""
+
+    def start(self) -> Objects:
+        """Return the objects before it."""
+        store = FaultyMemory({})
+        for step, act in enumerate(self.before):
+            act(store, step)
+        return store.end()
+
+
+OPERATIONS = {
+    "the first save": Operation(before=(), act=save),
+    "a save": Operation(before=(save,), act=save),
+    "a delta": Operation(before=(save,), act=save_delta),
+    "a delta upon a delta": Operation(before=(save, save_delta), act=save_delta),
+    "a compaction": Operation(before=(save, save_delta), act=compact),
+    "a tag": Operation(before=(save, tag, save), act=tag, commits=0),
+}
+
+
+@cache
+def begun(name: str) -> tuple[Objects, tuple[str, ...], int]:
+    """Return the objects before an operation, its requests, and how many commits stand then."""
+    operation = OPERATIONS[name]
+    objects = operation.start()
+    store = FaultyMemory(objects)
+    operation.act(store, 9)
+    assert len(committed(store.end())) == len(committed(objects)) + operation.commits
+    return objects, tuple(store.verbs), len(committed(objects))
+
+
+def fault_of(name: str, plan: Mapping[int, Kind]) -> str | None:
+    """Return what promise was broken when an operation met these faults; None if none was."""
+    operation = OPERATIONS[name]
+    objects, _, _ = begun(name)
+    store = FaultyMemory(objects, plan)
+    said = _outcome(operation, store)
+    after = store.end()
+    try:
+        _check(operation, objects, after, said)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is the finding
+        told = ", ".join(f"{kind} at {store.verbs[at]}" for at, kind in plan.items())
+        return f"{told}: said {said!r}, then {exc!r}"
+    return None
+
+
+def _outcome(operation: Operation, store: FaultyMemory) -> str:
+    try:
+        operation.act(store, 9)
+    except Killed:
+        return "killed"
+    except embzarr.EmbzarrError as exc:
+        return exc.code
+    return "done"
+
+
+def _check(operation: Operation, before: Objects, after: Objects, said: str) -> None:
+    torn = _torn_manifest(after)
+    if torn:
+        # A store that stores half an object breaks its contract: then the rest still stands.
+        with pytest.raises(embzarr.DamagedError, match=torn):
+            embzarr.open(FaultyMemory(after), commit=int(torn[8:28]))
+        whole = {key: data for key, data in after.items() if key != torn}
+        _same(before, whole, committed(whole))
+        return
+    found = committed(after)
+    _same(before, after, found)
+    more = len(found) - len(committed(before))
+    assert 0 <= more <= operation.commits, f"{more} commits more"
+    if said == "done":
+        assert more == operation.commits, "told of a commit that is not there"
+    elif said not in {"killed", "commit-unknown"}:
+        assert more == 0, "told of a failure, and the commit is there"
+    _reads(after, found)
+    # Whoever comes next is not hindered by what was left behind.
+    later = FaultyMemory(after)
+    save(later, 10)
+    assert len(committed(later.end())) == len(found) + 1
+
+
+def _same(before: Objects, after: Objects, found: Mapping[int, object]) -> None:
+    for number, (step, words, vectors) in committed(before).items():
+        now = committed({**after})[number] if number in found else None
+        assert now is not None, f"commit {number} is gone"
+        assert (now[0], now[1]) == (step, words)
+        np.testing.assert_array_equal(now[2], vectors)
+
+
+def _reads(after: Objects, found: Mapping[int, tuple[int, list[str], object]]) -> None:
+    """Compare what embzarr reads with what is there; a torn hint or tag may not mislead it."""
+    if not found:
+        with pytest.raises(embzarr.NotFoundError):
+            embzarr.open(FaultyMemory(after))
+        return
+    checkpoint = embzarr.open(FaultyMemory(after))
+    assert checkpoint.commit == max(found)
+    step, words, vectors = found[max(found)]
+    assert (checkpoint.step, checkpoint.words) == (step, words)
+    np.testing.assert_array_equal(checkpoint.to_numpy(), vectors)
+
+
+def _torn_manifest(objects: Objects) -> str | None:
+    for key, data in objects.items():
+        if key.startswith("commits/") and not data.endswith(b"}"):
+            return key
+    return None
+
+
+def _faults(verb: str) -> tuple[Kind, ...]:
+    return READ_FAULTS if verb.startswith(("get", "head", "list")) else WRITE_FAULTS
+
+
+def _singles(name: str) -> Iterator[dict[int, Kind]]:
+    _, verbs, _ = begun(name)
+    for at, verb in enumerate(verbs):
+        for kind in _faults(verb):
+            yield {at: kind}
+
+
+def _pairs(name: str) -> Iterator[dict[int, Kind]]:
+    """Yield pairs; requests that only the first fault brings about are among the second's places."""
+    _, verbs, _ = begun(name)
+    for first, verb in enumerate(verbs):
+        for kind in _faults(verb):
+            if kind in {"killed-before", "applied", "torn"}:
+                continue  # nothing comes after
+            store = FaultyMemory(begun(name)[0], {first: kind})
+            _outcome(OPERATIONS[name], store)
+            for second in range(first + 1, len(store.verbs)):
+                for other in _faults(store.verbs[second]):
+                    yield {first: kind, second: other}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_single_fault(name: str, tally: Tally) -> None:
+    """What was committed stands, and the operation took place whole or not at all."""
+    plans = list(_singles(name))
+    failures = [fault for plan in plans if (fault := fault_of(name, plan))]
+
+    tally(f"single faults of {name}", len(plans), failures=failures)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_pair_of_faults(name: str, tally: Tally, *, full: bool) -> None:
+    """The same of any two requests."""
+    plans = list(itertools.islice(_pairs(name), 0, None, 1 if full else SHORT))
+    failures = [fault for plan in plans if (fault := fault_of(name, plan))]
+
+    tally(f"pairs of faults of {name}", len(plans), failures=failures)
