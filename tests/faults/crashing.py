@@ -137,13 +137,30 @@ def committed(objects: Objects) -> dict[int, tuple[int, list[str], NDArray[Any]]
     for small stores, whose indexes are inline.
     """
     keys = sorted(key for key in objects if key.startswith("commits/"))
-    found = {}
-    for key in keys:
-        manifest = json.loads(objects[key])
-        if manifest["kind"] in {"full", "delta"}:
-            assert key == f"commits/{manifest['commit']:020}.json"
-            found[manifest["commit"]] = (manifest["step"], *_rows(objects, manifest["layers"]))
-    return found
+    records = {int(key[8:28]): json.loads(objects[key]) for key in keys}
+    given_up = {
+        number
+        for record in records.values()
+        if record["kind"] == "collect"
+        for number in record["expires"]
+    }
+    return {
+        number: (record["step"], *_rows(objects, record["layers"]))
+        for number, record in records.items()
+        if record["kind"] in {"full", "delta"} and number not in given_up
+    }
+
+
+def unnamed(objects: Objects) -> set[str]:
+    """Return the objects of writes that no living commit names."""
+    named = {
+        f"{layer['path']}/{name}"
+        for key, data in objects.items()
+        if key.startswith("commits/")
+        for layer in json.loads(data).get("layers", ())
+        for name in layer["objects"]
+    }
+    return {key for key in objects if key.startswith("steps/")} - named - {"steps/zarr.json"}
 
 
 def _rows(objects: Objects, layers: list[dict[str, Any]]) -> tuple[list[str], NDArray[Any]]:
