@@ -172,6 +172,8 @@ def shard_index(tail: memoryview, *, what: str) -> NDArray[np.uint64]:
     body = bytes(tail[: -_schema.CRC_BYTES])
     if _digest.crc32c(body) != int.from_bytes(tail[-_schema.CRC_BYTES :], "little"):
         raise DamagedError("shard-index", f"{what}: the index at its end has a wrong CRC-32C")
+    if len(body) % _schema.INDEX_ENTRY_BYTES:
+        raise DamagedError("shard-index", f"{what}: the index at its end has {len(body)} bytes")
     return np.frombuffer(body, "<u8").reshape(-1, 2)
 
 

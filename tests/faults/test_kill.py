@@ -1,37 +1,50 @@
-"""SIGKILL at random moments of a save: the commit before stands, nothing of the new one shows."""
+"""SIGKILL of writers and servers: what was committed stands, nothing half-written shows."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+
+import embzarr
+from embzarr_bench.servers import _program
+from embzarr_bench.servers import minio as minio_server
+from faults.killing import WINDOW, WORDS, vectors_of
+from servers import versitygw as versitygw_server
 
 if TYPE_CHECKING:
     from faults.tally import Tally
-    from servers.minio import Minio
+    from servers.s3 import S3Server
 
 pytestmark = pytest.mark.faults
 
 TESTS = Path(__file__).parents[1]
-WINDOW = "between first and last write"
+S3 = pytest.mark.parametrize("name", ["minio", "versitygw"])
 
 
-def kill(url: str, options: Mapping[str, Any] | None, count: int) -> dict[str, int]:
-    """Save and kill in a process of its own, whose children are what is killed."""
-    task = json.dumps({"url": url, "options": options, "count": count, "seed": count})
+def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, int]:
+    """Write and kill in a process of its own, whose children are what is killed."""
+    task = json.dumps({"url": url, "options": options, "count": count, "seed": seed})
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(TESTS / "faults/killing.py")],
         input=task,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -39,18 +52,135 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int) -> dict[str, i
     return landed
 
 
-def test_kills_on_a_local_store(tmp_path: Path, tally: Tally, *, full: bool) -> None:
-    """Kills of a save on a local folder lose nothing and show nothing half-written."""
-    landed = kill(str(tmp_path / "run"), None, 3000 if full else 60)
+@pytest.mark.parametrize("part", range(4))
+def test_kills_on_a_local_store(part: int, tmp_path: Path, tally: Tally, *, full: bool) -> None:
+    """Kills of saves, deltas, compactions and collections on a local folder lose nothing."""
+    count = 750 if full else 10
+    landed = kill(str(tmp_path / "run"), None, count, part)
 
-    tally("kills of a save on a local store", sum(landed.values()), of_which=landed)
-    assert landed[WINDOW] >= 5
+    tally(f"kills of writers on a local store, part {part + 1}", count, of_which=landed)
+    assert landed.get(WINDOW, 0) >= count / 10
 
 
 @pytest.mark.servers
-def test_kills_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: bool) -> None:
-    """Kills of a save to MinIO lose nothing and show nothing half-written."""
-    landed = kill(minio_bucket_url, minio.options, 300 if full else 50)
+@S3
+def test_kills_on_s3(
+    name: str, request: pytest.FixtureRequest, tally: Tally, *, full: bool
+) -> None:
+    """The same on a server, which may still carry out what a killed writer had sent."""
+    server: S3Server = request.getfixturevalue(name)
+    count = 150 if full else 20
+    with server.bucket() as bucket:
+        landed = kill(server.url(bucket, "run"), server.options, count, 7)
 
-    tally("kills of a save on MinIO", sum(landed.values()), of_which=landed)
-    assert landed[WINDOW] >= 5
+    tally(f"kills of writers on {name}", count, of_which=landed)
+    assert landed.get(WINDOW, 0) >= count / 10
+
+
+class Mortal:
+    """A server that can be killed and started again where it was, with what it had stored."""
+
+    def __init__(self, launch: _program.Launch[S3Server], place: Path) -> None:
+        self.server = launch.server
+        self._launch = launch
+        self._place = place
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        log = self._place / f"log-{secrets.token_hex(4)}"
+        self.process = _program._start(self._launch, self._place, log)
+        assert _program._ready(self.process, self._launch.health), log.read_text()
+
+    def kill(self) -> None:
+        """End it as a power cut of the program would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def mortal(name: str, place: Path) -> Iterator[Mortal]:
+    """Run a server of its own until the block ends."""
+    modules: dict[str, tuple[Any, Callable[[], Path | None]]] = {
+        "minio": (minio_server, minio_server.find_minio),
+        "versitygw": (versitygw_server, versitygw_server.find_versitygw),
+    }
+    module, find = modules[name]
+    program = find()
+    if program is None:
+        pytest.skip(module.MISSING)
+    found = Mortal(module._launch(program, place), place)
+    try:
+        yield found
+    finally:
+        _program._end(found.process)
+
+
+@pytest.mark.servers
+@S3
+def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: bool) -> None:
+    """A server killed in the middle of a save, and started again, has all that it acknowledged."""
+    chance, count = Random(5), 15 if full else 3
+    failures: list[str] = []
+    outcomes: dict[str, int] = {}
+    with mortal(name, tmp_path) as place:
+        bucket = place.server.new_bucket()
+        url, options = place.server.url(bucket, "run"), place.server.options
+        acknowledged = {1: _saved(url, options, 0)}
+        for step in range(1, count + 1):
+            said = _save_and_kill(place, url, options, step, chance.uniform(0, 0.1))
+            outcomes[said] = outcomes.get(said, 0) + 1
+            place.start()
+            failures += _lost(url, options, acknowledged, step, said)
+
+    tally(f"kills of {name} during a save", count, failures=failures, of_which=outcomes)
+
+
+def _saved(url: str, options: dict[str, Any], step: int) -> int:
+    embzarr.save(url, WORDS, vectors_of(step), step=step, store_options=options)
+    return step
+
+
+def _save_and_kill(
+    place: Mortal, url: str, options: dict[str, str], step: int, after: float
+) -> str:
+    said: list[str] = []
+    brief: dict[str, Any] = {**options, "retry_config": {"max_retries": 1}}
+
+    def save() -> None:
+        try:
+            _saved(url, brief, step)
+        except embzarr.EmbzarrError as exc:
+            said.append(exc.code)
+        else:
+            said.append("done")
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    time.sleep(after)
+    place.kill()
+    thread.join()
+    return said[0] if said else "an untyped error"
+
+
+def _lost(
+    url: str, options: dict[str, str], acknowledged: dict[int, int], step: int, said: str
+) -> list[str]:
+    """Return what of the acknowledged is gone, and what is there that should not be."""
+    run = embzarr.Run(url, store_options=options)
+    found = {info.commit: info.step for info in run.commits()}
+    new = found.keys() - acknowledged.keys()
+    wrong = [f"commit {n} is gone" for n in acknowledged if n not in found]
+    if said == "done" and not new:
+        wrong.append(f"step {step} was acknowledged and is gone")
+    if said not in {"done", "commit-unknown"} and new:
+        wrong.append(f"step {step} was said to have failed with {said} and is there")
+    for number in {max(found), *new}:
+        checkpoint = run.open(commit=number)
+        if not checkpoint.verify().ok:
+            wrong.append(f"commit {number} is damaged")
+        elif not np.array_equal(checkpoint.to_numpy(), vectors_of(found[number])):
+            wrong.append(f"commit {number} reads as something else")
+    acknowledged |= {number: found[number] for number in new}
+    return wrong
