@@ -38,6 +38,7 @@ from embzarr._protocol import (
     Unknown,
 )
 from embzarr._records import Expired
+from embzarr._secrets import without_secrets
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -255,7 +256,7 @@ def _compose(draft: Draft, parent: Parent | None, store_id: str, writer: str) ->
         created=now(),
         writer=writer,
         layers=draft.layers,
-        metadata=draft.metadata,
+        metadata=without_secrets(draft.metadata),
     )
     return _manifest.encode(manifest)
 

@@ -9,7 +9,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._open import find
 from embzarr._retention import Policy
 from embzarr._run_saving import RunSaving
-from embzarr.objects import CountingStore, open_store
+from embzarr.objects import CountingStore, ReadOnlyStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ class Run(RunSaving):
         self,
         url: object,
         *,
+        read_only: bool = False,
         single_writer: bool = False,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -32,11 +33,12 @@ class Run(RunSaving):
 
         Args:
             url: where it is; see `embzarr.open`.
+            read_only: refuse whatever would write, with code ``store-read-only``.
             single_writer: promise that nobody else writes, for a store that cannot exclude others.
             store_options: credentials and endpoint.
         """
         store = open_store(url, store_options=store_options, single_writer=single_writer)
-        super().__init__(CountingStore(store))
+        super().__init__(CountingStore(ReadOnlyStore(store) if read_only else store))
 
     def __repr__(self) -> str:
         """Return the place."""

@@ -50,7 +50,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         counts: whole numbers, shape (rows,): how often each word was seen; short for a column
             ``counts``.
         columns: further arrays of as many rows.
-        metadata: any JSON.
+        metadata: any JSON; what would let anybody in, such as the signature of a URL, is left out.
         placement: order of the rows: ``given``, ``lexical``, ``hash[:GROUPS]`` or
             ``family[:GROUPS]``.
         families: with ``family``: a label for each word; words of a label lie together.

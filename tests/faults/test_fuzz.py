@@ -23,7 +23,7 @@ _JSON = st.recursive(
 @pytest.mark.parametrize("name", TARGETS)
 def test_changed_bytes_are_taken_or_refused(name: str, tally: Tally, *, full: bool) -> None:
     """Sound bytes changed at random give a typed error, if any."""
-    found = fuzz(name, shares(500_000 if full else 5_000)[name], seed=1)
+    found = fuzz(name, shares(2_000_000 if full else 5_000)[name], seed=1)
 
     tally(f"fuzzing {name}", found.runs, failures=found.failures, of_which={"taken": found.taken})
 

@@ -1,92 +1,194 @@
-"""A run against a model of it: whatever is saved, tagged and torn, the history is what it was."""
+"""A run against a model of it: whatever is saved, tagged, collected and torn, the history is right.
+
+What stands is read with json and numpy alone, and again with embzarr; both must say what the model
+says, after every step, whatever became of the requests of the step before.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from obstore.store import MemoryStore
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from numpy.typing import NDArray
 
 import embzarr
-from embzarr.objects import open_store
-from faulty import FaultyStore
+from embzarr import _parallel
+from faults.crashing import FaultyMemory, Killed, Kind, Objects, committed, unnamed
+from faults.tally import Tally
+
+pytestmark = pytest.mark.faults
+
+Content = tuple[int, list[str], NDArray[Any]]
+"""Step, words and vectors."""
 
 STEPS = st.integers(0, 4)
 VALUES = st.floats(width=32, allow_nan=False, allow_infinity=False)
+NAMES = st.sampled_from(["best", "last"])
+KINDS: tuple[Kind, ...] = (
+    "not-sent", "killed-before", "applied", "answer-lost", "late", "after-the-end",
+)  # fmt: skip
+FAULTS = st.none() | st.tuples(st.integers(0, 40), st.sampled_from(KINDS))
+SURE = {"done", "killed", "commit-unknown"}
 
 
 class History(RuleBasedStateMachine):
-    """Commits and tags of one store, beside a list and a dictionary of what they should be."""
+    """Commits and tags of one store, beside what they should be."""
+
+    steps: ClassVar[int] = 0
+    hits: ClassVar[int] = 0
 
     @initialize()
     def begin(self) -> None:
-        self.store = MemoryStore()
-        self.commits: list[tuple[int, float]] = []
+        self.objects: Objects = {}
+        self.commits: dict[int, Content] = {}
         self.tags: dict[str, int] = {}
 
-    @rule(step=STEPS, value=VALUES, rows=st.integers(1, 3))
-    def save(self, step: int, value: float, rows: int) -> None:
+    def do(self, act: Callable[[embzarr.Run], object], fault: Any) -> str:
+        """Carry something out, perhaps with a fault, and say how it ended."""
+        store = FaultyMemory(self.objects, dict([fault]) if fault else {})
+        try:
+            act(embzarr.Run(store))
+        except Killed:
+            said = "killed"
+        except embzarr.EmbzarrError as exc:
+            said = exc.code
+        else:
+            said = "done"
+        self.objects = store.end()
+        History.steps += 1
+        History.hits += bool(fault) and fault[0] < len(store.verbs)
+        assert fault or said == "done", said
+        return said
+
+    def commit(self, act: Callable[[embzarr.Run], object], made: Content, fault: Any) -> None:
+        """Make a commit: whole or not at all, and as is said."""
+        said = self.do(act, fault)
+        new = committed(self.objects).keys() - self.commits.keys()
+        assert len(new) == 1 if said == "done" else len(new) <= (said in SURE), (said, new)
+        self.commits |= dict.fromkeys(new, made)
+
+    @rule(step=STEPS, value=VALUES, rows=st.integers(1, 3), fault=FAULTS)
+    def save(self, step: int, value: float, rows: int, fault: Any) -> None:
         """A save is the next commit."""
         words = [f"w{row}" for row in range(rows)]
-        checkpoint = embzarr.save(self.store, words, np.full((rows, 2), value, "f4"), step=step)
-        self.commits.append((step, value))
-        assert checkpoint.commit == len(self.commits)
+        vectors = np.full((rows, 2), value, np.float32)
 
-    @rule(step=STEPS, value=VALUES, at=st.integers(0, 12), lost=st.booleans())
-    def save_with_a_fault(self, step: int, value: float, at: int, lost: bool) -> None:  # noqa: FBT001
-        """A save during which one write fails is whole or absent."""
-        fault = "answer-lost" if lost else "not-sent"
-        store = FaultyStore(open_store(self.store), at=at, fault=fault)  # type: ignore[arg-type]
-        try:
-            embzarr.save(store, ["w0"], np.full((1, 2), value, "f4"), step=step)
-        except embzarr.StoreError:
-            return
-        self.commits.append((step, value))
+        def act(run: embzarr.Run) -> object:
+            return embzarr.save(run._store, words, vectors, step=step, compression="none")
 
-    @rule(value=VALUES)
-    def abandon(self, value: float) -> None:
-        """A writer whose block fails leaves nothing."""
-        with pytest.raises(embzarr.InvalidInputError):
-            self._append_and_fail(value)
-
-    def _append_and_fail(self, value: float) -> None:
-        with embzarr.create(self.store, 2) as writer:
-            writer.append(["x"], [[value, value]])
-            writer.append(["y"], [[value]])
+        self.commit(act, (step, words, vectors), fault)
 
     @precondition(lambda self: self.commits)
-    @rule(data=st.data(), name=st.sampled_from(["best", "last"]))
-    def tag(self, data: Any, name: str) -> None:
+    @rule(step=STEPS, value=VALUES, longer=st.booleans(), fault=FAULTS)
+    def save_delta(self, step: int, value: float, longer: bool, fault: Any) -> None:  # noqa: FBT001
+        """A delta is the newest commit with some rows changed, and perhaps a word more."""
+        _, words, vectors = self.commits[max(self.commits)]
+        new = [f"w{len(words)}"] if longer else []
+        rows = [0, len(words)] if longer else [0]
+        after = np.concatenate([vectors, np.zeros((len(new), 2), np.float32)])
+        after[rows] = value
+
+        def act(run: embzarr.Run) -> object:
+            return run.save_delta(rows, after[rows], words=new, step=step, compression="none")
+
+        self.commit(act, (step, [*words, *new], after), fault)
+
+    @precondition(lambda self: self.commits)
+    @rule(fault=FAULTS)
+    def compact(self, fault: Any) -> None:
+        """A compaction is the newest commit again, if it was a chain."""
+        before = len(self.commits)
+        newest = self.commits[max(self.commits)]
+        said = self.do(lambda run: run.compact(compression="none"), fault)
+        new = committed(self.objects).keys() - self.commits.keys()
+        assert len(new) <= (said in SURE), (said, new)
+        self.commits |= dict.fromkeys(new, newest)
+        assert before <= len(self.commits) <= before + 1
+
+    @precondition(lambda self: self.commits)
+    @rule(keep=st.integers(1, 3), fault=FAULTS)
+    def collect(self, keep: int, fault: Any) -> None:
+        """A collection gives up what it may, all of that if nothing goes wrong, and no more."""
+        kept = {*sorted(self.commits)[-keep:], *self.tags.values()}
+        said = self.do(lambda run: run.gc(keep_last=keep, older_than=0), fault)
+        found = committed(self.objects).keys()
+        assert kept <= found <= self.commits.keys(), (said, kept, found)
+        if said == "done":
+            assert found == kept
+            assert not unnamed(self.objects)
+        self.commits = {number: self.commits[number] for number in found}
+
+    @precondition(lambda self: self.commits)
+    @rule(data=st.data(), name=NAMES, fault=FAULTS)
+    def tag(self, data: Any, name: str, fault: Any) -> None:
         """A tag names the commit that it was given last."""
-        commit = data.draw(st.integers(1, len(self.commits)))
-        embzarr.Run(self.store).tag(name, commit=commit)
-        self.tags[name] = commit
+        number = data.draw(st.sampled_from(sorted(self.commits)))
+        said = self.do(lambda run: run.tag(name, commit=number), fault)
+        found = embzarr.Run(FaultyMemory(self.objects)).tags().get(name)
+        assert found == number if said == "done" else found in {number, self.tags.get(name)}
+        if found is not None:
+            self.tags[name] = found
 
     @precondition(lambda self: self.commits)
     @rule(data=st.data())
     def read_one(self, data: Any) -> None:
         """Any commit of the past reads as it was saved."""
-        commit = data.draw(st.integers(1, len(self.commits)))
-        checkpoint = embzarr.open(self.store, commit=commit)
-        step, value = self.commits[commit - 1]
-        assert checkpoint.step == step
-        assert checkpoint["w0"].tolist() == [np.float32(value)] * 2
+        number = data.draw(st.sampled_from(sorted(self.commits)))
+        checkpoint = embzarr.open(FaultyMemory(self.objects), commit=number)
+        step, words, vectors = self.commits[number]
+        assert (checkpoint.step, checkpoint.words) == (step, words)
+        np.testing.assert_array_equal(checkpoint.to_numpy(), vectors)
+        assert checkpoint.load([words[-1]]).rows.tolist() == [len(words) - 1]
         assert checkpoint.verify().ok
 
     @invariant()
     def history_is_the_models(self) -> None:
-        """Commits, tags and the newest of each step agree with the model."""
-        run = embzarr.Run(self.store)
-        found = [(c.commit, c.step) for c in reversed(run.commits())]
-        assert found == [(n + 1, step) for n, (step, _) in enumerate(self.commits)]
+        """Commits, tags and the newest agree with the model."""
+        found = committed(self.objects)
+        assert found.keys() == self.commits.keys()
+        for number, (step, words, vectors) in self.commits.items():
+            assert found[number][:2] == (step, words)
+            np.testing.assert_array_equal(found[number][2], vectors)
+        run = embzarr.Run(FaultyMemory(self.objects))
+        assert [commit.commit for commit in run.commits()] == sorted(self.commits, reverse=True)
         assert run.tags() == self.tags
         if self.commits:
-            assert run.open().commit == len(self.commits)
+            assert run.open().commit == max(self.commits)
 
 
-TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+def test_the_history_is_the_models(
+    monkeypatch: pytest.MonkeyPatch, tally: Tally, *, full: bool
+) -> None:
+    """Whatever is done in whatever order, with whatever fault."""
+
+    def together(*calls: Callable[[], None]) -> None:
+        for call in calls:
+            call()
+
+    # One request after the other, so that a failing example fails again; and no waiting.
+    monkeypatch.setattr(_parallel, "together", together)
+    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    History.steps = History.hits = 0
+    examples, length = (300, 50) if full else (10, 20)
+
+    run_state_machine_as_test(
+        History,
+        settings=settings(max_examples=examples, stateful_step_count=length, deadline=None),
+    )
+
+    hits = {"with a fault": History.hits}
+    tally("writes of the model of a store", History.steps, of_which=hits)

@@ -19,6 +19,7 @@ from embzarr.objects._port import (
     pieces,
     put_pieces,
 )
+from embzarr.objects._read_only import ReadOnlyStore
 
 __all__ = [
     "PIECE_BYTES",
@@ -32,6 +33,7 @@ __all__ = [
     "List",
     "ObjectInfo",
     "Put",
+    "ReadOnlyStore",
     "Readable",
     "Store",
     "Traffic",
