@@ -10,6 +10,7 @@
 The format is specified in ``spec/v1/embzarr.md``.
 """
 
+from embzarr._cache import Cache
 from embzarr._checkpoint import Checkpoint
 from embzarr._gc import GcReport
 from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
@@ -37,6 +38,7 @@ from embzarr.objects import ObjectInfo, Traffic
 
 __all__ = [
     "AccessDeniedError",
+    "Cache",
     "Checkpoint",
     "CheckpointInfo",
     "ColumnInfo",

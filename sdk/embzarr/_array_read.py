@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _pieces, _plan
+from embzarr._cache import ChunkName
 from embzarr._view import WHOLE
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.objects import PIECE_BYTES, pieces
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from embzarr._view import View
     from embzarr.objects import GetRange
 
-IN_FLIGHT_BYTES = 64 * 1024 * 1024
-"""Bytes fetched and not yet copied to the result, over all workers."""
 WHOLE_TABLE_BYTES = 8 * 1024 * 1024
 """A chunk table up to this size is read whole, beside the lookup, to save a round trip."""
 WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
@@ -41,15 +40,7 @@ WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
 class ArrayReader:
     """Reads rows of one array of one layer."""
 
-    def __init__(
-        self,
-        store: GetRange,
-        layer: Layer,
-        name: str,
-        link: Link,
-        *,
-        budget: _parallel.ByteBudget | None = None,
-    ) -> None:
+    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
         """Prepare to read; nothing is fetched yet.
 
         Args:
@@ -57,7 +48,6 @@ class ArrayReader:
             layer: what the manifest says of the layer.
             name: the array's path below the layer.
             link: the way to the store.
-            budget: bounds the bytes under way, over all arrays that share it.
         """
         self._store = store
         self._layer = layer
@@ -66,7 +56,6 @@ class ArrayReader:
         self._array = layer.arrays[name]
         self._grid = self._array.grid
         self._dtype = _dtypes.numpy_dtype(self._array.dtype)
-        self._budget = budget or _parallel.ByteBudget(IN_FLIGHT_BYTES)
         self._index = self._array.inline_index
         self._table_lock = threading.Lock()
 
@@ -112,10 +101,7 @@ class ArrayReader:
 
     def _index_of(self, chunks: NDArray[np.int64]) -> ChunkIndex:
         if self._index is not None:
-            part = self._index
-            return _chunk_index.ChunkIndex(
-                part.offset[chunks], part.nbytes[chunks], part.crc32c[chunks]
-            )
+            return self._index.take(chunks)
         table = self._table().rows(chunks)
         return self._checked(table, chunks)
 
@@ -142,40 +128,88 @@ class ArrayReader:
 
     def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self._dtype)
-        read([self.plan(selection)], view, out, self._link)
+        read([self.plan(selection, view)], view, out, self._link)
         return out
 
-    def plan(self, selection: Selection) -> ArrayPlan:
-        """Return what reading `selection` fetches; the chunk table is read for it."""
-        index, cost = self._index_of(selection.chunks), self._link.cost()
-        found = _plan.requests(selection.chunks, index, self._grid.shard, cost)
-        return ArrayPlan(self, selection, index, found)
+    def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
+        """Return what reading `selection` fetches; the chunk table is read for it.
+
+        Raises:
+            InvalidInputError: a memory limit that does not hold one chunk.
+        """
+        index = self._index_of(selection.chunks)
+        cost = self._link.cost().within(self._room(index, view))
+        kept = self._kept(selection.chunks, index)
+        lacking = np.setdiff1d(np.arange(len(index)), list(kept))
+        found = _plan.requests(
+            selection.chunks[lacking], index.take(lacking), self._grid.shard, cost
+        )
+        requests = [replace(request, wanted=lacking[request.wanted]) for request in found]
+        return ArrayPlan(self, selection, index, requests, kept)
+
+    def _kept(self, chunks: NDArray[np.int64], index: ChunkIndex) -> dict[int, bytes]:
+        """Return the chunks that are in the cache, by their places in `chunks`."""
+        cache = self._link.cache
+        if cache is None or not cache.takes(int(index.nbytes.sum())):
+            return {}
+        names = (self._chunk_name(chunks[at], index, at) for at in range(len(index)))
+        found = (cache.find(name, int(crc)) for name, crc in zip(names, index.crc32c, strict=True))
+        return {at: stored for at, stored in enumerate(found) if stored is not None}
+
+    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
+        shard = self._layer.shard_name(self._name, int(chunk) // self._grid.shard)
+        sha256 = self._layer.objects[shard].sha256
+        return ChunkName(sha256, int(index.offset[at]), int(index.nbytes[at]))
+
+    def _room(self, index: ChunkIndex, view: View) -> int:
+        """Return how long a request may be."""
+        room = view.memory_limit - self._grid.chunk_bytes
+        if room < index.nbytes.max(initial=0):
+            least = self._grid.chunk_bytes + int(index.nbytes.max())
+            raise InvalidInputError(
+                "input-argument",
+                f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
+                f"takes stored and decoded, found {view.memory_limit}",
+            )
+        return room
+
+    def claim(self, request: Request) -> int:
+        """Return the bytes that a request holds at once."""
+        # One chunk is decoded at a time, and may grow far beyond what was stored.
+        return min(request.length, PIECE_BYTES) + self._grid.chunk_bytes
 
     def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
         """Send one request; check and decode its chunks, and copy their rows into `out`."""
         key = self._layer.shard_key(self._name, request.shard)
-        index, selection = planned.index, planned.selection
+        index = planned.index
         starts = index.offset[request.wanted] - request.start
         stops = starts + index.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
-        # One chunk is decoded at a time, and may grow far beyond what was stored.
-        with self._budget.claim(min(request.length, PIECE_BYTES) + self._grid.chunk_bytes):
-            arriving = fetch(self._store, key, request.start, request.length, list(wanted))
-            for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
-                what = f"{key} chunk {selection.chunks[at]}"
-                block = self._decode(stored, int(index.crc32c[at]), what)
-                block = self._numbers(block, int(selection.chunks[at]))
-                selection.copy(at, view.cut(block), out)
+        arriving = fetch(self._store, key, request.start, request.length, list(wanted))
+        for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
+            self.take(stored, at, planned, view, out)
+            self._keep(stored, at, planned)
 
-    def _decode(self, stored: memoryview, crc32c: int, what: str) -> NDArray[Any]:
+    def _keep(self, stored: memoryview, at: int, planned: ArrayPlan) -> None:
+        cache = self._link.cache
+        if cache is not None and cache.takes(planned.nbytes):
+            name = self._chunk_name(planned.selection.chunks[at], planned.index, at)
+            cache.keep(name, bytes(stored))
+
+    def take(
+        self, stored: memoryview, at: int, planned: ArrayPlan, view: View, out: NDArray[Any]
+    ) -> None:
+        """Check and decode the wanted chunk of place `at`, and copy its rows into `out`."""
+        chunk = int(planned.selection.chunks[at])
         raw = _chunks.decode_chunk(
             stored,
             codec=self._array.codec,
-            crc32c=crc32c,
+            crc32c=int(planned.index.crc32c[at]),
             size=self._grid.chunk_bytes,
-            what=what,
+            what=f"{self._layer.path}/{self._name} chunk {chunk}",
         )
-        return raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
+        block = raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
+        planned.selection.copy(at, view.cut(self._numbers(block, chunk)), out)
 
     def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:  # noqa: ARG002
         """Return what the stored numbers of a chunk mean."""
@@ -191,15 +225,32 @@ class ArrayPlan:
     index: ChunkIndex
     """Places of the wanted chunks."""
     requests: list[Request]
+    kept: dict[int, bytes]
+    """Wanted chunks that need not be fetched, by their places."""
+
+    @property
+    def nbytes(self) -> int:
+        """Stored bytes of all wanted chunks."""
+        return int(self.index.nbytes.sum())
 
 
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
     """Send the requests of several arrays at once, all into one result."""
     jobs = [(request, planned) for planned in plans for request in planned.requests]
     nbytes = sum(request.length for request, _ in jobs)
+    for planned in plans:
+        for at, stored in planned.kept.items():
+            planned.reader.take(memoryview(stored), at, planned, view, out)
+    budget = _parallel.ByteBudget(view.memory_limit)
+
+    def run(job: tuple[Request, ArrayPlan]) -> None:
+        request, planned = job
+        with budget.claim(planned.reader.claim(request)):
+            planned.reader.run(request, planned, view, out)
+
     start = time.perf_counter()
     _parallel.each(
-        lambda job: job[1].reader.run(*job, view, out),
+        run,
         jobs,
         workers=link.cost().workers(len(jobs), nbytes),
     )

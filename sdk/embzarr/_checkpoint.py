@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
 import numpy as np
 
 from embzarr import _info, _lookup, _parallel, _query, _schema, _verify
+from embzarr._cache import Cache
 from embzarr._link import link_to
 from embzarr._living import LivingStore
 from embzarr._loaded import Loaded
@@ -33,6 +34,8 @@ Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
 
 _VECTORS = (_schema.VECTORS,)
 _BATCH_BYTES = 8 * 1024 * 1024
+_STREAM_PARTS = 4
+"""Three batches of a stream, one of them in use, and what is under way."""
 
 
 class Checkpoint:
@@ -42,12 +45,14 @@ class Checkpoint:
     against its CRC-32C. It may be used from many threads.
     """
 
-    def __init__(self, store: CountingStore, commit: Commit) -> None:
+    def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
         living = LivingStore(store, commit.number)
-        self._reader = TableReader(living, commit.manifest, link_to(store.url))
+        link = link_to(store.url, cache or Cache())
+        self._reader = TableReader(living, commit.manifest, link)
+        self._lengths = _query.Lengths(commit.manifest.rows)
         self._vectors = commit.manifest.base.arrays[_schema.VECTORS]
 
     # What it is -----------------------------------------------------------------------------------
@@ -140,7 +145,8 @@ class Checkpoint:
             words: any words.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
-                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill.
+                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill;
+                and ``memory_limit``, the bytes that may be under way beside the result.
 
         Raises:
             WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
@@ -223,7 +229,8 @@ class Checkpoint:
     ) -> Iterator[Loaded]:
         """Yield rows in batches; the next batch is fetched while one is used.
 
-        Memory: three batches, and what is under way to fill one of them.
+        Memory: three batches, and what is under way to fill one of them; with a ``memory_limit``
+        all of that together, in smaller batches if need be.
 
         Args:
             words: these, in this order; by default all rows.
@@ -241,6 +248,9 @@ class Checkpoint:
         last = len(self) if stop is None else stop
         self._check_range(start, last)
         views(how)
+        if "memory_limit" in how:
+            how["memory_limit"] //= _STREAM_PARTS
+            batch_bytes = min(batch_bytes, how["memory_limit"])
         row_bytes = self.dim * self.dtype.itemsize
         if words is not None:
             asked = list(words)
@@ -277,7 +287,8 @@ class Checkpoint:
     ) -> list[tuple[str, float]]:
         """Return the words whose vectors have the largest cosine with the query's.
 
-        One pass over the vectors in batches: memory does not grow with the checkpoint.
+        One pass over the vectors in batches. Memory: three batches, and four bytes a row for the
+        vectors' lengths, which are computed once.
 
         Args:
             query: a word, which is left out of the answer, or a vector of shape (dim,).
@@ -294,7 +305,9 @@ class Checkpoint:
             target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
         blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
         _query.check(np.asarray(target), topn, dim=self.dim)
-        found = _query.nearest(np.asarray(target), blocks, count=topn, without=without)
+        found = _query.nearest(
+            np.asarray(target), blocks, self._lengths, count=topn, without=without
+        )
         word = self._reader.vocabulary.words
         words = _parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]

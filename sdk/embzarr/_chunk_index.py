@@ -36,6 +36,10 @@ class ChunkIndex:
         """Return the number of chunks."""
         return len(self.offset)
 
+    def take(self, places: NDArray[np.int64]) -> ChunkIndex:
+        """Return the entries at `places`, in that order."""
+        return ChunkIndex(self.offset[places], self.nbytes[places], self.crc32c[places])
+
     def table(self) -> NDArray[np.uint64]:
         """Return the rows of a chunk table: uint64 of shape (chunks, 3)."""
         return np.stack((self.offset, self.nbytes, self.crc32c), axis=1).astype(np.uint64)

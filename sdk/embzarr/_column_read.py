@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from embzarr._array_read import ArrayPlan
     from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._parallel import ByteBudget
     from embzarr._plan import Plan, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
@@ -42,13 +41,10 @@ class ColumnReader:
             name: the column's name.
             link: the way to the store.
         """
-        budget = _parallel.ByteBudget(_array_read.IN_FLIGHT_BYTES)
         self._link = link
-        self._base = ArrayReader(store, layers[0], name, link, budget=budget)
+        self._base = ArrayReader(store, layers[0], name, link)
         self._deltas = [
-            DeltaColumn(store, layer, name, link, budget)
-            for layer in layers[1:]
-            if name in layer.columns
+            DeltaColumn(store, layer, name, link) for layer in layers[1:] if name in layer.columns
         ]
         self._rows = layers[-1].rows
 
@@ -98,13 +94,13 @@ class ColumnReader:
 
     def _read(self, selections: list[Selection], count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self.dtype)
-        _array_read.read(self._plans(selections), view, out, self._link)
+        _array_read.read(self._plans(selections, view), view, out, self._link)
         return out
 
-    def _plans(self, selections: list[Selection]) -> list[ArrayPlan]:
+    def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
         parts = [self._base, *(delta.numbers for delta in self._deltas)]
         return [
-            part.plan(selection)
+            part.plan(selection, view)
             for part, selection in zip(parts, selections, strict=True)
             if len(selection.chunks)
         ]
@@ -119,18 +115,16 @@ class ColumnReader:
 class DeltaColumn:
     """What one delta holds of a column: row numbers, and the rows."""
 
-    def __init__(
-        self, store: GetRange, layer: Layer, name: str, link: Link, budget: ByteBudget
-    ) -> None:
+    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
         self._layer = layer
-        self._list = ArrayReader(store, layer, _keys.rows_array(name), link, budget=budget)
+        self._list = ArrayReader(store, layer, _keys.rows_array(name), link)
         self._what = f"{layer.path}/{_keys.rows_array(name)}"
         self._lock = threading.Lock()
         self._rows: NDArray[np.int64] | None = None
         scaled = _keys.scales_array(name) in layer.arrays
         kind = ScaledReader if scaled else ArrayReader
-        self.numbers = kind(store, layer, name, link, budget=budget)
+        self.numbers = kind(store, layer, name, link)
         """Reads the rows by their place in the delta."""
 
     def prepares(self) -> list[Callable[[], object]]:
@@ -157,13 +151,11 @@ class DeltaColumn:
 class ScaledReader(ArrayReader):
     """Reads rows of small integers that are multiplied by a number for each row."""
 
-    def __init__(
-        self, store: GetRange, layer: Layer, name: str, link: Link, *, budget: ByteBudget
-    ) -> None:
+    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
-        super().__init__(store, layer, name, link, budget=budget)
+        super().__init__(store, layer, name, link)
         self._lock = threading.Lock()
-        self._factors = ArrayReader(store, layer, _keys.scales_array(name), link, budget=budget)
+        self._factors = ArrayReader(store, layer, _keys.scales_array(name), link)
         self._scales: NDArray[np.float32] | None = None
 
     def scales(self) -> NDArray[np.float32]:

@@ -20,6 +20,8 @@ from embzarr._plan import CostModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from embzarr._cache import Cache
+
 _LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
 _NETWORK = CostModel(latency=0.01, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 90e6)
 
@@ -38,8 +40,10 @@ _WITHIN = (0.02, 50)
 class Link:
     """The way to one store, shared by all that read from it; safe to use from many threads."""
 
-    def __init__(self, prior: CostModel) -> None:
+    def __init__(self, prior: CostModel, cache: Cache | None = None) -> None:
         """Begin with what is usual for this kind of store."""
+        self.cache = cache
+        """What is kept of that which came over it."""
         self._lock = threading.Lock()
         self._prior = prior
         self._latencies: deque[float] = deque(maxlen=16)
@@ -85,6 +89,6 @@ class Link:
         return rates
 
 
-def link_to(url: str) -> Link:
+def link_to(url: str, cache: Cache | None = None) -> Link:
     """Return the way to the store at `url`, before anything was asked of it."""
-    return Link(_LOCAL if url.startswith(("file:", "memory:")) else _NETWORK)
+    return Link(_LOCAL if url.startswith(("file:", "memory:")) else _NETWORK, cache)

@@ -12,6 +12,7 @@ from embzarr.objects import CountingStore, open_store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from embzarr._cache import Cache
     from embzarr._records import Commit
     from embzarr.objects import Store
 
@@ -22,6 +23,7 @@ def open_checkpoint(
     step: int | None = None,
     tag: str | None = None,
     commit: int | None = None,
+    cache: Cache | None = None,
     store_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Open a checkpoint for reading: the newest, or one by step, tag or commit.
@@ -32,6 +34,8 @@ def open_checkpoint(
         step: newest commit of this step.
         tag: the commit that `Run.tag` named.
         commit: its number.
+        cache: where to keep chunks that were read, perhaps on disk and for several checkpoints; by
+            default 32 MiB in memory.
         store_options: credentials and endpoint, such as ``{"endpoint_url": ...}``.
 
     Raises:
@@ -42,7 +46,7 @@ def open_checkpoint(
         UnsupportedError: it was written by a newer version.
     """
     store = CountingStore(open_store(url, store_options=store_options))
-    return Checkpoint(store, find(store, step=step, tag=tag, commit=commit))
+    return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
 
 
 def find(store: Store, *, step: int | None, tag: str | None, commit: int | None) -> Commit:

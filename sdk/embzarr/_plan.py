@@ -7,7 +7,7 @@ share a request where reading the gap costs less than another round trip.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -50,6 +50,10 @@ class CostModel:
     def gap(self) -> int:
         """Bytes that cost no more to read than another request costs to send."""
         return int(self.per_request / self.per_byte)
+
+    def within(self, nbytes: int) -> CostModel:
+        """Return the same with requests of at most `nbytes`."""
+        return replace(self, least=min(self.least, nbytes), most=min(self.most, nbytes))
 
     def seconds(self, requests: int, nbytes: int) -> float:
         """Return how long a plan should take."""

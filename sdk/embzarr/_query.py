@@ -18,9 +18,35 @@ _LEAST_LENGTH = 1e-15
 """Below it squares in float32 lose their digits."""
 
 
+class Lengths:
+    """Euclidean lengths of a checkpoint's vectors, each computed when it is first needed.
+
+    Memory: four bytes a row, from the first use on.
+    """
+
+    def __init__(self, rows: int) -> None:
+        """Know none yet."""
+        self._rows = rows
+        self._known = np.empty(0, np.float32)
+
+    def of(self, rows: NDArray[np.int64], block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the lengths of `rows`, whose vectors are `block`; NaN where one is not finite."""
+        if not len(self._known):
+            self._known = np.full(self._rows, np.nan, np.float32)
+        lengths = self._known[rows]
+        new = np.isnan(lengths)
+        if new.any():
+            some = block[new]
+            with np.errstate(invalid="ignore", over="ignore"):
+                lengths[new] = np.sqrt(np.einsum("ij,ij->i", some, some))
+            self._known[rows] = lengths
+        return lengths
+
+
 def nearest(
     query: NDArray[Any],
     blocks: Iterable[tuple[NDArray[np.int64], NDArray[Any]]],
+    lengths: Lengths,
     *,
     count: int,
     without: frozenset[int],
@@ -30,6 +56,7 @@ def nearest(
     Args:
         query: shape (dim,).
         blocks: row numbers, shape (k,), and their vectors, shape (k, dim).
+        lengths: those of the vectors that were seen before.
         count: how many rows to return.
         without: rows to leave out.
     """
@@ -37,7 +64,8 @@ def nearest(
     best = np.empty(0, np.float32)
     rows = np.empty(0, np.int64)
     for numbers, block in blocks:
-        scores = _cosines(block.astype(np.float32, copy=False), target)
+        vectors = block.astype(np.float32, copy=False)
+        scores = _cosines(vectors, lengths.of(numbers, vectors), target)
         scores[np.isin(numbers, list(without))] = -np.inf
         best = np.concatenate((best, scores))
         rows = np.concatenate((rows, numbers))
@@ -80,10 +108,11 @@ def batches(rows: int, row_bytes: int, batch_bytes: int) -> Iterator[tuple[int, 
         yield start, min(start + step, rows)
 
 
-def _cosines(block: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+def _cosines(
+    block: NDArray[Any], lengths: NDArray[np.float32], target: NDArray[Any]
+) -> NDArray[Any]:
     # A row that is not finite has no cosine: it comes out as NaN, quietly.
     with np.errstate(invalid="ignore", over="ignore"):
-        lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
         cosines = _quotients(block @ target, lengths)
         # Squares of very small or large numbers leave float32's range; in double precision not.
         extreme = np.flatnonzero((lengths < _LEAST_LENGTH) | ~np.isfinite(lengths))

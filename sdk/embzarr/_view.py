@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -27,6 +27,8 @@ class How(TypedDict, total=False):
     """Which dimensions of the vectors to keep; by default all. Whole chunks are fetched."""
     out: NDArray[Any]
     """An array for the vectors, a memory-mapped one too; exactly the result's shape and type."""
+    memory_limit: int
+    """Bytes of a column that may be under way beside the result; by default 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class View:
     dtype: np.dtype[Any] | None = None
     dims: slice | None = None
     out: NDArray[Any] | None = None
+    memory_limit: int = 64 * 1024 * 1024
 
     def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
         """Return the array that `count` rows are read into.
@@ -88,8 +91,9 @@ def views(how: How) -> dict[str, View]:
     dims = how.get("dims")
     if dims is not None and not isinstance(dims, slice):
         raise InvalidInputError("input-argument", f"dims is a slice, found {dims!r}")
-    vectors = View(dtype=_floating(how.get("dtype")), dims=dims, out=how.get("out"))
-    return {name: vectors if name == _schema.VECTORS else WHOLE for name in names}
+    whole = View(memory_limit=how.get("memory_limit", WHOLE.memory_limit))
+    vectors = replace(whole, dtype=_floating(how.get("dtype")), dims=dims, out=how.get("out"))
+    return {name: vectors if name == _schema.VECTORS else whole for name in names}
 
 
 def _floating(dtype: DTypeLike | None) -> np.dtype[Any] | None:

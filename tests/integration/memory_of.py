@@ -45,8 +45,16 @@ def load(url: str, options: Any, rows: int, _: int) -> None:
     assert len(embzarr.open(url, store_options=options).load(words)) == 1000
 
 
+def stream(url: str, options: Any, rows: int, _: int) -> None:
+    """Stream all rows within 64 MiB."""
+    import embzarr  # noqa: PLC0415 - what it costs is part of the measure
+
+    batches = embzarr.open(url, store_options=options).stream(memory_limit=64 * 2**20)
+    assert sum(len(batch) for batch in batches) == rows
+
+
 if __name__ == "__main__":
     task = json.load(sys.stdin)
-    job = {"create": create, "load": load}[task["job"]]
+    job = {"create": create, "load": load, "stream": stream}[task["job"]]
     job(task["url"], task["options"], task["rows"], task["dim"])
     sys.stdout.write(str(peak() - BARE))

@@ -34,13 +34,18 @@ def memory_of(job: str, url: str, options: Mapping[str, Any] | None) -> int:
 def check(url: str, options: Mapping[str, Any] | None, record: Record, capsys: Any) -> None:
     created = memory_of("create", url, options)
     loaded = memory_of("load", url, options)
+    streamed = memory_of("stream", url, options)
 
-    line = f"create of 1.2 GB {created / MIB:.0f} MiB, load of 1,000 words {loaded / MIB:.0f} MiB"
+    line = (
+        f"create of 1.2 GB {created / MIB:.0f} MiB, load of 1,000 words {loaded / MIB:.0f} MiB, "
+        f"stream of all within 64 MiB {streamed / MIB:.0f} MiB"
+    )
     record("memory", line)
     with capsys.disabled():
         print(f"\npeak memory above the interpreter's: {line}")  # noqa: T201 - the figure
     assert created < 400 * 10**6
     assert loaded < 150 * 10**6
+    assert streamed < 150 * 10**6
 
 
 @pytest.mark.slow

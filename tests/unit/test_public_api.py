@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = [
     "AccessDeniedError",
+    "Cache",
     "Checkpoint",
     "CheckpointInfo",
     "ColumnInfo",

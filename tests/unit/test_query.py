@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embzarr import _query
+from embzarr._query import Lengths
 from oracle import make_vectors
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def nearest(
     query: NDArray[Any], vectors: NDArray[Any], *, count: int = 5, without: set[int] | None = None
 ) -> list[tuple[int, float]]:
     excluded = frozenset(without or ())
-    return _query.nearest(query, blocks_of(vectors), count=count, without=excluded)
+    lengths = Lengths(len(vectors))
+    return _query.nearest(query, blocks_of(vectors), lengths, count=count, without=excluded)
 
 
 def brute_force(query: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.float64]:
@@ -65,9 +67,12 @@ def test_the_nearest_are_those_of_brute_force(row: int, dtype: str) -> None:
 @given(st.integers(1, 250))
 def test_batches_do_not_change_the_answer(size: int) -> None:
     """However rows are cut into stretches, the same ones come out."""
-    whole = _query.nearest(VECTORS[3], [(np.arange(200), VECTORS)], count=9, without=frozenset())
+    lengths = Lengths(len(VECTORS))
+    blocks = [(np.arange(200), VECTORS)]
+    whole = _query.nearest(VECTORS[3], blocks, lengths, count=9, without=frozenset())
 
-    cut = _query.nearest(VECTORS[3], blocks_of(VECTORS, size), count=9, without=frozenset())
+    parts = blocks_of(VECTORS, size)
+    cut = _query.nearest(VECTORS[3], parts, lengths, count=9, without=frozenset())
 
     assert rows_of(cut) == rows_of(whole)
 
@@ -192,3 +197,18 @@ def test_batches_are_as_large_as_they_may_be() -> None:
     assert list(_query.batches(2, 4, 3)) == [(0, 1), (1, 2)]
     assert list(_query.batches(5, 1, 3)) == [(0, 3), (3, 5)]
     assert list(_query.batches(5, 0, 3)) == [(0, 3), (3, 5)]
+
+
+def test_lengths_are_computed_once() -> None:
+    """What a row's length was stays; rows may come in any order and part."""
+    lengths = Lengths(200)
+    some = np.array([7, 3, 150])
+    expected = np.linalg.norm(VECTORS[some], axis=1)
+
+    np.testing.assert_allclose(lengths.of(some, VECTORS[some]), expected, rtol=1e-6)
+
+    np.testing.assert_allclose(lengths.of(some, np.zeros((3, 8), np.float32)), expected, rtol=1e-6)
+    others = np.arange(200)
+    np.testing.assert_allclose(
+        lengths.of(others, VECTORS), np.linalg.norm(VECTORS, axis=1), rtol=1e-6
+    )
