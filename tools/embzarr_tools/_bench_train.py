@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embzarr_tools._bench import failing
-from embzarr_tools._screen import Cell, Column, Ratio, progress, say, show_table
+from embzarr_tools._screen import Cell, Column, Ratio, Size, progress, say, show_table
 
 if TYPE_CHECKING:
     from embzarr_bench import training
@@ -44,6 +44,22 @@ _COST = (
     Column("median stall s", right=True),
     Column("longest stall s", right=True),
 )
+_DELTAS = (
+    Column("interval", right=True),
+    Column("matrices"),
+    Column("vectors touched", right=True),
+    Column("context touched", right=True),
+    Column("full", right=True),
+    Column("lossless", right=True),
+    Column("x", right=True),
+    Column("float16", right=True),
+    Column("x", right=True),
+    Column("int8", right=True),
+    Column("x", right=True),
+    Column("read full s", right=True),
+    Column("read chain s", right=True),
+    Column("x", right=True),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +74,9 @@ class Wanted:
     ] = 30_000_000
     part: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this: speed, quality, checkpoints; repeatable."),
+        typer.Option(
+            metavar="NAME", help="Only this: speed, quality, checkpoints, deltas; repeatable."
+        ),
     ] = None
     dim: Annotated[
         list[int] | None,
@@ -95,7 +113,8 @@ def train(
     All train skip-gram with negative sampling on the same text with the same settings, each time
     in a new process, in turns. Words per second are the text's words times epochs: of training
     alone, and of the whole way from text to vectors. Checkpoints go to a MinIO on this machine,
-    every 20 seconds. What is not installed is left out.
+    every 20 seconds; deltas hold the rows that changed in a part of an epoch, a chain has eight.
+    What is not installed is left out.
     """
     from embzarr_bench import training  # noqa: PLC0415 - loads a compiler
 
@@ -126,6 +145,10 @@ def _show(found: "training.Comparison") -> None:
         show_table(_QUALITY, [_quality_row(one) for one in found.quality], title="Quality")
     if found.checkpoints:
         show_table(_COST, [_cost_row(found.checkpoints)], title="Checkpoints to MinIO")
+    if found.deltas:
+        show_table(
+            _DELTAS, [_delta_row(one) for one in found.deltas], title="Row deltas, by epoch's part"
+        )
     for name, version in found.trainers.items():
         say(f"{name}: {version}")
     for name, reason in found.skipped.items():
@@ -161,4 +184,20 @@ def _cost_row(cost: "training.CheckpointCost") -> list[Cell]:
         len(cost.stalls),
         statistics.median(cost.stalls) if cost.stalls else None,
         max(cost.stalls, default=None),
+    ]
+
+
+def _delta_row(one: "training.DeltaCost") -> list[Cell]:
+    sizes: list[Cell] = []
+    for name, size in one.delta_bytes.items():
+        sizes += [Size(size), Ratio(one.times_fewer[name])]
+    return [
+        one.interval,
+        f"2 x {one.rows} x {one.vector_size}",
+        *one.touched.values(),
+        Size(one.full_bytes),
+        *sizes,
+        statistics.median(one.full_seconds),
+        statistics.median(one.chain_seconds),
+        Ratio(one.chain_over_full),
     ]

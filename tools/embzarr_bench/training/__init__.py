@@ -6,6 +6,7 @@ compared.
 
 from embzarr_bench.training._checkpoints import CheckpointCost, checkpoint_cost
 from embzarr_bench.training._compare import PARTS, Comparison, Plan, compare
+from embzarr_bench.training._deltas import DeltaCost, delta_cost
 from embzarr_bench.training._quality import Quality, quality
 from embzarr_bench.training._speed import Speed, speed
 
@@ -13,11 +14,13 @@ __all__ = [
     "PARTS",
     "CheckpointCost",
     "Comparison",
+    "DeltaCost",
     "Plan",
     "Quality",
     "Speed",
     "checkpoint_cost",
     "compare",
+    "delta_cost",
     "quality",
     "speed",
 ]

@@ -13,6 +13,7 @@ from embzarr_bench._errors import BenchError
 from embzarr_bench.peers._port import library
 from embzarr_bench.servers.minio import MISSING, find_minio, running_minio
 from embzarr_bench.training._checkpoints import checkpoint_cost
+from embzarr_bench.training._deltas import INTERVALS, delta_cost
 from embzarr_bench.training._quality import JUDGED, quality
 from embzarr_bench.training._speed import speed, times_faster
 from embzarr_bench.training._text import prepare
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from embzarr_bench.servers.minio import Minio
     from embzarr_bench.training._checkpoints import CheckpointCost
+    from embzarr_bench.training._deltas import DeltaCost
     from embzarr_bench.training._quality import Quality
     from embzarr_bench.training._speed import Speed
     from embzarr_bench.training._text import Text
 
-PARTS: Final = ("speed", "quality", "checkpoints")
+PARTS: Final = ("speed", "quality", "checkpoints", "deltas")
+_READS: Final = 9
 _SUPPLIED: Final = ("wordsim353.tsv", "questions-words.txt")
 
 
@@ -63,6 +66,7 @@ class Comparison:
     speed: Sequence[Speed]
     quality: Sequence[Quality]
     checkpoints: CheckpointCost | None
+    deltas: Sequence[DeltaCost]
 
     def times_faster(self, than: Speed) -> float | None:
         """Return our words per second over another's; see `embzarr_bench.training.speed`."""
@@ -80,6 +84,7 @@ class Comparison:
             ],
             "quality": [one.as_json() for one in self.quality],
             "checkpoints": self.checkpoints.as_json() if self.checkpoints else None,
+            "deltas": [one.as_json() for one in self.deltas],
         }
 
 
@@ -113,6 +118,7 @@ def compare(plan: Plan, *, progress: Callable[[str], object]) -> Comparison:
             speed=speeds,
             quality=run.quality() if "quality" in plan.parts else [],
             checkpoints=run.checkpoints() if "checkpoints" in plan.parts else None,
+            deltas=run.deltas() if "deltas" in plan.parts else [],
         )
 
 
@@ -156,6 +162,22 @@ class _Run:
                 repeats=self.plan.repeats,
                 progress=self.progress,
             )
+
+    def deltas(self) -> list[DeltaCost]:
+        settings = self._settings(self.plan.dims[0], self.plan.speed_epochs)
+        with _served() as (server, bucket):
+            return [
+                delta_cost(
+                    self.text,
+                    settings,
+                    interval,
+                    server=server,
+                    bucket=bucket,
+                    repeats=_READS,
+                    progress=self.progress,
+                )
+                for interval in INTERVALS
+            ]
 
     def _settings(self, dim: int, epochs: int, *, min_count: int = 5) -> Settings:
         return Settings(
