@@ -17,6 +17,8 @@ from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
 from embzarr._loaded import Loaded
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
 from embzarr._plan import Plan
+from embzarr._repair import repair
+from embzarr._repair_report import RepairAction, RepairReport
 from embzarr._run import Run
 from embzarr._save import save
 from embzarr._save_delta import DeltaPolicy
@@ -55,6 +57,8 @@ __all__ = [
     "ObjectInfo",
     "Plan",
     "Problem",
+    "RepairAction",
+    "RepairReport",
     "Run",
     "StoreError",
     "Traffic",
@@ -65,5 +69,6 @@ __all__ = [
     "__version__",
     "create",
     "open",
+    "repair",
     "save",
 ]

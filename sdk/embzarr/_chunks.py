@@ -105,7 +105,7 @@ class Shard:
             self._parts.append(replace(part, offset=part.offset + begin))
             begin += data.nbytes
             yield data
-        yield memoryview(_index_bytes(self.index, self._grid))
+        yield memoryview(index_bytes(self.index, self._grid))
 
     @property
     def index(self) -> ChunkIndex:
@@ -177,6 +177,15 @@ def shard_index(tail: memoryview, *, what: str) -> NDArray[np.uint64]:
     return np.frombuffer(body, "<u8").reshape(-1, 2)
 
 
+def index_bytes(index: ChunkIndex, grid: Grid) -> bytes:
+    """Return the index that ends a shard whose chunks are `index`."""
+    entries = np.full((grid.shard, 2), _schema.EMPTY_CHUNK, "<u8")
+    entries[: len(index), 0] = index.offset
+    entries[: len(index), 1] = index.nbytes
+    body = entries.tobytes()
+    return body + _digest.crc32c(body).to_bytes(_schema.CRC_BYTES, "little")
+
+
 def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the bytes of a contiguous array without a copy."""
     return array.reshape(-1).view(np.uint8)
@@ -212,14 +221,6 @@ def _stored(chunks: NDArray[np.uint8]) -> tuple[ChunkIndex, memoryview]:
 
 def _index_of(nbytes: NDArray[np.int64], crcs: list[int]) -> ChunkIndex:
     return _chunk_index.ChunkIndex(np.cumsum(nbytes) - nbytes, nbytes, np.array(crcs, np.int64))
-
-
-def _index_bytes(index: ChunkIndex, grid: Grid) -> bytes:
-    entries = np.full((grid.shard, 2), _schema.EMPTY_CHUNK, "<u8")
-    entries[: len(index), 0] = index.offset
-    entries[: len(index), 1] = index.nbytes
-    body = entries.tobytes()
-    return body + _digest.crc32c(body).to_bytes(_schema.CRC_BYTES, "little")
 
 
 def _compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:

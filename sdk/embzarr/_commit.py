@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from embzarr import (
     _history,
@@ -57,6 +57,21 @@ if TYPE_CHECKING:
 
 Compose: TypeAlias = Callable[[Parent | None], bytes]
 """Makes the bytes of a commit that follows another one."""
+
+
+class Named(Protocol):
+    """What a commit may follow: a record, or one that cannot be read any more."""
+
+    @property
+    def number(self) -> int:
+        """Place in the history."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Its identity."""
+        ...
+
 
 _STOPPED = {
     "commit-conflict": "too many other commits came first",
@@ -131,7 +146,7 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
 
 
 def take_number(
-    store: Store, claim: Claim, base: Record | None, compose: Compose
+    store: Store, claim: Claim, base: Named | None, compose: Compose
 ) -> tuple[Record, bytes]:
     """Create a manifest under the next free number.
 
@@ -148,7 +163,7 @@ def take_number(
         ConflictError: it may not follow what others committed; it stands nowhere.
         StoreError: code ``commit-unknown``.
     """
-    parent = base
+    parent: Named | None = base
     found: list[Record] = []
     sent: dict[int, bytes] = {}
     claim, action = _protocol.begin(claim)
@@ -174,7 +189,7 @@ def take_number(
         claim, action = _protocol.advance(claim, event)
 
 
-def _name_of(parent: Record | None) -> Parent | None:
+def _name_of(parent: Named | None) -> Parent | None:
     return Parent(commit=parent.number, sha256=parent.sha256) if parent else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING
 
-from embzarr import _keys, _parallel, _records, _schema
+from embzarr import _keys, _parallel, _quarantine, _records, _schema
 from embzarr._records import Collected, Commit, Expired
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
@@ -123,25 +123,21 @@ def records_at(store: Readable, numbers: list[int]) -> Iterator[Record | Damaged
     Raises:
         NotFoundError: code ``commit-missing``.
     """
-    while numbers:
-        batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
-        for record in _parallel.each(lambda n: _sound_or_not(store, n), batch):
-            if isinstance(record, Collected):
-                numbers = _without(numbers, record.collection.expired)
-            yield record
+    for _, record in _numbered(store, numbers):
+        yield record
 
 
 def history(store: Readable) -> Iterator[Commit]:
     """Yield all checkpoints, newest first.
 
     Raises:
-        DamagedError: a manifest is damaged.
+        DamagedError: a manifest is damaged, and not in quarantine.
     """
-    for record in records(store):
-        if isinstance(record, DamagedError):
-            raise record
+    for number, record in _numbered(store, numbers_of(store)):
         if isinstance(record, Commit):
             yield record
+        elif isinstance(record, DamagedError) and not _quarantine.is_marked(store, number):
+            raise record
 
 
 def numbers_of(store: Readable) -> list[int]:
@@ -157,30 +153,60 @@ def find_step(store: Readable, step: int) -> Commit:
     """Return the newest commit of a step.
 
     A damaged manifest does not hide the sound ones: it is passed over, and told of only where the
-    step is not found.
+    step is not found. A commit in quarantine is taken only where the step has no other.
 
     Raises:
         NotFoundError: code ``commit-expired``, or ``step-missing`` with the steps that there are.
         DamagedError: the step is in no sound commit, and there are others.
     """
     seen: set[int] = set()
-    damage: DamagedError | None = None
-    expired: Expired | None = None
+    others: list[Commit | DamagedError | Expired] = []
     for found in records(store):
-        if isinstance(found, DamagedError):
-            damage = damage or found
-        elif isinstance(found, Commit):
-            if found.manifest.step == step:
-                return found
+        if not isinstance(found, Commit):
+            others += _in_the_way(found, step)
+        elif found.manifest.step != step:
             seen.add(found.manifest.step)
-        elif isinstance(found, Expired) and found.tombstone.step == step:
-            expired = expired or found
-    if damage:
-        raise damage
-    if expired:
-        raise expired.error()
+        elif _quarantine.is_marked(store, found.number):
+            others.append(found)
+        else:
+            return found
+    left = _most_telling(others)
+    if left:
+        return left
     shown = ", ".join(map(str, sorted(seen)[-10:])) or "none"
     raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
+
+
+def _in_the_way(found: Record | DamagedError, step: int) -> list[DamagedError | Expired]:
+    """Return what may be, or was, a commit of a step."""
+    if isinstance(found, DamagedError):
+        return [found]
+    is_same = isinstance(found, Expired) and found.tombstone.step == step
+    return [found] if isinstance(found, Expired) and is_same else []
+
+
+def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | None:
+    """Return the newest commit, or raise why there is none; None where nothing tells of one."""
+    for other in others:
+        if isinstance(other, Commit):
+            return other
+    for other in others:
+        if isinstance(other, DamagedError):
+            raise other
+    for other in others:
+        if isinstance(other, Expired):
+            raise other.error()
+    return None
+
+
+def _numbered(store: Readable, numbers: list[int]) -> Iterator[tuple[int, Record | DamagedError]]:
+    while numbers:
+        batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
+        found = _parallel.each(lambda n: _sound_or_not(store, n), batch)
+        for number, record in zip(batch, found, strict=True):
+            if isinstance(record, Collected):
+                numbers = _without(numbers, record.collection.expired)
+            yield number, record
 
 
 def _standing(store: Readable, number: int) -> Record | None:

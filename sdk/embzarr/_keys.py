@@ -26,6 +26,16 @@ def commit_number(key: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def quarantine_key(number: int) -> str:
+    """Return the key of the record that marks commit `number` as damaged."""
+    return f"{_schema.QUARANTINE}/{number:020d}.json"
+
+
+def kept_key(sha256: str) -> str:
+    """Return the key of bytes that were kept because another object may need them."""
+    return f"{_schema.QUARANTINE}/{_schema.KEPT}/{sha256}"
+
+
 def tag_key(name: str) -> str:
     """Return the key of a tag.
 

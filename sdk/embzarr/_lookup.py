@@ -88,13 +88,41 @@ def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) ->
         cuts = _cuts(ends, size) if longest <= size else None
         fences = _fences(words, order, cuts) if cuts and _few(cuts) else None
         if cuts and fences is not None:
-            return LookupImage(_fill(words, order, cuts, size, first_row), fences)
+            return LookupImage(fill(words, order, cuts, size, first_row), fences)
         size *= 2
     raise InvalidInputError(
         "input-word",
         f"words share beginnings too long for {_schema.MAX_FENCE_BYTES} bytes of fences and lookup "
         f"blocks of at most {_schema.MAX_BLOCK_BYTES} bytes",
     )
+
+
+def fill(
+    words: WordTable, order: NDArray[np.int64], cuts: list[int], size: int, first_row: int
+) -> NDArray[np.uint8]:
+    """Return blocks of `size` bytes, shape (blocks, size).
+
+    Args:
+        words: by row.
+        order: rows in byte order of their words.
+        cuts: where in `order` each block begins and the last ends.
+        size: bytes of a block.
+        first_row: row of the first word.
+    """
+    blocks = np.zeros((len(cuts) - 1, size), np.uint8)
+    for block, start, stop in zip(blocks, cuts, cuts[1:], strict=False):
+        rows = order[start:stop]
+        part = words.take(rows)
+        entry = np.concatenate(
+            (
+                np.array([len(rows), 0], "<u4").view(np.uint8),
+                (first_row + rows).astype("<u8").view(np.uint8),
+                part.offsets[1:].astype("<u4").view(np.uint8),
+                part.data,
+            )
+        )
+        block[: len(entry)] = entry
+    return blocks
 
 
 def decode(block: NDArray[np.uint8], *, rows: int, what: str, first: int = 0) -> LookupBlock:
@@ -188,22 +216,3 @@ def _separator(before: str, after: str) -> str:
         (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before)
     )
     return after[: shared + 1]
-
-
-def _fill(
-    words: WordTable, order: NDArray[np.int64], cuts: list[int], size: int, first_row: int
-) -> NDArray[np.uint8]:
-    blocks = np.zeros((len(cuts) - 1, size), np.uint8)
-    for block, start, stop in zip(blocks, cuts, cuts[1:], strict=False):
-        rows = order[start:stop]
-        part = words.take(rows)
-        entry = np.concatenate(
-            (
-                np.array([len(rows), 0], "<u4").view(np.uint8),
-                (first_row + rows).astype("<u8").view(np.uint8),
-                part.offsets[1:].astype("<u4").view(np.uint8),
-                part.data,
-            )
-        )
-        block[: len(entry)] = entry
-    return blocks

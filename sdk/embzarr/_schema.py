@@ -20,6 +20,8 @@ LATEST: Final = "latest.json"
 COMMITS: Final = "commits"
 TAGS: Final = "tags"
 STEPS: Final = "steps"
+QUARANTINE: Final = "quarantine"
+KEPT: Final = "kept"
 
 # Kinds of what stands in commits/ --------------------------------------------------------------
 CHECKPOINT_KINDS: Final = ("full", "delta")
@@ -98,6 +100,8 @@ MAX_INTEGER: Final = 2**53 - 1
 """Largest integer of a manifest: exact in every JSON implementation."""
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_TAG_BYTES: Final = 64 * 1024
+MAX_QUARANTINE_BYTES: Final = 1024 * 1024
+MAX_FAULTS: Final = 1000
 MAX_ZARR_JSON_BYTES: Final = 16 * 1024 * 1024
 MAX_JSON_DEPTH: Final = 32
 MAX_METADATA_BYTES: Final = 16 * 1024 * 1024

@@ -21,16 +21,16 @@ from embzarr import (
 )
 from embzarr._link import link_to
 from embzarr._records import Expired
-from embzarr._table_read import TableReader
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
 from embzarr._verify_report import Findings, Problem, VerifyReport
+from embzarr._vocabulary_read import VocabularyReader
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from embzarr._manifest import Layer, Manifest, Parent
+    from embzarr._manifest import Layer, Parent
     from embzarr._records import Commit
     from embzarr.objects import Data, Readable
 
@@ -64,7 +64,7 @@ def verify(
         if quick:
             _check_sizes(store, layer, findings)
         else:
-            _check_layer(store, layers[: at + 1], findings)
+            check_layer(store, layers[: at + 1], findings)
     return VerifyReport(
         commit=commit.number,
         step=commit.manifest.step,
@@ -72,35 +72,46 @@ def verify(
         objects=len(objects),
         chunks=findings.chunks,
         bytes=findings.done,
-        problems=tuple(_with_words(store, commit.manifest, findings.problems())),
+        problems=tuple(with_words(store, layers, findings.problems())),
     )
 
 
-def _check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
+def documents(layers: Sequence[Layer]) -> dict[str, bytes]:
+    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names."""
+    layer = layers[-1]
+    step, write_id = _keys.layer_name(layer.path) or (-1, "")
+    return _zarr_json.layer_documents(
+        layer.arrays,
+        step=step,
+        write_id=write_id,
+        columns=layer.columns,
+        below=layers[-2] if layer.kind == "delta" else None,
+        rows=layer.rows,
+    )
+
+
+def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
     """Read the last of `layers`; what names its rows is compared with them at the same time."""
     layer, link = layers[-1], link_to("")
-    step, write_id = _keys.layer_name(layer.path) or (-1, "")
     check = LayerCheck(
         store=store,
         layer=layer,
         shards=Shards(store, layer, link),
-        documents=_zarr_json.layer_documents(
-            layer.arrays,
-            step=step,
-            write_id=write_id,
-            columns=layer.columns,
-            below=layers[-2] if layer.kind == "delta" else None,
-            rows=layer.rows,
-        ),
+        documents=documents(layers),
         findings=findings,
         budget=_parallel.ByteBudget(IN_FLIGHT_BYTES),
     )
-    faults: list[_verify_words.Fault] = []
-    _parallel.together(check.run, lambda: faults.extend(_verify_words.faults(store, layers)))
+    wrong = Findings(0, None)
+    _parallel.together(check.run, lambda: check_words(store, layers, wrong))
     if not findings.problems():  # else the lookup may be said to be wrong for their sake
-        for array, block, fault in faults:
-            key = f"{layer.path}/{array}"
-            findings.report(fault.code, key, str(fault.args[0]), chunk=block)
+        findings.add(wrong.problems())
+
+
+def check_words(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
+    """Compare what names the rows of the last of `layers` with the rows."""
+    for array, block, fault in _verify_words.faults(store, layers):
+        key = f"{layers[-1].path}/{array}"
+        findings.report(fault.code, key, str(fault.args[0]), chunk=block)
 
 
 def _check_sizes(store: Readable, layer: Layer, findings: Findings) -> None:
@@ -169,9 +180,11 @@ def _buried_identity(data: Data, key: str) -> str | None:
     return found.sha256 if isinstance(found, Expired) else None
 
 
-def _with_words(store: Readable, manifest: Manifest, problems: Iterable[Problem]) -> list[Problem]:
+def with_words(
+    store: Readable, layers: Sequence[Layer], problems: Iterable[Problem]
+) -> list[Problem]:
     """Name the first words of the rows that are lost, where the vocabulary still tells them."""
-    reader = TableReader(store, manifest, link_to(""))
+    vocabulary = VocabularyReader(store, layers, link_to(""))
 
     def told(item: tuple[int, Problem]) -> Problem:
         at, problem = item
@@ -179,7 +192,7 @@ def _with_words(store: Readable, manifest: Manifest, problems: Iterable[Problem]
             return problem
         first, last = problem.rows
         try:
-            words = reader.vocabulary.words(first, min(last, first + _SHOWN_WORDS))
+            words = vocabulary.words(first, min(last, first + _SHOWN_WORDS))
         except DamagedError:
             return problem
         return replace(problem, words=tuple(words))

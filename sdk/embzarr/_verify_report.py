@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +76,12 @@ class Findings:
         rows: tuple[int, int] | None = None,
     ) -> None:
         """Note a problem; see `Problem`."""
-        problem = Problem(code=code, key=key, message=message, chunk=chunk, rows=rows)
+        self.add([Problem(code=code, key=key, message=message, chunk=chunk, rows=rows)])
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Note problems."""
         with self._lock:
-            self._problems.append(problem)
+            self._problems.extend(problems)
 
     def problems(self) -> list[Problem]:
         """Return what was found so far, by object and chunk."""

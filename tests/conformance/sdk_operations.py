@@ -9,7 +9,7 @@ import msgspec
 
 from conformance import sdk_chunks, sdk_words
 from conformance.json_patch import patched
-from embzarr import _digest, _json, _keys, _manifest_gate, _records, _tags, _zarr_json
+from embzarr import _digest, _json, _keys, _manifest_gate, _quarantine, _records, _tags, _zarr_json
 from embzarr._manifest import Array
 from embzarr._records import Collected, Expired
 
@@ -87,6 +87,11 @@ def _parse(given: Any) -> Any:
     return _json.loads(data, what="fixture", max_bytes=given["max_bytes"])
 
 
+def _mark(given: str) -> Any:
+    record = _quarantine.parse(given.encode(), what="fixture")
+    return {"commit": record.commit, "sha256": record.sha256, "faults": len(record.faults)}
+
+
 def _tag(given: str) -> Any:
     target = _tags.parse_tag(given.encode(), "fixture")
     return {"commit": target.commit, "sha256": target.sha256}
@@ -111,6 +116,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "keys/table_array": _keys.table_array,
     "keys/tag_key": _keys.tag_key,
     "keys/tag_name": _keys.tag_name,
+    "quarantine/mark": _mark,
     "tags/tag": _tag,
     "zarr/array": lambda given: _zarr_json._array(_array(given)),
     "zarr/group": lambda _: json.loads(_zarr_json.group_document()),

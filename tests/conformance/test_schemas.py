@@ -13,7 +13,7 @@ from conformance.json_patch import patched
 
 SCHEMAS = {
     name: Draft202012Validator(load(V1 / "schema" / f"{name}.schema.json"))
-    for name in ("manifest", "collection", "tombstone", "tag", "zarr-root")
+    for name in ("manifest", "collection", "tombstone", "tag", "quarantine", "zarr-root")
 }
 BY_KIND = {"collect": "collection", "expired": "tombstone"}
 FROZEN = [pytest.param(frozen, id=frozen.name) for frozen in stores(CHECKPOINTS)]
@@ -93,3 +93,11 @@ def test_schema_judges_tags(case: Case) -> None:
     kind, code = case.expected
     if kind == "output" or code == "tag-invalid":
         assert (kind == "output") == SCHEMAS["tag"].is_valid(json.loads(case.input))
+
+
+@pytest.mark.parametrize("case", manifests("quarantine"))
+def test_schema_judges_quarantine_records(case: Case) -> None:
+    """The schema of quarantine records and a reader agree on all that is JSON."""
+    kind, code = case.expected
+    if kind == "output" or code == "quarantine-invalid":
+        assert (kind == "output") == SCHEMAS["quarantine"].is_valid(json.loads(case.input))

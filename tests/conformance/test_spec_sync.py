@@ -17,11 +17,14 @@ from conformance.corpus import TEXT, V1, load
 from embzarr import _manifest, _schema, _zarr_json
 from embzarr._collection import Collection, Tombstone
 from embzarr._manifest import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
+from embzarr._quarantine import Fault, Quarantine
 
 SDK = Path(embzarr.__file__).parent
 LIMITS = {
     "manifest": _schema.MAX_MANIFEST_BYTES,
     "tag": _schema.MAX_TAG_BYTES,
+    "quarantine record": _schema.MAX_QUARANTINE_BYTES,
+    "faults of a record": _schema.MAX_FAULTS,
     "`zarr.json`": _schema.MAX_ZARR_JSON_BYTES,
     "JSON depth": _schema.MAX_JSON_DEPTH,
     "integer": _schema.MAX_INTEGER,
@@ -41,6 +44,7 @@ LIMITS = {
     "rows of a column in all deltas": _schema.MAX_DELTA_ROWS,
 }
 SCHEMA = load(V1 / "schema/manifest.schema.json")
+QUARANTINE = load(V1 / "schema/quarantine.schema.json")
 STRUCTS: dict[str, Any] = {
     "7.1": Manifest,
     "7.2": Layer,
@@ -48,10 +52,12 @@ STRUCTS: dict[str, Any] = {
     "7.4": Array,
     "15.2": Collection,
     "15.3": Tombstone,
+    "18.1": Quarantine,
 }
 PREFIXES = (
     "access bucket checkpoint chunk codec commit create dtype feature history input json key "
-    "lookup manifest member object root rows shard step store tag url version word words write zarr"
+    "lookup manifest member object quarantine root rows shard step store tag url version word "
+    "words write zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
 
@@ -129,6 +135,8 @@ def test_members(number: str) -> None:
         (Tombstone, load(V1 / "schema/tombstone.schema.json")),
         (_manifest.Lossy, SCHEMA["$defs"]["array"]["properties"]["lossy"]),
         (_manifest.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
+        (Quarantine, QUARANTINE),
+        (Fault, QUARANTINE["properties"]["faults"]["items"]),
     ],
 )
 def test_schema_members(struct: Any, definition: dict[str, Any]) -> None:
@@ -150,6 +158,7 @@ def test_schema_limits() -> None:
     assert layer["fences"]["maxItems"] == _schema.MAX_FENCES
     assert array["shape"]["maxItems"] == _schema.MAX_RANK
     assert array["shard"]["maximum"] == _schema.MAX_SHARD_CHUNKS
+    assert QUARANTINE["properties"]["faults"]["maxItems"] == _schema.MAX_FAULTS
     assert kinds["list"]["maxItems"] == _schema.MAX_INLINE_INDEX
     assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == _schema.MAX_GROUPS
 

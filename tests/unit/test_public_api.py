@@ -37,6 +37,8 @@ NAMES = [
     "ObjectInfo",
     "Plan",
     "Problem",
+    "RepairAction",
+    "RepairReport",
     "Run",
     "StoreError",
     "Traffic",
@@ -47,6 +49,7 @@ NAMES = [
     "__version__",
     "create",
     "open",
+    "repair",
     "save",
 ]
 CALLABLES = [name for name in NAMES if name != "__version__"]

@@ -50,7 +50,7 @@ class Access:
             "profile": self.profile,
             "region": self.region,
         }
-        further = dict(_store_option(text) for text in self.store_option or ())
+        further = store_options_of(self.store_option)
         return {**{name: value for name, value in named.items() if value is not None}, **further}
 
 
@@ -134,6 +134,11 @@ def _keyword(name: str, annotation: object, *, default: object) -> inspect.Param
 
 def _default(part: Field[Any]) -> object:
     return inspect.Parameter.empty if part.default is MISSING else part.default
+
+
+def store_options_of(texts: list[str] | None) -> dict[str, Any]:
+    """Return what ``--store-option`` gave, any number of times, as `embzarr.open` takes it."""
+    return dict(_store_option(text) for text in texts or ())
 
 
 def _store_option(text: str) -> tuple[str, Any]:

@@ -17,6 +17,7 @@ from embzarr_tools import (
     _get,
     _inspect,
     _ls,
+    _repair,
     _similar,
     _tag,
     _train,
@@ -85,6 +86,7 @@ _add(_get.get, _get.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
+_add(_repair.repair, _repair.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
 _add(_gc.gc, _gc.EXAMPLES)
 

@@ -1,0 +1,66 @@
+"""Marks commits that are damaged, without touching them. Spec section "Quarantine and repair"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from embzarr import _json, _keys, _schema
+from embzarr._manifest import Hex256, Instant, Positive
+from embzarr.errors import DamagedError, NotFoundError
+
+if TYPE_CHECKING:
+    from embzarr.objects import Get
+
+
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that was found damaged."""
+
+    code: str
+    key: str
+
+
+class Quarantine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The record that marks a commit."""
+
+    format: Literal["embzarr"]
+    version: Literal[1]
+    commit: Positive
+    sha256: Hex256
+    """SHA-256 of the bytes at the commit's key when it was marked."""
+    created: Instant
+    writer: Annotated[str, Meta(max_length=256)]
+    faults: Annotated[list[Fault], Meta(max_length=_schema.MAX_FAULTS)]
+    """The first of what was found."""
+
+
+_to_record = _json.converter(Quarantine)
+
+
+def encode(record: Quarantine) -> bytes:
+    """Return the canonical bytes."""
+    return _json.dumps(msgspec.to_builtins(record))
+
+
+def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
+    """Read a record that a stranger may have written.
+
+    Raises:
+        DamagedError: code ``quarantine-invalid``, or that of the JSON.
+    """
+    document = _json.loads(data, what=what, max_bytes=_schema.MAX_QUARANTINE_BYTES)
+    try:
+        return _to_record(document)
+    except msgspec.ValidationError as exc:
+        raise DamagedError("quarantine-invalid", f"{what}: {exc}") from exc
+
+
+def is_marked(store: Get, number: int) -> bool:
+    """Tell whether a commit is in quarantine: the record's being there says it."""
+    try:
+        store.get(_keys.quarantine_key(number))
+    except NotFoundError:
+        return False
+    return True

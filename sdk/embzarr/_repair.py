@@ -1,0 +1,172 @@
+"""Repair: restores what can be restored, marks what cannot, and never makes anything worse.
+
+An object is written only with exactly the bytes whose SHA-256 is recorded, so that a repair may be
+killed at any moment, run again, and run beside readers and writers. Spec section "Quarantine and
+repair".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _history, _keys, _repair_head, _repair_marks, _schema
+from embzarr._repair_history import History
+from embzarr._repair_layers import Layers
+from embzarr._repair_report import RepairReport
+from embzarr._repair_sources import Sources
+from embzarr._repair_store import RepairStore
+from embzarr._verify_report import Problem
+from embzarr.errors import NotFoundError, UnsupportedError
+from embzarr.objects import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from embzarr._manifest import Parent
+    from embzarr._records import Commit
+    from embzarr._repair_history import Standing
+    from embzarr.objects import Store
+
+
+def repair(
+    url: object,
+    *,
+    source: object | None = None,
+    dry_run: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    store_options: Mapping[str, Any] | None = None,
+    source_options: Mapping[str, Any] | None = None,
+) -> RepairReport:
+    """Verify all commits of a run, and restore what is damaged.
+
+    Manifests, metadata, chunk tables, lookup and words are restored from what they can be computed
+    from, and every object or chunk from any other place that holds it: another step, or `source`.
+    What stays damaged is put in quarantine: its commit is marked, nothing of it is touched, and
+    where it was the newest, a new commit lists the layers of the newest sound one. Nothing is
+    written but bytes whose SHA-256 is recorded; a second repair finds nothing to do.
+
+    Memory: 64 MiB, the largest damaged object twice, and the vocabulary.
+
+    Args:
+        url: where the run is; see `embzarr.open`.
+        source: a mirror of it, or another store that holds some of the same data.
+        dry_run: write nothing, and tell what would be written.
+        progress: called with the bytes verified and the bytes in all.
+        store_options: credentials and endpoint.
+        source_options: those of the source.
+
+    Raises:
+        NotFoundError: code ``checkpoint-missing``: there is no commit at all.
+        UnsupportedError: the newest commit was written by a newer version.
+        AccessDeniedError: the store refused the credentials.
+    """
+    store = open_store(url, store_options=store_options)
+    other = open_store(source, store_options=source_options) if source is not None else None
+    return _Repair(store, other, dry_run=dry_run).run(progress)
+
+
+class _Repair:
+    def __init__(self, store: Store, other: Store | None, *, dry_run: bool) -> None:
+        self._target = store
+        self._other = other
+        self._store = RepairStore(store, dry_run=dry_run)
+        self._history = History(self._store, other)
+        self._sources = Sources(self._store, other)
+        self._layers = Layers(self._store, self._sources)
+
+    def run(self, progress: Callable[[int, int], None] | None) -> RepairReport:
+        history, store = self._history, self._store
+        history.survey()
+        top = history.top
+        if top is None:
+            raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
+        if isinstance(top.error, UnsupportedError):
+            raise top.error
+        self._layers.verify(self._commits(), history.bytes(), progress)
+        self._layers.mend()
+        self._try_alternative(top)
+        lost = [*self._layers.lost(), *self._lost_manifests()]
+        if history.store_id:
+            lost += _repair_head.mend_root(store, history.store_id)
+        self._mark()
+        head = self._settle(history.standings[top.number])
+        lost += _repair_head.mend_tags(store, self._other, self._names_sound)
+        self._sources.discard_kept(self._layers.missing() | history.missing())
+        return RepairReport(
+            dry_run=store.dry_run,
+            commits=len(history.standings),
+            head=head,
+            actions=tuple(store.actions),
+            lost=tuple(lost),
+        )
+
+    def _checkpoints(self) -> list[int]:
+        """Return the numbers of the checkpoints that can be read and have not expired."""
+        history = self._history
+        found = [number for number, x in history.standings.items() if x.is_checkpoint]
+        return sorted((n for n in found if not history.is_expired(n)), reverse=True)
+
+    def _commits(self) -> Iterator[Commit]:
+        """Yield the checkpoints, newest first; none is kept in memory."""
+        for number in self._checkpoints():
+            yield _history.read(self._store, number)
+
+    def _try_alternative(self, top: Standing) -> None:
+        """Believe ``latest.json`` where its layers are sound and those of the commit are not."""
+        other = self._history.alternative()
+        if other is None or self._layers.is_sound(top.number) or not self._layers.adopt(other):
+            return
+        self._history.put(other.number, self._store.get(_schema.LATEST), _schema.LATEST)
+
+    def _names_sound(self, target: Parent) -> bool:
+        standing = self._history.standings.get(target.commit)
+        same = standing is not None and standing.identity == target.sha256
+        return same and self._layers.is_sound(target.commit)
+
+    def _is_damaged(self, standing: Standing) -> bool:
+        """Tell whether a commit stays damaged: it cannot be read, or not all of its layers."""
+        if self._history.is_expired(standing.number) or isinstance(
+            standing.error, UnsupportedError
+        ):
+            return False
+        is_lost = standing.is_checkpoint and not self._layers.is_sound(standing.number)
+        return standing.error is not None or is_lost
+
+    def _mark(self) -> None:
+        for number, standing in sorted(self._history.standings.items()):
+            if not self._is_damaged(standing):
+                _repair_marks.release(self._store, number)
+            elif standing.stored is not None:
+                problems = _problems_of(standing) or self._layers.problems_of(number)
+                _repair_marks.mark(self._store, number, standing.stored, problems)
+
+    def _settle(self, top: Standing) -> int | None:
+        """Let the newest checkpoint be a sound one, and ``latest.json`` a copy of it."""
+        head = next(filter(self._layers.is_sound, self._checkpoints()), None)
+        if head is None:
+            return None
+        later = [x for number, x in self._history.standings.items() if number > head]
+        if any(map(self._is_damaged, later)):
+            newest = _repair_head.Top(number=top.number, sha256=top.identity or str(top.stored))
+            commit = _history.read(self._store, head)
+            if not _repair_head.relist(self._target, self._store, commit, newest):
+                return None  # somebody else has committed meanwhile
+            head = top.number + 1
+        _repair_head.mend_hint(self._store, head)
+        return head
+
+    def _lost_manifests(self) -> Iterator[Problem]:
+        for _, standing in sorted(self._history.standings.items()):
+            if self._history.is_expired(standing.number):
+                continue
+            yield from _problems_of(standing)
+            if standing.error is None and self._history.contradicted(standing):
+                message = "is not the commit that a later one or a tag names"
+                key = _keys.commit_key(standing.number)
+                yield Problem(code="manifest-mismatch", key=key, message=message)
+
+
+def _problems_of(standing: Standing) -> list[Problem]:
+    """Return why a manifest cannot be read, if it cannot."""
+    error, key = standing.error, _keys.commit_key(standing.number)
+    return [Problem(code=error.code, key=key, message=str(error.args[0]))] if error else []

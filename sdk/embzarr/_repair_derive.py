@@ -1,0 +1,124 @@
+"""Computes parts of a layer anew from its other parts.
+
+The metadata follows from the manifest, a chunk table from the shards that it leads to, the lookup
+from the words, and the words from the lookup. What comes out are offers: whether the bytes are the
+recorded ones is for the caller to see.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _words
+from embzarr._array_read import ArrayReader, fetch
+from embzarr._grid import Grid
+from embzarr._link import link_to
+from embzarr._vocabulary_read import LayerWords
+from embzarr.errors import DamagedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embzarr._chunk_index import ChunkIndex
+    from embzarr._manifest import Layer
+    from embzarr._words import WordTable
+    from embzarr.objects import Readable
+
+
+def encoded(layer: Layer, name: str, shard: int, rows: NDArray[Any]) -> memoryview:
+    """Return a shard of an array whose rows are known, as a writer would store it."""
+    array = layer.arrays[name]
+    first = shard * array.grid.shard_rows
+    part = rows[first : first + array.grid.shard_rows]
+    stored = np.ascontiguousarray(part, _dtypes.numpy_dtype(array.dtype))
+    grid = Grid(
+        rows=len(part), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
+    )
+    return memoryview(b"".join(_chunks.Shard(stored, grid, array.codec)))
+
+
+def chunk_table(
+    store: Readable, layer: Layer, name: str, damaged: frozenset[str]
+) -> NDArray[np.uint64]:
+    """Return the chunk table of an array, from the indexes at the ends of its shards.
+
+    Args:
+        store: where the layer lies.
+        layer: the layer.
+        name: the array that the table leads to.
+        damaged: names of objects that are not as recorded: their entries come from the table as it
+            is, or else are zeros.
+    """
+    grid = layer.arrays[name].grid
+    reader = ArrayReader(store, layer, name, link_to(""))
+    table = np.zeros((grid.chunks, _schema.TABLE_COLUMNS), np.uint64)
+    for shard in range(grid.shards):
+        chunks = grid.chunks_of_shard(shard)
+        try:
+            if layer.shard_name(name, shard) in damaged:
+                index = reader.index_of(chunks.start, chunks.stop)
+            else:
+                index = _own_index(store, layer, name, shard)
+        except DamagedError:
+            continue
+        table[chunks.start : chunks.stop] = index.table()
+    return table
+
+
+def lookup_blocks(store: Readable, layer: Layer) -> NDArray[np.uint8]:
+    """Return the lookup of the layer's words, divided at the manifest's fences.
+
+    Raises:
+        DamagedError: the words cannot be read.
+    """
+    held = LayerWords(store, layer, link_to(""))
+    words = held.words(held.first, held.stop)
+    order = words.argsort()
+    cuts = [bisect.bisect_left(order, fence.encode(), key=words.utf8) for fence in layer.fences]
+    size = layer.arrays[_schema.LOOKUP_BLOCKS].shape[1]
+    try:
+        return _lookup.fill(words, order, [*cuts, len(order)], size, held.first)
+    except ValueError as exc:
+        raise DamagedError("lookup-invalid", f"{layer.path}: words outside the fences") from exc
+
+
+def words(store: Readable, layer: Layer) -> WordTable:
+    """Return the layer's words in row order, from its lookup.
+
+    Raises:
+        DamagedError: the lookup cannot be read.
+    """
+    held = LayerWords(store, layer, link_to(""))
+    blocks = list(held.lookup.blocks())
+    rows = np.concatenate([np.empty(0, np.int64), *(block.rows for block in blocks)])
+    if not np.array_equal(np.sort(rows), np.arange(held.first, held.stop)):
+        raise DamagedError("lookup-invalid", f"{layer.path}: not every row has one word")
+    return _words.concatenate([block.words for block in blocks]).take(np.argsort(rows))
+
+
+def _own_index(store: Readable, layer: Layer, name: str, shard: int) -> ChunkIndex:
+    """Return where the chunks of a sound shard lie, from its own bytes."""
+    grid, key = layer.arrays[name].grid, layer.shard_key(name, shard)
+    size, tail = layer.objects[layer.shard_name(name, shard)].size, grid.shard_index_bytes
+    held = grid.chunks_of_shard(shard)
+    (end,) = fetch(store, key, size - tail, tail, [(0, tail)])
+    places = _chunks.shard_index(end, what=key)[: len(held)]
+    zeros = np.zeros((len(held), 1), np.uint64)
+    index = _chunk_index.from_table(np.concatenate((places, zeros), axis=1))
+    _chunk_index.check(
+        index,
+        grid,
+        chunks=np.arange(held.start, held.stop),
+        sizes=layer.shard_sizes(name),
+        raw=layer.arrays[name].codec.name == "none",
+        what=key,
+    )
+    order = np.argsort(index.offset)
+    stops = (index.offset + index.nbytes)[order].tolist()
+    sums = [(stop - _schema.CRC_BYTES, stop) for stop in stops]
+    found = fetch(store, key, 0, size - tail, sums)
+    index.crc32c[order] = [int.from_bytes(crc32c, "little") for crc32c in found]
+    return index

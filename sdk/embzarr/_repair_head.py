@@ -1,0 +1,176 @@
+"""Makes the newest sound commit the newest of all, and its names and hints tell the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from embzarr import (
+    _commit,
+    _json,
+    _keys,
+    _manifest,
+    _protocol,
+    _records,
+    _schema,
+    _tags,
+    _zarr_json,
+)
+from embzarr._protocol import Claim
+from embzarr._verify_report import Problem
+from embzarr._version import __version__
+from embzarr.errors import ConflictError, DamagedError, NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from embzarr._manifest import Parent
+    from embzarr._records import Commit
+    from embzarr._repair_store import RepairStore
+    from embzarr.objects import Data, Readable, Store
+
+WRITER = f"embzarr {__version__} repair"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """What stands at the highest number, whether it can be read or not."""
+
+    number: int
+    sha256: str
+
+
+def relist(target: Store, store: RepairStore, sound: Commit, top: Top) -> bool:
+    """Make the layers of a sound commit the newest ones, by a commit that follows `top`.
+
+    A checkpoint that another writer made meanwhile is as good: then nothing is made.
+
+    Args:
+        target: where to create the manifest.
+        store: where to note it.
+        sound: the newest sound commit.
+        top: the newest commit.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        StoreError: code ``commit-unknown``.
+    """
+    message = f"commit {sound.number} (step {sound.manifest.step}) again, as the newest is damaged"
+    if store.dry_run:
+        store.note("commit", _keys.commit_key(top.number + 1), message)
+        return True
+    write_id = _commit.new_id()
+
+    def compose(parent: Parent | None) -> bytes:
+        manifest = msgspec.structs.replace(
+            sound.manifest,
+            commit=parent.commit + 1 if parent else 1,
+            parent=parent,
+            write_id=write_id,
+            created=_commit.now(),
+            writer=WRITER,
+        )
+        return _manifest.encode(manifest)
+
+    claim = Claim(
+        write_id=write_id,
+        folders=frozenset(layer.path for layer in sound.manifest.layers),
+        seen=top.number,
+        passes=_protocol.COLLECTIONS,
+    )
+    try:
+        made, _ = _commit.take_number(target, claim, top, compose)
+    except ConflictError:
+        return False
+    store.note("commit", _keys.commit_key(made.number), message)
+    return True
+
+
+def mend_hint(store: RepairStore, head: int) -> None:
+    """Let ``latest.json`` be a copy of commit `head`, unless it tells of a later one."""
+    try:
+        expected = store.get(_keys.commit_key(head))
+    except NotFoundError:  # a dry run that would make it
+        store.note("restore", _schema.LATEST, f"from {_keys.commit_key(head)}")
+        return
+    found = _get(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
+    if found == expected:
+        return
+    if found is not None:
+        try:
+            told = _records.parse(found, _schema.LATEST).number
+            if told > head and _records.read(store, told):
+                return
+        except (DamagedError, NotFoundError, UnsupportedError):
+            pass
+    store.restore(_schema.LATEST, expected, f"from {_keys.commit_key(head)}")
+
+
+def mend_root(store: RepairStore, store_id: str) -> Iterator[Problem]:
+    """Write the groups above the layers where they are gone or are no JSON; yield other faults."""
+    for key, document in (
+        (_schema.ZARR_JSON, _zarr_json.root_document(store_id)),
+        (f"{_schema.STEPS}/{_schema.ZARR_JSON}", _zarr_json.group_document()),
+    ):
+        found = _get(store, key, _schema.MAX_ZARR_JSON_BYTES)
+        if found is None:
+            store.create("restore", key, document, "from the manifests")
+            continue
+        try:
+            group = _json.loads(found, what=key, max_bytes=_schema.MAX_ZARR_JSON_BYTES)
+        except DamagedError:
+            store.restore(key, document, "from the manifests")
+            continue
+        if not _is_group(group, store_id if key == _schema.ZARR_JSON else None):
+            message = "is not the group that it should be; it may be somebody's, and is left alone"
+            yield Problem(code="zarr-metadata", key=key, message=message)
+
+
+def mend_tags(
+    store: RepairStore, other: Readable | None, is_sound: Callable[[Parent], bool]
+) -> Iterator[Problem]:
+    """Restore tags that cannot be read from the source; yield those that name nothing sound."""
+    limit = _schema.MAX_TAG_BYTES
+    for info in sorted(store.list(f"{_schema.TAGS}/"), key=lambda info: info.key):
+        if _keys.tag_name(info.key) is None:
+            continue
+        try:
+            target = _tags.parse_tag(_get(store, info.key, limit) or b"", info.key)
+        except DamagedError as exc:
+            copy = _get(other, info.key, limit) if other else None
+            if copy is not None and _names_sound(copy, info.key, is_sound):
+                store.restore(info.key, copy, f"from the source's {info.key}")
+                continue
+            yield Problem(code=exc.code, key=info.key, message=str(exc.args[0]))
+            continue
+        if not is_sound(target):
+            message = f"names commit {target.commit}, which is gone or damaged"
+            yield Problem(code="tag-invalid", key=info.key, message=message)
+
+
+def _names_sound(data: Data, key: str, is_sound: Callable[[Parent], bool]) -> bool:
+    try:
+        return is_sound(_tags.parse_tag(data, key))
+    except DamagedError:
+        return False
+
+
+def _is_group(found: object, store_id: str | None) -> bool:
+    if not isinstance(found, dict) or found.get("node_type") != "group":
+        return False
+    if found.get("zarr_format") != 3:  # noqa: PLR2004 - Zarr v3
+        return False
+    ours = (found.get("attributes") or {}).get(_schema.FORMAT) or {}
+    return store_id is None or ours.get("store") == store_id
+
+
+def _get(store: Readable, key: str, limit: int) -> Data | None:
+    """Return the bytes, of an object that is too large the first; None where it is gone."""
+    try:
+        return store.get_range(key, 0, min(store.head(key).size, limit + 1))
+    except NotFoundError:
+        return None

@@ -1,0 +1,273 @@
+"""Looks at every number of the history, and restores manifests of which a sound copy is known.
+
+A copy is believed where its SHA-256 is recorded: by the next commit or by a tag. For the newest
+commit, of which nothing else tells, ``latest.json`` is believed where it follows the commit before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from embzarr import _digest, _history, _keys, _manifest, _records, _schema, _tags
+from embzarr._records import Collected, Commit, Expired
+from embzarr.errors import DamagedError, EmbzarrError, NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from embzarr._collection import Span
+    from embzarr._manifest import Layer, Manifest, Parent
+    from embzarr._records import Record
+    from embzarr._repair_store import RepairStore
+    from embzarr.objects import Data, Readable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands at a number of the history."""
+
+    number: int
+    stored: str | None
+    """SHA-256 of the stored bytes; None where there are none."""
+    identity: str | None = None
+    """That of the commit; a tombstone tells it of what stood there."""
+    error: EmbzarrError | None = None
+    """Why they are not the manifest of this number."""
+    is_checkpoint: bool = False
+    """Whether it is a commit that holds a checkpoint: no collection, and no tombstone."""
+    parent: Parent | None = None
+    layers: Mapping[str, int] = field(default_factory=dict)
+    """The bytes of each layer that it names, by `chain_id`."""
+    stray: int | None = None
+    """Number of the commit whose manifest this is, where it is another one's."""
+
+
+class History:
+    """All commits of a store, newest first, and what is recorded of each."""
+
+    def __init__(self, store: RepairStore, other: Readable | None) -> None:
+        """Prepare; nothing is read yet."""
+        self._store = store
+        self._other = other
+        self._recorded: dict[int, set[str]] = {}
+        self._store_ids: set[str] = set()
+        self._strays: dict[int, list[str]] = {}
+        self._expired: list[Span] = []
+        self.standings: dict[int, Standing] = {}
+        self.hint: Commit | None = None
+
+    @property
+    def top(self) -> Standing | None:
+        """What stands at the highest number."""
+        return self.standings[max(self.standings)] if self.standings else None
+
+    @property
+    def store_id(self) -> str | None:
+        """Identity of the store, where all manifests agree on one."""
+        return next(iter(self._store_ids)) if len(self._store_ids) == 1 else None
+
+    def survey(self) -> None:
+        """Look at every number, and restore the manifests of which a copy can be believed."""
+        hint = self._parsed(self._get(self._store, _schema.LATEST), _schema.LATEST)
+        self.hint = hint if isinstance(hint, Commit) else None
+        for number in sorted(_history.numbers_of(self._store), reverse=True):
+            self._look(number)
+        self._note_tags()
+        if self.hint and self.hint.number not in self.standings and self.follows(self.hint):
+            self._look(self.hint.number)
+        for number in self._downwards():
+            standing = self.standings[number]
+            if self.is_expired(number):
+                continue
+            if standing.error is not None or self.contradicted(standing):
+                self._restore(number)
+
+    def is_expired(self, number: int) -> bool:
+        """Tell whether a collection has given a commit up: then it is not ours to restore."""
+        return any(first <= number <= last for first, last in self._expired)
+
+    def contradicted(self, standing: Standing) -> bool:
+        """Tell whether another identity is recorded of a number than what stands there has."""
+        recorded = self._recorded.get(standing.number)
+        return bool(recorded) and standing.identity not in (recorded or ())
+
+    def recorded(self, number: int) -> frozenset[str]:
+        """Return the identities that others record of a commit."""
+        return frozenset(self._recorded.get(number, ()))
+
+    def missing(self) -> frozenset[str]:
+        """Return the recorded identities of commits whose manifests cannot be read."""
+        lost = [number for number, standing in self.standings.items() if standing.error]
+        return frozenset().union(*map(self.recorded, lost))
+
+    def bytes(self) -> int:
+        """Return the bytes of all layers, those that commits share counted once."""
+        sizes: dict[str, int] = {}
+        for standing in self.standings.values():
+            sizes |= standing.layers
+        return sum(sizes.values())
+
+    def follows(self, commit: Commit) -> bool:
+        """Tell whether a manifest is of this store and follows what stands before its number."""
+        parent = commit.manifest.parent
+        before = self.standings.get(parent.commit) if parent else None
+        same_store = not self._store_ids or commit.manifest.store in self._store_ids
+        known = before.identity or before.stored if before else None
+        in_chain = parent is None or known is None or parent.sha256 == known
+        return same_store and in_chain
+
+    def alternative(self) -> Commit | None:
+        """Return what ``latest.json`` says of the newest commit where it says something else."""
+        top, hint = self.top, self.hint
+        if top is None or hint is None or hint.number != top.number or hint.sha256 == top.stored:
+            return None
+        return hint if not self.recorded(top.number) and self.follows(hint) else None
+
+    def put(self, number: int, data: Data, origin: str) -> None:
+        """Write a manifest to its place, unless that has changed meanwhile."""
+        key, standing = _keys.commit_key(number), self.standings[number]
+        found = self._get(self._store, key)
+        if found is None:
+            self._store.create("restore", key, data, f"from {origin}")
+        elif _manifest.identity(found) == standing.stored:
+            if standing.stray is not None:
+                kept = _keys.kept_key(standing.stored)
+                message = f"what lies at {key} belongs elsewhere"
+                self._store.write("keep", kept, found, message)
+                self._strays.setdefault(standing.stray, []).append(kept)
+            self._store.restore(key, data, f"from {origin}")
+        self._look(number)
+
+    def _downwards(self) -> Iterator[int]:
+        """Yield numbers, newest first, those included that only their follower tells of."""
+        waiting = set(self.standings)
+        while waiting:
+            number = max(waiting)
+            waiting.remove(number)
+            yield number
+            parent = self.standings[number].parent
+            if parent and parent.commit not in self.standings:
+                self._look(parent.commit)
+                waiting.add(parent.commit)
+
+    def _look(self, number: int) -> None:
+        key = _keys.commit_key(number)
+        data = self._get(self._store, key)
+        if data is None:
+            error = NotFoundError("object-missing", f"{key} is not there")
+            self.standings[number] = Standing(number=number, stored=None, error=error)
+            return
+        stored = _manifest.identity(data)
+        try:
+            record = _records.parse(data, key)
+        except (DamagedError, UnsupportedError) as exc:
+            self.standings[number] = Standing(number=number, stored=stored, error=exc)
+            return
+        if record.number == number:
+            self.standings[number] = self._read(record, stored)
+            return
+        self._strays.setdefault(record.number, []).append(key)
+        message = f"{key}: holds the manifest of commit {record.number}"
+        self.standings[number] = Standing(
+            number=number,
+            stored=stored,
+            error=DamagedError("manifest-mismatch", message),
+            stray=record.number,
+        )
+
+    def _read(self, record: Record, stored: str) -> Standing:
+        """Take note of what a record says of others, and return what is known of it."""
+        self._store_ids.add(record.store)
+        parent: Parent | None = None
+        layers: Mapping[str, int] = {}
+        if isinstance(record, Collected):
+            parent = record.collection.parent
+            expired = record.collection.expires
+            self._expired += [[number, number] for number in expired] + record.collection.expired
+        elif isinstance(record, Commit):
+            parent = record.manifest.parent
+            layers = {chain_id(x): _size(x[-1]) for x in chains(record.manifest)}
+        if parent:
+            self._record(parent)
+        return Standing(
+            number=record.number,
+            stored=stored,
+            identity=record.sha256,
+            is_checkpoint=isinstance(record, Commit),
+            parent=parent,
+            layers=layers,
+        )
+
+    def _record(self, named: Parent) -> None:
+        self._recorded.setdefault(named.commit, set()).add(named.sha256)
+
+    def _note_tags(self) -> None:
+        for info in self._store.list(f"{_schema.TAGS}/"):
+            if _keys.tag_name(info.key) is None:
+                continue
+            try:
+                data = self._get(self._store, info.key, _schema.MAX_TAG_BYTES) or b""
+                self._record(_tags.parse_tag(data, info.key))
+            except DamagedError:
+                continue  # told of when tags are looked at
+
+    def _restore(self, number: int) -> None:
+        for origin, data in self._copies(number):
+            record = self._parsed(data, origin)
+            if record is not None and record.number == number and self._is_believed(record):
+                self.put(number, data, origin)
+                return
+
+    def _copies(self, number: int) -> Iterator[tuple[str, Data]]:
+        key = _keys.commit_key(number)
+        kept = [_keys.kept_key(sha256) for sha256 in self.recorded(number)]
+        for place in [_schema.LATEST, *self._strays.get(number, ()), *kept]:
+            data = self._get(self._store, place)
+            if data is not None:
+                yield place, data
+        data = self._get(self._other, key) if self._other else None
+        if data is not None:
+            yield f"the source's {key}", data
+
+    def _is_believed(self, record: Record) -> bool:
+        recorded = self.recorded(record.number)
+        if recorded:
+            return record.sha256 in recorded and not isinstance(record, Expired)
+        newest = record.number == max(self.standings)
+        return newest and isinstance(record, Commit) and self.follows(record)
+
+    def _parsed(self, data: Data | None, what: str) -> Record | None:
+        if data is None:
+            return None
+        try:
+            return _records.parse(data, what)
+        except (DamagedError, UnsupportedError):
+            return None
+
+    def _get(
+        self, store: Readable, key: str, limit: int = _schema.MAX_MANIFEST_BYTES
+    ) -> Data | None:
+        """Return the bytes, of an object that is too large the first; None where it is gone."""
+        try:
+            return store.get_range(key, 0, min(store.head(key).size, limit + 1))
+        except NotFoundError:
+            return None
+
+
+def chains(manifest: Manifest) -> Iterator[list[Layer]]:
+    """Yield each layer upon those below it, the full one first."""
+    for at in range(len(manifest.layers)):
+        yield manifest.layers[: at + 1]
+
+
+def chain_id(layers: list[Layer]) -> str:
+    """Name the last layer by all that the manifest says of it, and by what lies below."""
+    below = [layer.path for layer in layers[:-1]]
+    return _digest.sha256(msgspec.json.encode([below, layers[-1]]))
+
+
+def _size(layer: Layer) -> int:
+    return sum(digest.size for digest in layer.objects.values())

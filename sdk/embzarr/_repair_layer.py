@@ -1,0 +1,134 @@
+"""Restores the objects of one layer: each gets exactly the bytes that the manifest records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _repair_bytes, _repair_derive, _schema, _verify
+from embzarr._link import link_to
+from embzarr._repair_sources import read
+from embzarr._verify_objects import Shards
+from embzarr.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from embzarr._manifest import Layer
+    from embzarr._repair_bytes import Offer
+    from embzarr._repair_sources import Sources
+    from embzarr._repair_store import RepairStore
+
+_VOCABULARY = (_schema.WORDS_DATA, _schema.WORDS_OFFSETS, _schema.LOOKUP_BLOCKS)
+
+
+class LayerRepair:
+    """Restores damaged objects of one layer, one at a time."""
+
+    def __init__(self, store: RepairStore, layers: list[Layer], sources: Sources) -> None:
+        """Prepare to restore the last of `layers`; nothing is read yet."""
+        layer = layers[-1]
+        self._store = store
+        self._layers = layers
+        self._layer = layer
+        self._sources = sources
+        self._damaged: set[str] = set()
+        self._derived: dict[str, NDArray[Any] | None] = {}
+        self._arrays = {
+            layer.shard_name(name, shard): (name, shard)
+            for name, array in layer.arrays.items()
+            for shard in range(array.grid.shards)
+        }
+
+    def run(self, damaged: Iterable[str]) -> frozenset[str]:
+        """Restore what can be; return the names of what cannot.
+
+        Args:
+            damaged: names, below the layer, of the objects that are not as recorded.
+        """
+        self._damaged = {name for name in damaged if name in self._layer.objects}
+        progress = True
+        while progress and self._damaged:
+            # What could not be computed before may follow from what was restored since.
+            self._derived = {}
+            restored = [self._restore(name) for name in sorted(self._damaged, key=self._turn)]
+            progress = any(restored)
+        return frozenset(self._damaged)
+
+    def _turn(self, name: str) -> tuple[int, str]:
+        """Order: chunk tables first, then the vocabulary, then what nothing else depends on."""
+        array, _ = self._arrays.get(name, ("", 0))
+        is_table = array.startswith(f"{_schema.CHUNKS}/")
+        return (0 if is_table else 1 if array in _VOCABULARY else 2), name
+
+    def _restore(self, name: str) -> bool:
+        digest, key = self._layer.objects[name], f"{self._layer.path}/{name}"
+        shard = Shards(self._store, self._layer, link_to("")).find(name)
+        found = _repair_bytes.assemble(digest, shard, self._offers(name, key))
+        if found is None:
+            return False
+        origin, data = found
+        self._sources.keep_misplaced(key)
+        self._store.restore(key, data, f"from {origin}", hold=self._is_read_again(name))
+        self._sources.satisfy(digest)
+        self._damaged.remove(name)
+        return True
+
+    def _is_read_again(self, name: str) -> bool:
+        """Tell whether other parts are computed from an object: not from a column, as a rule."""
+        array, _ = self._arrays.get(name, ("", 0))
+        if array not in self._layer.columns:
+            return True
+        table = self._layer.arrays[array].index
+        return any(self._arrays.get(other, ("", 0))[0] == table for other in self._damaged)
+
+    def _offers(self, name: str, key: str) -> Iterator[Offer]:
+        digest = self._layer.objects[name]
+        own = read(self._store, key, digest.size)
+        if own is not None:
+            yield "its own sound parts", own
+        yield from self._computed(name)
+        yield from self._sources.offers(key, digest)
+
+    def _computed(self, name: str) -> Iterator[Offer]:
+        """Yield what follows from other parts of the layer."""
+        if name.endswith(_schema.ZARR_JSON):
+            document = _verify.documents(self._layers).get(name)
+            if document is not None:
+                yield "the manifest", memoryview(document)
+            return
+        array, shard = self._arrays.get(name, ("", 0))
+        if array not in self._derived:
+            self._derived[array] = self._derive(array)
+        rows = self._derived[array]
+        if rows is not None:
+            origin = _ORIGINS.get(array, "the shards that it leads to")
+            yield origin, _repair_derive.encoded(self._layer, array, shard, rows)
+
+    def _derive(self, array: str) -> NDArray[Any] | None:
+        """Return the rows of an array as other parts of the layer tell them."""
+        try:
+            if array == _schema.LOOKUP_BLOCKS:
+                return _repair_derive.lookup_blocks(self._store, self._layer)
+            if array in _VOCABULARY:
+                words = _repair_derive.words(self._store, self._layer)
+                self._derived |= {
+                    _schema.WORDS_DATA: words.data,
+                    _schema.WORDS_OFFSETS: words.offsets,
+                }
+                return self._derived[array]
+        except DamagedError:
+            return None
+        for name, entry in self._layer.arrays.items():
+            if entry.index == array:
+                damaged = frozenset(self._damaged)
+                return _repair_derive.chunk_table(self._store, self._layer, name, damaged)
+        return None
+
+
+_ORIGINS = {
+    _schema.LOOKUP_BLOCKS: "the words",
+    _schema.WORDS_DATA: "the lookup",
+    _schema.WORDS_OFFSETS: "the lookup",
+}

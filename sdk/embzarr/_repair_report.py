@@ -1,0 +1,44 @@
+"""What a repair did, or would do, and what stays lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from embzarr._verify_report import Problem
+
+Kind: TypeAlias = Literal["restore", "keep", "quarantine", "release", "commit", "remove"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairAction:
+    """One write to the store."""
+
+    kind: Kind
+    """``restore``: an object gets the bytes that it should have. ``keep``: bytes that lie in the
+    wrong place are copied before that place gets its own. ``quarantine``: a commit is marked as
+    damaged. ``release``: the mark is taken away. ``commit``: a sound commit becomes the newest.
+    ``remove``: a copy that was kept is needed no more."""
+    key: str
+    """The object that is written, from the root."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairReport:
+    """What was done, or in a dry run would be done, in order; and what stays lost."""
+
+    dry_run: bool
+    commits: int
+    """How many commits were looked at."""
+    head: int | None
+    """Number of the newest commit, after the repair; None for a store without a sound one."""
+    actions: tuple[RepairAction, ...]
+    lost: tuple[Problem, ...]
+    """What is damaged and could not be restored, with rows and words where those are lost."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is lost."""
+        return not self.lost

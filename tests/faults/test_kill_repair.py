@@ -1,0 +1,40 @@
+"""SIGKILL at random moments of a repair: nothing is worse after it, and the next one ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faults.killing_repair import WINDOW
+
+if TYPE_CHECKING:
+    from faults.tally import Tally
+
+pytestmark = pytest.mark.faults
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_kills_of_a_repair(tmp_path: Path, tally: Tally, *, full: bool) -> None:
+    """A repair that is killed has made nothing worse, and the next one ends it."""
+    count = 300 if full else 20
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, str(TESTS / "faults/killing_repair.py")],
+        input=json.dumps({"url": str(tmp_path), "count": count, "seed": count}),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    landed: dict[str, int] = json.loads(done.stdout)
+
+    tally("kills of a repair on a local store", sum(landed.values()), of_which=landed)
+    assert landed[WINDOW] >= 2

@@ -1,0 +1,134 @@
+"""``embzarr repair``: restore what is damaged, as far as it can be; a dry run first."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embzarr_tools._failures import NO
+from embzarr_tools._options import AsJson, Place, store_options_of
+from embzarr_tools._screen import (
+    Cell,
+    Column,
+    on_terminal,
+    progress,
+    say,
+    show_fields,
+    show_json,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    import embzarr
+
+EXAMPLES = """
+embzarr repair s3://bucket/run
+embzarr repair s3://bucket/run --apply
+embzarr repair s3://bucket/run --from /mnt/mirror/run --apply
+"""
+
+_COLUMNS = tuple(map(Column, ("what", "object", "chunk", "rows", "code", "message")))
+_KINDS = {
+    "restore": "restore",
+    "keep": "copy",
+    "quarantine": "mark as damaged",
+    "release": "mark as sound",
+    "commit": "commit",
+    "remove": "remove",
+}
+
+
+def repair(
+    place: Place,
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            help="A mirror, or another run that holds some of the same data.",
+        ),
+    ] = None,
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from-option",
+            metavar="KEY=VALUE",
+            help="Like --store-option, for the source. Without any, a source with the same kind "
+            "of URL takes the options of the run.",
+        ),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write. Without it nothing is written.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a whole run, and restore what can be restored.
+
+    Without --apply it tells what it would do. An object gets only bytes whose SHA-256 is recorded;
+    commits that stay damaged are marked, and the newest sound one becomes the newest. What cannot
+    be restored is told with its rows, B of A:B not included, and the first of their words.
+    """
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    options = store_options_of(source_option)
+    if not options and source and _kind(source) == _kind(place.url):
+        options = place.store_options
+    with progress("verify") as advance:
+        report = embzarr.repair(
+            place.url,
+            source=source,
+            dry_run=not apply,
+            progress=advance,
+            store_options=place.store_options,
+            source_options=options,
+        )
+    if as_json:
+        show_json({"ok": report.ok, **asdict(report)})
+    elif on_terminal():
+        _tell(report)
+    else:
+        show_table(_COLUMNS, _rows(report))
+    if report.lost or (report.actions and not apply):
+        raise typer.Exit(NO)
+
+
+def _kind(url: str) -> str:
+    return url.partition("://")[0] if "://" in url else ""
+
+
+def _tell(report: "embzarr.RepairReport") -> None:
+    if not report.actions and not report.lost:
+        say(f"Sound: {report.commits:,} commits. Nothing to do.")
+        return
+    for action in report.actions:
+        show_fields({_KINDS[action.kind]: action.key, "": action.message})
+    for problem in report.lost:
+        more = f", rows {_span(problem)}" if problem.rows else ""
+        words = f": {', '.join(problem.words)}, ..." if problem.words else ""
+        found = f"{problem.message} [{problem.code}]{more}{words}"
+        show_fields({"lost": problem.key, "": found})
+    say("")
+    say(_summary(report))
+
+
+def _summary(report: "embzarr.RepairReport") -> str:
+    done = len(report.actions)
+    many = "1 write" if done == 1 else f"{done:,} writes"
+    lost = "Nothing is lost" if report.ok else f"{len(report.lost):,} not restored"
+    if report.dry_run:
+        return f"Would take {many}; --apply makes them. {lost}."
+    return f"Done: {many}. {lost}."
+
+
+def _span(problem: "embzarr.Problem") -> str:
+    return "{}:{}".format(*problem.rows) if problem.rows else ""
+
+
+def _rows(report: "embzarr.RepairReport") -> Iterator[list[Cell]]:
+    for action in report.actions:
+        yield [action.kind, action.key, None, None, None, action.message]
+    for problem in report.lost:
+        found = [problem.key, problem.chunk, _span(problem), problem.code]
+        yield ["lost", *found, problem.message]
