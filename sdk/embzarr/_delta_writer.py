@@ -5,6 +5,7 @@ Nothing that it writes is visible before a manifest names it (spec section "Delt
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -128,7 +129,7 @@ class DeltaWriter:
 
     def _scaled(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return rows as int8, and write what each is to be multiplied by."""
-        check_finite(values.reshape(len(values), -1), what="in rows of int8")
+        check_finite(_flat(values), what="in rows of int8")
         scales, stored = scale_rows(values)
         self._note_loss(name, values, unscaled(scales, stored))
         self._files.put(_keys.scales_array(name), scales, None)
@@ -160,7 +161,7 @@ def can_shrink(base: Array) -> bool:
 def scale_rows(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Return what each row is multiplied by, and the rows as whole numbers from -127 to 127."""
     numbers = values.astype(np.float32)
-    flat = numbers.reshape(len(numbers), -1)
+    flat = _flat(numbers)
     scales = np.abs(flat).max(axis=1, initial=0.0) / np.float32(_MOST)
     # The least numbers of float32 have no 127th part: such a row is as good as zero.
     safe = np.where(scales > 0, scales, 1).astype(np.float32)
@@ -171,3 +172,8 @@ def scale_rows(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.in
 def unscaled(scales: NDArray[np.float32], stored: NDArray[np.int8]) -> NDArray[np.float32]:
     """Return what rows that were scaled mean."""
     return stored.astype(np.float32) * scales.reshape(-1, *[1] * (stored.ndim - 1))
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """Return rows as a matrix, of no rows too."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
