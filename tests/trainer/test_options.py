@@ -49,6 +49,8 @@ def test_out_of_bounds(settings: dict[str, Any], name: str, value: object) -> No
 SAVING: dict[str, Any] = {
     "save_every": None,
     "checkpoints": None,
+    "delta": False,
+    "lossy": None,
     "patience": 1.0,
 }
 
@@ -63,6 +65,7 @@ SAVING: dict[str, Any] = {
         ("save_every", "20 s"),
         ("save_every", 2.5),
         ("checkpoints", 0),
+        ("lossy", "int8"),  # without delta
         ("patience", -1),
     ],
 )

@@ -193,3 +193,94 @@ def test_snapshot_is_a_copy() -> None:
     whole = camera.take(marks, touched_only=False, again=False)
     assert whole.rows is None
     assert np.array_equal(whole.values.inputs, weights.inputs[:, :10])
+
+
+def kinds(url: object) -> list[str]:
+    return [commit.kind for commit in reversed(embzarr.Run(url).commits())]
+
+
+@pytest.fixture
+def rare(tmp_path: Path) -> Path:
+    """A corpus of 3,000 lines, each with words that come in no other."""
+    path = tmp_path / "rare.txt"
+    lines = (
+        " ".join(f"w{line}{letter} w{line}{letter}" for letter in "abcd") for line in range(3000)
+    )
+    path.write_text("\n".join(lines))
+    return path
+
+
+SPARSE: dict[str, Any] = LEARNS | {"negative": 1, "epochs": 1}
+
+
+def test_deltas(rare: Path, tmp_path: Path) -> None:
+    """Deltas hold the touched rows: read back, every checkpoint is what a full step would be."""
+    end = embzarr_trainer.train(rare, tmp_path / "delta", checkpoints=24, delta=True, **SPARSE)
+    embzarr_trainer.train(rare, tmp_path / "full", checkpoints=24, **SPARSE)
+    deltas, fulls = embzarr.Run(tmp_path / "delta"), embzarr.Run(tmp_path / "full")
+
+    assert kinds(tmp_path / "delta")[0] == "full"
+    assert kinds(tmp_path / "delta").count("delta") > 12
+    assert kinds(tmp_path / "full") == ["full"] * 24
+    assert end.verify().ok
+    for commit in fulls.commits()[::5]:
+        one, other = deltas.open(step=commit.step), fulls.open(step=commit.step)
+        for column in ("vectors", "context"):
+            rows = (0, len(one))
+            left, right = (c.load_rows(*rows, columns=(column,)) for c in (one, other))
+            assert np.array_equal(left.columns[column], right.columns[column])
+
+
+def test_resume_on_deltas(rare: Path, tmp_path: Path) -> None:
+    """A run that goes on from a delta ends with the same bits, and goes on with deltas."""
+    whole = embzarr_trainer.train(rare, tmp_path / "whole", **SPARSE)
+
+    def stop(now: Progress) -> None:
+        if now.step is not None and kinds(tmp_path / "run")[-1] == "delta":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embzarr_trainer.train(
+            rare, tmp_path / "run", checkpoints=24, delta=True, progress=stop, **SPARSE
+        )
+    before = len(kinds(tmp_path / "run"))
+    end = embzarr_trainer.train(
+        rare, tmp_path / "run", checkpoints=24, delta=True, resume=True, **SPARSE
+    )
+
+    assert kinds(tmp_path / "run")[before] == "delta"
+    assert np.array_equal(end.to_numpy(), whole.to_numpy())
+
+
+def test_lossy_deltas(rare: Path, tmp_path: Path) -> None:
+    """Rows of lossy deltas read back within half precision, and the manifest tells the error."""
+    embzarr_trainer.train(
+        rare, tmp_path / "lossy", checkpoints=24, delta=True, lossy="float16", **SPARSE
+    )
+    embzarr_trainer.train(rare, tmp_path / "plain", checkpoints=24, **SPARSE)
+    deltas = [c for c in embzarr.Run(tmp_path / "lossy").commits() if c.kind == "delta"]
+    lossy = embzarr.open(tmp_path / "lossy", step=deltas[0].step)
+    exact = embzarr.open(tmp_path / "plain", step=deltas[0].step)
+    errors = [c.max_abs_error for c in lossy.info().columns if c.max_abs_error is not None]
+
+    assert not np.array_equal(lossy.to_numpy(), exact.to_numpy())
+    np.testing.assert_allclose(lossy.to_numpy(), exact.to_numpy(), rtol=1e-3, atol=1e-6)
+    assert errors
+    assert max(errors) >= np.abs(lossy.to_numpy() - exact.to_numpy()).max()
+
+
+def test_failed_delta_is_made_up_for(rare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of a delta that could not be saved are in the next one."""
+    monkeypatch.setattr(_saver, "_FIRST_WAIT", 0.0)
+    store = full_store("delta")
+
+    def watch(now: Progress) -> None:
+        store.full = now.step is not None and not store.refused
+
+    url = "memory://trainer/delta-plain"
+    end = embzarr_trainer.train(rare, store, checkpoints=24, delta=True, progress=watch, **SPARSE)
+    plain = embzarr_trainer.train(rare, url, **SPARSE)
+
+    assert store.refused
+    assert "delta" in kinds(store)
+    assert np.array_equal(end.to_numpy(), plain.to_numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Final
+from typing import Final, Literal
 
 import embzarr
 from embzarr_trainer._buffers import MAX_NEGATIVE, MAX_VECTOR_SIZE, MAX_WINDOW
@@ -24,6 +24,8 @@ _INTEGERS: Final = {
 _NUMBERS: Final = {"sample": (0.0, 1.0), "alpha": (0.0, 1.0), "min_alpha": (0.0, 1.0)}
 _MAY_BE_NONE: Final = frozenset({"max_vocab"})
 UNICODE_ERRORS: Final = ("strict", "replace", "ignore")
+
+LOSSY: Final = ("float16", "int8")
 
 OF_CORPUS: Final = frozenset({"min_count", "max_vocab", "unicode_errors", "tokenizer"})
 """Settings that decide how text becomes word ids."""
@@ -102,6 +104,10 @@ class SaveOptions:
     """``"20s"``, ``"5m"``, ``"1h"``, ``"1000000w"``, or a number of words; or None."""
     checkpoints: int | None
     """Evenly spaced checkpoints, the last at the end; None to go by ``save_every``."""
+    delta: bool
+    """Save only the rows that were touched since the checkpoint before, where that pays."""
+    lossy: Literal["float16", "int8"] | None
+    """Of deltas: ``float16``, ``int8``, or None for all bits."""
     patience: float
     """Seconds for which the last checkpoint is tried again before its error is raised."""
 
@@ -109,6 +115,8 @@ class SaveOptions:
         """Check every setting, and those that bound one another."""
         if self.checkpoints is not None:
             check_integer("checkpoints", self.checkpoints, low=1, high=100_000)
+        if self.lossy is not None and (self.lossy not in LOSSY or not self.delta):
+            raise refused("lossy", f"{' or '.join(LOSSY)}, with delta", self.lossy)
         check_number("patience", self.patience, low=0.0, high=1e6)
         if self.save_every is not None and self.checkpoints is not None:
             raise refused("save_every", "None when checkpoints is given", self.save_every)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
+_MOST_DELTAS: Final = 8
+_MOST_SHARE: Final = 0.5
+"""Of a full step's rows, in all deltas upon it; with more, a reader pays more than was saved."""
 
 
 class Saver:
@@ -59,13 +62,17 @@ class Saver:
                 the next one must be a full step.
         """
         self._url = url
+        self._run = embzarr.Run(url, store_options=store_options)
         self._words = corpus.words
         self._counts = corpus.counts
         self._options = options
         self._store_options = store_options
         self._compression = compression
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="embzarr-saver")
-        self._pending: Future[embzarr.Checkpoint] | None = None
+        self._pending: tuple[Future[embzarr.Checkpoint], Snapshot] | None = None
+        self._base = base
+        self._deltas = len(base.info().layers) - 1 if base else 0
+        self._share = 0.0
         self.failure = None
         self.wait = _FIRST_WAIT
         self.saved = base
@@ -81,9 +88,17 @@ class Saver:
         """Whether a snapshot is on its way."""
         return self._pending is not None
 
+    def wants_touched_only(self, touched: int) -> bool:
+        """Tell whether a delta of so many rows, of both matrices together, pays."""
+        if not self._options.delta or self._base is None:
+            return False
+        share = self._share + touched / (2 * len(self._words))
+        return self._deltas < _MOST_DELTAS and share <= _MOST_SHARE
+
     def save(self, snapshot: Snapshot, *, step: int, metadata: Mapping[str, Any]) -> None:
         """Start to save; ``settle`` must have said that nothing else is on its way."""
-        self._pending = self._pool.submit(self._save_all, snapshot, step, dict(metadata))
+        save = self._save_all if snapshot.rows is None else self._save_touched
+        self._pending = self._pool.submit(save, snapshot, step, metadata), snapshot
 
     def settle(self, *, patience: float) -> bool | None:
         """Take note of what became of the snapshot on its way, waiting for it so many seconds.
@@ -97,7 +112,7 @@ class Saver:
         """
         if self._pending is None:
             return None
-        future = self._pending
+        future, snapshot = self._pending
         if not wait((future,), patience).done:
             return None
         self._pending = None
@@ -106,7 +121,7 @@ class Saver:
         except embzarr.EmbzarrError as exc:
             self._take_failure(exc)
             return False
-        self._take_success(checkpoint)
+        self._take_success(checkpoint, snapshot)
         return True
 
     def close(self) -> None:
@@ -118,11 +133,18 @@ class Saver:
         hasty = self.saved is None and not isinstance(exc, embzarr.StoreError)
         if hopeless or hasty:
             raise exc
+        if isinstance(exc, embzarr.ConflictError) or exc.code == "commit-unknown":
+            self._base = None  # the newest commit may not be the one that the marks count from
         self.wait = _FIRST_WAIT if self.failure is None else min(2 * self.wait, _LONGEST_WAIT)
         self.failure = exc
 
-    def _take_success(self, checkpoint: embzarr.Checkpoint) -> None:
-        self.saved = checkpoint
+    def _take_success(self, checkpoint: embzarr.Checkpoint, snapshot: Snapshot) -> None:
+        self._deltas = len(checkpoint.info().layers) - 1
+        if self._deltas == 0:
+            self._share = 0.0
+        elif snapshot.rows is not None:
+            self._share += sum(map(len, snapshot.rows)) / (2 * len(self._words))
+        self._base = self.saved = checkpoint
         self.saved_at = time.perf_counter()
         self.failure = None
 
@@ -141,6 +163,22 @@ class Saver:
             metadata=metadata,
             compression=self._compression,
             store_options=self._store_options,
+        )
+
+    def _save_touched(
+        self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
+    ) -> embzarr.Checkpoint:
+        assert snapshot.rows is not None  # noqa: S101 - what `save` chose this by
+        _check_finite(snapshot)
+        inputs, outputs = snapshot.rows
+        return self._run.save_delta(
+            {"vectors": inputs, "context": outputs},
+            {"vectors": snapshot.values.inputs, "context": snapshot.values.outputs},
+            base=self._base,
+            step=step,
+            metadata=metadata,
+            lossy=self._options.lossy,
+            compression=self._compression,
         )
 
 

@@ -6,6 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from embzarr_trainer._hogwild import Hogwild, Tally, tally_at
 from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._schedule import plan_schedule, save_points
@@ -133,7 +135,8 @@ class Session:
         """Take a snapshot and have it saved; threads are still."""
         marks, tally = self._learner.marks, self._learner.tally
         failed = self._saver.failure is not None
-        snapshot = self._camera.take(marks, touched_only=False, again=failed)
+        touched_only = self._saver.wants_touched_only(sum(map(np.count_nonzero, marks)))
+        snapshot = self._camera.take(marks, touched_only=touched_only, again=failed)
         step = self._step(tally)
         self._saver.save(snapshot, step=step, metadata={"trainer": self._describe(tally)})
         self._saved = tally

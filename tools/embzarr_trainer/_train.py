@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import embzarr
 from embzarr_trainer._corpus import read_corpus
@@ -38,6 +38,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     unicode_errors: str = "strict",
     save_every: int | str | None = None,
     checkpoints: int | None = None,
+    delta: bool = False,
+    lossy: Literal["float16", "int8"] | None = None,
     patience: float = 300.0,
     resume: bool = False,
     allow_changes: bool = False,
@@ -80,6 +82,10 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         save_every: between checkpoints: words trained, or ``"20s"``, ``"5m"``, ``"1h"`` or
             ``"1000000w"``; there is always one at the end.
         checkpoints: evenly spaced checkpoints instead; by default 1.
+        delta: save only the rows touched since the checkpoint before, as a layer upon it; a full
+            step again after 8 of them, or once they hold half as many rows as that.
+        lossy: of deltas: ``float16`` or ``int8``; the error is in the manifest. What was lost is
+            lost to ``resume`` too: it then goes on from about the same state.
         patience: seconds for which the last checkpoint is tried again where the store fails.
         resume: go on from the newest sound checkpoint of ``url``, if there is one. With one
             worker the end is bit for bit that of a run that was never interrupted.
@@ -121,7 +127,13 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         unicode_errors=unicode_errors,
         tokenizer="words",
     )
-    saving = SaveOptions(save_every=save_every, checkpoints=checkpoints, patience=patience)
+    saving = SaveOptions(
+        save_every=save_every,
+        checkpoints=checkpoints,
+        delta=delta,
+        lossy=lossy,
+        patience=patience,
+    )
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
     encoded = read_corpus(
