@@ -51,6 +51,7 @@ SAVING: dict[str, Any] = {
     "checkpoints": None,
     "delta": False,
     "lossy": None,
+    "keep_last": None,
     "patience": 1.0,
 }
 
@@ -66,6 +67,7 @@ SAVING: dict[str, Any] = {
         ("save_every", 2.5),
         ("checkpoints", 0),
         ("lossy", "int8"),  # without delta
+        ("keep_last", 0),
         ("patience", -1),
     ],
 )

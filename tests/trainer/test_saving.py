@@ -271,16 +271,29 @@ def test_lossy_deltas(rare: Path, tmp_path: Path) -> None:
 
 def test_failed_delta_is_made_up_for(rare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a delta that could not be saved are in the next one."""
-    monkeypatch.setattr(_saver, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(_saver, "_MOST_SHARE", 100.0)
+    monkeypatch.setattr(_saver, "_MOST_DELTAS", 100)
     store = full_store("delta")
 
     def watch(now: Progress) -> None:
         store.full = now.step is not None and not store.refused
 
-    url = "memory://trainer/delta-plain"
     end = embzarr_trainer.train(rare, store, checkpoints=24, delta=True, progress=watch, **SPARSE)
-    plain = embzarr_trainer.train(rare, url, **SPARSE)
+    plain = embzarr_trainer.train(rare, "memory://trainer/delta-plain", **SPARSE)
 
     assert store.refused
-    assert "delta" in kinds(store)
     assert np.array_equal(end.to_numpy(), plain.to_numpy())
+    assert kinds(store)[0] == "full"
+
+
+@pytest.mark.parametrize("delta", [False, True])
+def test_keep_last(rare: Path, tmp_path: Path, *, delta: bool) -> None:
+    """Older checkpoints are given up on the way, and the newest can be resumed from."""
+    run = {"checkpoints": 12, "keep_last": 2, "delta": delta, **SPARSE}
+    end = embzarr_trainer.train(rare, tmp_path / "run", **run)
+    commits = embzarr.Run(tmp_path / "run").commits()
+
+    assert len(commits) == 2
+    assert commits[0].step == end.step
+    assert end.verify().ok
+    assert embzarr_trainer.train(rare, tmp_path / "run", resume=True, **run).commit == end.commit

@@ -15,7 +15,7 @@ from embzarr_tools._train_log import training_log
 EXAMPLES = """
 embzarr train corpus.txt runs/mine
 embzarr train part-*.txt.gz s3://bucket/run --vector-size 300 --epochs 3 --checkpoints 10
-embzarr train text8 s3://bucket/run --save-every 20s --delta --resume
+embzarr train text8 s3://bucket/run --save-every 20s --delta --keep-last 5 --resume
 embzarr train news.txt runs/new --init runs/mine --only names.txt
 embzarr train corpus.txt runs/mine --checkpoints 10 --plot run.svg --eval wordsim353.tsv
 """
@@ -72,6 +72,9 @@ class Settings:
     ] = False
     lossy: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Deltas in float16 or int8.")
+    ] = None
+    keep_last: Annotated[
+        int | None, typer.Option(help="Give up all but the newest so many checkpoints.")
     ] = None
     patience: Annotated[
         float,

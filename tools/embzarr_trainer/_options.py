@@ -108,13 +108,16 @@ class SaveOptions:
     """Save only the rows that were touched since the checkpoint before, where that pays."""
     lossy: Literal["float16", "int8"] | None
     """Of deltas: ``float16``, ``int8``, or None for all bits."""
+    keep_last: int | None
+    """Give up all but the newest so many checkpoints; None to keep all."""
     patience: float
     """Seconds for which the last checkpoint is tried again before its error is raised."""
 
     def __post_init__(self) -> None:
         """Check every setting, and those that bound one another."""
-        if self.checkpoints is not None:
-            check_integer("checkpoints", self.checkpoints, low=1, high=100_000)
+        for name in ("checkpoints", "keep_last"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), low=1, high=100_000)
         if self.lossy is not None and (self.lossy not in LOSSY or not self.delta):
             raise refused("lossy", f"{' or '.join(LOSSY)}, with delta", self.lossy)
         check_number("patience", self.patience, low=0.0, high=1e6)

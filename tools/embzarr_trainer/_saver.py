@@ -73,6 +73,7 @@ class Saver:
         self._base = base
         self._deltas = len(base.info().layers) - 1 if base else 0
         self._share = 0.0
+        self._litter: str | None = None
         self.failure = None
         self.wait = _FIRST_WAIT
         self.saved = base
@@ -80,8 +81,8 @@ class Saver:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest snapshot could not be saved; None while all is well."""
-        return None if self.failure is None else str(self.failure)
+        """Why the newest snapshot, or room for it, was not to be had; None while all is well."""
+        return self._litter if self.failure is None else str(self.failure)
 
     @property
     def busy(self) -> bool:
@@ -97,8 +98,7 @@ class Saver:
 
     def save(self, snapshot: Snapshot, *, step: int, metadata: Mapping[str, Any]) -> None:
         """Start to save; ``settle`` must have said that nothing else is on its way."""
-        save = self._save_all if snapshot.rows is None else self._save_touched
-        self._pending = self._pool.submit(save, snapshot, step, metadata), snapshot
+        self._pending = self._pool.submit(self._save, snapshot, step, metadata), snapshot
 
     def settle(self, *, patience: float) -> bool | None:
         """Take note of what became of the snapshot on its way, waiting for it so many seconds.
@@ -149,6 +149,24 @@ class Saver:
         self.failure = None
 
     # In the background ----------------------------------------------------------------------------
+    def _save(
+        self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
+    ) -> embzarr.Checkpoint:
+        save = self._save_all if snapshot.rows is None else self._save_touched
+        checkpoint = save(snapshot, step, metadata)
+        self._litter = self._tidy()
+        return checkpoint
+
+    def _tidy(self) -> str | None:
+        """Give up old checkpoints; a failure costs space alone, which the next one gives up too."""
+        if self._options.keep_last is None:
+            return None
+        try:
+            self._run.gc(keep_last=self._options.keep_last)
+        except embzarr.EmbzarrError as exc:
+            return f"old checkpoints are still there: {exc}"
+        return None
+
     def _save_all(
         self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
     ) -> embzarr.Checkpoint:

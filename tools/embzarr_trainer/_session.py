@@ -91,10 +91,10 @@ class Session:
 
     def _save_in_turn(self) -> None:
         """Save when the checkpoint before is done; but do not wait for a store that fails."""
-        while self._saver.busy and self._saver.problem is None:
+        while self._saver.busy and self._saver.failure is None:
             self._settle(patience=_POLL_SECONDS)
             self._report(self._learner.tally)
-        if not self._saver.busy and self._saver.problem is None:
+        if not self._saver.busy and self._saver.failure is None:
             self._submit()
 
     def _save_last(self) -> embzarr.Checkpoint:

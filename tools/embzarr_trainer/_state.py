@@ -75,6 +75,8 @@ def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
     for number in run.numbers():
         try:
             return load_state(run.open(commit=number)), damaged
+        except embzarr.NotFoundError:  # given up since, or a garbage collection
+            continue
         except embzarr.DamagedError as exc:
             damaged.append(f"commit {number} is damaged: {exc}")
             failure = exc

@@ -40,6 +40,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     checkpoints: int | None = None,
     delta: bool = False,
     lossy: Literal["float16", "int8"] | None = None,
+    keep_last: int | None = None,
     patience: float = 300.0,
     resume: bool = False,
     allow_changes: bool = False,
@@ -86,6 +87,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             step again after 8 of them, or once they hold half as many rows as that.
         lossy: of deltas: ``float16`` or ``int8``; the error is in the manifest. What was lost is
             lost to ``resume`` too: it then goes on from about the same state.
+        keep_last: give up all but the newest so many checkpoints, after each that is saved.
         patience: seconds for which the last checkpoint is tried again where the store fails.
         resume: go on from the newest sound checkpoint of ``url``, if there is one. With one
             worker the end is bit for bit that of a run that was never interrupted.
@@ -132,6 +134,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         checkpoints=checkpoints,
         delta=delta,
         lossy=lossy,
+        keep_last=keep_last,
         patience=patience,
     )
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)

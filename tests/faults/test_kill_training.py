@@ -1,0 +1,72 @@
+"""SIGKILL at random moments of training: resumed, it ends with the bits of a run left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faults.tally import Tally
+    from servers.minio import Minio
+
+pytestmark = pytest.mark.faults
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """3,000 lines, each with words that come in no other and one that comes in all."""
+    path = tmp_path / "corpus.txt"
+    words = "the w{0}a w{0}b w{0}a w{0}b w{0}c w{0}c w{0}a"
+    path.write_text("\n".join(words.format(line) for line in range(3000)))
+    return path
+
+
+def kill(
+    url: str, options: Mapping[str, Any] | None, corpus: Path, count: int
+) -> tuple[dict[str, int], list[str]]:
+    """Train and kill in a process of its own, whose children are what is killed."""
+    task = {"url": url, "options": options, "corpus": str(corpus), "count": count, "seed": count}
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, str(TESTS / "faults/killing_training.py")],
+        input=json.dumps(task),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    landed, failures = json.loads(done.stdout)
+    return landed, failures
+
+
+def test_kills_of_training_on_a_local_store(
+    tmp_path: Path, corpus: Path, tally: Tally, *, full: bool
+) -> None:
+    """Kills of a run that saves full steps, deltas, and gives up old ones, on a local folder."""
+    landed, failures = kill(str(tmp_path / "run"), None, corpus, 300 if full else 6)
+
+    what = "kills of training on a local store"
+    tally(what, sum(landed.values()), of_which=landed, failures=failures)
+    assert landed.get("in a save", 0) + landed.get("in the first save", 0) >= 1
+
+
+@pytest.mark.servers
+def test_kills_of_training_on_minio(
+    minio: Minio, minio_bucket_url: str, corpus: Path, tally: Tally, *, full: bool
+) -> None:
+    """Kills of a run that saves to MinIO."""
+    landed, failures = kill(minio_bucket_url, minio.options, corpus, 100 if full else 12)
+
+    what = "kills of training on MinIO"
+    tally(what, sum(landed.values()), of_which=landed, failures=failures)
