@@ -10,6 +10,7 @@ import pytest
 import embzarr
 from embzarr_trainer import _corpus
 from embzarr_trainer._corpus import Corpus, cut_sentences, read_corpus
+from embzarr_trainer._tokenizers import split_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,13 @@ def write(folder: Path, text: str, name: str = "corpus.txt") -> Path:
 
 
 def read(*paths: Path, min_count: int = 1, max_vocab: int | None = None) -> Corpus:
-    return read_corpus(paths, min_count=min_count, max_vocab=max_vocab, unicode_errors="strict")
+    return read_corpus(
+        paths,
+        min_count=min_count,
+        max_vocab=max_vocab,
+        unicode_errors="strict",
+        split=split_words,
+    )
 
 
 def sentences(corpus: Corpus) -> list[list[str]]:

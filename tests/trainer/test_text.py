@@ -5,19 +5,26 @@ from __future__ import annotations
 import gzip
 import hashlib
 import itertools
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
+import fsspec  # type: ignore[import-untyped]  # has no stubs
+import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer._text import _BLOCK_BYTES, LINE_END, TextReader
+from embzarr_trainer import _tokenizers
+from embzarr_trainer._sources import _BLOCK_BYTES, find_sources
+from embzarr_trainer._text import TextReader
+from embzarr_trainer._tokenizers import LINE_END, find_tokenizer, split_words
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def reader_of(path: object, *, unicode_errors: str = "strict") -> TextReader:
+    return TextReader(find_sources(str(path)), unicode_errors=unicode_errors, split=split_words)
 
 
-def read(path: Path, *, unicode_errors: str = "strict") -> list[str]:
-    return list(itertools.chain.from_iterable(TextReader([path], unicode_errors=unicode_errors)))
+def read(path: object, *, unicode_errors: str = "strict") -> list[str]:
+    return list(itertools.chain.from_iterable(reader_of(path, unicode_errors=unicode_errors)))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,7 @@ def test_gzip(tmp_path: Path) -> None:
     """A name that ends in .gz is unpacked, and the digest is of the unpacked text."""
     path = tmp_path / "text.txt.gz"
     path.write_bytes(gzip.compress(b"one two"))
-    reader = TextReader([path], unicode_errors="strict")
+    reader = reader_of(path)
 
     assert list(itertools.chain.from_iterable(reader)) == ["one", "two", LINE_END]
     assert reader.digest == hashlib.sha256(b"one two\0").hexdigest()
@@ -78,7 +85,7 @@ def test_lenient_decoding(tmp_path: Path, unicode_errors: str, words: list[str])
     """Ill-formed bytes are replaced or left out, and counted."""
     path = tmp_path / "latin1.txt"
     path.write_bytes(b"caf\xe9s bar\xff")
-    reader = TextReader([path], unicode_errors=unicode_errors)
+    reader = reader_of(path, unicode_errors=unicode_errors)
 
     assert list(itertools.chain.from_iterable(reader)) == [*words, LINE_END]
     assert reader.invalid == 2
@@ -111,9 +118,75 @@ def test_not_text(tmp_path: Path, name: str, content: bytes, says: str) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    """A file that is not there, or is a folder, is named."""
-    for path in (tmp_path / "nowhere.txt", tmp_path):
-        with pytest.raises(embzarr.NotFoundError, match=path.name) as caught:
+    """A file that is not there, or a folder that holds none, is named."""
+    for path in (tmp_path / "nowhere.txt", tmp_path, "memory://nowhere/at-all.txt"):
+        with pytest.raises(embzarr.NotFoundError, match=Path(path).name) as caught:
             read(path)
 
         assert caught.value.code == "corpus-missing"
+
+
+def test_folder(tmp_path: Path) -> None:
+    """All files of a folder, by name, whatever lies deeper; hidden ones are left out."""
+    (tmp_path / "b").mkdir()
+    for name, text in (("c.txt", "three"), ("b/x.txt", "two"), ("a.txt", "one"), (".no", "no")):
+        (tmp_path / name).write_text(text)
+
+    assert read(tmp_path) == ["one", LINE_END, "two", LINE_END, "three", LINE_END]
+
+
+def test_urls() -> None:
+    """A file and a folder at a URL that fsspec knows, packed or not."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/texts/1.txt.gz", gzip.compress(b"one two"))
+    memory.pipe("/texts/2.txt", b"three")
+
+    assert read("memory://texts/1.txt.gz") == ["one", "two", LINE_END]
+    assert read("memory://texts") == ["one", "two", LINE_END, "three", LINE_END]
+    with pytest.raises(embzarr.InvalidInputError, match="nothing://here"):
+        read("nothing://here")
+    with pytest.raises(embzarr.InvalidInputError, match="expected a file"):
+        find_sources([])
+
+
+def test_ascii_is_split_as_other_text_is() -> None:
+    """The short way for ASCII and the general one find the same words."""
+    draws = np.random.default_rng(5)
+    letters = np.array(list("aZ9'_ .\n-\t\x01\x1c"))
+    for _ in range(500):
+        text = "".join(draws.choice(letters, 40))
+        assert split_words(text) == _tokenizers._word_finder()(text.lower())
+
+
+def test_tokenizers() -> None:
+    """A function from a line to its words is named by where it is, and gets a line at a time."""
+    name, split = find_tokenizer(str.split)
+    assert name.endswith("split")
+    assert split("A b\n\n c\u3000d ") == ["A", "b", LINE_END, LINE_END, "c", "d"]
+    assert find_tokenizer(lambda line: [*line, " ", ""])[1]("ab") == ["a", "b"]
+    with pytest.raises(embzarr.InvalidInputError, match="found 'guess'"):
+        find_tokenizer("guess")
+
+
+def test_jieba() -> None:
+    """Chinese is cut into words, and punctuation left out."""
+    pytest.importorskip("jieba")
+    name, split = find_tokenizer("jieba")
+
+    assert name == "jieba"
+    assert split("我爱北京天安门。很大。\nOK!") == [
+        "我",
+        "爱",
+        "北京",
+        "天安门",
+        "很大",
+        LINE_END,
+        "ok",
+    ]
+
+
+def test_jieba_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without jieba, the command that installs it is told."""
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[zh\]'"):
+        find_tokenizer("jieba")

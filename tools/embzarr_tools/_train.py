@@ -57,6 +57,9 @@ class Settings:
             help="For what is not UTF-8: strict, replace or ignore.",
         ),
     ] = "strict"
+    tokenizer: Annotated[
+        str, typer.Option(metavar="NAME", help="words, or jieba for Chinese (extra zh).")
+    ] = "words"
     save_every: Annotated[
         str | None,
         typer.Option(
@@ -111,8 +114,10 @@ class Settings:
 
 def train(
     corpus: Annotated[
-        list[Path],
-        typer.Argument(metavar="CORPUS", help="UTF-8 text files; .gz is unpacked."),
+        list[str],
+        typer.Argument(
+            metavar="CORPUS", help="UTF-8 text: files, folders or URLs; .gz is unpacked."
+        ),
     ],
     place: Place,
     settings: Settings,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
-from embzarr_trainer._text import LINE_END, TextReader
+from embzarr_trainer._sources import find_sources
+from embzarr_trainer._text import TextReader
+from embzarr_trainer._tokenizers import LINE_END
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
+
+    from embzarr_trainer._sources import CorpusPaths
 
 _BLOCK_IDS: Final = 1 << 22
 _BREAK_ID: Final = 0
@@ -77,21 +79,23 @@ class _ProvisionalIds(dict[str, int]):
 
 
 def read_corpus(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: CorpusPaths,
     *,
     min_count: int,
     max_vocab: int | None,
     unicode_errors: str,
+    split: Callable[[str], list[str]],
 ) -> Corpus:
     """Read text files once, count their words, and encode them.
 
     Args:
-        paths: one file or several; UTF-8, gzip where the name ends in ``.gz``; a line is a
+        paths: as ``find_sources`` takes them; UTF-8; a line is a
             sentence, and a file of one long line (text8) is cut into sentences.
         min_count: words with fewer occurrences are left out, as if they were not in the text.
         max_vocab: the most words that are kept, the commonest; None for no bound.
         unicode_errors: ``strict``, ``replace`` (a separator) or ``ignore`` (nothing) for bytes
             that are not UTF-8.
+        split: from text to its words and line ends.
 
     Returns:
         The corpus. It takes 4 bytes a word in the folder for temporary files; memory grows with
@@ -103,7 +107,7 @@ def read_corpus(
         embzarr.NotFoundError: ``corpus-missing``.
         embzarr.AccessDeniedError: ``access-denied``.
     """
-    reader = TextReader(_as_paths(paths), unicode_errors=unicode_errors)
+    reader = TextReader(find_sources(paths), unicode_errors=unicode_errors, split=split)
     numbers = _ProvisionalIds({LINE_END: _BREAK_ID})
     with tempfile.TemporaryFile() as spool:
         for words in reader:
@@ -141,11 +145,6 @@ def cut_sentences(breaks: npt.NDArray[np.int64], *, longest: int) -> npt.NDArray
     first = np.cumsum(pieces) - pieces
     within = np.arange(pieces.sum()) - np.repeat(first, pieces)
     return np.append(np.repeat(breaks[:-1], pieces) + within * longest, breaks[-1])
-
-
-def _as_paths(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
-    several = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else paths
-    return [Path(path) for path in several]
 
 
 def _named(paths: object) -> str:

@@ -12,15 +12,18 @@ from embzarr_trainer._options import SaveOptions, TrainOptions
 from embzarr_trainer._saver import Saver
 from embzarr_trainer._session import Session
 from embzarr_trainer._start import Wishes, find_start
+from embzarr_trainer._tokenizers import find_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from embzarr_trainer._progress import Progress
+    from embzarr_trainer._sources import CorpusPaths
+    from embzarr_trainer._tokenizers import Tokenizer
 
 
 def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their one public place
-    corpus: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    corpus: CorpusPaths,
     url: object,
     *,
     vector_size: int = 100,
@@ -36,6 +39,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     workers: int | None = None,
     seed: int = 1,
     unicode_errors: str = "strict",
+    tokenizer: str | Tokenizer = "words",
     save_every: int | str | None = None,
     checkpoints: int | None = None,
     delta: bool = False,
@@ -63,7 +67,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     only the last checkpoint is waited for.
 
     Args:
-        corpus: UTF-8 text file or files, gzip where the name ends in ``.gz``. A line is a
+        corpus: UTF-8 text: a file, a folder, a URL that fsspec knows, or several; gzip where a
+            name ends in ``.gz``. A line is a
             sentence; a file of one long line (text8) is cut into sentences of 10,000 words.
         url: where checkpoints go, as for ``embzarr.save``.
         vector_size: dimensions, 1 .. 4096.
@@ -80,6 +85,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             the same vectors every time on one machine; several race on the same weights.
         seed: of start vectors, order and draws.
         unicode_errors: ``strict``, ``replace`` or ``ignore`` for bytes that are not UTF-8.
+        tokenizer: ``words`` (lower-cased runs of letters and digits), ``jieba`` (Chinese; extra
+            ``zh``), or a function from a line to its words; a resumed run must be given the same.
         save_every: between checkpoints: words trained, or ``"20s"``, ``"5m"``, ``"1h"`` or
             ``"1000000w"``; there is always one at the end.
         checkpoints: evenly spaced checkpoints instead; by default 1.
@@ -113,6 +120,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         embzarr.UnsupportedError: numba is not installed (``feature-unsupported``).
         embzarr.EmbzarrError: as from ``embzarr.save``; checkpoints saved before stay good.
     """
+    name, split = find_tokenizer(tokenizer)
     options = TrainOptions(
         vector_size=vector_size,
         window=window,
@@ -127,7 +135,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         workers=_usable_cpus() if workers is None else workers,
         seed=seed,
         unicode_errors=unicode_errors,
-        tokenizer="words",
+        tokenizer=name,
     )
     saving = SaveOptions(
         save_every=save_every,
@@ -140,7 +148,11 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
     encoded = read_corpus(
-        corpus, min_count=min_count, max_vocab=max_vocab, unicode_errors=unicode_errors
+        corpus,
+        min_count=min_count,
+        max_vocab=max_vocab,
+        unicode_errors=unicode_errors,
+        split=split,
     )
     run = embzarr.Run(url, store_options=store_options)
     start = find_start(run, encoded, wishes, options=options, store_options=store_options)
