@@ -41,7 +41,7 @@ def test_frequency_order(tmp_path: Path) -> None:
     """Words come commonest first, equally common ones in the order in which they were met."""
     corpus = read(write(tmp_path, "b a c\na c a"))
 
-    assert corpus.words == ("a", "c", "b")
+    assert corpus.words == ["a", "c", "b"]
     assert corpus.counts.tolist() == [3, 2, 1]
     assert corpus.counts.dtype == np.int64
     assert corpus.ids.dtype == np.int32
@@ -70,7 +70,7 @@ def test_max_vocab(tmp_path: Path) -> None:
     """No more than the commonest words are kept."""
     corpus = read(write(tmp_path, "a a a b b c"), max_vocab=2)
 
-    assert corpus.words == ("a", "b")
+    assert corpus.words == ["a", "b"]
     assert sentences(corpus) == [["a", "a", "a", "b", "b"]]
 
 

@@ -1,0 +1,142 @@
+"""Counting words exactly in bounded memory, in one pass over the text.
+
+Each new word gets a provisional number. When there are too many words to hold, they go to a
+temporary file, sorted, and numbering begins anew: a word may then have several numbers. At the end
+the files are merged, which brings the numbers of a word together.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import operator
+import tempfile
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+import embzarr
+from embzarr_trainer._tokenizers import LINE_END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy.typing as npt
+
+MOST_WORDS: Final = 4_000_000
+"""Different words held at once: about 600 MB."""
+BREAK_NUMBER: Final = 0
+"""The provisional number of a line end."""
+DROPPED: Final = -1
+BREAK: Final = -2
+
+
+class Vocabulary(NamedTuple):
+    """The words that are kept, the commonest first; equally common ones as they were met."""
+
+    words: list[str]
+    counts: npt.NDArray[np.int64]
+    """(words,)"""
+    ids: npt.NDArray[np.int32]
+    """(provisional numbers,): the place in ``words``, ``DROPPED`` or ``BREAK``."""
+
+
+class _Kept(NamedTuple):
+    rank: tuple[int, int]
+    word: str
+    numbers: list[int]
+
+
+class Numbering(dict[str, int]):
+    """Numbers each new word as it is looked up."""
+
+    def __init__(self, *, most_words: int = MOST_WORDS) -> None:
+        """Know the line end alone."""
+        super().__init__({LINE_END: BREAK_NUMBER})
+        self._most_words = most_words
+        self._runs: list[IO[str]] = []
+        self.size = 1
+
+    def __missing__(self, word: str) -> int:
+        """Give a word the next number."""
+        self[word] = number = self.size
+        self.size += 1
+        return number
+
+    def numbers(self, words: list[str]) -> npt.NDArray[np.int32]:
+        """Return the numbers of words and line ends."""
+        found = np.fromiter(map(self.__getitem__, words), np.int32, len(words))
+        if len(self) > self._most_words:
+            self._spill()
+        return found
+
+    def vocabulary(
+        self, counts: npt.NDArray[np.int64], *, min_count: int, max_vocab: int | None
+    ) -> Vocabulary:
+        """Choose the words to keep.
+
+        Args:
+            counts: (numbers,) how often each number was given out.
+            min_count: words with fewer occurrences are dropped.
+            max_vocab: the most words; None for no bound.
+
+        Raises:
+            embzarr.InvalidInputError: ``corpus-no-words``, none is frequent enough.
+        """
+        kept: list[_Kept] = []
+        commonest = 0
+        for word, numbers in self._merged():
+            count = sum(int(counts[number]) for number in numbers)
+            commonest = max(commonest, count)
+            if count >= min_count:
+                kept.append(_Kept((-count, min(numbers)), word, numbers))
+        if not kept:
+            raise embzarr.InvalidInputError(
+                "corpus-no-words",
+                f"no word occurs {min_count} times (min_count); the commonest occurs {commonest}"
+                " times",
+            )
+        kept.sort(key=operator.attrgetter("rank"))
+        return self._numbered(kept[:max_vocab])
+
+    def close(self) -> None:
+        """Delete the temporary files."""
+        for run in self._runs:
+            run.close()
+
+    def _numbered(self, kept: list[_Kept]) -> Vocabulary:
+        ids = np.full(self.size, DROPPED, np.int32)
+        ids[BREAK_NUMBER] = BREAK
+        for place, entry in enumerate(kept):
+            ids[entry.numbers] = place
+        counts = np.fromiter((-entry.rank[0] for entry in kept), np.int64, len(kept))
+        return Vocabulary(words=[entry.word for entry in kept], counts=counts, ids=ids)
+
+    def _merged(self) -> Iterator[tuple[str, list[int]]]:
+        """Yield each word with all its numbers."""
+        del self[LINE_END]
+        if not self._runs:
+            yield from ((word, [number]) for word, number in self.items())
+            return
+        self._spill()
+        merged = heapq.merge(*map(_entries, self._runs))
+        for word, entries in itertools.groupby(merged, key=operator.itemgetter(0)):
+            yield word, [number for _, number in entries]
+
+    def _spill(self) -> None:
+        """Write all words to a file, sorted, and forget them."""
+        run = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - gone with the numbering
+        run.writelines(
+            f"{json.dumps(entry)}\n" for entry in sorted(self.items()) if entry[0] != LINE_END
+        )
+        run.seek(0)
+        self._runs.append(run)
+        self.clear()
+        self[LINE_END] = BREAK_NUMBER
+
+
+def _entries(run: Iterable[str]) -> Iterator[tuple[str, int]]:
+    for line in run:
+        word, number = json.loads(line)
+        yield word, number
