@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -25,7 +27,6 @@ from embzarr_trainer._buffers import Marks, Method, new_scratch
 from embzarr_trainer._kernel import train_chunk
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
-from faults.killing import forked
 
 SETTINGS: Mapping[str, Any] = {
     "vector_size": 40,
@@ -46,6 +47,28 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 }
 
 Options = Mapping[str, Any] | None
+
+
+def forked(work: Callable[[], object], *, kill_after: float | None = None) -> Any:
+    """Run `work` in a child, killed after so many seconds, and return what it returned."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(send, json.dumps({"found": work()}).encode())
+        except BaseException as exc:  # noqa: BLE001 - the parent raises it
+            os.write(send, json.dumps({"error": repr(exc)}).encode())
+        finally:
+            os._exit(0)
+    os.close(send)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(receive, "rb") as pipe:
+        answer = json.loads(pipe.read() or b'{"found": null}')
+    os.waitpid(child, 0)
+    assert "error" not in answer, answer["error"]
+    return answer["found"]
 
 
 def load_kernel() -> None:

@@ -58,7 +58,8 @@ def test_kills_of_training_on_a_local_store(
 
     what = "kills of training on a local store"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)
-    assert landed.get("in a save", 0) + landed.get("in the first save", 0) >= 1
+    if full:  # one in six lands there
+        assert landed["in a save"] >= 10
 
 
 @pytest.mark.servers
