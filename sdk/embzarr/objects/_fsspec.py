@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
 from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
 from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
+from embzarr.objects._retry import persistently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -112,7 +113,11 @@ class FsspecStore:
 
     def _ask(self, verb: Verb, key: str, request: Callable[[str], T]) -> T:
         check_key(key)
-        return self._place.ask(verb, key, lambda: request(f"{self._root}{key}"))
+
+        def ask() -> T:
+            return self._place.ask(verb, key, lambda: request(f"{self._root}{key}"))
+
+        return persistently(ask) if verb == "read" else ask()
 
     def _refuse_if_read_only(self, key: str) -> None:
         if not self._folder.is_writable:
