@@ -74,6 +74,10 @@ class ArrayReader:
         """Rows in one chunk."""
         return self._grid.chunk
 
+    def size(self, selection: Selection) -> int:
+        """Return the bytes of the chunks of `selection`, decoded."""
+        return len(selection.chunks) * self._grid.chunk_bytes
+
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
         if isinstance(self._array.index, str):
@@ -131,14 +135,19 @@ class ArrayReader:
         read([self.plan(selection, view)], view, out, self._link)
         return out
 
-    def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
+    def plan(self, selection: Selection, view: View = WHOLE, *, beside: int = 0) -> ArrayPlan:
         """Return what reading `selection` fetches; the chunk table is read for it.
+
+        Args:
+            selection: the wanted rows.
+            view: bounds the memory of a request.
+            beside: bytes of all plans that are sent together.
 
         Raises:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
         index = self._index_of(selection.chunks)
-        cost = self._link.cost().within(self._room(index, view))
+        cost = self._link.cost().for_part_of(beside).within(self._room(index, view))
         kept = self._kept(selection.chunks, index)
         lacking = np.setdiff1d(np.arange(len(index)), list(kept))
         found = _plan.requests(

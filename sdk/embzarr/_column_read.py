@@ -99,11 +99,9 @@ class ColumnReader:
 
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
         parts = [self._base, *(delta.numbers for delta in self._deltas)]
-        return [
-            part.plan(selection, view)
-            for part, selection in zip(parts, selections, strict=True)
-            if len(selection.chunks)
-        ]
+        wanted = [pair for pair in zip(parts, selections, strict=True) if len(pair[1].chunks)]
+        nbytes = sum(part.size(selection) for part, selection in wanted)
+        return [part.plan(selection, view, beside=nbytes) for part, selection in wanted]
 
     def _lists(self) -> list[NDArray[np.int64]]:
         return [delta.rows() for delta in self._deltas]

@@ -51,6 +51,13 @@ class CostModel:
         """Bytes that cost no more to read than another request costs to send."""
         return int(self.per_request / self.per_byte)
 
+    def for_part_of(self, nbytes: int) -> CostModel:
+        """Return the same for one of several plans that are sent together, of `nbytes` in all.
+
+        Each alone would be divided more finely than all of them need.
+        """
+        return replace(self, least=min(max(nbytes // _PIECES, self.least), self.most))
+
     def within(self, nbytes: int) -> CostModel:
         """Return the same with requests of at most `nbytes`."""
         return replace(self, least=min(self.least, nbytes), most=min(self.most, nbytes))

@@ -304,6 +304,18 @@ def test_as_many_workers_as_fill_the_link_and_some_more() -> None:
     assert costs(1e-4, 0, 1e-9, alone=1e-6).workers(10, 10**9) == 32
 
 
+def test_plans_sent_together_are_divided_as_one() -> None:
+    """A part of a large read goes in requests as long as the whole read's."""
+    cost = costs(1, 1, 1)
+    mib = 2**20
+
+    assert cost.for_part_of(0) == cost
+    assert cost.for_part_of(64 * mib).least == 4 * mib
+    assert cost.for_part_of(10**12).least == cost.most
+    assert len(planned([2**18] * 32, shard=10**6, cost=cost)) == 8
+    assert len(planned([2**18] * 32, shard=10**6, cost=cost.for_part_of(64 * mib))) == 2
+
+
 @pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 16), (512, 32)])
 def test_a_long_stretch_is_read_side_by_side(mib: int, requests: int) -> None:
     """A stretch is divided among connections, in pieces from 1 to 16 MiB."""

@@ -11,6 +11,7 @@ import typer
 from embzarr_tools import (
     _bench,
     _bench_train,
+    _compact,
     _demo,
     _eval,
     _gc,
@@ -88,6 +89,7 @@ _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
+_add(_compact.compact, _compact.EXAMPLES)
 _add(_gc.gc, _gc.EXAMPLES)
 
 _bench_app = typer.Typer()
