@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from embzarr.errors import StoreError
+from embzarr.objects import Capabilities, known_of
 
 if TYPE_CHECKING:
     from embzarr.objects import Data, ObjectInfo, Store
@@ -24,6 +25,10 @@ class PassThrough:
     @property
     def url(self) -> str:
         return self.store.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return known_of(self.store)
 
     @property
     def native(self) -> object:

@@ -17,6 +17,8 @@ from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
 from embzarr._loaded import Loaded
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
 from embzarr._plan import Plan
+from embzarr._probe import ProbeReport
+from embzarr._probe import probe_url as probe
 from embzarr._repair import repair
 from embzarr._repair_report import RepairAction, RepairReport
 from embzarr._run import Run
@@ -56,6 +58,7 @@ __all__ = [
     "NotFoundError",
     "ObjectInfo",
     "Plan",
+    "ProbeReport",
     "Problem",
     "RepairAction",
     "RepairReport",
@@ -69,6 +72,7 @@ __all__ = [
     "__version__",
     "create",
     "open",
+    "probe",
     "repair",
     "save",
 ]

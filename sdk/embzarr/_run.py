@@ -38,7 +38,8 @@ class Run(RunSaving):
             store_options: credentials and endpoint.
         """
         store = open_store(url, store_options=store_options, single_writer=single_writer)
-        super().__init__(CountingStore(ReadOnlyStore(store) if read_only else store))
+        chosen = ReadOnlyStore(store) if read_only else store
+        super().__init__(CountingStore(chosen), single_writer=single_writer)
 
     def __repr__(self) -> str:
         """Return the place."""
@@ -135,4 +136,6 @@ class Run(RunSaving):
             UnsupportedError: a store that cannot list or cannot be written to safely.
         """
         policy = Policy(keep_last=keep_last, keep_every=keep_every)
+        if not dry_run:
+            self._require_sound()
         return _gc.collect(self._store, policy, older_than=older_than, dry_run=dry_run)

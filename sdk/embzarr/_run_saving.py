@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from embzarr import _compact, _save_delta, _schema
+from embzarr import _compact, _probe, _save_delta, _schema
 from embzarr._async_save import AsyncSaver, Table, touched
 from embzarr._checkpoint import Checkpoint
 from embzarr._save_delta import DeltaOptions, DeltaPolicy
@@ -28,9 +28,10 @@ _BY_SIZE = DeltaPolicy()
 class RunSaving:
     """What a run saves; `embzarr.Run` is one, and knows its history too."""
 
-    def __init__(self, store: CountingStore) -> None:
+    def __init__(self, store: CountingStore, *, single_writer: bool = False) -> None:
         """Prepare to save; nothing is read."""
         self._store = store
+        self._single_writer = single_writer
         self._saver: AsyncSaver | None = None
 
     def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
@@ -77,6 +78,7 @@ class RunSaving:
             StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
         """
         self._wait()
+        self._require_sound()
         store = CountingStore(self._store)
         options = DeltaOptions(
             step=step,
@@ -143,6 +145,7 @@ class RunSaving:
             allow_nonfinite=allow_nonfinite,
         )
         if self._saver is None:
+            self._require_sound()
             self._saver = AsyncSaver(self._store)
         return self._saver.save(table, rows, base, options)
 
@@ -173,6 +176,9 @@ class RunSaving:
             if kind is None:
                 raise
 
+    def _require_sound(self) -> None:
+        _probe.require_sound(self._store, single_writer=self._single_writer)
+
     def _wait(self) -> None:
         if self._saver:
             self._saver.wait()
@@ -192,6 +198,7 @@ class RunSaving:
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
         self._wait()
+        self._require_sound()
         store = CountingStore(self._store)
         head = _save_delta.newest(store, None)
         if len(head.manifest.layers) > 1:

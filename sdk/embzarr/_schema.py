@@ -22,6 +22,7 @@ TAGS: Final = "tags"
 STEPS: Final = "steps"
 QUARANTINE: Final = "quarantine"
 KEPT: Final = "kept"
+PROBES: Final = "probe"
 
 # Kinds of what stands in commits/ --------------------------------------------------------------
 CHECKPOINT_KINDS: Final = ("full", "delta")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from embzarr import _commit, _dtypes, _history, _json, _keys, _placement, _schema, _words
+from embzarr import _commit, _dtypes, _history, _json, _keys, _placement, _probe, _schema, _words
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
 from embzarr._layer_writer import LayerWriter
@@ -197,6 +197,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    _probe.require_sound(store, single_writer=single_writer)
     # In any case: a store that cannot be read, or is of a later version, is refused here.
     base = _history.tip(store)
     layer = LayerWriter(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
+import embzarr
+from embzarr.errors import (
+    DamagedError,
+    InvalidInputError,
+    NotFoundError,
+    StoreError,
+    UnsupportedError,
+)
 from embzarr.objects import open_store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -160,3 +167,99 @@ def test_a_file_still_being_written_is_not_listed(tmp_path: Path) -> None:
     store.put("c/0", b"1")
     (tmp_path / "c" / "1#1").write_bytes(b"half")
     assert [item.key for item in store.list("")] == ["c/0"]
+
+
+class TestDurability:
+    """What stands on the disk stands there whole, and before whatever names it."""
+
+    @pytest.fixture
+    def log(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        """What is asked of the disk, in order: ``fsync``, ``link`` and ``replace``, with names."""
+        log: list[tuple[str, str]] = []
+        fsync, link, replace = os.fsync, os.link, Path.replace
+
+        def name_of(file: int) -> str:
+            return re.sub(r"#\d+$", "#", str(Path(f"/proc/self/fd/{file}").readlink()))
+
+        def note_fsync(file: int) -> None:
+            log.append(("fsync", name_of(file)))
+            fsync(file)
+
+        def note_link(source: Path, target: Path) -> None:
+            log.append(("link", str(target)))
+            link(source, target)
+
+        def note_replace(source: Path, target: Path) -> Path:
+            log.append(("replace", str(target)))
+            return replace(source, target)
+
+        monkeypatch.setattr(os, "fsync", note_fsync)
+        monkeypatch.setattr(os, "link", note_link)
+        monkeypatch.setattr(Path, "replace", note_replace)
+        return log
+
+    def test_bytes_reach_the_disk_before_names_and_names_before_the_commit(
+        self, tmp_path: Path, log: list[tuple[str, str]]
+    ) -> None:
+        store = open_store(tmp_path / "run")
+        store.put("steps/1-a/c/0", b"1")
+        store.put("steps/1-a/c/1", b"2")
+        assert log == [
+            ("fsync", f"{tmp_path}/run/steps/1-a/c/0#"),
+            ("replace", f"{tmp_path}/run/steps/1-a/c/0"),
+            ("fsync", f"{tmp_path}/run/steps/1-a/c/1#"),
+            ("replace", f"{tmp_path}/run/steps/1-a/c/1"),
+        ]
+        log.clear()
+        store.create("commits/1.json", b"3")
+
+        made = at(log, ("link", f"{tmp_path}/run/commits/1.json"))
+        for folder in ("/run/steps/1-a/c", "/run/steps/1-a", "/run/steps", "/run", ""):
+            assert at(log, ("fsync", f"{tmp_path}{folder}")) < made
+        assert log[made - 1] == ("fsync", f"{tmp_path}/run/commits/1.json#")
+        assert ("fsync", f"{tmp_path}/run/commits") in log[made:]
+
+    def test_a_save_writes_each_folder_out_once_before_its_commit(
+        self, tmp_path: Path, log: list[tuple[str, str]]
+    ) -> None:
+        embzarr.save(tmp_path / "run", ["a"], [[1.0]])
+        folders = [name for verb, name in log if verb == "fsync" and "#" not in name]
+        layer = [name for name in folders if "/steps/0-" in name]
+
+        assert len(layer) == len(set(layer)) > 3
+        made = at(log, ("link", f"{tmp_path}/run/commits/00000000000000000001.json"))
+        assert all(at(log, ("fsync", name)) < made for name in layer)
+
+    def test_a_file_system_without_links_is_told_apart(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+        store = open_store(tmp_path)
+        store.put("a", b"1")
+        with pytest.raises(UnsupportedError) as caught:
+            store.create("b", b"2")
+
+        assert caught.value.code == "create-not-exclusive"
+        assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+    def test_a_full_disk_leaves_nothing_half_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        store = open_store(tmp_path)
+        store.put("a", b"1")
+        monkeypatch.setattr(os, "write", full)
+        for write in (store.put, store.create):
+            with pytest.raises(StoreError, match="No space left"):
+                write("b", b"2")
+
+        assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def at(log: list[tuple[str, str]], entry: tuple[str, str]) -> int:
+    return log.index(entry)

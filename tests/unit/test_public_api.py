@@ -36,6 +36,7 @@ NAMES = [
     "NotFoundError",
     "ObjectInfo",
     "Plan",
+    "ProbeReport",
     "Problem",
     "RepairAction",
     "RepairReport",
@@ -49,6 +50,7 @@ NAMES = [
     "__version__",
     "create",
     "open",
+    "probe",
     "repair",
     "save",
 ]

@@ -18,6 +18,7 @@ from embzarr_tools import (
     _get,
     _inspect,
     _ls,
+    _probe,
     _repair,
     _similar,
     _tag,
@@ -91,6 +92,7 @@ _add(_repair.repair, _repair.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
 _add(_compact.compact, _compact.EXAMPLES)
 _add(_gc.gc, _gc.EXAMPLES)
+_add(_probe.probe, _probe.EXAMPLES)
 
 _bench_app = typer.Typer()
 _bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXAMPLES))(

@@ -1,6 +1,7 @@
 """The port to storage, and everything that stands behind it."""
 
 from embzarr.objects._bounded import get_at_most
+from embzarr.objects._capabilities import KNOWN, Capabilities, capabilities_of, known_of
 from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
@@ -22,7 +23,9 @@ from embzarr.objects._port import (
 from embzarr.objects._read_only import ReadOnlyStore
 
 __all__ = [
+    "KNOWN",
     "PIECE_BYTES",
+    "Capabilities",
     "CountingStore",
     "Create",
     "Data",
@@ -37,7 +40,9 @@ __all__ = [
     "Readable",
     "Store",
     "Traffic",
+    "capabilities_of",
     "get_at_most",
+    "known_of",
     "open_store",
     "pieces",
     "put_pieces",

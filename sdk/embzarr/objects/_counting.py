@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from embzarr.objects._capabilities import known_of
 from embzarr.objects._port import pieces, put_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._port import Data, ObjectInfo, Store
 
 T = TypeVar("T")
@@ -49,6 +51,11 @@ class CountingStore:
     def url(self) -> str:
         """Where the store underneath is."""
         return self._store.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of the store underneath."""
+        return known_of(self._store)
 
     @property
     def native(self) -> object:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
+from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
 from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
 from embzarr.objects._retry import persistently
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._exclusive import Write
     from embzarr.objects._failures import Place, Verb
     from embzarr.objects._folder import Folder
@@ -54,6 +56,14 @@ class FsspecStore:
     def url(self) -> str:
         """Where this store is, printable."""
         return self._place.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of this kind of filesystem."""
+        if self._folder.library == "hdfs_native":
+            return capabilities_of("hdfs", self.url)
+        kind = "memory" if "memory" in self._folder.own_protocols else "fsspec"
+        return capabilities_of(kind)
 
     @property
     def native(self) -> object:

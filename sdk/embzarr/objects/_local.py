@@ -9,10 +9,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
 from embzarr.errors import DamagedError
+from embzarr.objects._capabilities import capabilities_of
+from embzarr.objects._durable import DurableFiles
 from embzarr.objects._obstore import ObstoreStore
 from embzarr.objects._port import Data, ObjectInfo, check_key, ranges
 
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
 
     from obstore.store import ObjectStoreMethods
 
+    from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._failures import Place, Verb
 
 T = TypeVar("T")
 
 _STAGING = re.compile(r"#\d+$")
-"""How obstore names a file that is still being written."""
-
-
-_TRIES = 10
+"""How obstore and `DurableFiles` name a file that is still being written."""
 
 
 class LocalFolder(ObstoreStore):
@@ -44,9 +43,15 @@ class LocalFolder(ObstoreStore):
         self._root = root.resolve()
         self._inside = f"{str(self._root).rstrip('/')}/"
         self._opened: LocalStore | None = None
+        self._files = DurableFiles(self._root)
         self._place = place
         self._writable = self._listable = True
         self._single_writer = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of folders."""
+        return capabilities_of("local", self.url)
 
     @property
     def native(self) -> object:
@@ -76,14 +81,13 @@ class LocalFolder(ObstoreStore):
 
     def _writer(self, size: int) -> ObjectStoreMethods:
         del size  # a disk needs no second client
-        self._root.mkdir(parents=True, exist_ok=True)
         return self._reader()
 
     def _put(self, key: str, data: Data) -> None:
-        _making_folders(lambda: super(LocalFolder, self)._put(key, data))
+        self._files.replace(key, data)
 
     def _create(self, key: str, data: Data) -> None:
-        _making_folders(lambda: super(LocalFolder, self)._create(key, data))
+        self._files.create(key, data)
 
     def _refuse_link_outside(self, key: str) -> None:
         # A store may come from an archive of a stranger, links to our own files in it.
@@ -124,17 +128,3 @@ class LocalFolder(ObstoreStore):
                 yield ObjectInfo(
                     key=f"{folder}{entry.name}", size=found.st_size, modified=found.st_mtime
                 )
-
-
-def _making_folders(write: Callable[[], None]) -> None:
-    """Try again where somebody's delete took away an empty folder that we were just filling.
-
-    Nothing was written then, so that this is safe for a create, too.
-    """
-    for _ in range(_TRIES - 1):
-        try:
-            return write()
-        except GenericError as exc:
-            if "UnableToCreateDir" not in str(exc) or "NotFound" not in str(exc):
-                raise
-    return write()

@@ -6,16 +6,19 @@ import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 from obstore.exceptions import BaseError, NotSupportedError
+from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
+from embzarr.objects._capabilities import capabilities_of, s3_capabilities
 from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from obstore import ObjectMeta
     from obstore.store import ObjectStoreMethods
 
+    from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._failures import Place, Verb
 
 T = TypeVar("T")
@@ -58,6 +61,11 @@ class ObstoreStore:
     def url(self) -> str:
         """Where this store is, printable."""
         return self._place.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of this kind of store."""
+        return _known_of(self._client)
 
     @property
     def native(self) -> object:
@@ -221,3 +229,12 @@ def _flat(data: Data) -> memoryview:
 def _is_beyond_end(exc: BaseError) -> bool:
     text = str(exc)
     return "status code: 416" in text or "StartTooLarge" in text
+
+
+def _known_of(client: ObjectStoreMethods) -> Capabilities:
+    if isinstance(client, S3Store):
+        config: Mapping[str, object] = {**client.config}
+        endpoint = config.get("endpoint")
+        return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
+    kinds = {GCSStore: "gcs", AzureStore: "azure", HTTPStore: "http", MemoryStore: "memory"}
+    return capabilities_of(kinds.get(type(client), "unknown"))
