@@ -1,0 +1,218 @@
+"""Garbage collection among writers and readers, and writers who race for one number."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from obstore.store import MemoryStore
+
+import embzarr
+from embzarr import _commit, _history
+from embzarr._manifest import Manifest, Parent, encode
+from embzarr._protocol import ANY, NONE, Claim
+from embzarr._records import Commit
+from embzarr.objects import open_store
+
+if TYPE_CHECKING:
+    from embzarr.objects import Store
+    from faults.tally import Tally
+    from servers.minio import Minio
+    from servers.versitygw import Versitygw
+
+pytestmark = pytest.mark.faults
+
+WORDS = [f"w{row}" for row in range(40)]
+MAY_BE_TOLD = {"commit-expired", "write-revoked", "history-expired"}
+"""What a writer or reader may hear of a collection."""
+_PAUSE = 0.1
+"""Seconds between two saves or reads of one thread: a collection has to get a turn."""
+_LOOKED_AT = 3
+"""Checkpoints verified after each collection."""
+
+
+class Crowd:
+    """Writers and readers of one store, until told to stop."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.over = threading.Event()
+        self.did: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.lock = threading.Lock()
+        self.steps = iter(range(1, 10**9))
+
+    def busy(self, work: Callable[[], str]) -> None:
+        while not self.over.is_set():
+            try:
+                done = work()
+            except embzarr.EmbzarrError as exc:
+                done = f"told {exc.code}"
+                if exc.code not in MAY_BE_TOLD:
+                    self.failures.append(f"{work.__name__}: {exc}")
+            except BaseException as exc:  # noqa: BLE001 - to be reported, whatever it is
+                self.failures.append(f"{work.__name__}: {exc!r}")
+                done = "failed"
+            with self.lock:
+                self.did[done] += 1
+            self.over.wait(_PAUSE)
+
+    def write(self) -> str:
+        with self.lock:
+            step = next(self.steps)
+        with embzarr.create(self.store, 4, step=step) as writer:
+            for first in range(0, len(WORDS), 10):
+                part = WORDS[first : first + 10]
+                writer.append(part, np.full((len(part), 4), step, "f4"))
+        return "saves"
+
+    def read(self) -> str:
+        checkpoint = embzarr.open(self.store)
+        words, vectors = checkpoint.load_rows(0, len(checkpoint))
+        if [*words] != WORDS or not np.all(vectors == checkpoint.step):
+            self.failures.append(f"commit {checkpoint.commit} of step {checkpoint.step} is mixed")
+        return "reads"
+
+
+def test_collections_among_writers_and_readers(tally: Tally, *, full: bool) -> None:
+    """Beside four writers and four readers no live object is lost and no commit is seen broken."""
+    cycles = 200 if full else 8
+    crowd = Crowd(MemoryStore())
+    run = embzarr.Run(crowd.store)
+    crowd.write()
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(4):
+            pool.submit(crowd.busy, crowd.write)
+            pool.submit(crowd.busy, crowd.read)
+        try:
+            for cycle in range(cycles):
+                crowd.did[collected(run, older_than=0 if cycle % 4 == 0 else 3600)] += 1
+                crowd.failures += broken(run)
+        finally:
+            crowd.over.set()
+    run.gc(keep_last=2, older_than=0)
+    kept = {folder.partition("/")[2].partition("/")[0] for folder in keys(crowd.store)}
+    living = run.commits()
+    if len(kept) != len(living) or broken(run):
+        crowd.failures.append(f"{len(kept)} folders for {len(living)} checkpoints")
+
+    tally(
+        "collections beside 4 writers and 4 readers",
+        cycles,
+        failures=crowd.failures,
+        of_which=crowd.did,
+    )
+    assert crowd.did["saves"] > cycles / 8
+    assert crowd.did["reads"] > cycles / 8
+    assert crowd.did["collections"] > cycles / 8
+
+
+def collected(run: embzarr.Run, *, older_than: float) -> str:
+    try:
+        return "collections" if run.gc(keep_last=2, older_than=older_than).commit else "idle"
+    except embzarr.ConflictError:
+        return "overtaken"
+
+
+def broken(run: embzarr.Run) -> list[str]:
+    """Return the problems of all checkpoints that are still living after they were looked at."""
+    found = []
+    for commit in run.commits()[-_LOOKED_AT:]:
+        try:
+            problems = run.open(commit=commit.commit).verify().problems
+        except embzarr.NotFoundError as exc:
+            problems = () if exc.code == "commit-expired" else (exc,)  # type: ignore[assignment]
+        if any(getattr(problem, "code", "") == "commit-expired" for problem in problems):
+            continue
+        found += [f"commit {commit.commit}: {problem}" for problem in problems]
+    return found
+
+
+def keys(store: MemoryStore) -> list[str]:
+    listed = open_store(store).list("steps/")
+    return [info.key for info in listed if info.key != "steps/zarr.json"]
+
+
+# Races --------------------------------------------------------------------------------------------
+def race(store: Store, rounds: int) -> tuple[Counter[str], list[str]]:
+    """Let 32 writers go for one number, again and again: 28 that follow nobody, 4 that rebase."""
+    first = embzarr.save(store, ["w"], [[1.0]])._commit
+    outcomes: Counter[str] = Counter()
+    failures: list[str] = []
+    tip: Commit = first
+    with ThreadPoolExecutor(32) as pool:
+        for turn in range(rounds):
+            barrier = threading.Barrier(32)
+            found = [*pool.map(lambda n: compete(store, tip, barrier, rebases=n < 4), range(32))]  # noqa: B023 - done before the next turn
+            outcomes.update(kind for kind, _ in found)
+            numbers = sorted(number for kind, number in found if kind == "committed")
+            expected = [*range(tip.number + 1, tip.number + 1 + len(numbers))]
+            if numbers != expected or not 4 <= len(numbers) <= 5:
+                failures.append(f"round {turn} after {tip.number}: {numbers}")
+            if any(kind not in {"committed", "commit-superseded"} for kind, _ in found):
+                failures.append(f"round {turn}: {found}")
+            later = _history.since(store, tip.number)
+            if [record.number for record in later] != expected:
+                failures.append(f"round {turn}: {len(later)} commits stand, not {len(expected)}")
+            tip = later[-1]  # type: ignore[assignment]  # all are checkpoints
+    return outcomes, failures
+
+
+def compete(
+    store: Store, tip: Commit, barrier: threading.Barrier, *, rebases: bool
+) -> tuple[str, int]:
+    """Go for the number after `tip`; return how it ended."""
+    write_id = _commit.new_id()
+
+    def compose(parent: Parent | None) -> bytes:
+        assert parent is not None
+        old = tip.manifest
+        fields: dict[str, Any] = {name: getattr(old, name) for name in Manifest.__struct_fields__}
+        fields |= {"commit": parent.commit + 1, "parent": parent, "write_id": write_id}
+        return encode(Manifest(**fields))
+
+    claim = Claim(
+        write_id=write_id,
+        folders=frozenset(),
+        seen=tip.number,
+        passes=ANY if rebases else NONE,
+    )
+    barrier.wait()
+    try:
+        record, _ = _commit.take_number(store, claim, tip, compose)
+    except embzarr.EmbzarrError as exc:
+        return exc.code, 0
+    assert isinstance(record, Commit)
+    assert record.manifest.write_id == write_id
+    return "committed", record.number
+
+
+def report_race(store: Store, where: str, rounds: int, tally: Tally) -> None:
+    outcomes, failures = race(store, rounds)
+    tally(f"rounds of 32 writers racing on {where}", rounds, failures=failures, of_which=outcomes)
+
+
+def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: bool) -> None:
+    """Of 32 writers one has a number; the others are told, or follow."""
+    report_race(open_store(tmp_path), "a local store", 200 if full else 5, tally)
+
+
+@pytest.mark.servers
+def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: bool) -> None:
+    """The same on MinIO."""
+    store = open_store(minio_bucket_url, store_options=minio.options)
+    report_race(store, "MinIO", 200 if full else 20, tally)
+
+
+@pytest.mark.servers
+def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: bool) -> None:
+    """The same on versitygw."""
+    url = versitygw.url(versitygw.new_bucket(), "runs/one")
+    store = open_store(url, store_options=versitygw.options)
+    report_race(store, "versitygw", 200 if full else 20, tally)
