@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,3 +86,8 @@ def damaged(objects: Objects, key: str, damage: Damage) -> dict[str, bytes]:
 def swapped(objects: Objects, one: str, other: str) -> dict[str, bytes]:
     """Return the objects with two in each other's place."""
     return {**objects, one: objects[other], other: objects[one]}
+
+
+def of_layers(problems: Iterable[embzarr.Problem]) -> list[embzarr.Problem]:
+    """Return the problems of a commit's own layers: not of its parent, nor of the root."""
+    return [problem for problem in problems if problem.key.count("/") > 1]

@@ -112,21 +112,22 @@ def mend_hint(store: RepairStore, head: int) -> None:
 
 def mend_root(store: RepairStore, store_id: str) -> Iterator[Problem]:
     """Write the groups above the layers where they are gone or are no JSON; yield other faults."""
-    for key, document in (
-        (_schema.ZARR_JSON, _zarr_json.root_document(store_id)),
-        (f"{_schema.STEPS}/{_schema.ZARR_JSON}", _zarr_json.group_document()),
-    ):
-        found = _get(store, key, _schema.MAX_ZARR_JSON_BYTES)
+    steps, limit = f"{_schema.STEPS}/{_schema.ZARR_JSON}", _schema.MAX_ZARR_JSON_BYTES
+    empty = _zarr_json.group_document()
+    for key, document in ((_schema.ZARR_JSON, _zarr_json.root_document(store_id)), (steps, empty)):
+        found = _get(store, key, limit)
         if found is None:
             store.create("restore", key, document, "from the manifests")
             continue
         try:
-            group = _json.loads(found, what=key, max_bytes=_schema.MAX_ZARR_JSON_BYTES)
+            group = _json.loads(found, what=key, max_bytes=limit)
         except DamagedError:
             store.restore(key, document, "from the manifests")
             continue
-        if not _is_group(group, store_id if key == _schema.ZARR_JSON else None):
-            message = "is not the group that it should be; it may be somebody's, and is left alone"
+        is_root = key != steps and _zarr_json.is_root_document(group, store_id)
+        is_steps = key == steps and group == _json.loads(empty, what=key, max_bytes=limit)
+        if not is_root and not is_steps:
+            message = "is not that of this store; it may be somebody's, and is left alone"
             yield Problem(code="zarr-metadata", key=key, message=message)
 
 
@@ -157,15 +158,6 @@ def _names_sound(data: Data, key: str, is_sound: Callable[[Parent], bool]) -> bo
         return is_sound(_tags.parse_tag(data, key))
     except DamagedError:
         return False
-
-
-def _is_group(found: object, store_id: str | None) -> bool:
-    if not isinstance(found, dict) or found.get("node_type") != "group":
-        return False
-    if found.get("zarr_format") != 3:  # noqa: PLR2004 - Zarr v3
-        return False
-    ours = (found.get("attributes") or {}).get(_schema.FORMAT) or {}
-    return store_id is None or ours.get("store") == store_id
 
 
 def _get(store: Readable, key: str, limit: int) -> Data | None:
