@@ -67,10 +67,25 @@ class Tally:
         assert run > 0, f"{what}: nothing was run"
 
 
+class Effort(float):
+    """How often to try: 0 is a few times, 1 as often as promised, and between them a share."""
+
+    def times(self, most: int, few: int) -> int:
+        """Return how often, of `most` in all."""
+        return max(few, round(most * self)) if self else few
+
+    def every(self, few: int) -> int:
+        """Return a stride through all there is: 1 takes each, and `few` one of so many."""
+        return min(few, round(1 / self)) if self else few
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--full``."""
+    """Add ``--full`` and ``--share``."""
     parser.addoption(
         "--full", action="store_true", help="as many faults as promised, not just a few"
+    )
+    parser.addoption(
+        "--share", type=float, default=1.0, metavar="0..1", help="with --full, of what is promised"
     )
 
 
@@ -81,9 +96,10 @@ def tally(record_property: Any) -> Tally:
 
 
 @pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    """Whether to try as often as promised."""
-    return bool(request.config.getoption("--full"))
+def full(request: pytest.FixtureRequest) -> Effort:
+    """Whether to try as often as promised, or which share of it."""
+    options = request.config.option
+    return Effort(options.share if options.full else 0)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

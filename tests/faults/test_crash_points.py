@@ -25,7 +25,7 @@ from faults.crashing import (
     committed,
     unnamed,
 )
-from faults.tally import Tally
+from faults.tally import Effort, Tally
 
 pytestmark = pytest.mark.faults
 
@@ -255,18 +255,18 @@ def _pairs(name: str) -> Iterator[dict[int, Kind]]:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_single_fault(name: str, tally: Tally, *, full: bool) -> None:
+def test_every_single_fault(name: str, tally: Tally, *, full: Effort) -> None:
     """What was committed stands, and the operation took place whole or not at all."""
-    plans = list(_singles(name))[:: 1 if full else 5]
+    plans = list(_singles(name))[:: full.every(5)]
     failures = [fault for plan in plans if (fault := fault_of(name, plan))]
 
     tally(f"single faults of {name}", len(plans), failures=failures)
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "a tag"])
-def test_every_pair_of_faults(name: str, tally: Tally, *, full: bool) -> None:
+def test_every_pair_of_faults(name: str, tally: Tally, *, full: Effort) -> None:
     """The same of any two requests."""
-    plans = list(itertools.islice(_pairs(name), 0, None, 1 if full else SHORT))
+    plans = list(itertools.islice(_pairs(name), 0, None, full.every(SHORT)))
     assert plans
     failures = [fault for plan in plans if (fault := fault_of(name, plan))]
 

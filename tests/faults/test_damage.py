@@ -12,7 +12,7 @@ from obstore.store import MemoryStore
 
 import embzarr
 from embzarr import _parallel
-from faults.tally import Tally
+from faults.tally import Effort, Tally
 
 pytestmark = pytest.mark.faults
 
@@ -122,13 +122,13 @@ def _part_of(key: str) -> str:
 
 
 @pytest.mark.parametrize("part", _parts())
-def test_every_bit(part: str, tally: Tally, *, full: bool) -> None:
+def test_every_bit(part: str, tally: Tally, *, full: Effort) -> None:
     """One bit of one object is another: verify, or open, names the object."""
     damaged = Damaged()
     failures: list[str] = []
     run = 0
     for key in _keys_of(part):
-        for bit in range(0, 8 * len(sound()[key]), 1 if full else SHORT):
+        for bit in range(0, 8 * len(sound()[key]), full.every(SHORT)):
             data = bytearray(sound()[key])
             data[bit // 8] ^= 1 << bit % 8
             run += 1
@@ -138,11 +138,11 @@ def test_every_bit(part: str, tally: Tally, *, full: bool) -> None:
     tally(f"single bits flipped in {part}", run, failures=failures)
 
 
-def test_every_truncation(tally: Tally, *, full: bool) -> None:
+def test_every_truncation(tally: Tally, *, full: Effort) -> None:
     """One object ends early: verify, or open, names it."""
     damaged = Damaged()
     cuts = [(key, at) for key, data in sound().items() for at in range(len(data))]
-    cuts = cuts[:: 1 if full else SHORT]
+    cuts = cuts[:: full.every(SHORT)]
     failures = [
         f"{key} cut at {at}: {fault}"
         for key, at in cuts
@@ -158,11 +158,11 @@ def _swaps() -> Iterator[tuple[str, str | None]]:
         yield from ((key, other) for other in sound() if other != key)
 
 
-def test_every_object_removed_or_replaced_by_another(tally: Tally, *, full: bool) -> None:
+def test_every_object_removed_or_replaced_by_another(tally: Tally, *, full: Effort) -> None:
     """Each object taken away, and each in the place of each other: verify, or open, names it."""
     damaged = Damaged()
     failures: list[str] = []
-    swaps = list(_swaps())[:: 1 if full else 7]
+    swaps = list(_swaps())[:: full.every(7)]
     for key, other in swaps:
         data = sound()[other] if other else None
         if data == sound()[key]:

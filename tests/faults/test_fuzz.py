@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faults.fuzz_targets import TARGETS, corpus, run
 from faults.fuzzing import fuzz, shares
-from faults.tally import Tally
+from faults.tally import Effort, Tally
 
 pytestmark = pytest.mark.faults
 
@@ -21,9 +21,9 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_changed_bytes_are_taken_or_refused(name: str, tally: Tally, *, full: bool) -> None:
+def test_changed_bytes_are_taken_or_refused(name: str, tally: Tally, *, full: Effort) -> None:
     """Sound bytes changed at random give a typed error, if any."""
-    found = fuzz(name, shares(2_000_000 if full else 5_000)[name], seed=1)
+    found = fuzz(name, shares(full.times(2_000_000, 5_000))[name], seed=1)
 
     tally(f"fuzzing {name}", found.runs, failures=found.failures, of_which={"taken": found.taken})
 

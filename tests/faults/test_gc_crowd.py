@@ -22,7 +22,7 @@ from embzarr.objects import open_store
 
 if TYPE_CHECKING:
     from embzarr.objects import Store
-    from faults.tally import Tally
+    from faults.tally import Effort, Tally
     from servers.minio import Minio
     from servers.versitygw import Versitygw
 
@@ -80,9 +80,9 @@ class Crowd:
         return "reads"
 
 
-def test_collections_among_writers_and_readers(tally: Tally, *, full: bool) -> None:
+def test_collections_among_writers_and_readers(tally: Tally, *, full: Effort) -> None:
     """Beside four writers and four readers no live object is lost and no commit is seen broken."""
-    cycles = 200 if full else 8
+    cycles = full.times(200, 8)
     crowd = Crowd(MemoryStore())
     run = embzarr.Run(crowd.store)
     crowd.write()
@@ -198,21 +198,21 @@ def report_race(store: Store, where: str, rounds: int, tally: Tally) -> None:
     tally(f"rounds of 32 writers racing on {where}", rounds, failures=failures, of_which=outcomes)
 
 
-def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: bool) -> None:
+def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: Effort) -> None:
     """Of 32 writers one has a number; the others are told, or follow."""
-    report_race(open_store(tmp_path), "a local store", 200 if full else 5, tally)
+    report_race(open_store(tmp_path), "a local store", full.times(200, 5), tally)
 
 
 @pytest.mark.servers
-def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: bool) -> None:
+def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: Effort) -> None:
     """The same on MinIO."""
     store = open_store(minio_bucket_url, store_options=minio.options)
-    report_race(store, "MinIO", 200 if full else 20, tally)
+    report_race(store, "MinIO", full.times(200, 20), tally)
 
 
 @pytest.mark.servers
-def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: bool) -> None:
+def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: Effort) -> None:
     """The same on versitygw."""
     url = versitygw.url(versitygw.new_bucket(), "runs/one")
     store = open_store(url, store_options=versitygw.options)
-    report_race(store, "versitygw", 200 if full else 20, tally)
+    report_race(store, "versitygw", full.times(200, 20), tally)

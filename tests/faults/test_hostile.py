@@ -21,7 +21,7 @@ from embzarr.objects import Data, ObjectInfo, open_store
 from faults.exercise import exercise, refusals
 from faults.hostile import cases
 from faults.hostile.register import Hostile, sound
-from faults.tally import Tally
+from faults.tally import Effort, Tally
 from faulty import PassThrough
 
 pytestmark = pytest.mark.faults
@@ -123,12 +123,12 @@ def _is_ours(event: tuple[str, object]) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
-def test_hostile_stores(tally: Tally, *, full: bool) -> None:
+def test_hostile_stores(tally: Tally, *, full: Effort) -> None:
     """Hundreds of stores, each wrong in one way; by default one in three."""
     counts: dict[str, int] = defaultdict(int)
     failures: list[str] = []
     honest()  # imports what is imported late
-    for case in itertools.islice(cases(), 0, None, 1 if full else 3):
+    for case in itertools.islice(cases(), 0, None, full.every(3)):
         counts[case.kind] += 1
         failures += [f"{case.kind}: {case.name}: {fault}" for fault in faults_of(case)]
 

@@ -15,7 +15,7 @@ import pytest
 import embzarr
 import oracle
 from faults.faulty_proxy import Fault, Kind, running_faulty_proxy
-from faults.tally import Tally
+from faults.tally import Effort, Tally
 
 if TYPE_CHECKING:
     from servers.s3 import S3Server
@@ -158,7 +158,7 @@ def _state(cell: Cell, url: str, options: dict[str, Any], said: str) -> str | No
     return None
 
 
-def test_http_faults(moto_s3: S3Server, tally: Tally, *, full: bool) -> None:
+def test_http_faults(moto_s3: S3Server, tally: Tally, *, full: Effort) -> None:
     """The result is right, or the error is typed, in time; and what was committed stands."""
     cells = list(_cells())
     if not full:

@@ -26,7 +26,7 @@ from faults.killing import WINDOW, WORDS, vectors_of
 from servers import versitygw as versitygw_server
 
 if TYPE_CHECKING:
-    from faults.tally import Tally
+    from faults.tally import Effort, Tally
     from servers.s3 import S3Server
 
 pytestmark = pytest.mark.faults
@@ -53,9 +53,9 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_kills_on_a_local_store(part: int, tmp_path: Path, tally: Tally, *, full: bool) -> None:
+def test_kills_on_a_local_store(part: int, tmp_path: Path, tally: Tally, *, full: Effort) -> None:
     """Kills of saves, deltas, compactions and collections on a local folder lose nothing."""
-    count = 750 if full else 10
+    count = full.times(650, 4)
     landed = kill(str(tmp_path / "run"), None, count, part)
 
     tally(f"kills of writers on a local store, part {part + 1}", count, of_which=landed)
@@ -65,11 +65,11 @@ def test_kills_on_a_local_store(part: int, tmp_path: Path, tally: Tally, *, full
 @pytest.mark.servers
 @S3
 def test_kills_on_s3(
-    name: str, request: pytest.FixtureRequest, tally: Tally, *, full: bool
+    name: str, request: pytest.FixtureRequest, tally: Tally, *, full: Effort
 ) -> None:
     """The same on a server, which may still carry out what a killed writer had sent."""
     server: S3Server = request.getfixturevalue(name)
-    count = 150 if full else 20
+    count = full.times(150, 20)
     with server.bucket() as bucket:
         landed = kill(server.url(bucket, "run"), server.options, count, 7)
 
@@ -119,9 +119,9 @@ def mortal(name: str, place: Path) -> Iterator[Mortal]:
 
 @pytest.mark.servers
 @S3
-def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: bool) -> None:
+def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: Effort) -> None:
     """A server killed in the middle of a save, and started again, has all that it acknowledged."""
-    chance, count = Random(5), 15 if full else 3
+    chance, count = Random(5), full.times(15, 3)
     failures: list[str] = []
     outcomes: dict[str, int] = {}
     with mortal(name, tmp_path) as place:

@@ -14,16 +14,16 @@ import pytest
 from faults.killing_repair import WINDOW
 
 if TYPE_CHECKING:
-    from faults.tally import Tally
+    from faults.tally import Effort, Tally
 
 pytestmark = pytest.mark.faults
 
 TESTS = Path(__file__).parents[1]
 
 
-def test_kills_of_a_repair(tmp_path: Path, tally: Tally, *, full: bool) -> None:
+def test_kills_of_a_repair(tmp_path: Path, tally: Tally, *, full: Effort) -> None:
     """A repair that is killed has made nothing worse, and the next one ends it."""
-    count = 300 if full else 20
+    count = full.times(300, 6)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(TESTS / "faults/killing_repair.py")],
         input=json.dumps({"url": str(tmp_path), "count": count, "seed": count}),
@@ -37,4 +37,4 @@ def test_kills_of_a_repair(tmp_path: Path, tally: Tally, *, full: bool) -> None:
     landed: dict[str, int] = json.loads(done.stdout)
 
     tally("kills of a repair on a local store", sum(landed.values()), of_which=landed)
-    assert landed[WINDOW] >= 2
+    assert landed[WINDOW] >= 2 or not full

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from faults.tally import Tally
+    from faults.tally import Effort, Tally
     from servers.minio import Minio
 
 pytestmark = pytest.mark.faults
@@ -51,10 +51,10 @@ def kill(
 
 
 def test_kills_of_training_on_a_local_store(
-    tmp_path: Path, corpus: Path, tally: Tally, *, full: bool
+    tmp_path: Path, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
     """Kills of a run that saves full steps, deltas, and gives up old ones, on a local folder."""
-    landed, failures = kill(str(tmp_path / "run"), None, corpus, 300 if full else 6)
+    landed, failures = kill(str(tmp_path / "run"), None, corpus, full.times(100, 3))
 
     what = "kills of training on a local store"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)
@@ -64,10 +64,10 @@ def test_kills_of_training_on_a_local_store(
 
 @pytest.mark.servers
 def test_kills_of_training_on_minio(
-    minio: Minio, minio_bucket_url: str, corpus: Path, tally: Tally, *, full: bool
+    minio: Minio, minio_bucket_url: str, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
     """Kills of a run that saves to MinIO."""
-    landed, failures = kill(minio_bucket_url, minio.options, corpus, 100 if full else 12)
+    landed, failures = kill(minio_bucket_url, minio.options, corpus, full.times(20, 6))
 
     what = "kills of training on MinIO"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)

@@ -23,7 +23,7 @@ from damage import (
 
 if TYPE_CHECKING:
     from damage import Objects
-    from faults.tally import Tally
+    from faults.tally import Effort, Tally
 
 pytestmark = pytest.mark.faults
 
@@ -77,11 +77,12 @@ def faults_of(before: Objects, broken: Objects, source: Objects | None) -> list[
     return faults
 
 
-def test_every_damage_with_a_mirror(sound: Objects, tally: Tally, *, full: bool) -> None:
+def test_every_damage_with_a_mirror(sound: Objects, tally: Tally, *, full: Effort) -> None:
     """With a mirror at hand every object comes back to the byte, whatever became of it."""
     cases = [(key, name) for key in sound for name in DAMAGES]
     failures: list[object] = []
-    for key, name in cases if full else random.Random(1).sample(cases, 12):
+    chosen = random.Random(1).sample(cases, full.times(len(cases), 12))
+    for key, name in chosen:
         broken = damaged(sound, key, DAMAGES[name])
         store = filled(broken)
         report = embzarr.repair(store, source=filled(sound), dry_run=False)
@@ -89,13 +90,13 @@ def test_every_damage_with_a_mirror(sound: Objects, tally: Tally, *, full: bool)
         if contents(store) != sound and not (has_no_digest and contents(store) == broken):
             failures.append((key, name, report))
         failures += [(key, name, fault) for fault in faults_of(sound, broken, sound)]
-    tally("damage x repair from a mirror", len(cases) if full else 12, failures=failures)
+    tally("damage x repair from a mirror", len(chosen), failures=failures)
 
 
-def test_every_damage_without_a_source(sound: Objects, tally: Tally, *, full: bool) -> None:
+def test_every_damage_without_a_source(sound: Objects, tally: Tally, *, full: Effort) -> None:
     """Alone, a run restores all but what only one object told, and says what that was."""
     cases = [(key, name) for key in sound for name in DAMAGES]
-    chosen = cases if full else random.Random(2).sample(cases, 20)
+    chosen = random.Random(2).sample(cases, full.times(len(cases), 20))
     failures: list[object] = []
     restored = 0
     for key, name in chosen:
@@ -115,13 +116,13 @@ def test_every_damage_without_a_source(sound: Objects, tally: Tally, *, full: bo
     tally("damage x repair alone", len(chosen), failures=failures, of_which=of_which)
 
 
-def test_every_swap(sound: Objects, tally: Tally, *, full: bool) -> None:
+def test_every_swap(sound: Objects, tally: Tally, *, full: Effort) -> None:
     """Objects in each other's place go back to their own, without any source."""
     keys = [key for key in sound if key.startswith(("steps/", "commits/")) and key.count("/") != 1]
     keys += [key for key in sound if key.startswith("commits/")]
     pairs = [(one, other) for one in keys for other in keys if one < other]
     pairs = [(a, b) for a, b in pairs if sound[a] != sound[b] and a[0] == b[0]]
-    chosen = random.Random(3).sample(pairs, 300 if full else 8)
+    chosen = random.Random(3).sample(pairs, full.times(300, 8))
     failures: list[object] = []
     for one, other in chosen:
         broken = swapped(sound, one, other)

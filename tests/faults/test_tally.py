@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 COUNTING = """
 def test_sound(tally, full):
-    tally("flips", 3000 if full else 30, of_which={"harmless": 2})
+    tally("flips", full.times(3000, 30), of_which={"harmless": 2})
 
 def test_broken(tally):
     tally("cuts", 2, failures=["after byte 7 nothing was said"])
@@ -24,7 +24,12 @@ def test_idle(tally):
     ("options", "flips"),
     [
         ([], "flips: 30 run, 2 harmless, 0 failures"),
-        (["--full", "-n", "2"], "flips: 3,000 run, 2 harmless, 0 failures"),
+        (["--full", "--share=0.5"], "flips: 1,500 run, 2 harmless, 0 failures"),
+        pytest.param(
+            ["--full", "-n", "2"],
+            "flips: 3,000 run, 2 harmless, 0 failures",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_count_is_told_and_a_failure_fails(

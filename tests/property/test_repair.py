@@ -47,7 +47,7 @@ def sound_commits(store: Store) -> set[int]:
     return found
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(HITS, st.booleans())
 def test_repair_never_makes_anything_worse(hits: list[tuple[str, str]], has_mirror: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     """No sound commit, object or reader is worse off, and a second repair does nothing."""
