@@ -115,7 +115,7 @@ class History:
         parent = commit.manifest.parent
         before = self.standings.get(parent.commit) if parent else None
         same_store = not self._store_ids or commit.manifest.store in self._store_ids
-        known = before.identity or before.stored if before else None
+        known = before.identity if before else None  # of a damaged one nothing is known
         in_chain = parent is None or known is None or parent.sha256 == known
         return same_store and in_chain
 

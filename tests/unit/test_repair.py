@@ -461,3 +461,13 @@ def test_a_layer_of_a_chain_is_restored(sound: Objects) -> None:
         assert report.ok or not is_told_twice, key
         assert not (report.ok and is_lost), key
         assert embzarr.open(alone).verify().ok
+
+
+def test_the_hint_saves_the_newest_manifest_beside_another_that_is_lost(sound: Objects) -> None:
+    """Nothing is known of a damaged parent, so that it speaks against nobody."""
+    keys = sorted(key for key in sound if key.startswith("commits/"))[-2:]
+    store = filled({**sound, **dict.fromkeys(keys, b"")})
+
+    embzarr.repair(store, source=filled(sound), dry_run=False)
+
+    assert contents(store) == sound
