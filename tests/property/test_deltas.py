@@ -170,4 +170,4 @@ class ManyChains(Chains):
 TestChains = Chains.TestCase
 TestChains.settings = settings(max_examples=5, stateful_step_count=8, deadline=None)
 TestManyChains = pytest.mark.slow(ManyChains.TestCase)
-TestManyChains.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestManyChains.settings = settings(max_examples=10, stateful_step_count=15, deadline=None)
