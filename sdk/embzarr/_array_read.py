@@ -148,18 +148,19 @@ class ArrayReader:
         """
         index = self._index_of(selection.chunks)
         cost = self._link.cost().for_part_of(beside).within(self._room(index, view))
-        kept = self._kept(selection.chunks, index)
+        keeps = self._link.cache is not None and self._link.cache.takes(int(index.nbytes.sum()))
+        kept = self._kept(selection.chunks, index) if keeps else {}
         lacking = np.setdiff1d(np.arange(len(index)), list(kept))
         found = _plan.requests(
             selection.chunks[lacking], index.take(lacking), self._grid.shard, cost
         )
         requests = [replace(request, wanted=lacking[request.wanted]) for request in found]
-        return ArrayPlan(self, selection, index, requests, kept)
+        return ArrayPlan(self, selection, index, requests, kept, keeps)
 
     def _kept(self, chunks: NDArray[np.int64], index: ChunkIndex) -> dict[int, bytes]:
         """Return the chunks that are in the cache, by their places in `chunks`."""
         cache = self._link.cache
-        if cache is None or not cache.takes(int(index.nbytes.sum())):
+        if cache is None:
             return {}
         names = (self._chunk_name(chunks[at], index, at) for at in range(len(index)))
         found = (cache.find(name, int(crc)) for name, crc in zip(names, index.crc32c, strict=True))
@@ -201,7 +202,7 @@ class ArrayReader:
 
     def _keep(self, stored: memoryview, at: int, planned: ArrayPlan) -> None:
         cache = self._link.cache
-        if cache is not None and cache.takes(planned.nbytes):
+        if cache is not None and planned.keeps:
             name = self._chunk_name(planned.selection.chunks[at], planned.index, at)
             cache.keep(name, bytes(stored))
 
@@ -236,11 +237,8 @@ class ArrayPlan:
     requests: list[Request]
     kept: dict[int, bytes]
     """Wanted chunks that need not be fetched, by their places."""
-
-    @property
-    def nbytes(self) -> int:
-        """Stored bytes of all wanted chunks."""
-        return int(self.index.nbytes.sum())
+    keeps: bool
+    """Whether what is fetched goes to the cache."""
 
 
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
