@@ -102,7 +102,7 @@ def test_lenient_decoding(tmp_path: Path, unicode_errors: str, words: list[str])
         ("cut.txt", b"caf\xc3", "not UTF-8 at offset 3"),
         ("binary.txt", b"ab\0", "NUL byte at offset 2"),
         ("plain.gz", b"no gzip at all", "cannot be unpacked"),
-        ("cut.gz", gzip.compress(b"one two" * 100)[:-9], "cannot be unpacked"),
+        ("cut.gz", gzip.compress(b"one two" * 100, mtime=0)[:-9], "cannot be unpacked"),
     ],
 )
 def test_not_text(tmp_path: Path, name: str, content: bytes, says: str) -> None:
