@@ -1,7 +1,8 @@
 """Saving in the background: the caller waits while what it saves is copied, and goes on.
 
 One thread encodes, sends and commits, so that no two commits are out of order. At most one save is
-under way: the next call waits until it has ended, which also bounds the memory to one copy.
+under way: the next call waits until it has ended, which also bounds the memory to one copy. What a
+failed save should have held is owed: the next one holds it too.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr import _dtypes, _save_delta, _schema
+from embzarr import _dtypes, _probe, _save_delta, _schema
 from embzarr._save import save
 from embzarr._snapshot import Snapshots
-from embzarr.errors import InvalidInputError
+from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
 from embzarr.objects import CountingStore
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr._save_delta import DeltaOptions
     from embzarr.objects import Store
+
+Changed: TypeAlias = "dict[str, NDArray[np.int64]]"
+"""Rows of each column, rising; of a column that is not named, none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +57,7 @@ class Table:
             _dtypes.column_name_of(array.dtype, what=name)
 
 
-def touched(
-    changed: ArrayLike | Mapping[str, ArrayLike], table: Table
-) -> dict[str, NDArray[np.int64]]:
+def touched(changed: ArrayLike | Mapping[str, ArrayLike], table: Table) -> Changed:
     """Return the rows of each column that a caller says have changed, rising, each once.
 
     Args:
@@ -95,14 +97,17 @@ def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
 class AsyncSaver:
     """Saves one table after the other in the background."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, single_writer: bool) -> None:
         """Prepare to save; no thread is started yet."""
         self._store = store
+        self._single_writer = single_writer
         self._snapshots = Snapshots()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="embzarr-save")
         self._under_way: Future[Checkpoint] | None = None
         self._last: Checkpoint | None = None
-        """What the save before committed; None where that is not known."""
+        """What was committed last; None where that is not known."""
+        self._owed: Changed | None = {}
+        """Rows that changed since then; None for all."""
         self._words: list[str] | None = None
         """Its words; None where they are not known."""
 
@@ -114,7 +119,7 @@ class AsyncSaver:
     def save(
         self,
         table: Table,
-        changed: Mapping[str, NDArray[np.int64]] | None,
+        changed: Changed | None,
         base: Checkpoint | None,
         options: DeltaOptions,
     ) -> Future[Checkpoint]:
@@ -129,9 +134,16 @@ class AsyncSaver:
         Raises:
             EmbzarrError: what the save before ended with; nothing was copied.
         """
-        self.wait()
-        words, upon = list(table.words), base or self._last
-        rows = _delta_rows(table, changed, upon, options) if upon and changed is not None else None
+        try:
+            self.wait()
+        except EmbzarrError:
+            self._owed = _joined(self._owed, changed)
+            raise
+        if base is not None:
+            self._last, self._owed = base, {}
+        upon, self._owed = self._last, _joined(self._owed, changed)
+        words = list(table.words)
+        rows = _delta_rows(table, self._owed, upon, options) if upon and self._owed else None
         if upon is None or rows is None:
             columns = self._snapshots.whole(table.columns)
             self._under_way = self._pool.submit(self._save_full, words, columns, options)
@@ -146,13 +158,19 @@ class AsyncSaver:
         """Wait until nothing is under way.
 
         Raises:
-            EmbzarrError: what the save ended with. After it the next save is a full step, since
-                what changed before the error is not known any more.
+            EmbzarrError: what the save ended with. Where it may have committed, or another writer
+                has, the next one is a full step.
         """
         under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            self._last = None
+        if under_way is None:
+            return
+        last, self._last = self._last, None
+        try:
             self._last = under_way.result()
+        except (AccessDeniedError, InvalidInputError, StoreError) as exc:
+            self._last = None if exc.code == "commit-unknown" else last
+            raise
+        self._owed = {}
 
     def close(self) -> None:
         """Wait, and let threads and memory go; raises as `wait`."""
@@ -175,6 +193,7 @@ class AsyncSaver:
             metadata=options.metadata,
             compression=options.compression,
             allow_nonfinite=options.allow_nonfinite,
+            single_writer=self._single_writer,
         )
         self._words = words
         return checkpoint
@@ -183,10 +202,11 @@ class AsyncSaver:
         self,
         words: list[str],
         base: Checkpoint,
-        rows: dict[str, NDArray[np.int64]],
+        rows: Changed,
         values: dict[str, NDArray[Any]],
         options: DeltaOptions,
     ) -> Checkpoint:
+        _probe.require_sound(self._store, single_writer=self._single_writer)
         known = base.words if self._words is None else self._words
         if words[: len(known)] != known:
             raise InvalidInputError(
@@ -200,12 +220,17 @@ class AsyncSaver:
         return checkpoint
 
 
+def _joined(one: Changed | None, other: Changed | None) -> Changed | None:
+    """Return the rows that are in either; None for all."""
+    if one is None or other is None:
+        return None
+    both = {name: np.union1d(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
 def _delta_rows(
-    table: Table,
-    changed: Mapping[str, NDArray[np.int64]],
-    base: Checkpoint,
-    options: DeltaOptions,
-) -> dict[str, NDArray[np.int64]] | None:
+    table: Table, changed: Changed, base: Checkpoint, options: DeltaOptions
+) -> Changed | None:
     """Return the rows of each column that a delta holds; None where a full step is to be saved."""
     manifest = base._commit.manifest  # noqa: SLF001 - the two are one thing
     stored = {name: manifest.base.arrays[name] for name in manifest.base.columns}
@@ -213,7 +238,7 @@ def _delta_rows(
         (tuple(array.shape[1:]), array.dtype) == (held.shape[1:], held.dtype.name)
         for array, held in ((stored[name], table.columns[name]) for name in stored)
     )
-    if not same or not changed or len(table.words) < len(base):
+    if not same or len(table.words) < len(base):
         return None
     rows = dict(changed)
     if len(table.words) > len(base):

@@ -77,7 +77,7 @@ class RunSaving:
                 this one was made; it is not built upon silently.
             StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
         """
-        self._wait()
+        self.wait()
         self._require_sound()
         store = CountingStore(self._store)
         options = DeltaOptions(
@@ -111,8 +111,9 @@ class RunSaving:
         The call takes as long as copying what is to be saved, the first one longer, as memory for
         it is found: the arrays may change as soon as it returns. Encoding, sending and committing
         go on in a thread, one save at a time and so in order: a call that comes earlier waits
-        (`saving` tells). An error is raised by the future, and by the next call; the save after it
-        is a full step. Close the run, or use it in a ``with`` block, to wait for the last one.
+        (`saving` tells). An error is raised by the future, and by the next call, unless `wait` has
+        raised it; rows that it kept from being saved are in the next save that succeeds, as they
+        are then. Close the run, or use it in a ``with`` block, to wait for the last one.
 
         Args:
             words: all of them; may be more than before, appended, not others.
@@ -145,8 +146,7 @@ class RunSaving:
             allow_nonfinite=allow_nonfinite,
         )
         if self._saver is None:
-            self._require_sound()
-            self._saver = AsyncSaver(self._store)
+            self._saver = AsyncSaver(self._store, single_writer=self._single_writer)
         return self._saver.save(table, rows, base, options)
 
     @property
@@ -154,8 +154,17 @@ class RunSaving:
         """Whether a save is under way in the background, so that the next would wait for it."""
         return self._saver is not None and self._saver.busy
 
+    def wait(self) -> None:
+        """Wait for the save that is under way in the background, if there is one.
+
+        Raises:
+            EmbzarrError: what it ended with; the next save then goes ahead.
+        """
+        if self._saver:
+            self._saver.wait()
+
     def close(self) -> None:
-        """Wait for the save that is under way in the background.
+        """Wait as `wait` does, and let threads and memory go.
 
         Raises:
             EmbzarrError: what it ended with.
@@ -179,10 +188,6 @@ class RunSaving:
     def _require_sound(self) -> None:
         _probe.require_sound(self._store, single_writer=self._single_writer)
 
-    def _wait(self) -> None:
-        if self._saver:
-            self._saver.wait()
-
     def compact(self, *, compression: str = "auto") -> Checkpoint:
         """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
 
@@ -197,7 +202,7 @@ class RunSaving:
             ConflictError: code ``commit-superseded``: another commit was made meanwhile.
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
-        self._wait()
+        self.wait()
         self._require_sound()
         store = CountingStore(self._store)
         head = _save_delta.newest(store, None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LEAST_BYTES = 1024 * 1024
 """Less than this is not worth a thread."""
+_GATHERED_ROWS = 256
 
 
 class Snapshots:
@@ -52,9 +53,8 @@ class Snapshots:
         for name, numbers in rows.items():
             array = arrays[name]
             out = copies[name] = self._buffer(name, array, len(numbers))
-            # Without a mode numpy copies once more, so that a bad number leaves `out` alone.
             jobs += [
-                partial(np.take, array, numbers[cut], axis=0, out=out[cut], mode="clip")
+                partial(_gather, array, numbers[cut], out[cut])
                 for cut in _cuts(len(numbers), out.nbytes)
             ]
         self._run(jobs)
@@ -76,6 +76,16 @@ class Snapshots:
     def _run(self, jobs: list[Callable[[], object]]) -> None:
         for future in [self._pool.submit(job) for job in jobs]:
             future.result()
+
+
+def _gather(array: NDArray[Any], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+    if array.flags.c_contiguous:
+        # Without a mode numpy copies once more, so that a bad number leaves `out` alone.
+        np.take(array, rows, axis=0, out=out, mode="clip")
+        return
+    for first in range(0, len(rows), _GATHERED_ROWS):  # of padded rows `take` would copy all
+        part = slice(first, first + _GATHERED_ROWS)
+        out[part] = array[rows[part]]
 
 
 def _cuts(rows: int, nbytes: int) -> list[slice]:

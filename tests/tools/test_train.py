@@ -15,6 +15,7 @@ import embzarr
 from embzarr_eval import LossLine
 from embzarr_tools._train_log import Log, LogLines, duration, learning, live_lines, saving
 from embzarr_trainer import Progress
+from servers.tiny_s3 import running_tiny_s3
 from tools.asking import Ask
 
 NOW = Progress(
@@ -120,6 +121,20 @@ def test_train_draws_its_run(ask: Ask, corpus: Path, tmp_path: Path) -> None:
         info.step for info in embzarr.Run(tmp_path / "run").commits()
     )
     assert plot.read_text().startswith("<?xml")
+
+
+def test_a_lone_trainer_may_save_where_no_create_is_exclusive(ask: Ask, corpus: Path) -> None:
+    """To a server that ignores the condition, if --single-writer vouches for that; else not."""
+    with running_tiny_s3("ignores the condition") as (url, _):
+        wanted = (
+            *("train", corpus, "s3://bucket/run", "--vector-size", 10, "--workers", 1),
+            *("--checkpoints", 2, "--endpoint-url", url, "--region", "us-east-1"),
+            *("--store-option", "access_key_id=a", "--store-option", "secret_access_key=b"),
+        )
+        refused, answer = ask(*wanted), ask(*wanted, "--single-writer")
+    assert "[create-not-exclusive]" in refused.err
+    assert (answer.code, answer.err) == (0, "")
+    assert len(answer.rows) == 3
 
 
 def test_inspect_draws_a_run(ask: Ask, run_folder: Path, tmp_path: Path) -> None:

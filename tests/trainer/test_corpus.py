@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer import _corpus
+from embzarr_trainer import TrainOptions, _corpus
 from embzarr_trainer._corpus import Corpus, cut_sentences, read_corpus
 from embzarr_trainer._tokenizers import split_words
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+OPTIONS = TrainOptions(
+    vector_size=10,
+    window=5,
+    negative=5,
+    sg=True,
+    epochs=1,
+    min_count=1,
+    max_vocab=None,
+    sample=1e-3,
+    alpha=0.025,
+    min_alpha=1e-4,
+    workers=1,
+    seed=1,
+    unicode_errors="strict",
+    tokenizer="words",
+)
 
 
 def write(folder: Path, text: str, name: str = "corpus.txt") -> Path:
@@ -22,14 +40,9 @@ def write(folder: Path, text: str, name: str = "corpus.txt") -> Path:
     return path
 
 
-def read(*paths: Path, min_count: int = 1, max_vocab: int | None = None) -> Corpus:
-    return read_corpus(
-        paths,
-        min_count=min_count,
-        max_vocab=max_vocab,
-        unicode_errors="strict",
-        split=split_words,
-    )
+def read(*paths: Path, **changes: Any) -> Corpus:
+    options = dataclasses.replace(OPTIONS, **changes)
+    return read_corpus(paths, options=options, split=split_words)
 
 
 def sentences(corpus: Corpus) -> list[list[str]]:

@@ -53,6 +53,7 @@ SAVING: dict[str, Any] = {
     "lossy": None,
     "keep_last": None,
     "patience": 1.0,
+    "compression": "auto",
 }
 
 

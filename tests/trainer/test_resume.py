@@ -167,6 +167,17 @@ def test_vocabulary_grows(planted: Path, tmp_path: Path) -> None:
     assert after.similarity("newa", "newb") > after.similarity("newa", "skyc")
 
 
+def test_counts_of_the_same_words_are_saved(planted: Path, tmp_path: Path) -> None:
+    """Where other text has no new word, its counts are saved all the same, deltas or not."""
+    url = tmp_path / "run"
+    train(planted, url)
+    more = tmp_path / "more.txt"
+    more.write_text("seaa skya seab skyb\n" * 200)
+    after = train(more, url, resume=True, allow_changes=True, delta=True)
+
+    assert matrices(after)[2].sum() == 20_000 + 800
+
+
 def test_growth_resumes_exactly(planted: Path, tmp_path: Path) -> None:
     """Going on after growth ends with the same bits, too."""
     more = tmp_path / "more.txt"

@@ -23,13 +23,14 @@ ALWAYS = embzarr.DeltaPolicy(max_deltas=63, max_share=1000)
 
 
 class _Gate(PassThrough):
-    """Holds every write back until it is opened, and fails where it is told to."""
+    """Holds everything back until it is opened, and fails where it is told to."""
 
     def __init__(self, store: Any) -> None:
         super().__init__(open_store(store))
         self.opened = threading.Event()
         self.opened.set()
         self.fails = False
+        self.fails_behind_a_commit = False
 
     def put(self, key: str, data: Any) -> None:
         """Put, once the gate is open."""
@@ -40,6 +41,24 @@ class _Gate(PassThrough):
         """Create, once the gate is open."""
         self._pass()
         super().create(key, data)
+        if self.fails_behind_a_commit and key.startswith("commits/"):
+            self.fails = True
+            raise embzarr.StoreError("store-failed", "the store is away")
+
+    def get_range(self, key: str, start: int, length: int) -> Any:
+        """Get, unless the store is away."""
+        self._pass()
+        return super().get_range(key, start, length)
+
+    def get(self, key: str) -> Any:
+        """Get, unless the store is away."""
+        self._pass()
+        return super().get(key)
+
+    def head(self, key: str) -> Any:
+        """Look, unless the store is away."""
+        self._pass()
+        return super().head(key)
 
     def _pass(self) -> None:
         assert self.opened.wait(30)
@@ -176,19 +195,54 @@ def test_the_next_save_waits_for_the_one_before(run: embzarr.Run, gate: _Gate) -
 def test_an_error_is_raised_by_the_future_and_by_the_next_call(
     run: embzarr.Run, gate: _Gate
 ) -> None:
-    """Once each; the save after it is a full step, since what changed before is not known."""
+    """Once each; and all rows that either call named are in the save after it."""
     run.save_async(WORDS, VECTORS).result()
+    vectors = VECTORS + np.arange(4, dtype="f4").reshape(4, 1, 1)
     gate.fails = True
-    lost = run.save_async(WORDS, VECTORS + 1, changed=[1], policy=ALWAYS)
+    lost = run.save_async(WORDS, vectors[1], changed=[1, 9], policy=ALWAYS)
     with pytest.raises(embzarr.StoreError):
         lost.result()
     with pytest.raises(embzarr.StoreError):
-        run.save_async(WORDS, VECTORS + 2, changed=[2], policy=ALWAYS)
+        run.save_async(WORDS, vectors[2], changed=[2], policy=ALWAYS)
     gate.fails = False
-    saved = run.save_async(WORDS, VECTORS + 3, changed=[3], policy=ALWAYS).result()
+    saved = run.save_async(WORDS, vectors[3], changed=[3, 9], policy=ALWAYS).result()
 
-    assert (saved.commit, saved.info().kind) == (2, "full")
-    np.testing.assert_array_equal(saved.to_numpy(), VECTORS + 3)
+    expected = VECTORS.copy()
+    expected[[1, 2, 3, 9]] = vectors[3][[1, 2, 3, 9]]
+    assert (saved.commit, saved.info().kind) == (2, "delta")
+    np.testing.assert_array_equal(saved.to_numpy(), expected)
+
+
+def test_a_full_step_that_failed_is_made_up_for(run: embzarr.Run, gate: _Gate) -> None:
+    """Where all rows may have changed, the rows that a later call names are not enough."""
+    run.save_async(WORDS, VECTORS).result()
+    gate.fails = True
+    lost = run.save_async(WORDS, VECTORS + 1)
+    with pytest.raises(embzarr.StoreError):
+        run.wait()
+    run.wait()
+    gate.fails = False
+    saved = run.save_async(WORDS, VECTORS + 1, changed=[3], policy=ALWAYS).result()
+
+    assert isinstance(lost.exception(), embzarr.StoreError)
+    assert saved.info().kind == "full"
+    np.testing.assert_array_equal(saved.to_numpy(), VECTORS + 1)
+
+
+def test_nothing_is_laid_upon_a_commit_that_may_not_stand(run: embzarr.Run, gate: _Gate) -> None:
+    """After an answer that was lost the next save is whole, whichever commit is the newest."""
+    run.save_async(WORDS, VECTORS).result()
+    gate.fails_behind_a_commit = True
+    lost = run.save_async(WORDS, VECTORS + 1, changed=[1], policy=ALWAYS)
+    with pytest.raises(embzarr.StoreError) as caught:
+        run.wait()
+    gate.fails = gate.fails_behind_a_commit = False
+    saved = run.save_async(WORDS, VECTORS + 2, changed=[2], policy=ALWAYS).result()
+
+    assert caught.value is lost.exception()
+    assert caught.value.code == "commit-unknown"
+    assert saved.info().kind == "full"
+    np.testing.assert_array_equal(saved.to_numpy(), VECTORS + 2)
 
 
 def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: _Gate) -> None:

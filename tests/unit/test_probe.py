@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from fsspec.implementations.dirfs import (  # type: ignore[import-untyped]  # fsspec has no types
     DirFileSystem,
@@ -97,6 +98,8 @@ def test_one_writer_needs_no_exclusive_create() -> None:
             save(url)
         run = embzarr.Run("s3://bucket/run", single_writer=True, store_options=options(url))
         assert run.gc(keep_last=1).commit is None
+        with run:
+            assert run.save_async(["w"], np.ones((1, 2), "f4")).result().commit == 2
         with pytest.raises(embzarr.UnsupportedError):
             embzarr.Run("s3://bucket/run", store_options=options(url)).gc(keep_last=1)
 

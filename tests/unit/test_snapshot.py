@@ -50,12 +50,15 @@ def test_rows_are_gathered(snapshots: Snapshots) -> None:
         "counts": np.array([6, 0]),
         "none": np.empty(0, np.int64),
     }
-    arrays = {"large": LARGE, "counts": np.arange(7), "none": LARGE, "more": LARGE}
+    rows["part"] = rows["large"][::2]
+    part = LARGE[:, :7]
+    arrays = {"large": LARGE, "counts": np.arange(7), "none": LARGE, "part": part, "more": LARGE}
 
     copies = snapshots.rows(arrays, rows)
 
     assert copies.keys() == rows.keys()
     np.testing.assert_array_equal(copies["large"], LARGE[rows["large"]])
+    np.testing.assert_array_equal(copies["part"], part[rows["part"]])
     assert copies["counts"].tolist() == [6, 0]
     assert copies["none"].shape == (0, 10)
 

@@ -110,6 +110,9 @@ class Settings:
             metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
         ),
     ] = "auto"
+    single_writer: Annotated[
+        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
+    ] = False
 
 
 def train(

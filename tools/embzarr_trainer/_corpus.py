@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._sources import CorpusPaths
 
 _BLOCK_IDS: Final = 1 << 22
@@ -68,22 +69,15 @@ class Corpus:
 
 
 def read_corpus(
-    paths: CorpusPaths,
-    *,
-    min_count: int,
-    max_vocab: int | None,
-    unicode_errors: str,
-    split: Callable[[str], list[str]],
+    paths: CorpusPaths, *, options: TrainOptions, split: Callable[[str], list[str]]
 ) -> Corpus:
     """Read text files once, count their words, and encode them.
 
     Args:
         paths: as ``find_sources`` takes them; UTF-8; a line is a
             sentence, and a file of one long line (text8) is cut into sentences.
-        min_count: words with fewer occurrences are left out, as if they were not in the text.
-        max_vocab: the most words that are kept, the commonest; None for no bound.
-        unicode_errors: ``strict``, ``replace`` (a separator) or ``ignore`` (nothing) for bytes
-            that are not UTF-8.
+        options: which words are left out, as if they were not in the text (``min_count``,
+            ``max_vocab``), and what stands for bytes that are not UTF-8 (``unicode_errors``).
         split: from text to its words and line ends.
 
     Returns:
@@ -98,7 +92,7 @@ def read_corpus(
         embzarr.NotFoundError: ``corpus-missing``.
         embzarr.AccessDeniedError: ``access-denied``.
     """
-    reader = TextReader(find_sources(paths), unicode_errors=unicode_errors, split=split)
+    reader = TextReader(find_sources(paths), unicode_errors=options.unicode_errors, split=split)
     with tempfile.TemporaryFile() as spool, contextlib.closing(Numbering()) as numbering:
         for words in reader:
             numbering.numbers(words).tofile(spool)
@@ -107,7 +101,9 @@ def read_corpus(
             raise embzarr.InvalidInputError("corpus-empty", f"no word in {_named(paths)}")
         stream = _map(spool)
         counts = _count(stream, numbering.size)
-        vocabulary = numbering.vocabulary(counts, min_count=min_count, max_vocab=max_vocab)
+        vocabulary = numbering.vocabulary(
+            counts, min_count=options.min_count, max_vocab=options.max_vocab
+        )
     ids, breaks = _renumber(stream, vocabulary.ids)
     return Corpus(
         words=vocabulary.words,

@@ -112,6 +112,8 @@ class SaveOptions:
     """Give up all but the newest so many checkpoints; None to keep all."""
     patience: float
     """Seconds for which the last checkpoint is tried again before its error is raised."""
+    compression: str
+    """As ``embzarr.save`` takes it."""
 
     def __post_init__(self) -> None:
         """Check every setting, and those that bound one another."""

@@ -1,9 +1,10 @@
-"""Saving checkpoints in the background, one after another, and what to do when that fails."""
+"""Saving checkpoints beside training, and what to do when that fails."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,27 +13,24 @@ import embzarr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
+    from embzarr_trainer._buffers import Marks, Weights
     from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._options import SaveOptions
-    from embzarr_trainer._snapshot import Snapshot
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
-_MOST_DELTAS: Final = 8
-_MOST_SHARE: Final = 0.5
-"""Of a full step's rows, in all deltas upon it; with more, a reader pays more than was saved."""
 
 
 class Saver:
-    """Saves snapshots to a run, in the order in which they were given.
+    """Saves the weights of a run, at most one copy at a time.
 
-    At most one is on its way; who gives another waits. What fails leaves the commits before as
-    they were; the caller takes a fresh snapshot and tries again after ``wait`` seconds.
+    What fails leaves the commits before as they were; the caller saves anew after ``wait`` seconds.
     """
 
     failure: embzarr.EmbzarrError | None
-    """Why the newest snapshot could not be saved; None while all is well."""
+    """Why the newest checkpoint could not be saved; None while all is well."""
     wait: float
     """Seconds to let pass after a failure, doubled with each in a row."""
     saved: embzarr.Checkpoint | None
@@ -42,37 +40,29 @@ class Saver:
 
     def __init__(
         self,
-        url: object,
+        run: embzarr.Run,
         corpus: Corpus,
         *,
         options: SaveOptions,
-        store_options: Mapping[str, Any] | None,
-        compression: str,
+        vector_size: int,
         base: embzarr.Checkpoint | None,
     ) -> None:
         """Write nothing yet.
 
         Args:
-            url: of the run.
+            run: where to; closed with this.
             corpus: whose words and counts are saved.
             options: when and how to save.
-            store_options: as for ``embzarr.save``.
-            compression: as for ``embzarr.save``.
-            base: the checkpoint that training goes on from with all marks cleared; None where
-                the next one must be a full step.
+            vector_size: of the weights, which are padded.
+            base: the checkpoint that the weights are at; None where no delta can lie upon one.
         """
-        self._url = url
-        self._run = embzarr.Run(url, store_options=store_options)
+        self._run = run
         self._words = corpus.words
         self._counts = corpus.counts
         self._options = options
-        self._store_options = store_options
-        self._compression = compression
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="embzarr-saver")
-        self._pending: tuple[Future[embzarr.Checkpoint], Snapshot] | None = None
+        self._size = vector_size
         self._base = base
-        self._deltas = len(base.info().layers) - 1 if base else 0
-        self._share = 0.0
+        self._under_way: Future[embzarr.Checkpoint] | None = None
         self._litter: str | None = None
         self.failure = None
         self.wait = _FIRST_WAIT
@@ -81,27 +71,50 @@ class Saver:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest snapshot, or room for it, was not to be had; None while all is well."""
+        """Why the newest checkpoint, or room for it, was not to be had; None while all is well."""
         return self._litter if self.failure is None else str(self.failure)
 
     @property
     def busy(self) -> bool:
-        """Whether a snapshot is on its way."""
-        return self._pending is not None
+        """Whether a checkpoint is on its way."""
+        return self._under_way is not None
 
-    def wants_touched_only(self, touched: int) -> bool:
-        """Tell whether a delta of so many rows, of both matrices together, pays."""
-        if not self._options.delta or self._base is None:
-            return False
-        share = self._share + touched / (2 * len(self._words))
-        return self._deltas < _MOST_DELTAS and share <= _MOST_SHARE
+    def save(
+        self, weights: Weights, marks: Marks, *, step: int, metadata: Mapping[str, Any]
+    ) -> None:
+        """Copy what nobody may be changing, start to save it, and clear the marks.
 
-    def save(self, snapshot: Snapshot, *, step: int, metadata: Mapping[str, Any]) -> None:
-        """Start to save; ``settle`` must have said that nothing else is on its way."""
-        self._pending = self._pool.submit(self._save, snapshot, step, metadata), snapshot
+        ``settle`` must have said that nothing else is on its way.
+
+        Args:
+            weights: (words, padded size) each.
+            marks: of the rows that were touched since the call before.
+            step: of the checkpoint.
+            metadata: of the checkpoint.
+        """
+        touched = {"vectors": marks.inputs, "context": marks.outputs}
+        self._under_way = self._run.save_async(
+            self._words,
+            weights.inputs[:, : self._size],
+            columns={"counts": self._counts, "context": weights.outputs[:, : self._size]},
+            changed=(
+                {name: mask.view(np.bool_) for name, mask in touched.items()}
+                if self._options.delta
+                else None
+            ),
+            base=self._base,
+            step=step,
+            metadata=metadata,
+            lossy=self._options.lossy,
+            compression=self._options.compression,
+        )
+        self._base = None  # from now on the run knows what the marks count from
+        self._under_way.add_done_callback(self._tidy)
+        for mask in marks:
+            mask[:] = 0
 
     def settle(self, *, patience: float) -> bool | None:
-        """Take note of what became of the snapshot on its way, waiting for it so many seconds.
+        """Take note of what became of the checkpoint on its way, waiting for it so many seconds.
 
         Returns:
             Whether it was saved; None where nothing is to be said yet.
@@ -110,107 +123,47 @@ class Saver:
             embzarr.EmbzarrError: it is such that no later one will be saved either, as vectors
                 that are not finite; or the first of all went wrong, and not because a store failed.
         """
-        if self._pending is None:
+        future = self._under_way
+        if future is None or not wait((future,), patience).done:
             return None
-        future, snapshot = self._pending
-        if not wait((future,), patience).done:
-            return None
-        self._pending = None
+        self._under_way = None
         try:
-            checkpoint = future.result()
+            self._run.wait()
         except embzarr.EmbzarrError as exc:
             self._take_failure(exc)
             return False
-        self._take_success(checkpoint, snapshot)
+        self.saved = future.result()
+        self.saved_at = time.perf_counter()
+        self.failure = None
         return True
 
     def close(self) -> None:
         """Wait for what is on its way, and end the thread."""
-        self._pool.shutdown()
+        with contextlib.suppress(embzarr.EmbzarrError):  # whoever wants to know has settled
+            self._run.close()
 
     def _take_failure(self, exc: embzarr.EmbzarrError) -> None:
-        hopeless = isinstance(exc, embzarr.InvalidInputError)
+        if exc.code == "input-nonfinite":
+            raise embzarr.InvalidInputError(
+                "training-diverged",
+                "the vectors are no longer finite: try a lower alpha, a smaller window or fewer"
+                " negatives",
+            ) from exc
         hasty = self.saved is None and not isinstance(exc, embzarr.StoreError)
-        if hopeless or hasty:
+        if hasty or isinstance(exc, embzarr.InvalidInputError):
             raise exc
-        if isinstance(exc, embzarr.ConflictError) or exc.code == "commit-unknown":
-            self._base = None  # the newest commit may not be the one that the marks count from
         self.wait = _FIRST_WAIT if self.failure is None else min(2 * self.wait, _LONGEST_WAIT)
         self.failure = exc
 
-    def _take_success(self, checkpoint: embzarr.Checkpoint, snapshot: Snapshot) -> None:
-        self._deltas = len(checkpoint.info().layers) - 1
-        if self._deltas == 0:
-            self._share = 0.0
-        elif snapshot.rows is not None:
-            self._share += sum(map(len, snapshot.rows)) / (2 * len(self._words))
-        self._base = self.saved = checkpoint
-        self.saved_at = time.perf_counter()
-        self.failure = None
+    def _tidy(self, future: Future[embzarr.Checkpoint]) -> None:
+        """Give up old checkpoints, in the thread that saves, before it saves again.
 
-    # In the background ----------------------------------------------------------------------------
-    def _save(
-        self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
-    ) -> embzarr.Checkpoint:
-        save = self._save_all if snapshot.rows is None else self._save_touched
-        checkpoint = save(snapshot, step, metadata)
-        self._litter = self._tidy()
-        return checkpoint
-
-    def _tidy(self) -> str | None:
-        """Give up old checkpoints; a failure costs space alone, which the next one gives up too."""
-        if self._options.keep_last is None:
-            return None
+        A failure costs space alone, which the next one gives up too.
+        """
+        if self._options.keep_last is None or future.exception() is not None:
+            return
+        self._litter = None
         try:
             self._run.gc(keep_last=self._options.keep_last)
         except embzarr.EmbzarrError as exc:
-            return f"old checkpoints are still there: {exc}"
-        return None
-
-    def _save_all(
-        self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
-    ) -> embzarr.Checkpoint:
-        _check_finite(snapshot)
-        return embzarr.save(
-            self._url,
-            self._words,
-            snapshot.values.inputs,
-            step=step,
-            counts=self._counts,
-            columns={"context": snapshot.values.outputs},
-            metadata=metadata,
-            compression=self._compression,
-            store_options=self._store_options,
-        )
-
-    def _save_touched(
-        self, snapshot: Snapshot, step: int, metadata: Mapping[str, Any]
-    ) -> embzarr.Checkpoint:
-        assert snapshot.rows is not None  # noqa: S101 - what `save` chose this by
-        _check_finite(snapshot)
-        inputs, outputs = snapshot.rows
-        return self._run.save_delta(
-            {"vectors": inputs, "context": outputs},
-            {"vectors": snapshot.values.inputs, "context": snapshot.values.outputs},
-            base=self._base,
-            step=step,
-            metadata=metadata,
-            lossy=self._options.lossy,
-            compression=self._compression,
-        )
-
-
-def _check_finite(snapshot: Snapshot) -> None:
-    """Refuse weights that have run away; NaN and infinity survive summing.
-
-    Raises:
-        embzarr.InvalidInputError: ``training-diverged``.
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = all(np.isfinite(matrix.sum()) for matrix in snapshot.values)
-    if not finite:
-        raise embzarr.InvalidInputError(
-            "training-diverged",
-            "the vectors are no longer finite: try a lower alpha, a smaller window or fewer"
-            " negatives",
-        )
+            self._litter = f"old checkpoints are still there: {exc}"

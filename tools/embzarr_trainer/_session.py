@@ -6,12 +6,10 @@ import math
 import time
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from embzarr_trainer._hogwild import Hogwild, Tally, tally_at
 from embzarr_trainer._progress import Metrics, Progress
+from embzarr_trainer._saver import Saver
 from embzarr_trainer._schedule import plan_schedule, save_points
-from embzarr_trainer._snapshot import Camera
 from embzarr_trainer._state import MODEL
 
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     import embzarr
     from embzarr_trainer._options import SaveOptions, TrainOptions
-    from embzarr_trainer._saver import Saver
     from embzarr_trainer._start import Start
 
 _POLL_SECONDS: Final = 0.2
@@ -31,7 +28,7 @@ class Session:
     def __init__(
         self,
         start: Start,
-        saver: Saver,
+        run: embzarr.Run,
         *,
         options: TrainOptions,
         saving: SaveOptions,
@@ -39,7 +36,13 @@ class Session:
     ) -> None:
         """Plan the turns; nothing is trained yet."""
         self._start = start
-        self._saver = saver
+        self._saver = Saver(
+            run,
+            start.corpus,
+            options=saving,
+            vector_size=options.vector_size,
+            base=start.checkpoint,
+        )
         self._options = options
         self._saving = saving
         self._progress = progress
@@ -53,7 +56,6 @@ class Session:
             frozen=start.frozen,
             tally=tally_at(self._schedule, turn, seconds=start.seconds),
         )
-        self._camera = Camera(start.weights, vector_size=options.vector_size)
         self._began = self._reported = self._saved = self._learner.tally
         self._loss = 0.0
         self._stall = 0.0
@@ -132,16 +134,14 @@ class Session:
             self._due = time.perf_counter() + self._saver.wait
 
     def _submit(self) -> None:
-        """Take a snapshot and have it saved; threads are still."""
-        marks, tally = self._learner.marks, self._learner.tally
-        failed = self._saver.failure is not None
-        touched_only = self._saver.wants_touched_only(sum(map(np.count_nonzero, marks)))
-        snapshot = self._camera.take(marks, touched_only=touched_only, again=failed)
+        """Have the present state saved; threads are still."""
+        learner, tally = self._learner, self._learner.tally
+        metadata = {"trainer": self._describe(tally)}
         step = self._step(tally)
-        self._saver.save(snapshot, step=step, metadata={"trainer": self._describe(tally)})
+        self._saver.save(learner.weights, learner.marks, step=step, metadata=metadata)
         self._saved = tally
         self._due = self._next_due()
-        self._stall = time.perf_counter() - self._learner.idle_since
+        self._stall = time.perf_counter() - learner.idle_since
 
     def _next_due(self) -> float:
         return time.perf_counter() + (self._saving.seconds or math.inf)

@@ -120,7 +120,7 @@ def _go_on(state: State, corpus: Corpus, *, options: TrainOptions) -> Start:
         turn=state.trainer["turns"] if same else 0,
         base_words=state.trainer["base_words"] if same else state.checkpoint.step,
         seconds=state.trainer["metrics"]["seconds"],
-        checkpoint=None if new else state.checkpoint,
+        checkpoint=state.checkpoint if same else None,  # else counts are others, too
     )
 
 

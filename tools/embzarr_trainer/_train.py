@@ -9,7 +9,6 @@ import embzarr
 from embzarr_trainer._corpus import read_corpus
 from embzarr_trainer._numba import require_numba
 from embzarr_trainer._options import SaveOptions, TrainOptions
-from embzarr_trainer._saver import Saver
 from embzarr_trainer._session import Session
 from embzarr_trainer._start import Wishes, find_start
 from embzarr_trainer._tokenizers import find_tokenizer
@@ -52,6 +51,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     only: Iterable[str] | None = None,
     progress: Callable[[Progress], object] | None = None,
     store_options: Mapping[str, Any] | None = None,
+    single_writer: bool = False,
     compression: str = "auto",
 ) -> embzarr.Checkpoint:
     """Train word vectors on text and save them, along the way and at the end.
@@ -91,7 +91,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             ``"1000000w"``; there is always one at the end.
         checkpoints: evenly spaced checkpoints instead; by default 1.
         delta: save only the rows touched since the checkpoint before, as a layer upon it; a full
-            step again after 8 of them, or once they hold half as many rows as that.
+            step again after 8 of them, or once they take half as many bytes as that.
         lossy: of deltas: ``float16`` or ``int8``; the error is in the manifest. What was lost is
             lost to ``resume`` too: it then goes on from about the same state.
         keep_last: give up all but the newest so many checkpoints, after each that is saved.
@@ -105,6 +105,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         only: train the rows of these words alone; all others stay as they are.
         progress: called about five times a second, and after each save, from this thread.
         store_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
+        single_writer: promise that nobody else saves there, where a store cannot exclude others.
         compression: of the checkpoints, as for ``embzarr.save``.
 
     Returns:
@@ -144,27 +145,14 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         lossy=lossy,
         keep_last=keep_last,
         patience=patience,
+        compression=compression,
     )
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
-    encoded = read_corpus(
-        corpus,
-        min_count=min_count,
-        max_vocab=max_vocab,
-        unicode_errors=unicode_errors,
-        split=split,
-    )
-    run = embzarr.Run(url, store_options=store_options)
-    start = find_start(run, encoded, wishes, options=options, store_options=store_options)
-    saver = Saver(
-        url,
-        start.corpus,
-        options=saving,
-        store_options=store_options,
-        compression=compression,
-        base=start.checkpoint,
-    )
-    return Session(start, saver, options=options, saving=saving, progress=progress).run()
+    text = read_corpus(corpus, options=options, split=split)
+    run = embzarr.Run(url, single_writer=single_writer, store_options=store_options)
+    start = find_start(run, text, wishes, options=options, store_options=store_options)
+    return Session(start, run, options=options, saving=saving, progress=progress).run()
 
 
 def _usable_cpus() -> int:
