@@ -16,6 +16,10 @@ from embzarr._gc import GcReport
 from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
 from embzarr._loaded import Loaded
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
+from embzarr._parts_begin import plan_step
+from embzarr._parts_plan import StepPlan
+from embzarr._parts_publish import missing_parts, publish
+from embzarr._parts_write import PartWriter, write_part
 from embzarr._plan import Plan
 from embzarr._probe import ProbeReport
 from embzarr._probe import probe_url as probe
@@ -57,12 +61,14 @@ __all__ = [
     "Loaded",
     "NotFoundError",
     "ObjectInfo",
+    "PartWriter",
     "Plan",
     "ProbeReport",
     "Problem",
     "RepairAction",
     "RepairReport",
     "Run",
+    "StepPlan",
     "StoreError",
     "Traffic",
     "UnsupportedError",
@@ -71,8 +77,12 @@ __all__ = [
     "Writer",
     "__version__",
     "create",
+    "missing_parts",
     "open",
+    "plan_step",
     "probe",
+    "publish",
     "repair",
     "save",
+    "write_part",
 ]

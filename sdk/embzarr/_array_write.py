@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _schema
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
-from embzarr.errors import InvalidInputError
-from embzarr.objects import put_pieces
+from embzarr.errors import ConflictError, InvalidInputError
+from embzarr.objects import pieces, put_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex
     from embzarr._manifest import Codec
     from embzarr._parallel import Jobs
-    from embzarr.objects import Put
+    from embzarr.objects import Data, Put, Store
 
 
 _SENDING_BYTES = 40 * 1024 * 1024
@@ -40,12 +41,14 @@ class ObjectWriter:
         self.jobs = jobs
         self.digests: dict[str, ObjectDigest] = {}
 
-    def put(self, name: str, data: bytes | memoryview) -> None:
+    def held(self, nbytes: int) -> int:
+        """Return the bytes that `put_pieces` keeps in memory of an object of about `nbytes`."""
+        return min(nbytes, _SENDING_BYTES)
+
+    def put(self, name: str, data: Data) -> None:
         """Store an object under `name`, relative to the layer."""
         self._store.put(f"{self._path}/{name}", data)
-        digest = ObjectDigest(size=len(data), sha256=_digest.sha256(data))
-        with self._lock:
-            self.digests[name] = digest
+        self._note(name, ObjectDigest(size=len(data), sha256=_digest.sha256(data)))
 
     def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
         """Store an object under `name` while it is made: digests are computed on the way."""
@@ -59,8 +62,109 @@ class ObjectWriter:
                 yield piece
 
         put_pieces(self._store, f"{self._path}/{name}", passing())
+        self._note(name, ObjectDigest(size=size, sha256=sha256.hexdigest()))
+
+    def _note(self, name: str, digest: ObjectDigest) -> None:
         with self._lock:
-            self.digests[name] = ObjectDigest(size=size, sha256=sha256.hexdigest())
+            self.digests[name] = digest
+
+
+class SharedObjectWriter(ObjectWriter):
+    """Creates objects of a layer that other processes may be writing too, and replaces none.
+
+    Two attempts at one part of a step, of which the first may have been taken for dead, write the
+    same keys. Whatever stands there stays: an attempt that has the same bytes goes on, another
+    one stops.
+    """
+
+    def __init__(self, store: Store, path: str, jobs: Jobs) -> None:
+        """Write below the folder `path`."""
+        super().__init__(store, path, jobs)
+        self._shared = store
+
+    def held(self, nbytes: int) -> int:
+        """Return the bytes of the whole object: it is created by one request."""
+        return nbytes + nbytes // 4  # a buffer that grows has room to spare
+
+    def put(self, name: str, data: Data) -> None:
+        """Store an object under `name` unless it stands there already.
+
+        Raises:
+            ConflictError: code ``part-conflict``: other bytes stand there.
+        """
+        digest = ObjectDigest(size=len(data), sha256=_digest.sha256(data))
+        key = f"{self._path}/{name}"
+        try:
+            self._shared.create(key, data)
+        except ConflictError as exc:
+            if not self._stands(key, digest):
+                raise ConflictError(
+                    "part-conflict",
+                    f"{key}: another attempt has written other bytes there, and nothing is "
+                    "replaced; attempts must give the same rows: plan the step anew",
+                ) from exc
+        self._note(name, digest)
+
+    def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
+        """Store what the pieces make together, as `put` does."""
+        data = bytearray()
+        for piece in pieces:
+            data += piece
+        self.put(name, data)
+
+    def _stands(self, key: str, digest: ObjectDigest) -> bool:
+        if self._shared.head(key).size != digest.size:
+            return False
+        sha256 = hashlib.sha256()
+        for piece in pieces(self._shared, key, 0, digest.size):
+            sha256.update(piece)
+        return sha256.hexdigest() == digest.sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenArray:
+    """An array all of whose shards are stored."""
+
+    rows: int
+    row_shape: tuple[int, ...]
+    dtype: str
+    chunk: int
+    shard: int
+    codec: Codec
+    index: ChunkIndex
+    """Where the chunks lie."""
+
+    def member(self, *, table: str | None = None, lossy: Lossy | None = None) -> Array:
+        """Return what the manifest says of it.
+
+        Args:
+            table: name of the array that holds the index; None keeps the index in the manifest.
+            lossy: what a conversion cost.
+        """
+        inline = InlineIndex(
+            offset=self.index.offset.tolist(),
+            nbytes=self.index.nbytes.tolist(),
+            crc32c=self.index.crc32c.tolist(),
+        )
+        return Array(
+            shape=[self.rows, *self.row_shape],
+            dtype=self.dtype,
+            chunk=self.chunk,
+            shard=self.shard,
+            codec=self.codec,
+            index=table or inline,
+            lossy=lossy,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shards:
+    """How an array is cut that several processes write, each some whole shards of it."""
+
+    chunks: int
+    """In one shard."""
+    first: int
+    """Number of the first that is written here."""
 
 
 class ArrayWriter:
@@ -75,6 +179,7 @@ class ArrayWriter:
         row_shape: tuple[int, ...] = (),
         codec: Codec | None = None,
         chunk: int | None = None,
+        shards: Shards | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -85,6 +190,7 @@ class ArrayWriter:
             row_shape: shape of one row.
             codec: compression; None chooses by the first shard.
             chunk: rows in a chunk; None aims at 64 to 128 KiB.
+            shards: how to cut; None aims at 64 MiB.
 
         Raises:
             InvalidInputError: code ``input-shape``: a row larger than a chunk may be.
@@ -103,7 +209,9 @@ class ArrayWriter:
             )
         self._chunk = chunk or _grid.choose_chunk(bytes_per_row)
         self._fixed_chunk = chunk is not None
-        self._shard = _grid.choose_shard(self._chunk * bytes_per_row)
+        self._fixed = shards is not None
+        self._shard = shards.chunks if shards else _grid.choose_shard(self._chunk * bytes_per_row)
+        self._first_shard = shards.first if shards else 0
         self._row_bytes = bytes_per_row
         self._pending: list[NDArray[Any]] = []
         self._pending_rows = 0
@@ -127,50 +235,40 @@ class ArrayWriter:
 
     def finish(self) -> None:
         """Send what is left; the jobs may still be under way."""
-        if not self._rows and not self._fixed_chunk:
-            self._chunk, self._shard = _grid.fit(self._pending_rows, self._chunk, self._shard)
-        elif not self._rows:
-            self._shard = max(min(self._shard, -(-self._pending_rows // self._chunk)), 1)
+        if not self._rows and not self._fixed:
+            self._fit(self._pending_rows)
         if self._pending_rows:
             self._flush()
 
-    def index(self) -> ChunkIndex:
-        """Return where the chunks lie; all jobs must have ended."""
-        return _chunk_index.concatenate([self._parts[shard] for shard in sorted(self._parts)])
-
-    def array(self, *, table: str | None = None, lossy: Lossy | None = None) -> Array:
-        """Return what the manifest says of the array; all jobs must have ended.
-
-        Args:
-            table: name of the array that holds the index; None keeps the index in the manifest.
-            lossy: what a conversion cost.
-        """
-        index = self.index()
-        inline = InlineIndex(
-            offset=index.offset.tolist(),
-            nbytes=index.nbytes.tolist(),
-            crc32c=index.crc32c.tolist(),
-        )
-        return Array(
-            shape=[self._rows, *self.row_shape],
+    def written(self) -> WrittenArray:
+        """Return what was written; all jobs must have ended."""
+        return WrittenArray(
+            rows=self._rows,
+            row_shape=self.row_shape,
             dtype=self._dtype,
             chunk=self._chunk,
             shard=self._shard,
             codec=self._codec or _chunks.NONE,
-            index=table or inline,
-            lossy=lossy,
+            index=_chunk_index.concatenate([self._parts[shard] for shard in sorted(self._parts)]),
         )
+
+    def _fit(self, rows: int) -> None:
+        """Shrink the grid to an array that does not fill one shard."""
+        if not self._fixed_chunk:
+            self._chunk, self._shard = _grid.fit(rows, self._chunk, self._shard)
+        else:
+            self._shard = max(min(self._shard, -(-rows // self._chunk)), 1)
 
     def _flush(self) -> None:
         rows = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
-        shard = self._rows // self.shard_rows
+        shard = self._first_shard + self._rows // self.shard_rows
         self._rows += len(rows)
         self._pending, self._pending_rows = [], 0
         if self._codec is None:
             self._codec = _chunks.choose(rows, self._chunk)
         codec = self._codec
         # The rows wait in memory beside what is being sent of them.
-        held = rows.nbytes + min(rows.nbytes, _SENDING_BYTES)
+        held = rows.nbytes + self._objects.held(rows.nbytes)
         self._objects.jobs.submit(held, lambda: self._encode(shard, rows, codec))
 
     def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> None:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from embzarr import (
     _history,
-    _json,
     _keys,
     _manifest,
     _protocol,
     _records,
+    _root,
     _schema,
-    _zarr_json,
 )
 from embzarr._manifest import Manifest, Parent
 from embzarr._protocol import (
@@ -47,7 +46,6 @@ from embzarr.errors import (
     NotFoundError,
     StoreError,
 )
-from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from embzarr._manifest import Layer
@@ -100,6 +98,16 @@ class Draft:
     """Whether no other checkpoint may come between, since the write tells what became of its base:
     a delta, or what replaces one."""
 
+    @property
+    def claim(self) -> Claim:
+        """Where the write stands before it looks for a number."""
+        return Claim(
+            write_id=self.write_id,
+            folders=frozenset(layer.path for layer in self.layers),
+            seen=self.base.number if self.base else 0,
+            passes=_protocol.COLLECTIONS if self.follows else _protocol.ANY,
+        )
+
 
 def new_id() -> str:
     """Return 128 random bits in hexadecimal, for a store or a write."""
@@ -129,20 +137,33 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
         StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
             not have been made; nothing that it names may be deleted.
     """
-    store_id = draft.base.store if draft.base else claim_root(store)
-    claim = Claim(
-        write_id=draft.write_id,
-        folders=frozenset(layer.path for layer in draft.layers),
-        seen=draft.base.number if draft.base else 0,
-        passes=_protocol.COLLECTIONS if draft.follows else _protocol.ANY,
-    )
+    store_id = draft.base.store if draft.base else _root.claim(store, new_id())
     commit, data = take_number(
-        store, claim, draft.base, lambda parent: _compose(draft, parent, store_id, writer)
+        store, draft.claim, draft.base, lambda parent: _compose(draft, parent, store_id, writer)
     )
     if isinstance(commit, Expired):
         raise commit.error()  # made, and given up by a collection before we knew
     _leave_hint(store, data)
     return cast("Commit", commit)
+
+
+def made_before(store: Readable, claim: Claim) -> Commit | None:
+    """Return the commit of a write that another process may have made already; None if none has.
+
+    Raises:
+        ConflictError: it cannot be made any more; codes as of `publish`.
+        NotFoundError: code ``commit-expired``: it was made, and given up since.
+    """
+    found = _history.since(store, claim.seen)
+    _, action = _protocol.advance(claim, Seen(tuple(record.entry for record in found)))
+    if isinstance(action, Stopped):
+        raise _failure(action)
+    if not isinstance(action, Committed):
+        return None
+    ours = found[action.number - claim.seen - 1]
+    if isinstance(ours, Expired):
+        raise ours.error()
+    return cast("Commit", ours)
 
 
 def take_number(
@@ -226,36 +247,6 @@ def _failure(action: Stopped | Unknown) -> EmbzarrError:
     return StoreError(
         "commit-unknown", f"{key}: the store does not say whether this commit was made"
     )
-
-
-def claim_root(store: Store) -> str:
-    """Make the root a Zarr group of ours, once, and return the store's identity.
-
-    Raises:
-        ConflictError: code ``root-foreign``: another Zarr node is there.
-    """
-    store_id = new_id()
-    try:
-        store.create(_schema.ZARR_JSON, _zarr_json.root_document(store_id))
-    except ConflictError:
-        store_id = _store_id(store)
-    with contextlib.suppress(ConflictError):  # somebody was first: the bytes are the same
-        store.create(f"{_schema.STEPS}/{_schema.ZARR_JSON}", _zarr_json.group_document())
-    return store_id
-
-
-def _store_id(store: Readable) -> str:
-    what = _schema.ZARR_JSON
-    limit = _schema.MAX_ZARR_JSON_BYTES
-    root = _json.loads(get_at_most(store, what, limit), what=what, max_bytes=limit)
-    attributes = root.get("attributes") if isinstance(root, dict) else None
-    ours = attributes.get(_schema.FORMAT) if isinstance(attributes, dict) else None
-    store_id = ours.get("store") if isinstance(ours, dict) else None
-    if not isinstance(store_id, str):
-        raise ConflictError(
-            "root-foreign", "zarr.json at the root belongs to something else: choose another folder"
-        )
-    return store_id
 
 
 def _compose(draft: Draft, parent: Parent | None, store_id: str, writer: str) -> bytes:

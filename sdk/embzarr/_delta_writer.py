@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from embzarr import _chunks, _dtypes, _keys, _lookup, _schema
+from embzarr._conversion import check_finite
 from embzarr._layer_files import LayerFiles
-from embzarr._layer_writer import check_finite
 from embzarr._loss import LossMeter
 from embzarr._manifest import Layer, PlacementMember
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from embzarr import _schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,43 @@ def fit(rows: int, chunk: int, shard: int) -> tuple[int, int]:
     if rows < chunk:
         chunk = 1 << (max(rows, 1) - 1).bit_length()
     return chunk, max(min(shard, -(-rows // chunk)), 1)
+
+
+def divide(rows: int, parts: int, row_bytes: Sequence[int]) -> tuple[int, list[tuple[int, int]]]:
+    """Cut a table for several writers, so that no shard of any column lies in two parts.
+
+    Parts are equal, but for the last ones, which may have fewer rows or none; they are no longer
+    than `rows` over `parts` and a sixteenth, and rounded up.
+
+    Args:
+        rows: of the table.
+        parts: how many writers.
+        row_bytes: bytes of one row of each column.
+
+    Returns:
+        Rows of a part; and for each column rows in a chunk, and chunks in a shard.
+    """
+    even = max(-(-rows // parts), 1)
+    grain = _power_of_two_below(even // _schema.PART_GRAIN)
+    chunks = [min(choose_chunk(nbytes), grain) for nbytes in row_bytes]
+    shards = [
+        min(_power_of_two_above(_shards_for(even, nbytes)), _power_of_two_below(even // chunk))
+        for nbytes, chunk in zip(row_bytes, chunks, strict=True)
+    ]
+    # All are powers of two, so that the largest is a multiple of the others.
+    units = [chunk * shard for chunk, shard in zip(chunks, shards, strict=True)]
+    part = -(-even // max(units)) * max(units)
+    return part, [(chunk, part // unit) for chunk, unit in zip(chunks, units, strict=True)]
+
+
+def _shards_for(rows: int, bytes_per_row: int) -> int:
+    """Return how many shards so many rows need, and a sixteenth more of them."""
+    nbytes = rows * bytes_per_row * (_schema.PART_GRAIN + 1) // _schema.PART_GRAIN
+    return max(-(-nbytes // _schema.PART_SHARD_BYTES), 1)
+
+
+def _power_of_two_above(number: int) -> int:
+    return 1 << (number - 1).bit_length()
 
 
 def _power_of_two_below(number: int) -> int:

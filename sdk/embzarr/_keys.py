@@ -63,6 +63,11 @@ def layer_path(step: int, write_id: str) -> str:
     return f"{_schema.STEPS}/{step}-{write_id}"
 
 
+def receipt_name(part: int) -> str:
+    """Return the key, below its layer, of what a part's writer says of it when it is whole."""
+    return f"{_schema.PARTS}/{part}.json"
+
+
 def layer_name(path: str) -> tuple[int, str] | None:
     """Return the step and the write id in a layer's folder, or None where it has another form."""
     match = _LAYER.fullmatch(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr import _chunks, _keys, _parallel, _schema, _zarr_json
-from embzarr._array_write import ArrayWriter, ObjectWriter
+from embzarr._array_write import ArrayWriter, ObjectWriter, SharedObjectWriter
 from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embzarr._array_write import Shards, WrittenArray
     from embzarr._lookup import LookupImage
     from embzarr._manifest import Array, Codec, Layer, Lossy, ObjectDigest
     from embzarr._words import WordTable
@@ -26,21 +27,25 @@ JOB_BYTES = 208 * 1024 * 1024
 class LayerFiles:
     """Writes the objects of one layer below a fresh folder."""
 
-    def __init__(self, store: Store, *, step: int, write_id: str) -> None:
+    def __init__(self, store: Store, *, step: int, write_id: str, shared: bool = False) -> None:
         """Prepare to write; nothing is written yet.
 
         Args:
             store: where to.
             step: the step's number.
             write_id: names the folder together with the step.
+            shared: whether other processes write to the folder too: nothing is replaced then, and
+                nothing may be removed.
         """
         self.step = step
         self.write_id = write_id
         self.path = _keys.layer_path(step, write_id)
         self._store = store
         self._jobs = _parallel.Jobs(JOB_BYTES)
-        self._objects = ObjectWriter(store, self.path, self._jobs)
+        kind = SharedObjectWriter if shared else ObjectWriter
+        self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
+        self._adopted: dict[str, WrittenArray] = {}
 
     @property
     def digests(self) -> dict[str, ObjectDigest]:
@@ -55,13 +60,25 @@ class LayerFiles:
         row_shape: tuple[int, ...] = (),
         codec: Codec | None = None,
         chunk: int | None = None,
+        shards: Shards | None = None,
     ) -> ArrayWriter:
         """Return the writer of a new array; see `embzarr._array_write.ArrayWriter`."""
         writer = ArrayWriter(
-            self._objects, name, dtype=dtype, row_shape=row_shape, codec=codec, chunk=chunk
+            self._objects,
+            name,
+            dtype=dtype,
+            row_shape=row_shape,
+            codec=codec,
+            chunk=chunk,
+            shards=shards,
         )
         self._arrays[name] = writer
         return writer
+
+    def adopt(self, name: str, array: WrittenArray, objects: Mapping[str, ObjectDigest]) -> None:
+        """Take an array into the layer that others have written, with all of its objects."""
+        self._adopted[name] = array
+        self._objects.digests.update(objects)
 
     def put(
         self, name: str, rows: NDArray[Any], codec: Codec | None, *, chunk: int | None = None
@@ -96,15 +113,16 @@ class LayerFiles:
             rows: of a delta, the rows of the checkpoint from it down.
         """
         self._jobs.wait()
-        tables = self._write_tables()
+        written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
+        tables = self._write_tables(written)
         self._jobs.wait()
         arrays = {
-            name: writer.array(
+            name: array.member(
                 table=_keys.table_array(name) if name in tables else None, lossy=lossy.get(name)
             )
-            for name, writer in self._arrays.items()
+            for name, array in written.items()
         }
-        arrays |= {_keys.table_array(name): table.array() for name, table in tables.items()}
+        arrays |= {_keys.table_array(n): table.written().member() for n, table in tables.items()}
         documents = _zarr_json.layer_documents(
             arrays,
             step=self.step,
@@ -116,6 +134,18 @@ class LayerFiles:
         _parallel.each(lambda item: self._objects.put(*item), list(documents.items()))
         self._jobs.close()
         return arrays
+
+    def wait(self) -> None:
+        """Wait for the shards that are under way.
+
+        Raises:
+            Exception: what the first that failed raised.
+        """
+        self._jobs.wait()
+
+    def close(self) -> None:
+        """Stop, and remove nothing."""
+        self._jobs.close()
 
     def abort(self) -> None:
         """Stop, and remove what was written, as far as the store lets us.
@@ -130,14 +160,13 @@ class LayerFiles:
             except EmbzarrError:
                 return  # garbage below a write id that no manifest names harms nobody
 
-    def _write_tables(self) -> dict[str, ArrayWriter]:
+    def _write_tables(self, written: Mapping[str, WrittenArray]) -> dict[str, ArrayWriter]:
         """Write chunk tables where an index is too long for the manifest; by the array's name."""
-        tables: dict[str, ArrayWriter] = {}
-        for name, writer in self._arrays.items():
-            index = writer.index()
-            if len(index) > _schema.INLINE_CHUNKS and not _is_read_first(name):
-                tables[name] = self._write_table(_keys.table_array(name), index.table())
-        return tables
+        return {
+            name: self._write_table(_keys.table_array(name), array.index.table())
+            for name, array in written.items()
+            if len(array.index) > _schema.INLINE_CHUNKS and not _is_read_first(name)
+        }
 
     def _write_table(self, name: str, table: NDArray[np.uint64]) -> ArrayWriter:
         writer = ArrayWriter(

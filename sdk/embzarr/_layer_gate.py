@@ -85,7 +85,7 @@ def _check_base(layer: Layer, what: str) -> None:
 def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
     if array.dtype not in _schema.COLUMN_DTYPES:
         raise UnsupportedError("dtype-unsupported", f"{what}: data type {array.dtype[:40]!r}")
-    _check_codec(array.codec, what)
+    check_codec(array.codec, what)
     grid = array.grid
     require(array.chunk & (array.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
     require(
@@ -117,7 +117,7 @@ def _check_table(array: Array, layer: Layer, what: str) -> None:
         require((table.shape, table.dtype) == expected, what, "its table has another shape")
 
 
-def _check_codec(codec: Codec, what: str) -> None:
+def check_codec(codec: Codec, what: str) -> None:
     sound = {
         "none": codec == Codec(name="none"),
         "zstd": codec == Codec(name="zstd", level=codec.level) and codec.level is not None,

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
+from msgspec import Meta, Struct
 
-from embzarr._manifest import Lossy
+from embzarr._manifest import Count, Lossy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DIGITS = 6
 """Significant digits of sums, whose last bits depend on the order in which a machine adds."""
+
+
+Sum: TypeAlias = Annotated[float, Meta(ge=0)]
+
+
+class LossSums(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a meter has added up, so that several can be made into one."""
+
+    source_dtype: Annotated[str, Meta(max_length=32)]
+    max_abs_error: Sum
+    count: Count
+    """Finite numbers."""
+    squares: Sum
+    """Of the differences."""
+    source_squares: Sum
+    """Of the numbers themselves."""
 
 
 class LossMeter:
@@ -42,6 +59,24 @@ class LossMeter:
         self._count += len(difference)
         self._squares += float(np.square(difference).sum())
         self._source_squares += float(np.square(before).sum())
+
+    @property
+    def sums(self) -> LossSums:
+        """What was added up so far."""
+        return LossSums(
+            source_dtype=self._source_dtype,
+            max_abs_error=self._max,
+            count=self._count,
+            squares=self._squares,
+            source_squares=self._source_squares,
+        )
+
+    def merge(self, other: LossSums) -> None:
+        """Add what another meter has added up, of other rows."""
+        self._max = max(self._max, other.max_abs_error)
+        self._count += other.count
+        self._squares += other.squares
+        self._source_squares += other.source_squares
 
     def lossy(self) -> Lossy:
         """Return what the manifest says of it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _dtypes, _parallel, _placement, _schema, _words
-from embzarr._layer_writer import check_finite
+from embzarr._conversion import check_finite
 from embzarr._writer import check_lengths, column_kind, start
 from embzarr.errors import InvalidInputError
 
@@ -78,7 +78,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     kinds = {
         k: column_kind(k, (a.dtype, a.shape[1:])) for k, a in given.items() if k != _schema.VECTORS
     }
-    check_lengths(table, given)
+    check_lengths(len(table), given)
     if not allow_nonfinite:
         check_finite(matrix)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)

@@ -22,6 +22,8 @@ TAGS: Final = "tags"
 STEPS: Final = "steps"
 QUARANTINE: Final = "quarantine"
 KEPT: Final = "kept"
+PARTS: Final = "parts"
+"""Below a layer: receipts of those who wrote its parts."""
 PROBES: Final = "probe"
 
 # Kinds of what stands in commits/ --------------------------------------------------------------
@@ -47,6 +49,7 @@ RESERVED_COLUMNS: Final = frozenset(
         "chunks",
         "rows",
         "scales",
+        "parts",
         "tensors",
         "files",
         "words.data",
@@ -90,6 +93,10 @@ PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 # Sizes that a writer aims for -----------------------------------------------------------------
 CHUNK_BYTES: Final = 128 * 1024
 SHARD_BYTES: Final = 64 * 1024 * 1024
+PART_SHARD_BYTES: Final = 32 * 1024 * 1024
+"""Of a step in parts: each shard is created by one request, from memory."""
+PART_GRAIN: Final = 16
+"""Parts of a step are equal to within one row in so many."""
 BLOCK_BYTES: Final = 64 * 1024
 TABLE_CHUNK_ROWS: Final = 4096
 TABLE_COLUMNS: Final = 3
@@ -103,6 +110,9 @@ MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_TAG_BYTES: Final = 64 * 1024
 MAX_QUARANTINE_BYTES: Final = 1024 * 1024
 MAX_FAULTS: Final = 1000
+MAX_PARTS: Final = 16384
+MAX_PLAN_BYTES: Final = 256 * 1024
+MAX_RECEIPT_BYTES: Final = 64 * 1024 * 1024
 MAX_ZARR_JSON_BYTES: Final = 16 * 1024 * 1024
 MAX_JSON_DEPTH: Final = 32
 MAX_METADATA_BYTES: Final = 16 * 1024 * 1024

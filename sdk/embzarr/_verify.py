@@ -62,7 +62,7 @@ def verify(
         _verify_root.check(store, commit.manifest.store, findings)
     for at, layer in enumerate(layers):
         if quick:
-            _check_sizes(store, layer, findings)
+            check_sizes(store, layer, findings)
         else:
             check_layer(store, layers[: at + 1], findings)
     return VerifyReport(
@@ -114,7 +114,7 @@ def check_words(store: Readable, layers: Sequence[Layer], findings: Findings) ->
         findings.report(fault.code, key, str(fault.args[0]), chunk=block)
 
 
-def _check_sizes(store: Readable, layer: Layer, findings: Findings) -> None:
+def check_sizes(store: Readable, layer: Layer, findings: Findings) -> None:
     """Compare sizes: one listing, or a request an object where there is none."""
     try:
         listed = {info.key: info.size for info in store.list(f"{layer.path}/")}

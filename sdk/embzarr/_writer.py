@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from embzarr._array_write import ArrayWriter
     from embzarr._placement import Placement
     from embzarr._records import Commit, Record
-    from embzarr._words import WordTable
 
 
 class Writer:
@@ -70,13 +70,8 @@ class Writer:
             raise InvalidInputError("store-closed", "this writer has committed or was aborted")
         table = _words.from_words(words, first_row=self._layer.rows)
         blocks = {_schema.VECTORS: vectors, **columns}
-        if blocks.keys() != self._layer.columns.keys():
-            raise InvalidInputError(
-                "input-argument",
-                f"expected the columns {sorted(self._layer.columns)}, found {sorted(blocks)}",
-            )
         taken = {name: np.array(block) for name, block in blocks.items()}
-        _check_rows(table, taken, self._layer)
+        check_blocks(len(table), taken, self._layer.columns)
         self._layer.append(table, taken)
 
     def __enter__(self) -> Self:
@@ -238,25 +233,36 @@ def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: A
     return _dtypes.column_name_of(dtype, what=f"column {name!r}"), tuple(map(int, shape))
 
 
-def check_lengths(table: WordTable, columns: Mapping[str, NDArray[Any]]) -> None:
+def check_lengths(count: int, columns: Mapping[str, NDArray[Any]]) -> None:
     for name, block in columns.items():
-        if block.ndim == 0 or len(block) != len(table):
+        if block.ndim == 0 or len(block) != count:
             found = "a single number" if block.ndim == 0 else f"{len(block)} rows"
             raise InvalidInputError(
-                "input-rows",
-                f"{name}: expected a row for each of {len(table)} words, found {found}",
+                "input-rows", f"{name}: expected a row for each of {count} words, found {found}"
             )
 
 
-def _check_rows(table: WordTable, columns: Mapping[str, NDArray[Any]], layer: LayerWriter) -> None:
-    """Refuse blocks that do not fit the words or the columns of `layer`.
+def check_blocks(
+    count: int, blocks: Mapping[str, NDArray[Any]], arrays: Mapping[str, ArrayWriter]
+) -> None:
+    """Refuse blocks that do not fit the columns of a layer.
+
+    Args:
+        count: rows that each must have.
+        blocks: by column.
+        arrays: the columns.
 
     Raises:
-        InvalidInputError: codes ``input-shape``, ``input-rows`` or ``input-dtype``.
+        InvalidInputError: codes ``input-argument``, ``input-shape``, ``input-rows`` or
+            ``input-dtype``.
     """
-    check_lengths(table, columns)
-    for name, block in columns.items():
-        expected = layer.columns[name].row_shape
+    if blocks.keys() != arrays.keys():
+        raise InvalidInputError(
+            "input-argument", f"expected the columns {sorted(arrays)}, found {sorted(blocks)}"
+        )
+    check_lengths(count, blocks)
+    for name, block in blocks.items():
+        expected = arrays[name].row_shape
         if block.shape[1:] != expected:
             raise InvalidInputError(
                 "input-shape", f"{name}: expected rows of shape {expected}, found {block.shape[1:]}"

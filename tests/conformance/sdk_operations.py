@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from conformance import sdk_chunks, sdk_words
+from conformance import sdk_chunks, sdk_parts, sdk_words
 from conformance.json_patch import patched
 from embzarr import _digest, _json, _keys, _manifest_gate, _quarantine, _records, _tags, _zarr_json
 from embzarr._manifest import Array
@@ -27,6 +27,9 @@ def run(case: Case) -> Any:
         return _read_manifest(case.input, case.document)
     if case.operation == "record":
         return _read_record(case.input, case.document)
+    if case.file == "parts":
+        read = sdk_parts.read_plan if case.operation == "plan" else sdk_parts.read_receipt
+        return read(case.input, case.document)
     return OPERATIONS[f"{case.file}/{case.operation}"](case.input)
 
 

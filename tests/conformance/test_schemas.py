@@ -13,7 +13,16 @@ from conformance.json_patch import patched
 
 SCHEMAS = {
     name: Draft202012Validator(load(V1 / "schema" / f"{name}.schema.json"))
-    for name in ("manifest", "collection", "tombstone", "tag", "quarantine", "zarr-root")
+    for name in (
+        "manifest",
+        "collection",
+        "tombstone",
+        "tag",
+        "quarantine",
+        "plan",
+        "receipt",
+        "zarr-root",
+    )
 }
 BY_KIND = {"collect": "collection", "expired": "tombstone"}
 FROZEN = [pytest.param(frozen, id=frozen.name) for frozen in stores(CHECKPOINTS)]
@@ -101,3 +110,17 @@ def test_schema_judges_quarantine_records(case: Case) -> None:
     kind, code = case.expected
     if kind == "output" or code == "quarantine-invalid":
         assert (kind == "output") == SCHEMAS["quarantine"].is_valid(json.loads(case.input))
+
+
+@pytest.mark.parametrize("case", manifests("parts"))
+def test_schemas_judge_plans_and_receipts(case: Case) -> None:
+    """What a writer accepts passes its schema; what is of another form does not."""
+    if "text" in case.input:
+        return
+    document = patched(case.document[case.operation], case.input["patch"])
+    valid = SCHEMAS[case.operation].is_valid(document)
+    kind, _ = case.expected
+
+    assert valid or kind == "error"
+    if case.name.endswith((": a member too many", ": no parts", ": no losses", "a negative loss")):
+        assert not valid

@@ -16,13 +16,19 @@ from conformance import dumps
 from conformance.corpus import TEXT, V1, load
 from embzarr import _manifest, _schema, _zarr_json
 from embzarr._collection import Collection, Tombstone
+from embzarr._loss import LossSums
 from embzarr._manifest import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
+from embzarr._parts_plan import PlannedColumn, StepPlan
+from embzarr._parts_receipt import Places, Receipt
 from embzarr._quarantine import Fault, Quarantine
 
 SDK = Path(embzarr.__file__).parent
 LIMITS = {
     "manifest": _schema.MAX_MANIFEST_BYTES,
     "tag": _schema.MAX_TAG_BYTES,
+    "parts of a step": _schema.MAX_PARTS,
+    "plan": _schema.MAX_PLAN_BYTES,
+    "receipt": _schema.MAX_RECEIPT_BYTES,
     "quarantine record": _schema.MAX_QUARANTINE_BYTES,
     "faults of a record": _schema.MAX_FAULTS,
     "`zarr.json`": _schema.MAX_ZARR_JSON_BYTES,
@@ -45,6 +51,7 @@ LIMITS = {
 }
 SCHEMA = load(V1 / "schema/manifest.schema.json")
 QUARANTINE = load(V1 / "schema/quarantine.schema.json")
+PLAN, RECEIPT = (load(V1 / f"schema/{name}.schema.json") for name in ("plan", "receipt"))
 STRUCTS: dict[str, Any] = {
     "7.1": Manifest,
     "7.2": Layer,
@@ -52,11 +59,13 @@ STRUCTS: dict[str, Any] = {
     "7.4": Array,
     "15.2": Collection,
     "15.3": Tombstone,
+    "15.5": StepPlan,
+    "15.6": Receipt,
     "18.1": Quarantine,
 }
 PREFIXES = (
     "access bucket checkpoint chunk codec commit create dtype feature history input json key "
-    "lookup manifest member object quarantine root rows shard step store tag url version word "
+    "lookup manifest member object part quarantine root rows shard step store tag url version word "
     "words write zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
@@ -137,6 +146,11 @@ def test_members(number: str) -> None:
         (_manifest.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
         (Quarantine, QUARANTINE),
         (Fault, QUARANTINE["properties"]["faults"]["items"]),
+        (StepPlan, PLAN),
+        (PlannedColumn, PLAN["$defs"]["column"]),
+        (Receipt, RECEIPT),
+        (Places, RECEIPT["$defs"]["places"]),
+        (LossSums, RECEIPT["$defs"]["sums"]),
     ],
 )
 def test_schema_members(struct: Any, definition: dict[str, Any]) -> None:
@@ -159,6 +173,9 @@ def test_schema_limits() -> None:
     assert array["shape"]["maxItems"] == _schema.MAX_RANK
     assert array["shard"]["maximum"] == _schema.MAX_SHARD_CHUNKS
     assert QUARANTINE["properties"]["faults"]["maxItems"] == _schema.MAX_FAULTS
+    assert PLAN["properties"]["parts"]["maximum"] == _schema.MAX_PARTS
+    assert PLAN["properties"]["columns"]["maxItems"] == _schema.MAX_COLUMNS
+    assert RECEIPT["properties"]["part"]["exclusiveMaximum"] == _schema.MAX_PARTS
     assert kinds["list"]["maxItems"] == _schema.MAX_INLINE_INDEX
     assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == _schema.MAX_GROUPS
 
@@ -212,6 +229,8 @@ def test_sizes_in_the_text() -> None:
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {_schema.INLINE_CHUNKS} chunks" in TEXT
     assert f"{_schema.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
+    assert (_schema.PART_SHARD_BYTES, _schema.PART_GRAIN) == (32 * 1024**2, 16)
+    assert "equal to within a sixteenth, and shards of at most 32 MiB" in TEXT
 
 
 def test_zarr_document_in_the_text() -> None:

@@ -40,6 +40,12 @@ class Ended:
     """``committed``, ``stopped``, ``unknown``, ``crashed``, ``tagged``, ``done``."""
     number: int = 0
     code: str = ""
+    write_id: str = ""
+
+    @property
+    def wrote(self) -> str:
+        """The write that it was about."""
+        return self.write_id or self.name
 
     def steps(self, world: World) -> Iterator[Step]:
         """Do nothing."""
@@ -59,6 +65,8 @@ class Taking:
     looked: tuple[Entry, ...] = ()
     rounds: int = 0
     """Of a collector: how often it has planned."""
+    shared: bool = False
+    """Whether others are about to commit the same write."""
 
     def steps(self, world: World) -> Iterator[Step]:
         """Send the request, and hear of it or not."""
@@ -94,13 +102,18 @@ class Taking:
             return replace(self, claim=claim, action=action, looked=())
         if isinstance(action, Committed):
             if self.entry.kind == "checkpoint":
-                return Ended(self.name, "committed", action.number)
+                return Ended(self.name, "committed", action.number, "", self.entry.write_id)
             return Sweeping(self.name, (action.number,))
         if isinstance(action, Stopped):
-            if self.entry.kind == "checkpoint":
-                return Quitting(self.name, self.entry.write_id, action.code)
-            return Surveying(self.name, self.rounds + 1)
+            return self._stopped(action.code)
         return Ended(self.name, "unknown")
+
+    def _stopped(self, code: str) -> Actor:
+        if self.entry.kind != "checkpoint":
+            return Surveying(self.name, self.rounds + 1)
+        if self.shared:  # removes nothing
+            return Ended(self.name, "stopped", 0, code, self.entry.write_id)
+        return Quitting(self.name, self.entry.write_id, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,70 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An attempt to write one part of a step, of which there may be another, alive or a zombie."""
+
+    name: str
+    write_id: str
+    index: int
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Write the objects, and the receipt."""
+        item = f"{self.write_id}#{self.index}"
+        yield world._replace(data=world.data | {item}), self._ended(item)
+
+    def _ended(self, item: str) -> Actor:
+        del item
+        return Ended(self.name, "done")
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """One of several who publish a step that was planned when commit `base` was the newest."""
+
+    name: str
+    write_id: str
+    base: int = 1
+    looked: tuple[Entry, ...] = ()
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Look whether it may, and whether it was done; then ask for the parts, and commit."""
+        claim = self._claim(world)
+        entry = world.at(claim.seen + 1 + len(self.looked))
+        if entry is not None:
+            yield world, replace(self, looked=(*self.looked, entry))
+            return
+        _, action = _protocol.advance(claim, Seen(self.looked))
+        if isinstance(action, Committed):
+            yield world, Ended(self.name, "committed", action.number, "", self.write_id)
+        elif isinstance(action, Stopped):
+            yield world, Ended(self.name, "stopped", 0, action.code, self.write_id)
+        elif not world.holds(self.write_id):
+            yield world, replace(self, looked=())
+        else:
+            claim, create = _protocol.begin(claim)
+            assert isinstance(create, Create)
+            ours = Entry(number=0, write_id=self.write_id, kind="checkpoint", folders=claim.folders)
+            yield world, Taking(self.name, ours, claim, create, shared=True)
+
+    def _claim(self, world: World) -> Claim:
+        del world
+        return Claim(write_id=self.write_id, folders=frozenset({self.write_id}), seen=self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    """An attempt that failed at the very end, and takes its objects away as it should not."""
+
+    name: str
+    item: str
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Delete them."""
+        yield world._replace(data=world.data - {self.item}), Ended(self.name, "done")
+
+
+@dataclass(frozen=True, slots=True)
 class Quitting:
     """A writer that was stopped, and takes its objects away."""
 
@@ -209,7 +286,7 @@ class Surveying:
         elif self.tagged is None:
             yield world, replace(self, tagged=world.tags)
         else:
-            yield world, self._planned(world.data)
+            yield world, self._planned(world.folders)
 
     def _planned(self, folders: frozenset[str]) -> Actor:
         unfinished = _retention.unfinished(self.entries, folders)
@@ -269,7 +346,7 @@ class Sweeping:
             yield world.bury(self.bury[0]), replace(self, bury=self.bury[1:])
         elif self.clear:
             yield (
-                world._replace(data=world.data - {self.clear[0]}),
+                world.clear(self.clear[0]),
                 replace(self, clear=self.clear[1:]),
             )
         elif not self.numbers:
@@ -326,4 +403,16 @@ class Tagging:
         return world._replace(tags=world.tags - {self.number}), Ended(self.name, "done")
 
 
-Actor: TypeAlias = Ended | Taking | Writing | Saving | Quitting | Surveying | Sweeping | Tagging
+Actor: TypeAlias = (
+    Ended
+    | Taking
+    | Writing
+    | Saving
+    | Part
+    | Publishing
+    | Removing
+    | Quitting
+    | Surveying
+    | Sweeping
+    | Tagging
+)

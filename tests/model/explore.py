@@ -78,8 +78,8 @@ def broken_promise(world: World) -> str | None:
     """Return what is wrong with a state; None where all promises hold."""
     standing = world.standing()
     for entry in standing:  # a tombstone has no folders
-        if not entry.folders <= world.data:
-            return f"commit {entry.number} stands, and {entry.folders - world.data} is gone"
+        if not all(map(world.holds, entry.folders)):
+            return f"commit {entry.number} stands, and data of {set(entry.folders)} is gone"
     ids = [entry.write_id for entry in standing]
     if len(set(ids)) != len(ids):
         return f"committed twice: {ids}"
@@ -97,11 +97,11 @@ def _lie(world: World, actor: Actor) -> str | None:
         return None
     if actor.how == "committed":
         entry = world.at(actor.number)
-        if entry is None or entry.write_id != actor.name:
+        if entry is None or entry.write_id != actor.wrote:
             return f"{actor.name} was told that it has number {actor.number}"
     if actor.how == "stopped":
         may_land = [e for e in world.late if world.at(e.number) is None]
-        if any(e.write_id == actor.name for e in [*world.standing(), *may_land]):
+        if any(e.write_id == actor.wrote for e in [*world.standing(), *may_land]):
             return f"{actor.name} was told that it committed nothing"
     if actor.how == "tagged":
         entry = world.at(actor.number)

@@ -16,7 +16,16 @@ from embzarr import _protocol, _retention
 from embzarr._protocol import Action, Claim, Entry, Event, Stopped, Unknown
 from embzarr._retention import Sweep
 from faults.tally import Tally
-from model.actors import Actor, Saving, Surveying, Tagging, Writing
+from model.actors import (
+    Actor,
+    Part,
+    Publishing,
+    Removing,
+    Saving,
+    Surveying,
+    Tagging,
+    Writing,
+)
 from model.explore import Explored, begin, explore
 from model.world import World
 
@@ -24,6 +33,9 @@ A, B, RIVAL = Writing("a"), Writing("b"), Saving("rival")
 DELTA = Writing("d", builds_on=1)
 X, Y = Surveying("x"), Surveying("y")
 TAG = Tagging("t")
+PARTS = Part("p0", "p", 0), Part("p1", "p", 1)
+ZOMBIE = Part("p0 again", "p", 0)
+P, Q = Publishing("one", "p"), Publishing("other", "p")
 
 SMALL: dict[str, tuple[tuple[Actor, ...], int]] = {
     "a writer and a collector, five answers lost": ((A, X), 5),
@@ -33,6 +45,9 @@ SMALL: dict[str, tuple[tuple[Actor, ...], int]] = {
     "a writer and two collectors, an answer lost": ((A, X, Y), 1),
     "a name, a writer and a collector, an answer lost": ((TAG, A, X), 1),
     "a name and two collectors, history moving on": ((TAG, RIVAL, X, Y), 0),
+    "a step in parts, two publishers, three answers lost": ((*PARTS, P, Q), 3),
+    "a step in parts, two publishers and a writer": ((*PARTS, P, Q, RIVAL), 1),
+    "a step in parts, a zombie, a publisher and a collector": ((*PARTS, ZOMBIE, P, X), 0),
 }
 LARGE: dict[str, tuple[tuple[Actor, ...], int]] = {
     "a writer, two collectors, history moving on": ((A, X, Y, RIVAL), 0),
@@ -40,6 +55,11 @@ LARGE: dict[str, tuple[tuple[Actor, ...], int]] = {
     "a delta, a writer and two collectors": ((DELTA, A, X, Y), 0),
     "two writers and a collector, three answers lost": ((A, B, X), 3),
     "a name, a writer and two collectors": ((TAG, A, X, Y), 0),
+    "a step in parts, a zombie, two publishers and a collector": ((*PARTS, ZOMBIE, P, Q, X), 1),
+    "a step in parts, a zombie, a publisher, a writer and two collectors": (
+        (*PARTS, ZOMBIE, P, X, Y, RIVAL),
+        0,
+    ),
 }
 
 
@@ -171,6 +191,21 @@ def manifests_deleted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(World, "bury", bury)
 
 
+def base_of_the_publisher(patch: pytest.MonkeyPatch) -> None:
+    """A publisher heeds what was collected since it began, not since the step was planned."""
+
+    def claim(self: Publishing, world: World) -> Claim:
+        seen = len(world.log) - len(self.looked)
+        return Claim(write_id=self.write_id, folders=frozenset({self.write_id}), seen=seen)
+
+    patch.setattr(Publishing, "_claim", claim)
+
+
+def parts_removed_after_an_error(patch: pytest.MonkeyPatch) -> None:
+    """An attempt that fails takes its objects away, which another has found to be there."""
+    patch.setattr(Part, "_ended", lambda self, item: Removing(self.name, item))
+
+
 MUTANTS: dict[Mutant, tuple[tuple[Actor, ...], int]] = {
     without_tombstones: ((A, X, Y, RIVAL), 0),
     without_revocations: ((A, X), 0),
@@ -181,6 +216,8 @@ MUTANTS: dict[Mutant, tuple[tuple[Actor, ...], int]] = {
     collections_given_up_early: ((TAG, RIVAL, Saving("later"), X, Y), 0),
     names_not_asked_again: ((TAG, RIVAL, X), 0),
     manifests_deleted: ((A, X, Y, RIVAL), 0),
+    base_of_the_publisher: ((*PARTS, ZOMBIE, P, Q, X), 0),
+    parts_removed_after_an_error: ((*PARTS, P), 0),
 }
 
 

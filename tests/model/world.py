@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from embzarr._protocol import Entry
 
+PARTS = 2
+"""Of a step in parts."""
+
 
 class World(NamedTuple):
     """One state of everything."""
@@ -19,13 +22,27 @@ class World(NamedTuple):
     log: tuple[Entry | None, ...]
     """What stands at number 1, 2, ...; None only where a mutant deletes what should be buried."""
     data: frozenset[str]
-    """Folders whose objects are there."""
+    """Folders whose objects are there; of a step in parts, each part by itself: ``w#0``."""
     tags: frozenset[int]
     late: frozenset[Entry]
     """Manifests that may arrive yet."""
     faults: int
     """How many answers may still be lost."""
     actors: tuple[Any, ...]
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders in which there is any object."""
+        return frozenset(item.partition("#")[0] for item in self.data)
+
+    def holds(self, folder: str) -> bool:
+        """Tell whether all objects of a folder are there."""
+        return folder in self.data or {f"{folder}#{part}" for part in range(PARTS)} <= self.data
+
+    def clear(self, folder: str) -> World:
+        """Return the world without the objects of a folder."""
+        kept = frozenset(item for item in self.data if item.partition("#")[0] != folder)
+        return self._replace(data=kept)
 
     def at(self, number: int) -> Entry | None:
         """Return what stands at a number."""

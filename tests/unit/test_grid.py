@@ -118,3 +118,30 @@ def test_the_last_chunk_ends_with_the_array() -> None:
 
     assert spans == [(0, 4), (4, 8), (8, 10)]
     assert all(left[1] == right[0] for left, right in itertools.pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts", "row_bytes"),
+    [
+        (1000, 4, [48]),
+        (1, 1, [4]),
+        (0, 3, [4]),
+        (3, 7, [4, 1200]),
+        (10**9, 64, [1200, 8, 1200, 1]),
+        (2**20 + 1, 16, [400, 8]),
+        (12_345_678, 1000, [1200, 12, 3]),
+        (100_000, 3, [2_000_000]),
+    ],
+)
+def test_parts_are_equal_and_of_whole_shards(rows: int, parts: int, row_bytes: list[int]) -> None:
+    """No shard lies in two parts, none is too large, and no part is much longer than its share."""
+    part, cuts = _grid.divide(rows, parts, row_bytes)
+    share = max(-(-rows // parts), 1)
+
+    # Of very long rows a shard holds few, and parts are cut less finely.
+    assert share <= part <= share + share // (16 if max(row_bytes) <= 2**20 else 4)
+    for nbytes, (chunk, shard) in zip(row_bytes, cuts, strict=True):
+        assert chunk & (chunk - 1) == 0
+        assert part % (chunk * shard) == 0
+        assert chunk == 1 or chunk * nbytes <= 128 * 1024
+        assert chunk * shard * nbytes <= 32 * 2**20

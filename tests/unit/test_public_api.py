@@ -35,12 +35,14 @@ NAMES = [
     "Loaded",
     "NotFoundError",
     "ObjectInfo",
+    "PartWriter",
     "Plan",
     "ProbeReport",
     "Problem",
     "RepairAction",
     "RepairReport",
     "Run",
+    "StepPlan",
     "StoreError",
     "Traffic",
     "UnsupportedError",
@@ -49,10 +51,14 @@ NAMES = [
     "Writer",
     "__version__",
     "create",
+    "missing_parts",
     "open",
+    "plan_step",
     "probe",
+    "publish",
     "repair",
     "save",
+    "write_part",
 ]
 CALLABLES = [name for name in NAMES if name != "__version__"]
 HEAVY = ["zarr", "boto3", "botocore", "fsspec", "typer", "rich", "numba", "ml_dtypes"]
@@ -141,7 +147,7 @@ def test_the_package_is_documented() -> None:
     ] * 3
 
 
-@pytest.mark.parametrize("name", ["create", "open", "save"])
+@pytest.mark.parametrize("name", ["create", "open", "plan_step", "publish", "save", "write_part"])
 def test_every_argument_is_documented(name: str) -> None:
     """No keyword must be guessed."""
     function = getattr(embzarr, name)
@@ -177,16 +183,21 @@ def test_the_package_is_typed() -> None:
     assert Path(embzarr.__path__[0], "py.typed").is_file()
 
 
-@pytest.mark.parametrize("name", ["create", "open", "save"])
+@pytest.mark.parametrize("name", ["create", "open", "plan_step", "publish", "save", "write_part"])
 def test_settings_are_named(name: str) -> None:
     """After its subject, a function takes keywords only, with defaults."""
     parameters = inspect.signature(getattr(embzarr, name)).parameters.values()
     settings = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     subject = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
 
-    assert subject == {"open": ["url"], "create": ["url", "dim"]}.get(
-        name, ["url", "words", "vectors"]
-    )
+    assert subject == {
+        "open": ["url"],
+        "create": ["url", "dim"],
+        "plan_step": ["url", "rows", "dim", "parts"],
+        "publish": ["url", "plan", "words"],
+        "save": ["url", "words", "vectors"],
+        "write_part": ["url", "plan", "index"],
+    }.get(name)
     assert all(p.default is not p.empty for p in settings)
 
 

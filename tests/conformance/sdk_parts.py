@@ -1,0 +1,32 @@
+"""Plans of steps in parts and receipts: the operations of ``fixtures/parts.json`` in the SDK."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from conformance.json_patch import patched
+from embzarr import StepPlan, _parts_receipt
+
+
+def read_plan(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """Return the ranges and the identity of a plan."""
+    plan = StepPlan.from_json(json.dumps(patched(document["plan"], given["patch"])))
+    return {
+        "ranges": [list(plan.rows_of(part)) for part in range(plan.parts)],
+        "identity": plan.identity,
+    }
+
+
+def read_receipt(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows, the objects and the number of chunks of a receipt."""
+    text = given.get("text")
+    if text is None:
+        text = json.dumps(patched(document["receipt"], given["patch"]))
+    plan, part = StepPlan.from_json(json.dumps(document["plan"])), given.get("part", 0)
+    receipt = _parts_receipt.parse(text.encode(), plan, part)
+    return {
+        "rows": list(plan.rows_of(part)),
+        "objects": sorted(receipt.objects),
+        "chunks": sum(len(places.index) for places in receipt.places.values()),
+    }

@@ -1,0 +1,277 @@
+"""Kills workers and publishers of steps in parts; a program that reads its task from its input.
+
+Some workers are stopped instead of killed, and wake up when another attempt has done their part,
+or when the step is published, or given up. As in `faults.killing`, only forked children touch a
+store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import embzarr
+from embzarr import StepPlan
+from embzarr.objects import Store, open_store
+from faults.killing import Telling
+from oracle import make_words
+
+ROWS, DIM, PARTS = 600, 16, 3
+WORDS = make_words(ROWS)
+COLUMNS = ("first", "second", "third")
+"""Beside the vectors: four objects and a receipt for each part."""
+PILE = 12
+"""Steps on one store before a fresh one."""
+WAIT = 60
+BEFORE, AFTER = "before the first write", "after the last"
+OF_WORKERS = "of a worker between its first write and its receipt"
+OF_PUBLISHERS = "of a publisher between its first write and its answer"
+
+Options = Mapping[str, Any] | None
+Table = dict[str, NDArray[np.float32]]
+
+
+def table_of(step: int) -> Table:
+    """Every column of a step; no two steps have a number in common."""
+    names = ("vectors", *COLUMNS)
+    numbers = np.arange(ROWS * DIM, dtype=np.float32).reshape(ROWS, DIM)
+    return {name: numbers + np.float32(1e5 * step + 1e4 * at) for at, name in enumerate(names)}
+
+
+class Child:
+    """A forked process that works on a store, and says when it begins a write."""
+
+    def __init__(self, work: Callable[[int], object]) -> None:
+        answers, answer = os.pipe()
+        self._tells, tell = os.pipe()
+        self._answers = answers
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._tells)
+            os.write(answer, json.dumps(_outcome(work, tell)).encode())
+            os._exit(0)
+        os.close(answer)
+        os.close(tell)
+        self.writes = 0
+
+    def until(self, writes: int, seconds: float) -> None:
+        """Wait until so many writes were begun, or so long."""
+        end = time.perf_counter() + seconds
+        while self.writes < writes:
+            ready, _, _ = select.select([self._tells], [], [], max(end - time.perf_counter(), 0))
+            if not ready or not os.read(self._tells, 1):
+                return
+            self.writes += 1
+
+    def send(self, number: signal.Signals) -> None:
+        """Stop, wake or kill it."""
+        os.kill(self.pid, number)
+
+    def end(self) -> dict[str, Any] | None:
+        """Wait for what it says; None if it was killed before."""
+        self.until(sys.maxsize, WAIT)
+        os.close(self._tells)
+        with os.fdopen(self._answers, "rb") as pipe:
+            said = pipe.read()
+        os.waitpid(self.pid, 0)
+        outcome: dict[str, Any] | None = json.loads(said) if said else None
+        return outcome
+
+
+def _outcome(work: Callable[[int], object], tell: int) -> dict[str, Any]:
+    try:
+        return {"value": work(tell)}
+    except embzarr.EmbzarrError as exc:
+        return {"code": exc.code, "message": str(exc)}
+    except BaseException as exc:  # noqa: BLE001 - the parent tells of it
+        return {"code": "untyped", "message": repr(exc)}
+
+
+@dataclass(kw_only=True)
+class Place:
+    """One store, and what must stand in it."""
+
+    url: str
+    options: Options
+    chance: random.Random
+    landed: Counter[str]
+    seconds: float = 0.1
+    """That a worker takes about."""
+    steps: list[int] = field(default_factory=list)
+    """That were published, oldest first."""
+    zombies: list[Child] = field(default_factory=list)
+
+    def store(self, pipe: int) -> Store:
+        """Open the store in a child."""
+        return Telling(open_store(self.url, store_options=self.options), pipe)
+
+    def plan(self, step: int, pipe: int) -> str:
+        """Plan a step."""
+        columns: dict[str, Any] = dict.fromkeys(COLUMNS, ("float32", (DIM,)))
+        store = self.store(pipe)
+        return embzarr.plan_step(store, ROWS, DIM, PARTS, step=step, columns=columns).to_json()
+
+    def write(self, text: str, index: int, table: Table, pipe: int) -> None:
+        """Write a part."""
+        with embzarr.write_part(self.store(pipe), StepPlan.from_json(text), index) as part:
+            for start in range(part.start, part.stop, 50):
+                rows = slice(start, min(start + 50, part.stop))
+                part.append(**{name: column[rows] for name, column in table.items()})
+
+    def publish(self, text: str, pipe: int) -> int:
+        """Publish a step."""
+        return embzarr.publish(self.store(pipe), StepPlan.from_json(text), WORDS).commit
+
+    def collect(self, pipe: int) -> int:
+        """Give up whatever no commit names."""
+        return len(embzarr.Run(self.store(pipe)).gc(older_than=0).objects)
+
+    def check(self, _: int) -> str | None:
+        """Return what is wrong with the store."""
+        run = embzarr.Run(self.url, store_options=self.options)
+        found = [info.step for info in reversed(run.commits())]
+        if found != self.steps:
+            return f"steps {found} instead of {self.steps}"
+        if garbage := run.gc(older_than=0, dry_run=True).revoked:
+            return f"{garbage} belongs to nothing"
+        checkpoint = run.open()
+        if problems := checkpoint.verify().problems:
+            return str(problems[0])
+        loaded = checkpoint.load_rows(0, ROWS, columns=("vectors", *COLUMNS))
+        wrong = [
+            name
+            for name, column in table_of(self.steps[-1]).items()
+            if not np.array_equal(loaded.columns[name], column)
+        ]
+        return f"{wrong} read as something else" if wrong or checkpoint.words != WORDS else None
+
+    def kill(self, work: Callable[[int], object], window: str) -> None:
+        """Begin something and kill it at any moment."""
+        child = Child(work)
+        child.until(self.chance.randrange(8), 2 * self.seconds)
+        time.sleep(self.chance.uniform(0, 0.3 * self.seconds))
+        child.send(signal.SIGKILL)
+        said = child.end()
+        self.landed["kills"] += 1
+        self.landed[AFTER if said else window if child.writes else BEFORE] += 1
+
+    def sleeper(self, work: Callable[[int], object]) -> None:
+        """Begin something and stop it at any moment, to go on later."""
+        child = Child(work)
+        child.until(self.chance.randrange(1, 6), 2 * self.seconds)
+        child.send(signal.SIGSTOP)
+        self.zombies.append(child)
+        self.landed["zombies"] += 1
+
+    def wake(self) -> list[str]:
+        """Let all that are stopped go on; return what they should not have said."""
+        awake, self.zombies = self.zombies, []
+        for child in awake:
+            child.send(signal.SIGCONT)
+        told = [child.end() for child in awake]
+        return [str(said) for said in told if said is None or "value" not in said]
+
+
+def told(work: Callable[[int], object]) -> Any:
+    """Do something in a child and return what came of it."""
+    outcome = Child(work).end()
+    assert outcome is not None
+    assert "value" in outcome, outcome
+    return outcome["value"]
+
+
+def one_step(place: Place, step: int) -> str | None:
+    """Write a step in parts, with kills, zombies and other rows; return what went wrong."""
+    chance = place.chance
+    text = told(partial(place.plan, step))
+    table = table_of(step)
+    for index in chance.sample(range(PARTS), PARTS):
+        work = partial(place.write, text, index, table)
+        for _ in range(chance.randrange(3)):
+            place.kill(work, OF_WORKERS)
+        if chance.random() < 0.4:
+            place.sleeper(work)
+        told(work)
+    if chance.random() < 0.3 and (failed := place.wake()):
+        return failed[0]
+    if place.steps and chance.random() < 0.2:
+        return _give_up(place, text, table)
+    if wrong := _publish(place, text) or _try_others(place, text):
+        return wrong
+    place.steps.append(step)
+    return next(iter(place.wake()), None) or told(place.check)
+
+
+def _publish(place: Place, text: str) -> str | None:
+    for _ in range(place.chance.randrange(3)):
+        place.kill(partial(place.publish, text), OF_PUBLISHERS)
+    both = [Child(partial(place.publish, text)) for _ in range(2)]
+    answers = [child.end() for child in both]
+    place.landed["pairs of publishers"] += 1
+    expected = {"value": len(place.steps) + 1 + place.landed[f"collections of {place.url}"]}
+    return None if answers == [expected, expected] else f"{answers} instead of {expected}"
+
+
+def _try_others(place: Place, text: str) -> str | None:
+    """Let an attempt with other rows begin when all is published."""
+    said = Child(partial(place.write, text, 0, table_of(-1))).end()
+    place.landed["attempts with other rows"] += 1
+    return None if said and said.get("code") == "part-conflict" else f"other rows: {said}"
+
+
+def _give_up(place: Place, text: str, table: Table) -> str | None:
+    """Collect a step before it is published: it stays unpublished, whoever writes on."""
+    told(place.collect)
+    place.landed[f"collections of {place.url}"] += 1
+    place.landed["steps given up"] += 1
+    told(partial(place.write, text, 0, table))
+    failed = [said for said in place.wake() if "value" not in said]
+    said = Child(partial(place.publish, text)).end()
+    if failed or said is None or said.get("code") != "write-revoked":
+        return f"given up, but {failed} {said}"
+    told(place.collect)
+    return told(place.check)  # type: ignore[no-any-return]  # JSON
+
+
+def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, Any]:
+    """Write steps until so many were killed; return where the kills landed, and what failed."""
+    landed: Counter[str] = Counter()
+    failures: list[str] = []
+    chance = random.Random(seed)
+    pile = 0
+    while landed["kills"] < kills and not failures:
+        pile += 1
+        place = Place(url=f"{url}-{pile}", options=options, chance=chance, landed=landed)
+        begun = time.perf_counter()
+        text = told(partial(place.plan, 0))
+        for index in range(PARTS):
+            told(partial(place.write, text, index, table_of(0)))
+        place.seconds = (time.perf_counter() - begun) / (PARTS + 1)
+        told(partial(place.publish, text))
+        place.steps.append(0)
+        for step in range(1, PILE):
+            if landed["kills"] < kills and (wrong := one_step(place, step)):
+                failures.append(f"seed {seed}, pile {pile}, step {step}: {wrong}")
+                break
+    counts = {name: n for name, n in landed.items() if not name.startswith("collections of")}
+    return {"landed": counts, "failures": failures}
+
+
+if __name__ == "__main__":
+    task = json.load(sys.stdin)
+    sys.stdout.write(
+        json.dumps(rounds(task["url"], task["options"], task["count"], seed=task["seed"]))
+    )
