@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -41,24 +42,23 @@ def main(folder: Path, words: int) -> dict[str, Any]:
     text = folder / "one-line.txt"
     numbers = write(text, words)
     encoded: list[_corpus.Corpus] = []
-    read = _train.read_corpus
 
     def watched(*args: Any, **kwargs: Any) -> _corpus.Corpus:
-        encoded.append(read(*args, **kwargs))
+        encoded.append(_corpus.read_corpus(*args, **kwargs))
         return encoded[0]
 
-    _train.read_corpus = watched
     reports: list[Progress] = []
     before = peak()
-    end = embzarr_trainer.train(
-        text,
-        folder / "run",
-        vector_size=32,
-        epochs=1,
-        min_count=1,
-        workers=2,
-        progress=reports.append,
-    )
+    with mock.patch.object(_train, "read_corpus", watched):
+        end = embzarr_trainer.train(
+            text,
+            folder / "run",
+            vector_size=32,
+            epochs=1,
+            min_count=1,
+            workers=2,
+            progress=reports.append,
+        )
     after = peak()
     (corpus,) = encoded
     ids = np.array([int(word[1:]) for word in corpus.words])[corpus.ids]
