@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 import json
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from rich.console import Console
 
 import embzarr
+import embzarr_trainer
 from embzarr_eval import LossLine
+from embzarr_tools._train import Settings
 from embzarr_tools._train_log import Log, LogLines, duration, learning, live_lines, saving
 from embzarr_trainer import Progress
 from servers.tiny_s3 import running_tiny_s3
@@ -135,6 +138,13 @@ def test_a_lone_trainer_may_save_where_no_create_is_exclusive(ask: Ask, corpus: 
     assert "[create-not-exclusive]" in refused.err
     assert (answer.code, answer.err) == (0, "")
     assert len(answer.rows) == 3
+
+
+def test_settings_are_the_trainers() -> None:
+    """Every option is a setting of the trainer, with its default."""
+    taken = inspect.signature(embzarr_trainer.train).parameters
+    for setting in dataclasses.fields(Settings):
+        assert taken[setting.name].default == setting.default, setting.name
 
 
 def test_inspect_draws_a_run(ask: Ask, run_folder: Path, tmp_path: Path) -> None:

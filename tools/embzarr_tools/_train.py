@@ -60,6 +60,10 @@ class Settings:
     tokenizer: Annotated[
         str, typer.Option(metavar="NAME", help="words, or jieba for Chinese (extra zh).")
     ] = "words"
+    corpus_cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep encoded text in this folder for the next run."),
+    ] = None
     save_every: Annotated[
         str | None,
         typer.Option(

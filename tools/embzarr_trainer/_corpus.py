@@ -28,7 +28,7 @@ _BLOCK_IDS: Final = 1 << 22
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Corpus:
-    """Text, counted and encoded; the ids lie in an unnamed temporary file, gone with them."""
+    """Text, counted and encoded; the ids lie in a mapped file, unnamed where none is kept."""
 
     words: Sequence[str]
     """The vocabulary, the commonest first; equally common ones as they were met."""
@@ -55,17 +55,21 @@ class Corpus:
         words: Sequence[str],
         counts: npt.NDArray[np.int64],
     ) -> Corpus:
-        """Return the same text with other ids; this one's ids are overwritten.
+        """Return the same text with other ids.
 
         Args:
             numbers: (words,) the new id of each word.
             words: the new vocabulary.
             counts: of its words.
         """
+        ids = self.ids
         if not np.array_equal(numbers, np.arange(len(numbers))):
-            for part in _slices(len(self.ids)):
-                self.ids[part] = numbers[self.ids[part]]
-        return dataclasses.replace(self, words=words, counts=counts)
+            with tempfile.TemporaryFile() as spool:
+                for part in _slices(len(ids)):
+                    numbers[ids[part]].tofile(spool)
+                spool.flush()
+                ids = _map(spool)
+        return dataclasses.replace(self, words=words, counts=counts, ids=ids)
 
 
 def read_corpus(

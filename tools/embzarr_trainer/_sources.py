@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import hashlib
 import os
 import zlib
 from pathlib import Path
@@ -14,10 +15,12 @@ import fsspec  # type: ignore[import-untyped]  # has no stubs
 import embzarr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 CorpusPaths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
+FILE_END: Final = b"\0"
+"""Stands in a corpus's digest where a file ends; no text holds it."""
 _BLOCK_BYTES: Final = 1 << 20
 
 
@@ -67,6 +70,16 @@ def find_sources(paths: CorpusPaths) -> list[Source]:
     if not several:
         raise embzarr.InvalidInputError("input-argument", "corpus: expected a file, found none")
     return [source for path in several for source in _sources_of(os.fspath(path))]
+
+
+def digest_of(sources: Iterable[Source]) -> str:
+    """Return the SHA-256 of all bytes, uncompressed, with a zero byte after each file."""
+    sha256 = hashlib.sha256()
+    for source in sources:
+        for block in source.blocks():
+            sha256.update(block)
+        sha256.update(FILE_END)
+    return sha256.hexdigest()
 
 
 def _sources_of(path: str) -> list[Source]:

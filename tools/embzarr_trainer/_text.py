@@ -8,6 +8,7 @@ import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import embzarr
+from embzarr_trainer._sources import FILE_END
 from embzarr_trainer._tokenizers import LINE_END
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class TextReader:
             for text in self._texts(source):
                 yield self._split(text)
             yield [LINE_END]
-            self._sha256.update(b"\0")  # no text holds it: where files end is part of the digest
+            self._sha256.update(FILE_END)
 
     @property
     def digest(self) -> str:

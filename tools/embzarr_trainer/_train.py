@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import embzarr
 from embzarr_trainer._corpus import read_corpus
+from embzarr_trainer._corpus_cache import read_cached
 from embzarr_trainer._numba import require_numba
 from embzarr_trainer._options import SaveOptions, TrainOptions
 from embzarr_trainer._session import Session
@@ -16,6 +17,7 @@ from embzarr_trainer._tokenizers import find_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._progress import Progress
     from embzarr_trainer._sources import CorpusPaths
     from embzarr_trainer._tokenizers import Tokenizer
@@ -39,6 +41,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     seed: int = 1,
     unicode_errors: str = "strict",
     tokenizer: str | Tokenizer = "words",
+    corpus_cache: str | os.PathLike[str] | None = None,
     save_every: int | str | None = None,
     checkpoints: int | None = None,
     delta: bool = False,
@@ -87,6 +90,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         unicode_errors: ``strict``, ``replace`` or ``ignore`` for bytes that are not UTF-8.
         tokenizer: ``words`` (lower-cased runs of letters and digits), ``jieba`` (Chinese; extra
             ``zh``), or a function from a line to its words; a resumed run must be given the same.
+        corpus_cache: a folder that keeps encoded text from one run to the next, and for processes
+            that share it; not with a function as ``tokenizer``. Delete it as you like.
         save_every: between checkpoints: words trained, or ``"20s"``, ``"5m"``, ``"1h"`` or
             ``"1000000w"``; there is always one at the end.
         checkpoints: evenly spaced checkpoints instead; by default 1.
@@ -121,7 +126,6 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         embzarr.UnsupportedError: numba is not installed (``feature-unsupported``).
         embzarr.EmbzarrError: as from ``embzarr.save``; checkpoints saved before stay good.
     """
-    name, split = find_tokenizer(tokenizer)
     options = TrainOptions(
         vector_size=vector_size,
         window=window,
@@ -136,7 +140,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         workers=_usable_cpus() if workers is None else workers,
         seed=seed,
         unicode_errors=unicode_errors,
-        tokenizer=name,
+        tokenizer=find_tokenizer(tokenizer)[0],
     )
     saving = SaveOptions(
         save_every=save_every,
@@ -149,10 +153,28 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     )
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
-    text = read_corpus(corpus, options=options, split=split)
+    text = _read(corpus, tokenizer, corpus_cache, options=options)
     run = embzarr.Run(url, single_writer=single_writer, store_options=store_options)
     start = find_start(run, text, wishes, options=options, store_options=store_options)
     return Session(start, run, options=options, saving=saving, progress=progress).run()
+
+
+def _read(
+    corpus: CorpusPaths,
+    tokenizer: str | Tokenizer,
+    cache: str | os.PathLike[str] | None,
+    *,
+    options: TrainOptions,
+) -> Corpus:
+    """Count and encode the text, or find that done."""
+    _, split = find_tokenizer(tokenizer)
+    if cache is None:
+        return read_corpus(corpus, options=options, split=split)
+    if callable(tokenizer):
+        raise embzarr.InvalidInputError(
+            "input-argument", "corpus_cache: expected a tokenizer that has a name, found a function"
+        )
+    return read_cached(cache, corpus, options=options, split=split)
 
 
 def _usable_cpus() -> int:
