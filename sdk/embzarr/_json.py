@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # A string that never ends is matched too: trying anew at each quote would square the time.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def dumps(value: object) -> bytes:
@@ -87,21 +88,15 @@ def converter(kind: type[T]) -> Callable[[object], T]:
 
 def _check_depth(raw: bytes, what: str) -> None:
     depth = 0
-    for match in _STRUCTURE.finditer(raw):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            if depth > _schema.MAX_JSON_DEPTH:
-                raise DamagedError(
-                    "json-too-deep",
-                    f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at byte {match.start()}",
-                )
-        elif token in b"]}":
-            depth -= 1
-            if depth < 0:
-                raise DamagedError(
-                    "json-invalid", f"{what}: closes at byte {match.start()} what never opened"
-                )
+    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    for number, bracket in enumerate(brackets):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _schema.MAX_JSON_DEPTH:
+            message = f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at bracket {number + 1}"
+            raise DamagedError("json-too-deep", message)
+        if depth < 0:
+            message = f"{what}: closes at bracket {number + 1} what never opened"
+            raise DamagedError("json-invalid", message)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
