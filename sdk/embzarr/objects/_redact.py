@@ -13,8 +13,11 @@ _SHORTEST_SECRET = 4
 _SECRET_NAME = re.compile(
     r"key|secret|token|pass|pwd|sas|cred|sig|auth|header|cookie", re.IGNORECASE
 )
+# Only whole names before an equals sign are looked at: each error of a store passes here.
 _SECRET_PARAMETER = re.compile(
-    r"([\w.-]*(?:secret|token|pass|pwd|cred|sig|auth|key)[\w.-]*=)[^&\s\"'<>]+", re.IGNORECASE
+    r"(?<![\w.-])(?=[\w.-]+=)"
+    r"([\w.-]*(?:secret|token|pass|pwd|cred|sig|auth|key)[\w.-]*=)[^&\s\"'<>]+",
+    re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?<=//)[^/\s\"'@]+@")
 # A password may hold a slash that nobody encoded, as many AWS keys do; what follows a colon as
