@@ -16,7 +16,7 @@ from servers.moto import Moto, running_moto
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["faults.tally", "servers.no_skip"]
+pytest_plugins = ["faults.tally", "in_turn", "servers.no_skip"]
 
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)

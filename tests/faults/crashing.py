@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -137,7 +138,7 @@ def committed(objects: Objects) -> dict[int, tuple[int, list[str], NDArray[Any]]
     for small stores, whose indexes are inline.
     """
     keys = sorted(key for key in objects if key.startswith("commits/"))
-    records = {int(key[8:28]): json.loads(objects[key]) for key in keys}
+    records = {int(key[8:28]): _record(objects[key]) for key in keys}
     given_up = {
         number
         for record in records.values()
@@ -145,8 +146,8 @@ def committed(objects: Objects) -> dict[int, tuple[int, list[str], NDArray[Any]]
         for number in record["expires"]
     }
     return {
-        number: (record["step"], *_rows(objects, record["layers"]))
-        for number, record in records.items()
+        number: (record["step"], *_rows_of(objects, objects[key]))
+        for key, (number, record) in zip(keys, records.items(), strict=True)
         if record["kind"] in {"full", "delta"} and number not in given_up
     }
 
@@ -157,13 +158,28 @@ def unnamed(objects: Objects) -> set[str]:
         f"{layer['path']}/{name}"
         for key, data in objects.items()
         if key.startswith("commits/")
-        for layer in json.loads(data).get("layers", ())
+        for layer in _record(data).get("layers", ())
         for name in layer["objects"]
     }
     return {key for key in objects if key.startswith("steps/")} - named - {"steps/zarr.json"}
 
 
-def _rows(objects: Objects, layers: list[dict[str, Any]]) -> tuple[list[str], NDArray[Any]]:
+@lru_cache(maxsize=10_000)
+def _record(data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def _rows_of(objects: Objects, manifest: bytes) -> tuple[list[str], NDArray[Any]]:
+    """Return words and vectors of a commit, read anew only where a byte of it is another."""
+    layers = _record(manifest)["layers"]
+    keys = [f"{layer['path']}/{name}" for layer in layers for name in layer["objects"]]
+    return _rows(manifest, tuple((key, objects[key]) for key in keys))
+
+
+@lru_cache(maxsize=10_000)
+def _rows(manifest: bytes, held: tuple[tuple[str, bytes], ...]) -> tuple[list[str], NDArray[Any]]:
+    objects, layers = dict(held), _record(manifest)["layers"]
     words: list[str] = []
     vectors = np.empty((0, 0), np.float32)
     for layer in layers:
@@ -180,6 +196,7 @@ def _rows(objects: Objects, layers: list[dict[str, Any]]) -> tuple[list[str], ND
         longer[: len(vectors)] = vectors
         longer[numbers] = values
         vectors = longer
+    vectors.flags.writeable = False
     return words, vectors
 
 

@@ -1,30 +1,27 @@
 """Writes and kills, over and over; run as a program that reads its task from standard input.
 
-Everything that touches a store runs in a forked child of a process that has imported all and
-touched none: a kill then costs milliseconds, and thousands fit into a test run.
+Everything that touches a store runs in a forked child, see `faults.forking`. A child looks at what
+the kill before left behind, then writes until it is killed itself.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import select
-import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import embzarr
-from embzarr.objects import Data, Store, open_store
-from faulty import PassThrough
+from embzarr.objects import Store, open_store
+from faults.forking import Child, Telling, Voice, in_child
 from oracle import make_words
 
 WORDS = make_words(400)
@@ -42,24 +39,14 @@ Options = Mapping[str, Any] | None
 Matrix = NDArray[Any]
 
 
-class Telling(PassThrough):
-    """Tells through a pipe when a write begins."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one child does."""
 
-    def __init__(self, store: Store, pipe: int) -> None:
-        super().__init__(store)
-        self._pipe = pipe
-
-    def put(self, key: str, data: Data) -> None:
-        os.write(self._pipe, b"w")
-        super().put(key, data)
-
-    def create(self, key: str, data: Data) -> None:
-        os.write(self._pipe, b"w")
-        super().create(key, data)
-
-    def delete(self, key: str) -> None:
-        os.write(self._pipe, b"w")
-        super().delete(key)
+    what: str
+    step: int
+    looked_at: float
+    """Which older commit is read as well, from 0 to 1; none above."""
 
 
 @dataclass(kw_only=True)
@@ -70,6 +57,8 @@ class Pile:
     options: Options
     commits: dict[int, tuple[int, Matrix]] = field(default_factory=dict)
     """Step and vectors by number."""
+    made: tuple[int, Matrix] | None = None
+    """What was being committed when the last kill came."""
     collected: bool = False
     """Whether a collection was begun, so that old commits may be gone."""
 
@@ -78,9 +67,16 @@ class Pile:
         """The vectors of the newest commit."""
         return self.commits[max(self.commits)][1]
 
-    def act(self, what: str, step: int, pipe: int) -> None:
+    def work(self, turn: Turn, voice: Voice) -> float:
+        """Look at what is there, tell it, then write; return how many seconds writing took."""
+        store = Telling(open_store(self.url, store_options=self.options), voice)
+        voice.say(self.check(embzarr.Run(store), turn.looked_at))
+        begun = perf_counter()
+        self.act(store, turn.what, turn.step)
+        return perf_counter() - begun
+
+    def act(self, store: Store, what: str, step: int) -> None:
         """Do something that writes."""
-        store = Telling(open_store(self.url, store_options=self.options), pipe)
         run = embzarr.Run(store)
         if what == "save":
             embzarr.save(store, WORDS, vectors_of(step), step=step, compression="lz4")
@@ -88,37 +84,45 @@ class Pile:
             run.save_delta(np.arange(CHANGED), vectors_of(step)[:CHANGED], step=step)
         elif what == "compact":
             run.compact()
-        else:
+        elif what == "gc":
             run.gc(keep_last=KEPT, older_than=0)
 
-    def expected(self, what: str, step: int) -> tuple[int, Matrix]:
-        """Return step and vectors of the commit that an operation makes."""
+    def begin(self, what: str, step: int) -> None:
+        """Note what may be there afterwards, and what may not."""
+        self.collected = self.collected or what == "gc"
         if what == "delta":
             vectors = self.newest.copy()
             vectors[:CHANGED] = vectors_of(step)[:CHANGED]
-            return step, vectors
-        if what == "compact":
-            return self.commits[max(self.commits)]
-        return step, vectors_of(step)
+            self.made = step, vectors
+        elif what == "compact":
+            self.made = self.commits[max(self.commits)]
+        else:
+            self.made = (step, vectors_of(step)) if what == "save" else None
 
-    def check(self, made: tuple[int, Matrix] | None) -> dict[str, Any]:
+    def know(self, numbers: list[int]) -> None:
+        """Note which commits are there."""
+        found = {number: self.commits.get(number, self.made) for number in numbers}
+        self.commits = {number: entry for number, entry in found.items() if entry is not None}
+
+    def check(self, run: embzarr.Run, looked_at: float) -> list[int]:
         """Open what is there, and compare it with what is known; return the numbers found."""
-        run = embzarr.Run(self.url, store_options=self.options)
         found = {info.commit: info.step for info in run.commits()}
         known = sorted(self.commits)
         must = known[-KEPT:] if self.collected else known
         missing = [number for number in must if number not in found]
         assert not missing, f"commits {missing} are gone of {known}, found {sorted(found)}"
         extra = sorted(found.keys() - self.commits.keys())
-        assert len(extra) <= (made is not None), f"{extra} were never made"
-        for number in {max(found), *random.sample(sorted(found), random.randrange(2))}:
-            step, vectors = self.commits.get(number, made)  # type: ignore[misc]  # made, if extra
+        assert len(extra) <= (self.made is not None), f"{extra} were never made"
+        older = sorted(found)[int(looked_at * len(found)) :][:1]
+        for number in {max(found), *older}:
+            step, vectors = self.commits.get(number, self.made)  # type: ignore[misc]  # made, if extra
             checkpoint = run.open(commit=number)
             assert checkpoint.step == step == found[number]
             assert checkpoint.verify().ok
-            np.testing.assert_array_equal(checkpoint.to_numpy(), vectors)
+            # Not numpy.testing, which each child would import anew.
+            assert np.array_equal(checkpoint.to_numpy(), vectors), f"commit {number} reads wrong"
             assert checkpoint.words == WORDS
-        return {"numbers": sorted(found)}
+        return sorted(found)
 
 
 def vectors_of(step: int) -> Matrix:
@@ -126,78 +130,69 @@ def vectors_of(step: int) -> Matrix:
     return np.full((len(WORDS), DIM), step, np.float32) + np.arange(DIM, dtype=np.float32)
 
 
-def forked(work: Callable[[int], object], kill: Callable[[int], None] | None = None) -> Any:
-    """Run `work` in a child, given a pipe to tell its writes.
-
-    Returns:
-        What it returned, whether it returned at all, and how many writes it began.
-    """
-    answers, answer = os.pipe()
-    tells, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(answer, json.dumps(work(tell)).encode())
-        except BaseException as exc:  # noqa: BLE001 - the parent raises it
-            os.write(answer, json.dumps({"error": repr(exc)}).encode())
-        finally:
-            os._exit(0)
-    os.close(answer)
-    os.close(tell)
-    if kill:
-        kill(tells)
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(answers, "rb") as pipe:
-        said = pipe.read()
-    with os.fdopen(tells, "rb") as pipe:
-        writes = len(pipe.read())
-    os.waitpid(child, 0)
-    found = json.loads(said) if said else None
-    assert not (isinstance(found, dict) and "error" in found), found
-    return found, bool(said), writes
-
-
-def _at_random(chance: random.Random, whole: float) -> Callable[[int], None]:
-    """Kill at any moment, or at any moment after a write was begun."""
-
-    def wait(tells: int) -> None:
-        if chance.random() < 0.7:
-            select.select([tells], [], [], 10)
-            time.sleep(chance.uniform(0, 0.3 * whole))
-        else:
-            time.sleep(chance.uniform(0, whole))
-
-    return wait
-
-
 def rounds(url: str, options: Options, count: int, *, seed: int) -> Counter[str]:
     """Write and kill `count` times, each time on top of what the kills before left behind."""
-    chance = random.Random(seed)
+    aim = Aim(chance=random.Random(seed))
     landed: Counter[str] = Counter()
-    whole = 0.0
     for first in range(0, count, PILE):
         pile = Pile(url=f"{url}-{first}", options=options)
-        begun = time.perf_counter()
-        forked(partial(pile.act, "save", 0))
-        whole = min(whole or 1e9, time.perf_counter() - begun)
-        pile.commits[1] = (0, vectors_of(0))
+        in_child(partial(_first_save, pile))
+        pile.begin("save", 0)
+        pile.know([1])
         for step in range(1, min(PILE, count - first) + 1):
-            _one(pile, chance.choice(OPERATIONS), step, _at_random(chance, whole), landed)
+            what = aim.chance.choice(OPERATIONS)
+            turn = Turn(what=what, step=step, looked_at=aim.chance.uniform(0, 2))
+            landed[_killed(pile, turn, aim)] += 1
+            landed[f"of {what}"] += 1
+        in_child(partial(_last_look, pile))
     return landed
 
 
-def _one(
-    pile: Pile, what: str, step: int, kill: Callable[[int], None], landed: Counter[str]
-) -> None:
-    made = None if what == "gc" else pile.expected(what, step)
-    pile.collected = pile.collected or what == "gc"
-    _, ended, writes = forked(partial(pile.act, what, step), kill)
-    checked, _, _ = forked(lambda _: pile.check(made))
-    numbers = checked["numbers"]
-    known = {number: pile.commits.get(number, made) for number in numbers}
-    pile.commits = {number: entry for number, entry in known.items() if entry is not None}
-    landed[AFTER if ended else WINDOW if writes else BEFORE] += 1
-    landed[f"of {what}"] += 1
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """Draws moments to kill at, most of them between two writes."""
+
+    chance: random.Random
+    writes: dict[str, int] = field(default_factory=dict)
+    """How many an operation made, and how many seconds it took, when it last came to its end."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def wait(self, child: Child, what: str) -> None:
+        """Wait until such a moment."""
+        writes, seconds = self.writes.get(what, 10), self.seconds.get(what, 0.02)
+        if self.chance.random() < 0.8:
+            child.await_writes(self.chance.randint(1, max(writes, 1)))
+            sleep(self.chance.uniform(0, seconds / max(writes, 1)))
+        else:
+            sleep(self.chance.uniform(0, 1.2 * seconds))
+
+    def learn(self, what: str, writes: int, seconds: float) -> None:
+        """Take note of an operation that was not killed in time."""
+        self.writes[what] = writes
+        self.seconds[what] = seconds
+
+
+def _killed(pile: Pile, turn: Turn, aim: Aim) -> str:
+    """Kill a child while it writes; return where that was."""
+    child = Child(partial(pile.work, turn))
+    pile.know(child.hear())
+    pile.begin(turn.what, turn.step)
+    aim.wait(child, turn.what)
+    child.kill()
+    seconds = child.hear()
+    writes = child.end()
+    if seconds is None:
+        return WINDOW if writes else BEFORE
+    aim.learn(turn.what, writes, seconds)
+    return AFTER
+
+
+def _first_save(pile: Pile) -> None:
+    pile.act(open_store(pile.url, store_options=pile.options), "save", 0)
+
+
+def _last_look(pile: Pile) -> list[int]:
+    return pile.check(embzarr.Run(pile.url, store_options=pile.options), 0)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """Kills workers and publishers of steps in parts; a program that reads its task from its input.
 
 Some workers are stopped instead of killed, and wake up when another attempt has done their part,
-or when the step is published, or given up. As in `faults.killing`, only forked children touch a
-store.
+or when the step is published, or given up. Only forked children touch a store, see
+`faults.forking`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import select
 import signal
 import sys
 import time
@@ -26,7 +24,7 @@ from numpy.typing import NDArray
 import embzarr
 from embzarr import StepPlan
 from embzarr.objects import Store, open_store
-from faults.killing import Telling
+from faults.forking import Child, Telling, Voice
 from oracle import make_words
 
 ROWS, DIM, PARTS = 600, 16, 3
@@ -35,7 +33,6 @@ COLUMNS = ("first", "second", "third")
 """Beside the vectors: four objects and a receipt for each part."""
 PILE = 12
 """Steps on one store before a fresh one."""
-WAIT = 60
 BEFORE, AFTER = "before the first write", "after the last"
 OF_WORKERS = "of a worker between its first write and its receipt"
 OF_PUBLISHERS = "of a publisher between its first write and its answer"
@@ -51,49 +48,21 @@ def table_of(step: int) -> Table:
     return {name: numbers + np.float32(1e5 * step + 1e4 * at) for at, name in enumerate(names)}
 
 
-class Child:
-    """A forked process that works on a store, and says when it begins a write."""
-
-    def __init__(self, work: Callable[[int], object]) -> None:
-        answers, answer = os.pipe()
-        self._tells, tell = os.pipe()
-        self._answers = answers
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self._tells)
-            os.write(answer, json.dumps(_outcome(work, tell)).encode())
-            os._exit(0)
-        os.close(answer)
-        os.close(tell)
-        self.writes = 0
-
-    def until(self, writes: int, seconds: float) -> None:
-        """Wait until so many writes were begun, or so long."""
-        end = time.perf_counter() + seconds
-        while self.writes < writes:
-            ready, _, _ = select.select([self._tells], [], [], max(end - time.perf_counter(), 0))
-            if not ready or not os.read(self._tells, 1):
-                return
-            self.writes += 1
-
-    def send(self, number: signal.Signals) -> None:
-        """Stop, wake or kill it."""
-        os.kill(self.pid, number)
-
-    def end(self) -> dict[str, Any] | None:
-        """Wait for what it says; None if it was killed before."""
-        self.until(sys.maxsize, WAIT)
-        os.close(self._tells)
-        with os.fdopen(self._answers, "rb") as pipe:
-            said = pipe.read()
-        os.waitpid(self.pid, 0)
-        outcome: dict[str, Any] | None = json.loads(said) if said else None
-        return outcome
+def begin(work: Callable[[Voice], object]) -> Child:
+    """Begin something, of which `said` tells how it ended."""
+    return Child(partial(_outcome, work))
 
 
-def _outcome(work: Callable[[int], object], tell: int) -> dict[str, Any]:
+def said_by(child: Child) -> dict[str, Any] | None:
+    """Wait for what a child says; None if it was killed before."""
+    outcome: dict[str, Any] | None = child.hear()
+    child.end()
+    return outcome
+
+
+def _outcome(work: Callable[[Voice], object], voice: Voice) -> dict[str, Any]:
     try:
-        return {"value": work(tell)}
+        return {"value": work(voice)}
     except embzarr.EmbzarrError as exc:
         return {"code": exc.code, "message": str(exc)}
     except BaseException as exc:  # noqa: BLE001 - the parent tells of it
@@ -114,32 +83,32 @@ class Place:
     """That were published, oldest first."""
     zombies: list[Child] = field(default_factory=list)
 
-    def store(self, pipe: int) -> Store:
+    def store(self, voice: Voice) -> Store:
         """Open the store in a child."""
-        return Telling(open_store(self.url, store_options=self.options), pipe)
+        return Telling(open_store(self.url, store_options=self.options), voice)
 
-    def plan(self, step: int, pipe: int) -> str:
+    def plan(self, step: int, voice: Voice) -> str:
         """Plan a step."""
         columns: dict[str, Any] = dict.fromkeys(COLUMNS, ("float32", (DIM,)))
-        store = self.store(pipe)
+        store = self.store(voice)
         return embzarr.plan_step(store, ROWS, DIM, PARTS, step=step, columns=columns).to_json()
 
-    def write(self, text: str, index: int, table: Table, pipe: int) -> None:
+    def write(self, text: str, index: int, table: Table, voice: Voice) -> None:
         """Write a part."""
-        with embzarr.write_part(self.store(pipe), StepPlan.from_json(text), index) as part:
+        with embzarr.write_part(self.store(voice), StepPlan.from_json(text), index) as part:
             for start in range(part.start, part.stop, 50):
                 rows = slice(start, min(start + 50, part.stop))
                 part.append(**{name: column[rows] for name, column in table.items()})
 
-    def publish(self, text: str, pipe: int) -> int:
+    def publish(self, text: str, voice: Voice) -> int:
         """Publish a step."""
-        return embzarr.publish(self.store(pipe), StepPlan.from_json(text), WORDS).commit
+        return embzarr.publish(self.store(voice), StepPlan.from_json(text), WORDS).commit
 
-    def collect(self, pipe: int) -> int:
+    def collect(self, voice: Voice) -> int:
         """Give up whatever no commit names."""
-        return len(embzarr.Run(self.store(pipe)).gc(older_than=0).objects)
+        return len(embzarr.Run(self.store(voice)).gc(older_than=0).objects)
 
-    def check(self, _: int) -> str | None:
+    def check(self, _: Voice) -> str | None:
         """Return what is wrong with the store."""
         run = embzarr.Run(self.url, store_options=self.options)
         found = [info.step for info in reversed(run.commits())]
@@ -158,20 +127,20 @@ class Place:
         ]
         return f"{wrong} read as something else" if wrong or checkpoint.words != WORDS else None
 
-    def kill(self, work: Callable[[int], object], window: str) -> None:
+    def kill(self, work: Callable[[Voice], object], window: str) -> None:
         """Begin something and kill it at any moment."""
-        child = Child(work)
-        child.until(self.chance.randrange(8), 2 * self.seconds)
+        child = begin(work)
+        child.await_writes(self.chance.randrange(8), 2 * self.seconds)
         time.sleep(self.chance.uniform(0, 0.3 * self.seconds))
-        child.send(signal.SIGKILL)
-        said = child.end()
+        child.kill()
+        said = said_by(child)
         self.landed["kills"] += 1
         self.landed[AFTER if said else window if child.writes else BEFORE] += 1
 
-    def sleeper(self, work: Callable[[int], object]) -> None:
+    def sleeper(self, work: Callable[[Voice], object]) -> None:
         """Begin something and stop it at any moment, to go on later."""
-        child = Child(work)
-        child.until(self.chance.randrange(1, 6), 2 * self.seconds)
+        child = begin(work)
+        child.await_writes(self.chance.randrange(1, 6), 2 * self.seconds)
         child.send(signal.SIGSTOP)
         self.zombies.append(child)
         self.landed["zombies"] += 1
@@ -181,13 +150,13 @@ class Place:
         awake, self.zombies = self.zombies, []
         for child in awake:
             child.send(signal.SIGCONT)
-        told = [child.end() for child in awake]
+        told = [said_by(child) for child in awake]
         return [str(said) for said in told if said is None or "value" not in said]
 
 
-def told(work: Callable[[int], object]) -> Any:
+def told(work: Callable[[Voice], object]) -> Any:
     """Do something in a child and return what came of it."""
-    outcome = Child(work).end()
+    outcome = said_by(begin(work))
     assert outcome is not None
     assert "value" in outcome, outcome
     return outcome["value"]
@@ -218,8 +187,8 @@ def one_step(place: Place, step: int) -> str | None:
 def _publish(place: Place, text: str) -> str | None:
     for _ in range(place.chance.randrange(3)):
         place.kill(partial(place.publish, text), OF_PUBLISHERS)
-    both = [Child(partial(place.publish, text)) for _ in range(2)]
-    answers = [child.end() for child in both]
+    both = [begin(partial(place.publish, text)) for _ in range(2)]
+    answers = [said_by(child) for child in both]
     place.landed["pairs of publishers"] += 1
     expected = {"value": len(place.steps) + 1 + place.landed[f"collections of {place.url}"]}
     return None if answers == [expected, expected] else f"{answers} instead of {expected}"
@@ -227,7 +196,7 @@ def _publish(place: Place, text: str) -> str | None:
 
 def _try_others(place: Place, text: str) -> str | None:
     """Let an attempt with other rows begin when all is published."""
-    said = Child(partial(place.write, text, 0, table_of(-1))).end()
+    said = said_by(begin(partial(place.write, text, 0, table_of(-1))))
     place.landed["attempts with other rows"] += 1
     return None if said and said.get("code") == "part-conflict" else f"other rows: {said}"
 
@@ -239,7 +208,7 @@ def _give_up(place: Place, text: str, table: Table) -> str | None:
     place.landed["steps given up"] += 1
     told(partial(place.write, text, 0, table))
     failed = [said for said in place.wake() if "value" not in said]
-    said = Child(partial(place.publish, text)).end()
+    said = said_by(begin(partial(place.publish, text)))
     if failed or said is None or said.get("code") != "write-revoked":
         return f"given up, but {failed} {said}"
     told(place.collect)

@@ -1,6 +1,6 @@
 """Damages a run, repairs and kills, until a repair gets through; run as a program.
 
-Its task comes from standard input, see `faults.killing`.
+Its task comes from standard input, see `faults.forking`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import embzarr
 from damage import DAMAGES, contents, flipped, make_run
 from embzarr.objects import open_store
-from faults.killing import forked
+from faults.forking import in_child
 
 _OBJECTS = 12
 """Damaged in each run: a repair then takes long enough to be killed in the middle."""
@@ -71,36 +69,29 @@ def rounds(folder: Path, count: int, *, seed: int) -> Counter[str]:
     """Kill `count` repairs; none may leave less that is sound than it found."""
     chance, landed = random.Random(seed), Counter[str]()
     mirror = str(folder / "mirror")
-    _in_child(partial(lay_out, mirror))
+    in_child(partial(lay_out, mirror))
     whole = 0.2
     while landed.total() < count:
         run = str(folder / f"run-{landed.total()}")
         shutil.copytree(mirror, run)
         damage(Path(run), chance)
         work, examine = partial(repair, run, mirror), partial(look, run, mirror)
-        before, _ = _in_child(examine)
+        before, _ = in_child(examine)
         for _ in range(_KILLS):
-            done = _in_child(work, chance.uniform(0.2 * whole, whole))
-            after, _ = _in_child(examine)
+            done = in_child(work, chance.uniform(0.2 * whole, whole))
+            after, _ = in_child(examine)
             assert after >= before, f"{before} objects were sound, then {after}"
             landed["after the end" if done else WINDOW if before < after else OUTSIDE] += 1
             before = after
             if done:
                 break
         begun = time.perf_counter()
-        _in_child(work)
+        in_child(work)
         whole = (whole + 1.5 * (time.perf_counter() - begun)) / 2
-        assert _in_child(examine)[1], "it is not as it was"
-        assert _in_child(work) == "nothing to do"
+        assert in_child(examine)[1], "it is not as it was"
+        assert in_child(work) == "nothing to do"
         shutil.rmtree(run)
     return landed
-
-
-def _in_child(work: Callable[[], object], kill_after: float | None = None) -> Any:
-    """Return what `work` does in a forked child; None where it was killed before its end."""
-    kill = None if kill_after is None else lambda _: time.sleep(kill_after)
-    found, _, _ = forked(lambda _: work(), kill)
-    return found
 
 
 if __name__ == "__main__":

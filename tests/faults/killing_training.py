@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,6 +26,7 @@ from embzarr_trainer._buffers import Marks, Method, new_scratch
 from embzarr_trainer._kernel import train_chunk
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
+from faults.forking import Child, Telling, Voice, in_child
 
 SETTINGS: Mapping[str, Any] = {
     "vector_size": 40,
@@ -47,28 +47,16 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 }
 
 Options = Mapping[str, Any] | None
+End = list[object]
+"""Step and digest."""
 
 
-def forked(work: Callable[[], object], *, kill_after: float | None = None) -> Any:
-    """Run `work` in a child, killed after so many seconds, and return what it returned."""
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(send, json.dumps({"found": work()}).encode())
-        except BaseException as exc:  # noqa: BLE001 - the parent raises it
-            os.write(send, json.dumps({"error": repr(exc)}).encode())
-        finally:
-            os._exit(0)
-    os.close(send)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(receive, "rb") as pipe:
-        answer = json.loads(pipe.read() or b'{"found": null}')
-    os.waitpid(child, 0)
-    assert "error" not in answer, answer["error"]
-    return answer["found"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """How long a run is that nobody kills."""
+
+    writes: int
+    seconds: float
 
 
 def load_kernel() -> None:
@@ -82,9 +70,10 @@ def load_kernel() -> None:
     train_chunk(ids, starts, np.float32(0), method, weights, marks, tables, new_scratch(48))
 
 
-def train(corpus: str, url: str, options: Options, way: Mapping[str, Any]) -> list[object]:
+def train(corpus: str, url: str, options: Options, way: Mapping[str, Any], voice: Voice) -> End:
     """Train to the end, from what is there; return the end's step and digest."""
-    end = embzarr_trainer.train(corpus, url, resume=True, store_options=options, **SETTINGS, **way)
+    store = Telling(open_store(url, store_options=options), voice)
+    end = embzarr_trainer.train(corpus, store, resume=True, **SETTINGS, **way)
     return [end.step, digest_of(end)]
 
 
@@ -116,27 +105,41 @@ def rounds(task: Mapping[str, Any]) -> tuple[Counter[str], list[str]]:
     corpus, url, options = task["corpus"], task["url"], task["options"]
     landed: Counter[str] = Counter()
     failures: list[str] = []
-    expected = forked(partial(train, corpus, f"{url}-alone", options, {}))
-    seconds = {
-        way: _seconds(partial(train, corpus, f"{url}-timing-{number}", options, settings))
-        for number, (way, settings) in enumerate(WAYS.items())
+    _, expected = _alone(partial(train, corpus, f"{url}-alone", options, {}))
+    lengths = {
+        way: _alone(partial(train, corpus, f"{url}-timing-{at}", options, settings))[0]
+        for at, (way, settings) in enumerate(WAYS.items())
     }
     for number in range(task["count"]):
-        way = list(WAYS)[number % len(WAYS)]
+        way = list(WAYS)[number // 2 % len(WAYS)]
         place = f"{url}-{number}"
         work = partial(train, corpus, place, options, WAYS[way])
-        forked(work, kill_after=chance.uniform(0, 1.05 * seconds[way]))
-        landed[forked(partial(where, place, options))] += 1
-        end = forked(work)
+        _kill(work, lengths[way], chance, in_a_write=number % 2 == 0)
+        landed[in_child(partial(where, place, options))] += 1
+        _, end = _alone(work)
         if end != expected:
             failures.append(f"round {number}, {way}: expected {expected}, found {end}")
     return landed, failures
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    forked(work)
-    return time.perf_counter() - started
+def _alone(work: Callable[[Voice], End]) -> tuple[Length, End]:
+    begun = time.perf_counter()
+    child = Child(work)
+    end = child.hear()
+    return Length(writes=child.end(), seconds=time.perf_counter() - begun), end
+
+
+def _kill(
+    work: Callable[[Voice], End], length: Length, chance: random.Random, *, in_a_write: bool
+) -> None:
+    """Kill at any moment, or as soon as any of the writes was begun."""
+    child = Child(work)
+    if in_a_write:
+        child.await_writes(chance.randint(1, length.writes))
+    else:
+        time.sleep(chance.uniform(0, 1.05 * length.seconds))
+    child.kill()
+    child.end()
 
 
 if __name__ == "__main__":

@@ -8,30 +8,44 @@ pytest-xdist deliver them too.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+T = TypeVar("T")
+
 _PROPERTY = "faults"
 _SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Line:
-    """One row of the table."""
+    """One row of the table: what all tests together tell of one thing."""
 
     what: str
-    counts: str
-    seconds: float
+    run: int = 0
+    failures: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0
 
     def __str__(self) -> str:
         """Return the row as it is printed."""
-        return f"{self.what}: {self.counts} ({self.seconds:.1f} s)"
+        kinds = [f"{count:,} {kind}" for kind, count in self.kinds.items()]
+        counts = ", ".join([f"{self.run:,} run", *kinds, f"{self.failures:,} failures"])
+        return f"{self.what}: {counts} ({self.seconds:.1f} s)"
+
+    def add(self, other: Line) -> None:
+        """Count what another test tells of the same."""
+        self.run += other.run
+        self.failures += other.failures
+        self.seconds += other.seconds
+        self.kinds.update(other.kinds)
 
 
 class Tally:
@@ -49,7 +63,7 @@ class Tally:
         failures: Sequence[object] = (),
         of_which: Mapping[str, int] | None = None,
     ) -> None:
-        """Add a row, then fail where anything failed.
+        """Add to a row, then fail where anything failed.
 
         Args:
             what: the fault and the place: ``kills of a save on a local store``.
@@ -58,25 +72,37 @@ class Tally:
             of_which: how many tries were of some kind: ``{"in the critical window": 1412}``.
         """
         now = time.perf_counter()
-        kinds = [f"{count:,} {kind}" for kind, count in (of_which or {}).items()]
-        counts = ", ".join([f"{run:,} run", *kinds, f"{len(failures):,} failures"])
-        self._record(_PROPERTY, (what, counts, now - self._begun))
+        found = (what, run, len(failures), dict(of_which or {}), now - self._begun)
+        self._record(_PROPERTY, found)
         self._begun = now
         shown = "\n".join(str(failure) for failure in failures[:_SHOWN])
-        assert not failures, f"{what}: {counts}\n{shown}"
+        assert not failures, f"{_line(found)}\n{shown}"
         assert run > 0, f"{what}: nothing was run"
 
 
-class Effort(float):
-    """How often to try: 0 is a few times, 1 as often as promised, and between them a share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How often to try: a few times, as often as promised, or a share of that."""
+
+    share: float
+    """0 is a few times, 1 as often as promised."""
+    part: int = 0
+    parts: int = 1
+    """Tests between which the tries are divided, so that workers share them."""
+
+    def __bool__(self) -> bool:
+        """Tell whether it is more than a few times."""
+        return self.share > 0
 
     def times(self, most: int, few: int) -> int:
-        """Return how often, of `most` in all."""
-        return max(few, round(most * self)) if self else few
+        """Return how often this part is to try, of `most` in all parts."""
+        total = max(few, round(most * self.share)) if self else few
+        return total * (self.part + 1) // self.parts - total * self.part // self.parts
 
-    def every(self, few: int) -> int:
-        """Return a stride through all there is: 1 takes each, and `few` one of so many."""
-        return min(few, round(1 / self)) if self else few
+    def some(self, items: Iterable[T], every: int) -> list[T]:
+        """Return this part's items of all there are, or where only a few: one of `every`."""
+        stride = min(every, round(1 / self.share)) if self else every
+        return list(items)[::stride][self.part :: self.parts]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,30 +115,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark of tests that are divided."""
+    config.addinivalue_line("markers", "parts(n): with --full, n tests that share the tries")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Divide a test that would take long."""
+    mark = metafunc.definition.get_closest_marker("parts")
+    share = _share(metafunc.config)
+    parts = round(mark.args[0] * share) if mark else 1
+    if parts > 1:
+        efforts = [Effort(share=share, part=part, parts=parts) for part in range(parts)]
+        ids = [f"{part} of {parts}" for part in range(1, parts + 1)]
+        metafunc.parametrize("full", efforts, ids=ids)
+
+
 @pytest.fixture
 def tally(record_property: Any) -> Tally:
     """Takes a row for the table of faults; see `Tally`."""
     return Tally(record_property)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def full(request: pytest.FixtureRequest) -> Effort:
     """Whether to try as often as promised, or which share of it."""
-    options = request.config.option
-    return Effort(options.share if options.full else 0)
+    return Effort(share=_share(request.config))
+
+
+def _share(config: pytest.Config) -> float:
+    return float(config.option.share) if config.option.full else 0
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Print every row."""
     reports = [report for found in terminalreporter.stats.values() for report in found]
-    lines = [
-        Line(what=value[0], counts=value[1], seconds=value[2])
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, value in report.user_properties
-        if name == _PROPERTY
-    ]
+    lines: dict[str, Line] = {}
+    for report in reports:
+        if getattr(report, "when", None) == "call":
+            for name, value in report.user_properties:
+                if name == _PROPERTY:
+                    lines.setdefault(value[0], Line(what=value[0])).add(_line(value))
     if lines:
         terminalreporter.write_sep("=", "faults")
-        for line in sorted(lines, key=lambda line: line.what):
-            terminalreporter.write_line(str(line))
+        for what in sorted(lines):
+            terminalreporter.write_line(str(lines[what]))
+
+
+def _line(found: tuple[str, int, int, dict[str, int], float]) -> Line:
+    what, run, failures, kinds, seconds = found
+    return Line(what=what, run=run, failures=failures, kinds=Counter(kinds), seconds=seconds)

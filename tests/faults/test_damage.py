@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr import _parallel
+from damage import flipped
+from embzarr import _parallel, _verify, _verify_root
+from embzarr._link import link_to
+from embzarr._manifest import Layer
+from embzarr._verify_objects import LayerCheck, Shards
+from embzarr._verify_report import Findings
+from embzarr.objects import open_store
 from faults.tally import Effort, Tally
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("in_turn")]
 
 WORDS = ["king", "the", "猫", "", "a"]
 VECTORS = np.arange(10, dtype=np.float32).reshape(5, 2) + np.float32(0.5)
 HEAD = "commits/00000000000000000001.json"
 SHORT = 251
 """Of this many places one is tried by default."""
+WHOLE = 16
+"""Of this many changes one is shown to all of `verify`."""
 
 Objects = dict[str, bytes]
 
@@ -38,111 +47,127 @@ def sound() -> Objects:
     }
 
 
-@pytest.fixture(autouse=True)
-def _in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do one thing after the other: threads are not what is tested, and cost as much again."""
-
-    def together(*calls: Callable[[], None]) -> None:
-        for call in calls:
-            call()
-
-    monkeypatch.setattr(_parallel, "together", together)
-    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
-
-
 class Damaged:
-    """A copy of the sound store, one object of which is changed at a time."""
+    """A copy of the sound store, one object of which is changed at a time.
+
+    What else lies there is sound, and need not be read for each change: one of `WHOLE` is shown to
+    `verify` as a user has it, the others only to those of its checks that look at the object.
+    """
 
     def __init__(self) -> None:
-        self.client = MemoryStore()
+        self.store = open_store(MemoryStore())
         for key, data in sound().items():
-            self.client.put(key, data)
-        self._checkpoint = embzarr.open(self.client)
+            self.store.put(key, data)
+        self._sound = embzarr.open(self.store)
+        self._documents = _verify.documents(self._layers)
+        self._count = 0
+
+    @property
+    def _layers(self) -> list[Layer]:
+        return self._sound._commit.manifest.layers
 
     def fault(self, key: str, data: bytes | None) -> str | None:
         """Return what is wrong with how a change of one object is told; put it back."""
         if data is None:
-            self.client.delete(key)
+            self.store.delete(key)
         else:
-            self.client.put(key, data)
-        layer = key.startswith("steps/7-")
+            self.store.put(key, data)
+        self._count += 1
+        try:
+            return self._undetected(key, whole=self._count % WHOLE == 0)
+        finally:
+            self.store.put(key, sound()[key])
+
+    def _undetected(self, key: str, *, whole: bool) -> str | None:
+        """Return None where the damage is named, or proven to change nothing that anyone reads."""
         try:
             # Opening reads nothing of a layer: that is spared where only the layer is damaged.
-            return _undetected(self.client, key, self._checkpoint if layer else None)
-        finally:
-            self.client.put(key, sound()[key])
-
-
-def _undetected(client: MemoryStore, key: str, checkpoint: embzarr.Checkpoint | None) -> str | None:
-    """Return None where the damage is named, or proven to change nothing that anyone reads."""
-    try:
-        report = (checkpoint or embzarr.open(client)).verify()
-    except embzarr.EmbzarrError as exc:
-        # What verify cannot be asked of: the manifest itself does not parse.
-        return None if key in str(exc) else f"not named: {exc}"
-    named = {problem.key for problem in report.problems}
-    if key in named or (key == "latest.json" and HEAD in named):
-        return None
-    if named:
-        return f"others were named: {named}"
-    return None if _is_harmless(client, key) else "not detected"
-
-
-def _is_harmless(client: MemoryStore, key: str) -> bool:
-    """Tell whether the store reads as if nothing had happened, by every way to its head."""
-    if key.startswith("tags/"):
-        try:
-            return _reads_equal(embzarr.open(client, tag="best"))
+            opened = self._sound if key.startswith("steps/7-") else embzarr.open(self.store)
+            named = self._named_by_verify(opened) if whole else self._named(opened, key)
         except embzarr.EmbzarrError as exc:
-            return key in str(exc) or "tag" in exc.code
-    if key not in {"latest.json", "zarr.json"}:
-        return False
-    return _reads_equal(embzarr.open(client))
+            # What verify cannot be asked of: the manifest itself does not parse.
+            return None if key in str(exc) else f"not named: {exc}"
+        if key in named or (key == "latest.json" and HEAD in named):
+            return None
+        if named:
+            return f"others were named: {named}"
+        return None if self._is_harmless(opened, key) else "not detected"
+
+    def _named_by_verify(self, opened: embzarr.Checkpoint) -> set[str]:
+        return {problem.key for problem in opened.verify().problems}
+
+    def _named(self, opened: embzarr.Checkpoint, key: str) -> set[str]:
+        """Return what the checks name that look at an object."""
+        findings = Findings(0, None)
+        if key.startswith("steps/7-"):
+            self._layer_check(key, findings).run()
+        elif key.endswith("zarr.json"):
+            _verify_root.check(self.store, opened._commit.store, findings)
+        else:
+            _verify._check_manifests(self.store, opened._commit, findings)
+        return {problem.key for problem in findings.problems()}
+
+    def _layer_check(self, key: str, findings: Findings) -> LayerCheck:
+        (layer,) = self._layers
+        name = key.removeprefix(f"{layer.path}/")
+        return LayerCheck(
+            store=self.store,
+            layer=msgspec.structs.replace(layer, objects={name: layer.objects[name]}),
+            shards=Shards(self.store, layer, link_to("")),
+            documents={at: data for at, data in self._documents.items() if at == name},
+            findings=findings,
+            budget=_parallel.ByteBudget(2**20),
+        )
+
+    def _is_harmless(self, opened: embzarr.Checkpoint, key: str) -> bool:
+        """Tell whether the store reads as if nothing had happened, by every way to its head."""
+        if key.startswith("tags/"):
+            try:
+                return self._is_sound(embzarr.open(self.store, tag="best"))
+            except embzarr.EmbzarrError as exc:
+                return key in str(exc) or "tag" in exc.code
+        return key in {"latest.json", "zarr.json"} and self._is_sound(opened)
+
+    def _is_sound(self, opened: embzarr.Checkpoint) -> bool:
+        """Tell whether the sound commit was opened, of which no other object is damaged."""
+        return opened._commit.sha256 == self._sound._commit.sha256
 
 
-def _reads_equal(checkpoint: embzarr.Checkpoint) -> bool:
-    return checkpoint.words == WORDS and np.array_equal(checkpoint.to_numpy(), VECTORS)
+def test_the_sound_store_reads_as_it_was_written() -> None:
+    """What the damaged ones are compared with is right, whichever way it is opened."""
+    store = Damaged().store
+    for opened in (embzarr.open(store), embzarr.open(store, tag="best")):
+        assert opened.verify().problems == ()
+        assert opened.words == WORDS
+        np.testing.assert_array_equal(opened.to_numpy(), VECTORS)
 
 
-def _parts() -> list[Any]:
-    """The objects in parts of like size, so that several workers share them."""
-    keys = ["commits", "latest.json", "tags", "zarr.json", "steps/zarr.json", "lookup", "vectors"]
-    return [pytest.param(part, id=part) for part in [*keys, "words", "layer"]]
+def _kind(key: str) -> str:
+    """Return what an object is, for counting."""
+    if key.startswith("steps/7-"):
+        return "of a layer's documents" if key.endswith("zarr.json") else "of shards"
+    return "of manifest and hint" if key.startswith(("commits/", "latest")) else "of the rest"
 
 
-def _keys_of(part: str) -> list[str]:
-    return [key for key in sound() if _part_of(key) == part]
-
-
-def _part_of(key: str) -> str:
-    if not key.startswith("steps/7-"):
-        return key if key.endswith(("latest.json", "zarr.json")) else key.split("/", maxsplit=1)[0]
-    name = key.split("/")[2]
-    return "layer" if name == "zarr.json" else name
-
-
-@pytest.mark.parametrize("part", _parts())
-def test_every_bit(part: str, tally: Tally, *, full: Effort) -> None:
+@pytest.mark.parts(8)
+def test_every_bit(tally: Tally, *, full: Effort) -> None:
     """One bit of one object is another: verify, or open, names the object."""
     damaged = Damaged()
     failures: list[str] = []
-    run = 0
-    for key in _keys_of(part):
-        for bit in range(0, 8 * len(sound()[key]), full.every(SHORT)):
-            data = bytearray(sound()[key])
-            data[bit // 8] ^= 1 << bit % 8
-            run += 1
-            if fault := damaged.fault(key, bytes(data)):
-                failures.append(f"{key} bit {bit}: {fault}")
+    bits = full.some(((key, at) for key in sound() for at in range(8 * len(sound()[key]))), SHORT)
+    for key, at in bits:
+        if fault := damaged.fault(key, flipped(sound()[key], at)):
+            failures.append(f"{key} bit {at}: {fault}")
 
-    tally(f"single bits flipped in {part}", run, failures=failures)
+    of_which = Counter(_kind(key) for key, _ in bits)
+    tally("single bits flipped", len(bits), failures=failures, of_which=of_which)
 
 
+@pytest.mark.parts(2)
 def test_every_truncation(tally: Tally, *, full: Effort) -> None:
     """One object ends early: verify, or open, names it."""
     damaged = Damaged()
-    cuts = [(key, at) for key, data in sound().items() for at in range(len(data))]
-    cuts = cuts[:: full.every(SHORT)]
+    cuts = full.some(((key, at) for key, data in sound().items() for at in range(len(data))), SHORT)
     failures = [
         f"{key} cut at {at}: {fault}"
         for key, at in cuts
@@ -162,7 +187,7 @@ def test_every_object_removed_or_replaced_by_another(tally: Tally, *, full: Effo
     """Each object taken away, and each in the place of each other: verify, or open, names it."""
     damaged = Damaged()
     failures: list[str] = []
-    swaps = list(_swaps())[:: full.every(7)]
+    swaps = full.some(_swaps(), 7)
     for key, other in swaps:
         data = sound()[other] if other else None
         if data == sound()[key]:

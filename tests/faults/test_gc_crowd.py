@@ -80,6 +80,7 @@ class Crowd:
         return "reads"
 
 
+@pytest.mark.parts(8)
 def test_collections_among_writers_and_readers(tally: Tally, *, full: Effort) -> None:
     """Beside four writers and four readers no live object is lost and no commit is seen broken."""
     cycles = full.times(200, 8)

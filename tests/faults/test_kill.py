@@ -20,9 +20,11 @@ import numpy as np
 import pytest
 
 import embzarr
+from embzarr.objects import Data, Store, open_store
 from embzarr_bench.servers import _program
 from embzarr_bench.servers import minio as minio_server
 from faults.killing import WINDOW, WORDS, vectors_of
+from faulty import PassThrough
 from servers import versitygw as versitygw_server
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 TESTS = Path(__file__).parents[1]
+WRITES = 13
+"""Of a save after the first, its manifest and hint the last ones."""
 S3 = pytest.mark.parametrize("name", ["minio", "versitygw"])
 
 
@@ -52,17 +56,18 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> 
     return landed
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_kills_on_a_local_store(part: int, tmp_path: Path, tally: Tally, *, full: Effort) -> None:
+@pytest.mark.parts(10)
+def test_kills_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """Kills of saves, deltas, compactions and collections on a local folder lose nothing."""
-    count = full.times(650, 4)
-    landed = kill(str(tmp_path / "run"), None, count, part)
+    count = full.times(2_700, 16)
+    landed = kill(str(ram / "run"), None, count, full.part)
 
-    tally(f"kills of writers on a local store, part {part + 1}", count, of_which=landed)
+    tally("kills of writers on a local store", count, of_which=landed)
     assert landed.get(WINDOW, 0) >= count / 10
 
 
 @pytest.mark.servers
+@pytest.mark.parts(6)
 @S3
 def test_kills_on_s3(
     name: str, request: pytest.FixtureRequest, tally: Tally, *, full: Effort
@@ -71,7 +76,7 @@ def test_kills_on_s3(
     server: S3Server = request.getfixturevalue(name)
     count = full.times(150, 20)
     with server.bucket() as bucket:
-        landed = kill(server.url(bucket, "run"), server.options, count, 7)
+        landed = kill(server.url(bucket, "run"), server.options, count, full.part)
 
     tally(f"kills of writers on {name}", count, of_which=landed)
     assert landed.get(WINDOW, 0) >= count / 10
@@ -117,6 +122,22 @@ def mortal(name: str, place: Path) -> Iterator[Mortal]:
         _program._end(found.process)
 
 
+class Announcing(PassThrough):
+    """Lets another thread wait until a write begins."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.begun = threading.Semaphore(0)
+
+    def put(self, key: str, data: Data) -> None:
+        self.begun.release()
+        super().put(key, data)
+
+    def create(self, key: str, data: Data) -> None:
+        self.begun.release()
+        super().create(key, data)
+
+
 @pytest.mark.servers
 @S3
 def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: Effort) -> None:
@@ -127,9 +148,10 @@ def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: E
     with mortal(name, tmp_path) as place:
         bucket = place.server.new_bucket()
         url, options = place.server.url(bucket, "run"), place.server.options
-        acknowledged = {1: _saved(url, options, 0)}
+        embzarr.save(url, WORDS, vectors_of(0), step=0, store_options=options)
+        acknowledged = {1: 0}
         for step in range(1, count + 1):
-            said = _save_and_kill(place, url, options, step, chance.uniform(0, 0.1))
+            said = _save_and_kill(place, url, step, chance)
             outcomes[said] = outcomes.get(said, 0) + 1
             place.start()
             failures += _lost(url, options, acknowledged, step, said)
@@ -137,20 +159,14 @@ def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: E
     tally(f"kills of {name} during a save", count, failures=failures, of_which=outcomes)
 
 
-def _saved(url: str, options: dict[str, Any], step: int) -> int:
-    embzarr.save(url, WORDS, vectors_of(step), step=step, store_options=options)
-    return step
-
-
-def _save_and_kill(
-    place: Mortal, url: str, options: dict[str, str], step: int, after: float
-) -> str:
+def _save_and_kill(place: Mortal, url: str, step: int, chance: Random) -> str:
+    options: dict[str, Any] = {**place.server.options, "retry_config": {"max_retries": 1}}
+    store = Announcing(open_store(url, store_options=options))
     said: list[str] = []
-    brief: dict[str, Any] = {**options, "retry_config": {"max_retries": 1}}
 
     def save() -> None:
         try:
-            _saved(url, brief, step)
+            embzarr.save(store, WORDS, vectors_of(step), step=step)
         except embzarr.EmbzarrError as exc:
             said.append(exc.code)
         else:
@@ -158,7 +174,9 @@ def _save_and_kill(
 
     thread = threading.Thread(target=save)
     thread.start()
-    time.sleep(after)
+    for _ in range(chance.randint(1, WRITES)):
+        store.begun.acquire(timeout=5)
+    time.sleep(chance.uniform(0, 0.005))
     place.kill()
     thread.join()
     return said[0] if said else "an untyped error"

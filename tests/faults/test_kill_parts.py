@@ -40,10 +40,11 @@ def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> 
     return found
 
 
-def test_kills_of_parts_on_a_local_store(tmp_path: Path, tally: Tally, *, full: Effort) -> None:
+@pytest.mark.parts(3)
+def test_kills_of_parts_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """Workers, publishers and zombies on a local folder make one whole commit of each step."""
     count = full.times(300, 6)
-    found = kill(str(tmp_path / "run"), None, count, 3)
+    found = kill(str(ram / "run"), None, count, full.part)
 
     landed = found["landed"]
     what = "kills of workers and publishers of steps in parts on a local store"
@@ -52,6 +53,7 @@ def test_kills_of_parts_on_a_local_store(tmp_path: Path, tally: Tally, *, full: 
 
 
 @pytest.mark.servers
+@pytest.mark.parts(2)
 @pytest.mark.parametrize("name", ["minio", "versitygw"])
 def test_kills_of_parts_on_s3(
     name: str, request: pytest.FixtureRequest, tally: Tally, *, full: Effort
@@ -60,7 +62,7 @@ def test_kills_of_parts_on_s3(
     server: S3Server = request.getfixturevalue(name)
     count = full.times(100, 8)
     with server.bucket() as bucket:
-        found = kill(server.url(bucket, "run"), server.options, count, 5)
+        found = kill(server.url(bucket, "run"), server.options, count, full.part)
 
     landed = found["landed"]
     what = f"kills of workers and publishers of steps in parts on {name}"

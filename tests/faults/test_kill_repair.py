@@ -21,12 +21,13 @@ pytestmark = pytest.mark.faults
 TESTS = Path(__file__).parents[1]
 
 
-def test_kills_of_a_repair(tmp_path: Path, tally: Tally, *, full: Effort) -> None:
+@pytest.mark.parts(6)
+def test_kills_of_a_repair(ram: Path, tally: Tally, *, full: Effort) -> None:
     """A repair that is killed has made nothing worse, and the next one ends it."""
     count = full.times(300, 6)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(TESTS / "faults/killing_repair.py")],
-        input=json.dumps({"url": str(tmp_path), "count": count, "seed": count}),
+        input=json.dumps({"url": str(ram), "count": count, "seed": full.part}),
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         capture_output=True,
         text=True,

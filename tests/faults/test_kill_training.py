@@ -24,18 +24,18 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """3,000 lines, each with words that come in no other and one that comes in all."""
+    """1,000 lines, each with words that come in no other and one that comes in all."""
     path = tmp_path / "corpus.txt"
     words = "the w{0}a w{0}b w{0}a w{0}b w{0}c w{0}c w{0}a"
-    path.write_text("\n".join(words.format(line) for line in range(3000)))
+    path.write_text("\n".join(words.format(line) for line in range(1000)))
     return path
 
 
 def kill(
-    url: str, options: Mapping[str, Any] | None, corpus: Path, count: int
+    url: str, options: Mapping[str, Any] | None, corpus: Path, count: int, seed: int
 ) -> tuple[dict[str, int], list[str]]:
     """Train and kill in a process of its own, whose children are what is killed."""
-    task = {"url": url, "options": options, "corpus": str(corpus), "count": count, "seed": count}
+    task = {"url": url, "options": options, "corpus": str(corpus), "count": count, "seed": seed}
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(TESTS / "faults/killing_training.py")],
         input=json.dumps(task),
@@ -50,16 +50,17 @@ def kill(
     return landed, failures
 
 
+@pytest.mark.parts(4)
 def test_kills_of_training_on_a_local_store(
-    tmp_path: Path, corpus: Path, tally: Tally, *, full: Effort
+    ram: Path, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
     """Kills of a run that saves full steps, deltas, and gives up old ones, on a local folder."""
-    landed, failures = kill(str(tmp_path / "run"), None, corpus, full.times(100, 3))
+    landed, failures = kill(str(ram / "run"), None, corpus, full.times(100, 6), full.part)
 
     what = "kills of training on a local store"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)
-    if full:  # one in six lands there
-        assert landed["in a save"] >= 10
+    # Every other kill comes when a write was begun; not all of those are of data.
+    assert landed.get("in a save", 0) + landed.get("in the first save", 0) >= 1
 
 
 @pytest.mark.servers
@@ -67,7 +68,7 @@ def test_kills_of_training_on_minio(
     minio: Minio, minio_bucket_url: str, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
     """Kills of a run that saves to MinIO."""
-    landed, failures = kill(minio_bucket_url, minio.options, corpus, full.times(20, 6))
+    landed, failures = kill(minio_bucket_url, minio.options, corpus, full.times(20, 6), 0)
 
     what = "kills of training on MinIO"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)

@@ -6,13 +6,12 @@ says, after every step, whatever became of the requests of the step before.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,11 +24,10 @@ from hypothesis.stateful import (
 from numpy.typing import NDArray
 
 import embzarr
-from embzarr import _parallel
 from faults.crashing import FaultyMemory, Killed, Kind, Objects, committed, unnamed
 from faults.tally import Effort, Tally
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("in_turn")]
 
 Content = tuple[int, list[str], NDArray[Any]]
 """Step, words and vectors."""
@@ -174,26 +172,18 @@ class History(RuleBasedStateMachine):
             assert run.open().commit == max(self.commits)
 
 
-def test_the_history_is_the_models(
-    monkeypatch: pytest.MonkeyPatch, tally: Tally, *, full: Effort
-) -> None:
+@pytest.mark.parts(10)
+def test_the_history_is_the_models(tally: Tally, *, full: Effort) -> None:
     """Whatever is done in whatever order, with whatever fault."""
+    try_histories(full.times(300, 10), 50 if full else 20, full, tally)
 
-    def together(*calls: Callable[[], None]) -> None:
-        for call in calls:
-            call()
 
-    # One request after the other, so that a failing example fails again; and no waiting.
-    monkeypatch.setattr(_parallel, "together", together)
-    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+def try_histories(examples: int, length: int, full: Effort, tally: Tally) -> None:
+    """Try so many histories of so many steps."""
     History.steps = History.hits = 0
-    examples, length = full.times(300, 10), 50 if full else 20
-
     run_state_machine_as_test(
-        History,
+        seed(full.part)(History),
         settings=settings(max_examples=examples, stateful_step_count=length, deadline=None),
     )
-
-    hits = {"with a fault": History.hits}
-    tally("writes of the model of a store", History.steps, of_which=hits)
+    of_which = {"histories": examples, "with a fault": History.hits}
+    tally(f"writes of histories of {length} steps", History.steps, of_which=of_which)

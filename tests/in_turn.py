@@ -1,0 +1,62 @@
+"""A pytest plugin: one thing after the other in one thread, for tests that are not about threads.
+
+Requests then come in the same order each time, so that a fault can be told by its number, and a
+case costs a fraction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import pytest
+
+from embzarr import _parallel
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Jobs:
+    """`embzarr._parallel.Jobs` without threads."""
+
+    def __init__(self, limit: int) -> None:
+        del limit
+        self._failure: Exception | None = None
+
+    def submit(self, size: int, work: Callable[[], None]) -> None:
+        """Do it; what it raises is raised by the next call, as it is with threads."""
+        del size
+        self.wait()
+        try:
+            work()
+        except Exception as exc:  # noqa: BLE001 - raised by `wait`
+            self._failure = exc
+
+    def wait(self) -> None:
+        """Raise what the last one raised."""
+        if self._failure:
+            raise self._failure
+
+    def close(self) -> None:
+        """Have nothing to wait for."""
+
+
+def _together(*calls: Callable[[], None]) -> None:
+    for call in calls:
+        call()
+
+
+def _ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    return map(work, items)
+
+
+@pytest.fixture
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no threads, and wait for nothing."""
+    monkeypatch.setattr(_parallel, "together", _together)
+    monkeypatch.setattr(_parallel, "ahead", _ahead)
+    monkeypatch.setattr(_parallel, "Jobs", _Jobs)
+    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
