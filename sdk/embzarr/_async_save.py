@@ -41,6 +41,14 @@ class Table:
     columns: dict[str, NDArray[Any]]
     """Vectors and further columns, a row for each word."""
 
+    @classmethod
+    def of(
+        cls, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
+    ) -> Table:
+        """Return vectors and further columns as one."""
+        arrays = {_schema.VECTORS: vectors, **columns}
+        return cls(words, {name: np.asarray(array) for name, array in arrays.items()})
+
     def __post_init__(self) -> None:
         """Refuse what is no table.
 
@@ -115,6 +123,11 @@ class AsyncSaver:
     def busy(self) -> bool:
         """Whether a save is under way, so that the next would wait for it."""
         return self._under_way is not None and not self._under_way.done()
+
+    def reserve(self, table: Table) -> None:
+        """Have memory for a copy of everything; nothing may be under way."""
+        self.wait()
+        self._snapshots.reserve(table.columns)
 
     def save(
         self,

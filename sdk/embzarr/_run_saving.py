@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from embzarr import _compact, _probe, _save_delta, _schema
+from embzarr import _compact, _probe, _save_delta
 from embzarr._async_save import AsyncSaver, Table, touched
 from embzarr._checkpoint import Checkpoint
 from embzarr._save_delta import DeltaOptions, DeltaPolicy
@@ -109,7 +107,8 @@ class RunSaving:
         """Save in the background, and return what will be the checkpoint.
 
         The call takes as long as copying what is to be saved, the first one longer, as memory for
-        it is found: the arrays may change as soon as it returns. Encoding, sending and committing
+        it is found (`reserve`): the arrays may change as soon as it returns. Encoding, sending and
+        committing
         go on in a thread, one save at a time and so in order: a call that comes earlier waits
         (`saving` tells). An error is raised by the future, and by the next call, unless `wait` has
         raised it; rows that it kept from being saved are in the next save that succeeds, as they
@@ -134,8 +133,7 @@ class RunSaving:
             InvalidInputError: arrays or rows that do not fit the words.
             EmbzarrError: what the save before ended with; this one was not begun.
         """
-        arrays = {_schema.VECTORS: vectors, **(columns or {})}
-        table = Table(words, {name: np.asarray(array) for name, array in arrays.items()})
+        table = Table.of(words, vectors, columns or {})
         rows = None if changed is None else touched(changed, table)
         options = DeltaOptions(
             step=step,
@@ -145,9 +143,20 @@ class RunSaving:
             compression=compression,
             allow_nonfinite=allow_nonfinite,
         )
-        if self._saver is None:
-            self._saver = AsyncSaver(self._store, single_writer=self._single_writer)
-        return self._saver.save(table, rows, base, options)
+        return self._async_saver().save(table, rows, base, options)
+
+    def reserve(
+        self, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Have the memory that `save_async` needs for copies of all this.
+
+        The first save then holds its caller up no longer than later ones, which find it there.
+
+        Raises:
+            InvalidInputError: arrays that do not fit the words.
+            EmbzarrError: what a save under way ended with.
+        """
+        self._async_saver().reserve(Table.of(words, vectors, columns))
 
     @property
     def saving(self) -> bool:
@@ -184,6 +193,11 @@ class RunSaving:
         except EmbzarrError:
             if kind is None:
                 raise
+
+    def _async_saver(self) -> AsyncSaver:
+        if self._saver is None:
+            self._saver = AsyncSaver(self._store, single_writer=self._single_writer)
+        return self._saver
 
     def _require_sound(self) -> None:
         _probe.require_sound(self._store, single_writer=self._single_writer)

@@ -32,6 +32,11 @@ class Snapshots:
         self._buffers: dict[str, NDArray[np.uint8]] = {}
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="embzarr-copy")
 
+    def reserve(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Have memory for copies of whole arrays, with its pages found."""
+        for name, array in arrays.items():
+            self._buffer(name, array, len(array)).fill(0)
+
     def whole(self, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return copies of arrays, each valid until one of its name is made again."""
         jobs: list[Callable[[], object]] = []

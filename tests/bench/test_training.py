@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -8,14 +10,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embzarr_bench.servers.minio import MISSING, find_minio
-from embzarr_bench.training import CheckpointCost, Plan, Quality, Speed, compare
+from embzarr_bench._errors import WrongResultError
+from embzarr_bench.servers.minio import MISSING, find_minio, running_minio
+from embzarr_bench.training import (
+    CheckpointCost,
+    Plan,
+    Quality,
+    Speed,
+    checkpoint_cost,
+    compare,
+)
 from embzarr_bench.training._checkpoints import Clock
 from embzarr_bench.training._fresh import in_fresh_process
 from embzarr_bench.training._quality import below_by
 from embzarr_bench.training._speed import speed, times_faster
 from embzarr_bench.training._text import prepare
-from embzarr_bench.training._trainers import GENSIM, OURS, TRAINERS, Settings, Trained, installed
+from embzarr_bench.training._trainers import (
+    GENSIM,
+    OURS,
+    TRAINERS,
+    Enough,
+    Settings,
+    Trained,
+    installed,
+)
 from embzarr_tools import cli
 from embzarr_trainer import Progress
 
@@ -131,31 +149,55 @@ def test_quality_over_seeds() -> None:
     assert below_by(ours, theirs) == pytest.approx(-0.08)
 
 
-def test_a_clock_takes_the_time_between_first_and_last_word() -> None:
-    """What comes before the first report and after the last word does not count; stalls do."""
-    times = iter([0.0, 10.0, 15.0, 20.0, 30.0])
-    clock = Clock(seconds=lambda: next(times))
-    for words, step, stall in (
-        (0, None, 0),
-        (200, None, 0),
-        (600, 500, 0.1),
-        (1000, 500, 0.1),
-        (1000, 1000, 9),
-    ):
-        clock(dataclasses.replace(NOW, words=words, step=step, stall_seconds=stall))
-    assert clock.words_per_second() == (1000 - 200) / (20 - 10)
-    assert clock.stalls == {500: 0.1}
+def test_the_clock_pairs_intervals() -> None:
+    """From the report before a checkpoint was begun; its stall and its save are on its side."""
+    # (seconds, words, step, stall): begun before 40.1, 80.2 and 120
+    reports: list[tuple[float, int, int | None, float]] = [
+        (0, 0, None, 0),
+        (40, 4000, None, 0),
+        (40.1, 4010, None, 0.1),
+        (45, 4400, 4000, 0.1),
+        (60, 5900, 4000, 0.1),
+        (80, 7900, 4000, 0.1),
+        (80.2, 7910, 4000, 0.2),
+        (90, 8500, 7900, 0.2),
+        (100, 9500, 7900, 0.2),
+        (119, 11_210, 7900, 0.2),
+        (120, 11_300, 7900, 0.3),
+    ]
+    times = iter([seconds for seconds, *_ in reports])
+    clock = Clock(20, 2, seconds=lambda: next(times))
+    with contextlib.suppress(Enough):
+        for _, words, step, stall in reports:
+            clock(dataclasses.replace(NOW, words=words, step=step, stall_seconds=stall))
+
+    assert next(times, None) is None
+    assert clock.speeds() == [(95, 100), (80, 90)]
+    assert clock.stalls == [0.1, 0.2, 0.3]
+
+
+def test_a_checkpoint_must_end_in_its_interval() -> None:
+    """What is saved later would count on the wrong side."""
+    clock = Clock(1, 1, seconds=itertools.count().__next__)
+    for stall in (0, 0, 0.1, 0.1, 0.1):
+        clock(dataclasses.replace(NOW, stall_seconds=stall))
+    with pytest.raises(Enough):
+        clock(dataclasses.replace(NOW, stall_seconds=0.2))
+    with pytest.raises(WrongResultError, match="longer than 1 s"):
+        clock.speeds()
 
 
 def test_what_checkpoints_cost() -> None:
-    """The share of the speed that is lost, by medians."""
+    """The share of the speed that is lost: the median of the pairs."""
     cost = CheckpointCost(
         rows=1,
         vector_size=1,
-        interval="20s",
-        without=(100, 90, 300),
-        with_checkpoints=(97, 50, 200),
+        interval=20,
+        without=(100, 50, 200),
+        with_checkpoints=(97, 50, 100),
         stalls=(),
+        own_cpu=0,
+        server_cpu=0,
     )
     assert cost.loss == pytest.approx(0.03)
 
@@ -217,17 +259,24 @@ def test_everybody_who_is_installed_trains_and_is_scored(corpus: Path, tmp_path:
 
 @pytest.mark.servers
 @pytest.mark.slow
-def test_checkpoints_to_a_server_are_measured(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rounds with and without, on a MinIO, and the stall of each checkpoint on the way."""
-    if find_minio() is None:
+def test_checkpoints_to_a_server_are_measured(corpus: Path, tmp_path: Path) -> None:
+    """Pairs of intervals, the stall of each checkpoint, and processor time of both sides."""
+    program = find_minio()
+    if program is None:
         pytest.skip(MISSING)
-    monkeypatch.setattr("embzarr_bench.training._checkpoints.INTERVAL", 20_000)
-    plan = Plan(corpus=corpus, parts=("checkpoints",), dims=(16,), repeats=1, checkpoint_epochs=4)
-    cost = compare(plan, progress=lambda _: None).checkpoints
-    assert cost is not None
+    text = prepare(corpus, 10**6, tmp_path)
+    settings = Settings(vector_size=16, epochs=1, workers=1, min_count=1)
+    with running_minio(program) as server, server.bucket() as bucket:
+        cost = checkpoint_cost(
+            *(text, settings),
+            server=server,
+            bucket=bucket,
+            pairs=2,
+            interval=0.5,
+            progress=lambda _: None,
+        )
     assert (cost.rows, cost.vector_size) == (16, 16)
-    assert len(cost.without) == len(cost.with_checkpoints) == 1
-    assert len(cost.stalls) >= 1
+    assert len(cost.without) == len(cost.with_checkpoints) == len(cost.stalls) == 2
+    assert min(cost.without) > 0
     assert min(cost.stalls) > 0
+    assert min(cost.own_cpu, cost.server_cpu) > 0

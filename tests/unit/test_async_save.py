@@ -294,6 +294,16 @@ def test_other_saves_of_the_run_wait(run: embzarr.Run, gate: _Gate) -> None:
     assert run.compact().commit == 3
 
 
+def test_memory_may_be_reserved(run: embzarr.Run) -> None:
+    """Before the first save, for arrays that fit the words; nothing is saved."""
+    run.reserve(WORDS, VECTORS, {"counts": COUNTS})
+    with pytest.raises(embzarr.InvalidInputError):
+        run.reserve(WORDS, VECTORS, {"counts": COUNTS[:3]})
+    assert run.numbers() == []
+
+    assert run.save_async(WORDS, VECTORS, columns={"counts": COUNTS}).result().commit == 1
+
+
 BAD: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "too few vectors": (WORDS, VECTORS[:3], {}, "input-rows"),
     "too few counts": (WORDS, VECTORS, {"columns": {"counts": COUNTS[:3]}}, "input-rows"),

@@ -71,3 +71,12 @@ def test_memory_is_used_again(snapshots: Snapshots) -> None:
 
     assert np.shares_memory(first, second)
     assert not np.shares_memory(first, third)
+
+
+def test_reserved_memory_is_what_a_copy_goes_to(snapshots: Snapshots) -> None:
+    """The first copy of a name takes the memory that was found for it."""
+    snapshots.reserve({"x": LARGE})
+    reserved = snapshots._buffers["x"]
+
+    assert len(reserved) == LARGE.nbytes
+    assert np.shares_memory(snapshots.whole({"x": LARGE})["x"], reserved)

@@ -43,6 +43,8 @@ _COST = (
     Column("checkpoints", right=True),
     Column("median stall s", right=True),
     Column("longest stall s", right=True),
+    Column("own CPU s", right=True),
+    Column("server's CPU s", right=True),
 )
 _DELTAS = (
     Column("interval", right=True),
@@ -89,9 +91,9 @@ class Wanted:
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each trainer for quality.")] = 3
     speed_epochs: Annotated[int, typer.Option(min=1, help="Epochs for speed.")] = 1
     quality_epochs: Annotated[int, typer.Option(min=1, help="Epochs for quality.")] = 5
-    checkpoint_epochs: Annotated[
-        int, typer.Option(min=1, help="Epochs for checkpoints: a minute's training or more.")
-    ] = 6
+    checkpoint_pairs: Annotated[
+        int, typer.Option(min=1, help="Intervals with a checkpoint and without, 20 s each.")
+    ] = 4
     eval: Annotated[
         list[Path] | None,
         typer.Option(
@@ -113,8 +115,8 @@ def train(
     All train skip-gram with negative sampling on the same text with the same settings, each time
     in a new process, in turns. Words per second are the text's words times epochs: of training
     alone, and of the whole way from text to vectors. Checkpoints go to a MinIO on this machine,
-    every 20 seconds; deltas hold the rows that changed in a part of an epoch, a chain has eight.
-    What is not installed is left out.
+    in every other 20 seconds of one training; deltas hold the rows that changed in a part of an
+    epoch, a chain has eight. What is not installed is left out.
     """
     from embzarr_bench import training  # noqa: PLC0415 - loads a compiler
 
@@ -128,7 +130,7 @@ def train(
         seeds=wanted.seeds,
         speed_epochs=wanted.speed_epochs,
         quality_epochs=wanted.quality_epochs,
-        checkpoint_epochs=wanted.checkpoint_epochs,
+        checkpoint_pairs=wanted.checkpoint_pairs,
         files=wanted.eval or (),
     )
     with failing(), progress("preparing") as advance:
@@ -177,13 +179,15 @@ def _quality_row(one: "training.Quality") -> list[Cell]:
 def _cost_row(cost: "training.CheckpointCost") -> list[Cell]:
     return [
         f"2 x {cost.rows} x {cost.vector_size}",
-        cost.interval,
+        f"{cost.interval:g} s",
         round(statistics.median(cost.without)),
         round(statistics.median(cost.with_checkpoints)),
         cost.loss,
         len(cost.stalls),
         statistics.median(cost.stalls) if cost.stalls else None,
         max(cost.stalls, default=None),
+        cost.own_cpu,
+        cost.server_cpu,
     ]
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
+    import numpy.typing as npt
+
     from embzarr_trainer._buffers import Marks, Weights
     from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._options import SaveOptions
@@ -42,25 +44,30 @@ class Saver:
         self,
         run: embzarr.Run,
         corpus: Corpus,
+        weights: Weights,
         *,
         options: SaveOptions,
         vector_size: int,
         base: embzarr.Checkpoint | None,
     ) -> None:
-        """Write nothing yet.
+        """Find memory for copies; write nothing yet.
 
         Args:
             run: where to; closed with this.
             corpus: whose words and counts are saved.
+            weights: what is saved with them; (words, padded size) each.
             options: when and how to save.
             vector_size: of the weights, which are padded.
             base: the checkpoint that the weights are at; None where no delta can lie upon one.
         """
         self._run = run
         self._words = corpus.words
-        self._counts = corpus.counts
+        self._vectors = weights.inputs[:, :vector_size]
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            "counts": corpus.counts,
+            "context": weights.outputs[:, :vector_size],
+        }
         self._options = options
-        self._size = vector_size
         self._base = base
         self._under_way: Future[embzarr.Checkpoint] | None = None
         self._litter: str | None = None
@@ -68,6 +75,7 @@ class Saver:
         self.wait = _FIRST_WAIT
         self.saved = base
         self.saved_at = time.perf_counter()
+        run.reserve(self._words, self._vectors, self._columns)
 
     @property
     def problem(self) -> str | None:
@@ -79,15 +87,12 @@ class Saver:
         """Whether a checkpoint is on its way."""
         return self._under_way is not None
 
-    def save(
-        self, weights: Weights, marks: Marks, *, step: int, metadata: Mapping[str, Any]
-    ) -> None:
-        """Copy what nobody may be changing, start to save it, and clear the marks.
+    def save(self, marks: Marks, *, step: int, metadata: Mapping[str, Any]) -> None:
+        """Copy the weights, which nobody may be changing, start to save, and clear the marks.
 
         ``settle`` must have said that nothing else is on its way.
 
         Args:
-            weights: (words, padded size) each.
             marks: of the rows that were touched since the call before.
             step: of the checkpoint.
             metadata: of the checkpoint.
@@ -95,8 +100,8 @@ class Saver:
         touched = {"vectors": marks.inputs, "context": marks.outputs}
         self._under_way = self._run.save_async(
             self._words,
-            weights.inputs[:, : self._size],
-            columns={"counts": self._counts, "context": weights.outputs[:, : self._size]},
+            self._vectors,
+            columns=self._columns,
             changed=(
                 {name: mask.view(np.bool_) for name, mask in touched.items()}
                 if self._options.delta

@@ -39,6 +39,7 @@ class Session:
         self._saver = Saver(
             run,
             start.corpus,
+            start.weights,
             options=saving,
             vector_size=options.vector_size,
             base=start.checkpoint,
@@ -138,7 +139,7 @@ class Session:
         learner, tally = self._learner, self._learner.tally
         metadata = {"trainer": self._describe(tally)}
         step = self._step(tally)
-        self._saver.save(learner.weights, learner.marks, step=step, metadata=metadata)
+        self._saver.save(learner.marks, step=step, metadata=metadata)
         self._saved = tally
         self._due = self._next_due()
         self._stall = time.perf_counter() - learner.idle_since

@@ -20,6 +20,8 @@ MISSING = (
     "`go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c`)"
 )
 _METRICS = "/minio/metrics/v3/api/requests"
+_PROCESS = "/minio/metrics/v3/system/process"
+_CPU = re.compile(r"^minio_system_process_cpu_total_seconds(?:\{.*\})? (\S+)$", re.MULTILINE)
 _METRIC = re.compile(r"^minio_api_(\w+?)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -57,6 +59,11 @@ class Minio(S3Server):
             sent=int(totals.get("requests_traffic_sent_bytes", 0)),
             received=int(totals.get("requests_traffic_received_bytes", 0)),
         )
+
+    def cpu_seconds(self) -> float:
+        """Return the processor seconds that it has used."""
+        text = _program.fetch(f"{self.endpoint_url}{_PROCESS}", timeout=10).decode()
+        return sum(float(value) for value in _CPU.findall(text))
 
 
 def find_minio() -> Path | None:

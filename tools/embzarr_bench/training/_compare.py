@@ -47,8 +47,8 @@ class Plan:
     speed_epochs: int = 1
     quality_epochs: int = 5
     seeds: int = 3
-    checkpoint_epochs: int = 6
-    """So many that training takes several times the interval between checkpoints."""
+    checkpoint_pairs: int = 4
+    """Of intervals, 20 seconds each, with a checkpoint and without."""
     files: Sequence[Path] = ()
     """Of word pairs and analogies; by default those that come with gensim."""
 
@@ -152,14 +152,14 @@ class _Run:
         )
 
     def checkpoints(self) -> CheckpointCost:
-        settings = self._settings(max(self.plan.dims), self.plan.checkpoint_epochs, min_count=1)
+        settings = self._settings(max(self.plan.dims), 1, min_count=1)
         with _served() as (server, bucket):
             return checkpoint_cost(
                 self.text,
                 settings,
                 server=server,
                 bucket=bucket,
-                repeats=self.plan.repeats,
+                pairs=self.plan.checkpoint_pairs,
                 progress=self.progress,
             )
 

@@ -20,7 +20,7 @@ import embzarr
 import embzarr_trainer
 from embzarr_bench._errors import WrongResultError
 from embzarr_bench.training._fresh import in_fresh_process
-from embzarr_bench.training._trainers import ours
+from embzarr_bench.training._trainers import Enough, ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,10 +82,6 @@ class DeltaCost:
             "times_fewer": self.times_fewer,
             "chain_over_full": self.chain_over_full,
         }
-
-
-class Enough(Exception):  # noqa: N818 - no error: the run is as long as it need be
-    """Ends a training whose checkpoints suffice."""
 
 
 @dataclass(slots=True)

@@ -31,6 +31,10 @@ _ALPHA: Final = 0.025
 _MIN_ALPHA: Final = 1e-4
 
 
+class Enough(Exception):  # noqa: N818 - no error: the run is as long as it need be
+    """Ends a training from its progress callback."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a training is set to."""
