@@ -46,6 +46,7 @@ from embzarr.errors import (
     NotFoundError,
     StoreError,
 )
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from embzarr._manifest import Layer
@@ -143,7 +144,8 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
     )
     if isinstance(commit, Expired):
         raise commit.error()  # made, and given up by a collection before we knew
-    _leave_hint(store, data)
+    if _manifest.identity(data) == commit.sha256:  # else it was given up just now
+        _leave_hint(store, data)
     return cast("Commit", commit)
 
 
@@ -202,12 +204,17 @@ def take_number(
             parent = found[-1] if found else parent
         elif isinstance(action, Committed):
             ours = next(record for record in found if record.number == action.number)
-            return ours, sent.get(action.number) or bytes(
-                store.get(_keys.commit_key(action.number))
-            )
+            return ours, _bytes_of(store, ours, sent.get(action.number))
         else:
             raise _failure(action)
         claim, action = _protocol.advance(claim, event)
+
+
+def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
+    """Return a manifest: what we sent, unless another process has committed the same write."""
+    if sent is not None and _manifest.identity(sent) == record.sha256:
+        return sent
+    return bytes(get_at_most(store, _keys.commit_key(record.number), _schema.MAX_MANIFEST_BYTES))
 
 
 def _name_of(parent: Named | None) -> Parent | None:

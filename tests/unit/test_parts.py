@@ -296,17 +296,29 @@ def test_a_publisher_that_is_overtaken_by_another(tmp_path: Path) -> None:
     """Two publishers at once make one commit, and both are told of it."""
     plan = plan_of(tmp_path)
     write_all(tmp_path, plan)
-    others: list[int] = []
-    store = Sleeper(
-        open_store(tmp_path),
-        "00001.json",
-        lambda: others.append(embzarr.publish(tmp_path, plan, WORDS, counts=COUNTS).commit),
-    )
-    ours = embzarr.publish(store, plan, WORDS, counts=COUNTS)
 
-    assert [ours.commit, *others] == [1, 1]
+    def publish(store: object, who: str) -> embzarr.Checkpoint:
+        return embzarr.publish(store, plan, WORDS, counts=COUNTS, metadata={"who": who})
+
+    others: list[embzarr.Checkpoint] = []
+    store = Sleeper(
+        open_store(tmp_path), "00001.json", lambda: others.append(publish(tmp_path, "other"))
+    )
+    ours = publish(store, "ours")
+
+    assert [ours.commit, others[0].commit] == [1, 1]
+    assert ours.metadata == others[0].metadata == {"who": "other"}
     assert embzarr.Run(tmp_path).numbers() == [1]
     assert ours.verify().ok
+
+
+def test_the_hint_is_what_stands_not_what_the_second_publisher_sent(tmp_path: Path) -> None:
+    """Killed publishers once left a hint of a manifest that had lost its number to another's."""
+    test_a_publisher_that_is_overtaken_by_another(tmp_path)
+
+    commit = tmp_path / "commits/00000000000000000001.json"
+    assert (tmp_path / "latest.json").read_bytes() == commit.read_bytes()
+    assert embzarr.open(tmp_path).verify().problems == ()
 
 
 def test_publishers_that_do_not_agree(tmp_path: Path) -> None:
