@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _schema
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
-from embzarr.errors import ConflictError, InvalidInputError
+from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
 from embzarr.objects import pieces, put_pieces
 
 if TYPE_CHECKING:
@@ -94,15 +95,15 @@ class SharedObjectWriter(ObjectWriter):
         """
         digest = ObjectDigest(size=len(data), sha256=_digest.sha256(data))
         key = f"{self._path}/{name}"
-        try:
-            self._shared.create(key, data)
-        except ConflictError as exc:
-            if not self._stands(key, digest):
+        while not self._create(key, data):
+            with contextlib.suppress(NotFoundError):  # a collection took it away just now
+                if self._stands(key, digest):
+                    break
                 raise ConflictError(
                     "part-conflict",
                     f"{key}: another attempt has written other bytes there, and nothing is "
                     "replaced; attempts must give the same rows: plan the step anew",
-                ) from exc
+                )
         self._note(name, digest)
 
     def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
@@ -111,6 +112,13 @@ class SharedObjectWriter(ObjectWriter):
         for piece in pieces:
             data += piece
         self.put(name, data)
+
+    def _create(self, key: str, data: Data) -> bool:
+        try:
+            self._shared.create(key, data)
+        except ConflictError:
+            return False
+        return True
 
     def _stands(self, key: str, digest: ObjectDigest) -> bool:
         if self._shared.head(key).size != digest.size:

@@ -46,7 +46,11 @@ class GcReport:
     objects: tuple[ObjectInfo, ...]
     """What was deleted, that of earlier collections that were cut off included: keys and sizes."""
     waiting: tuple[str, ...]
-    """Folders that no commit names and that are too young to be taken for abandoned."""
+    """Folders that no commit names, and that are too young to be taken for abandoned, or may be
+    those of a commit that cannot be read."""
+    unreadable: tuple[int, ...] = ()
+    """Commits in quarantine whose manifests cannot be read: until they are restored, whatever they
+    may name is kept, which is all that came before them."""
 
     @property
     def bytes(self) -> int:
@@ -59,7 +63,8 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
 
     Raises:
         ConflictError: code ``commit-conflict``: others kept committing; no more was given up.
-        DamagedError: a manifest is damaged, so that nobody can tell what it names.
+        DamagedError: a manifest is damaged and not in quarantine, so that nobody can tell what it
+            names.
         NotFoundError: no commit is there, or one is missing.
         StoreError: code ``commit-unknown``: nothing of this collection was deleted.
         UnsupportedError: the store cannot list, or cannot be written to.
@@ -73,8 +78,13 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
             tagged=found.tagged,
             folders=found.quiet(older_than),
             aged=found.aged(_AGED_SECONDS),
+            unreadable=found.unreadable,
         )
-        unfinished = _retention.unfinished(found.entries, found.folders)
+        unfinished = [
+            entry
+            for entry in _retention.unfinished(found.entries, found.folders)
+            if not entry.expires & found.unreadable.keys()
+        ]
         if dry_run:
             gone = {*plan.revokes, *(name for one in unfinished for name in one.revokes)}
             going = [info for name in sorted(gone) for info in found.folders.get(name, ())]
@@ -110,6 +120,7 @@ def _report(
         revoked=plan.revokes,
         objects=tuple(objects),
         waiting=tuple(sorted(found.folders.keys() - named)),
+        unreadable=tuple(sorted(found.unreadable)),
     )
 
 

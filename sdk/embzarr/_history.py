@@ -123,7 +123,7 @@ def records_at(store: Readable, numbers: list[int]) -> Iterator[Record | Damaged
     Raises:
         NotFoundError: code ``commit-missing``.
     """
-    for _, record in _numbered(store, numbers):
+    for _, record in numbered(store, numbers):
         yield record
 
 
@@ -133,7 +133,7 @@ def history(store: Readable) -> Iterator[Commit]:
     Raises:
         DamagedError: a manifest is damaged, and not in quarantine.
     """
-    for number, record in _numbered(store, numbers_of(store)):
+    for number, record in numbered(store, numbers_of(store)):
         if isinstance(record, Commit):
             yield record
         elif isinstance(record, DamagedError) and not _quarantine.is_marked(store, number):
@@ -199,7 +199,8 @@ def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | Non
     return None
 
 
-def _numbered(store: Readable, numbers: list[int]) -> Iterator[tuple[int, Record | DamagedError]]:
+def numbered(store: Readable, numbers: list[int]) -> Iterator[tuple[int, Record | DamagedError]]:
+    """Yield what `records_at` yields, each with its number."""
     while numbers:
         batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
         found = _parallel.each(lambda n: _sound_or_not(store, n), batch)

@@ -47,6 +47,8 @@ class Entry:
     """Of a checkpoint."""
     folders: frozenset[str] = frozenset()
     """Below ``steps/``: where the objects of a checkpoint lie, those of its base included."""
+    wrote: str = ""
+    """The folder among them that the checkpoint's own write made, and no earlier commit names."""
     revokes: frozenset[str] = frozenset()
     """Folders that a collection took from whoever was writing there."""
     expires: frozenset[int] = frozenset()

@@ -42,6 +42,7 @@ class Commit:
             kind="checkpoint",
             step=self.manifest.step,
             folders=frozenset(layer.path for layer in self.manifest.layers),
+            wrote=_keys.layer_path(self.manifest.step, self.manifest.write_id),
         )
 
 

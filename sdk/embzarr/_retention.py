@@ -68,6 +68,7 @@ def plan(
     tagged: Collection[int],
     folders: Mapping[str, bool],
     aged: Collection[int] = (),
+    unreadable: Collection[int] = (),
 ) -> Plan:
     """Decide what a collection that directly follows `entries` gives up.
 
@@ -79,7 +80,10 @@ def plan(
             taken for abandoned if no commit names it.
         aged: collections so old that no writer should need them any more; they are given up once
             they have nothing left to do.
+        unreadable: numbers at which something stands that nobody can read. It may name the folders
+            of any commit before it, and one that nobody else names: these are all kept.
     """
+    barrier = max(unreadable, default=0)
     collections = [entry for entry in entries if entry.kind == "collection" and not entry.expired]
     given_up = frozenset[int]().union(*(entry.expires for entry in collections))
     revoked = frozenset[str]().union(*(entry.revokes for entry in collections))
@@ -88,17 +92,19 @@ def plan(
         for entry in entries
         if entry.kind == "checkpoint" and not entry.expired and entry.number not in given_up
     ]
-    kept = _kept(living, policy) | frozenset(tagged)
+    before = {entry.number for entry in living if entry.number < barrier}
+    kept = _kept(living, policy) | frozenset(tagged) | before
     needed = frozenset[str]().union(*(e.folders for e in living if e.number in kept))
     dropped = [entry for entry in living if entry.number not in kept]
-    garbage = frozenset[str]().union(*(entry.folders for entry in dropped)) - needed
-    named = needed | garbage | revoked
-    abandoned = {name for name, quiet in folders.items() if quiet and not _within(name, named)}
+    named = frozenset[str]().union(*(entry.folders for entry in dropped))
+    garbage = (named & {entry.wrote for entry in dropped} if barrier else named) - needed
+    named |= needed | revoked
+    quiet = () if barrier else (name for name, is_quiet in folders.items() if is_quiet)
+    abandoned = {name for name in quiet if not _within(name, named)}
     expires = {entry.number for entry in dropped}
     if expires or garbage or abandoned:  # old collections alone are worth no commit
-        done = {entry.number for entry in collections} - {
-            e.number for e in unfinished(entries, folders)
-        }
+        busy = {e.number for e in unfinished(entries, folders, unreadable=unreadable)}
+        done = {e.number for e in collections if e.number > barrier} - busy
         expires |= done & frozenset(aged)
     return Plan(
         expires=tuple(sorted(expires)),
@@ -107,13 +113,15 @@ def plan(
     )
 
 
-def unfinished(entries: Sequence[Entry], folders: Collection[str]) -> list[Entry]:
+def unfinished(
+    entries: Sequence[Entry], folders: Collection[str], *, unreadable: Collection[int] = ()
+) -> list[Entry]:
     """Return the collections that left something to do, since their process ended or still runs.
 
     As long as a commit that one expires has no tombstone, only the collection itself says so: it
     must not be given up before.
     """
-    standing = {entry.number for entry in entries if not entry.expired}
+    standing = {entry.number for entry in entries if not entry.expired} | frozenset(unreadable)
     return [
         entry
         for entry in entries

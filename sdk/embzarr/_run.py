@@ -130,7 +130,8 @@ class Run(RunSaving):
         Raises:
             InvalidInputError: a number that keeps nothing.
             ConflictError: code ``commit-conflict``: others committed all the while.
-            DamagedError: a manifest is damaged: repair first.
+            DamagedError: a manifest is damaged: repair first. One in quarantine does not hinder
+                what came after it.
             NotFoundError: no commit is there.
             StoreError: code ``commit-unknown``: nothing was deleted, run it again.
             UnsupportedError: a store that cannot list or cannot be written to safely.

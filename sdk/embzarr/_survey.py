@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embzarr import _commit, _history, _keys, _schema, _tags
-from embzarr._records import Collected
+from embzarr import _commit, _history, _keys, _quarantine, _schema, _tags
+from embzarr._records import Collected, Commit
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Survey:
     """At the highest number."""
     records: dict[int, Record]
     """By number, those left out whose tombstones are known to stand."""
+    unreadable: dict[int, DamagedError]
+    """What stands at numbers that are known to be damaged: in quarantine, or given up."""
     gone: list[Span]
     """Numbers that are left out."""
     tagged: frozenset[int]
@@ -60,7 +62,8 @@ def survey(store: Store) -> Survey:
     """Read the whole history, the names, and the list of what lies below ``steps/``.
 
     Raises:
-        DamagedError: a manifest is damaged, so that nobody can tell what it names.
+        DamagedError: a manifest is damaged, so that nobody can tell what it names, and not in
+            quarantine; or it is newer than all checkpoints that can be read.
         NotFoundError: no commit is there, or one is missing.
         UnsupportedError: the store cannot list, or a manifest is of a later version.
     """
@@ -69,20 +72,38 @@ def survey(store: Store) -> Survey:
         raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
     tip = [tip, *_history.since(store, tip.number)][-1]  # a listing may lag
     records: dict[int, Record] = {}
+    damaged: dict[int, DamagedError] = {}
     gone: list[Span] = []
-    for record in _history.records_at(store, list(range(tip.number, 0, -1))):
+    for number, record in _history.numbered(store, list(range(tip.number, 0, -1))):
         if isinstance(record, DamagedError):
-            raise record
-        records[record.number] = record
+            damaged[number] = record
+            continue
+        records[number] = record
         if isinstance(record, Collected) and not gone:
             gone = record.collection.expired
+    _require_known(store, damaged, records)
     return Survey(
         tip=tip,
         records=records,
+        unreadable=damaged,
         gone=gone,
         tagged=frozenset(target.commit for target in _tags.read_all(store).values()),
         folders=_folders(store),
     )
+
+
+def _require_known(
+    store: Readable, damaged: dict[int, DamagedError], records: dict[int, Record]
+) -> None:
+    """Refuse damage that nobody has looked into, or that hides the newest checkpoint."""
+    newest = max((n for n, record in records.items() if isinstance(record, Commit)), default=0)
+    entries = [record.entry for record in records.values()]
+    given_up = frozenset[int]().union(*(entry.expires for entry in entries))
+    for number, error in damaged.items():
+        if number in given_up:
+            continue
+        if number > newest or not _quarantine.is_marked(store, number):
+            raise error
 
 
 def _folders(store: Readable) -> dict[str, list[ObjectInfo]]:

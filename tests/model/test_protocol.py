@@ -173,7 +173,7 @@ def cleared_before_buried(patch: pytest.MonkeyPatch) -> None:
 
 def collections_given_up_early(patch: pytest.MonkeyPatch) -> None:
     """A collection expires before all that it expired has tombstones."""
-    patch.setattr(_retention, "unfinished", lambda _entries, _folders: [])
+    patch.setattr(_retention, "unfinished", lambda _entries, _folders, **_: [])
 
 
 def names_not_asked_again(patch: pytest.MonkeyPatch) -> None:

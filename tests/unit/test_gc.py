@@ -371,6 +371,92 @@ def test_nothing_is_collected_while_a_manifest_is_damaged(run: embzarr.Run, tmp_
     assert files(tmp_path) == before
 
 
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Seven commits; the fourth, a delta upon the third, is unreadable, and in quarantine.
+
+    The fifth is a delta upon it. The fourth manifest is kept beside the store.
+    """
+    root = tmp_path / "store"
+    for step in (0, 10, 20):
+        save(root, step)
+    for step in (30, 40):
+        embzarr.Run(root).save_delta([0], np.full((1, 2), step, "f4"), step=step)
+    for step in (50, 60):
+        save(root, step)
+    path = root / "commits/00000000000000000004.json"
+    path.rename(tmp_path / "whole.json")
+    path.write_bytes(b"{}")
+    embzarr.repair(root, dry_run=False)
+    return root
+
+
+def test_what_a_commit_in_quarantine_may_name_is_kept(damaged: Path, tmp_path: Path) -> None:
+    """Later checkpoints are given up, and what they wrote; nothing that it may name, until it is
+    restored."""
+    (damaged / f"steps/30-{'a' * 32}").mkdir()
+    (damaged / f"steps/30-{'a' * 32}/x").touch()
+    run = embzarr.Run(damaged)
+    dry = run.gc(keep_last=1, older_than=0, dry_run=True)
+    report = run.gc(keep_last=1, older_than=0)
+
+    assert report.unreadable == dry.unreadable == (4,)
+    assert report.expired == dry.expired == (5, 6)
+    assert steps_stored(damaged) == {0, 10, 20, 30, 60}
+    assert {int(name[6:8]) for name in report.waiting} == {30}
+    assert len(report.waiting) == 2
+    for step in (0, 10, 20, 60):
+        assert run.open(step=step).verify().ok
+
+    (tmp_path / "whole.json").rename(damaged / "commits/00000000000000000004.json")
+    assert embzarr.repair(damaged, dry_run=False).lost == ()
+    assert run.open(step=30).verify().ok
+    np.testing.assert_array_equal(run.open(step=30).to_numpy(), [[30, 30], [20, 20]])
+    later = run.gc(keep_last=1, older_than=0)
+    assert (later.expired, later.unreadable) == ((1, 2, 3, 4), ())
+    assert steps_stored(damaged) == {60}
+
+
+def test_nothing_is_collected_while_the_newest_checkpoint_is_unreadable(
+    run: embzarr.Run, tmp_path: Path
+) -> None:
+    """An older checkpoint is not taken for the newest, whatever marks that one."""
+    run.gc(keep_last=5)
+    path = tmp_path / "commits/00000000000000000010.json"
+    path.write_bytes(path.read_bytes()[:-1])
+    mark = tmp_path / "quarantine/00000000000000000010.json"
+    mark.parent.mkdir()
+    mark.touch()
+    before = files(tmp_path)
+    with pytest.raises(embzarr.DamagedError, match=r"0010\.json"):
+        run.gc(keep_last=1)
+
+    assert files(tmp_path) == before
+
+
+def test_a_commit_that_was_given_up_and_cannot_be_buried_hinders_nobody(
+    run: embzarr.Run, tmp_path: Path
+) -> None:
+    """Its collection is left undone, and what it may name is kept; others go on."""
+
+    def die(verb: str, _key: str) -> None:
+        if verb == "put":
+            raise _Dies
+
+    with pytest.raises(_Dies):
+        embzarr.Run(Interrupted(open_store(tmp_path), die)).gc(keep_last=8)
+    path = tmp_path / "commits/00000000000000000002.json"
+    path.write_bytes(path.read_bytes()[:-1])
+    report = run.gc(keep_last=3)
+
+    assert report.unreadable == (2,)
+    assert report.expired == (3, 4, 5, 6, 7)
+    assert steps_stored(tmp_path) == {0, 10, 70, 80, 90}
+    for step in (70, 80, 90):
+        assert run.open(step=step).verify().ok
+    assert run.gc(keep_last=3).expired == ()
+
+
 # Names --------------------------------------------------------------------------------------------
 def test_a_name_given_while_it_lands_spares_a_commit(run: embzarr.Run, tmp_path: Path) -> None:
     """A name written between plan and collection is found before anything is deleted."""

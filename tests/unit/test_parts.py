@@ -378,6 +378,26 @@ def test_a_step_that_was_collected_is_not_published(tmp_path: Path) -> None:
     assert not (tmp_path / plan.path).exists()
 
 
+def test_an_attempt_that_slept_while_its_step_was_collected_ends_well(tmp_path: Path) -> None:
+    """What it found to be there may be gone when it looks: it is written, and collected, anew."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    plan = plan_of(tmp_path)
+    write(tmp_path, plan, 1)
+
+    class Dozing(PassThrough):
+        def head(self, key: str) -> Any:
+            if (tmp_path / plan.path).exists():
+                embzarr.Run(tmp_path).gc(older_than=0)
+            return super().head(key)
+
+    write(Dozing(open_store(tmp_path)), plan, 1)
+
+    with pytest.raises(ConflictError):
+        embzarr.missing_parts(tmp_path, plan)
+    assert embzarr.Run(tmp_path).gc(older_than=0).objects
+    assert not (tmp_path / plan.path).exists()
+
+
 def test_a_step_in_the_making_is_left_alone(tmp_path: Path) -> None:
     """Parts that were written lately are waited for."""
     embzarr.save(tmp_path, ["a"], [[1.0]])

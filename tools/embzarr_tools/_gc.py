@@ -83,9 +83,11 @@ def sentence(report: "embzarr.GcReport") -> str:
     would = "would give up" if report.dry_run else "gave up"
     numbers = ", ".join(map(str, report.expired)) or "none"
     waiting = f"; {len(report.waiting)} unfinished writes left alone" if report.waiting else ""
+    unreadable = ", ".join(map(str, report.unreadable))
+    spared = f"; what came before commit {unreadable}, unreadable, is kept" if unreadable else ""
     return (
         f"{would} commits: {numbers}; {len(report.objects)} objects of {report.bytes:,} bytes "
-        f"{'would go' if report.dry_run else 'deleted'}{waiting}"
+        f"{'would go' if report.dry_run else 'deleted'}{waiting}{spared}"
     )
 
 
