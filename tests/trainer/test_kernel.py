@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embzarr_trainer import _kernel
+from embzarr_trainer import _draws, _kernel
 from embzarr_trainer._buffers import GROUP, Marks, Method, Scratch, Tables, Weights, new_scratch
 from embzarr_trainer._kernel import train_chunk
 from embzarr_trainer._sampling import build_tables
@@ -28,7 +28,7 @@ def make(*, seed: int = 1) -> tuple[Weights, Marks, Tables, Scratch]:
 
 def draw_targets(centre: int, negative: int, tables: Tables, scratch: Scratch) -> list[int]:
     scratch.targets[0] = centre
-    count = _kernel._draw_targets(negative, tables, scratch)
+    count = _draws.draw_targets(negative, tables, scratch)
     return list(map(int, scratch.targets[:count]))
 
 
@@ -124,11 +124,11 @@ def test_window_sizes() -> None:
     _, _, tables, scratch = make()
     scratch.kept[:50] = np.arange(50)
     method = Method(window=5, negative=1, cbow=False)
-    sizes = [_kernel._choose_window(25, 50, method, tables, scratch) for _ in range(5000)]
+    sizes = [_draws.choose_window(25, 50, method, tables, scratch) for _ in range(5000)]
 
     assert set(sizes) == {2, 4, 6, 8, 10}
     assert abs(np.mean(sizes) - 6) < 0.1
-    count = _kernel._choose_window(0, 2, method, tables, scratch)
+    count = _draws.choose_window(0, 2, method, tables, scratch)
     assert scratch.context[:count].tolist() == [1]
     assert scratch.targets[0] == 0
 

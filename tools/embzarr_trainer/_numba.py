@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import embzarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 try:
     from numba import njit
@@ -24,9 +27,9 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile to machine code that runs without the GIL; kept on disk where a folder is writable.
 
     Sums may be reordered (``fastmath``), so that they vectorise; indices are not checked.
-    numba's disk cache looks only at the file of the outermost function, so whatever a compiled
-    function calls or freezes as a constant must live in that same file. Without numba the
-    function is returned as it is: ``require_numba`` refuses before it would be called.
+    numba's disk cache looks only at the file of the outermost function: where that calls functions
+    or freezes constants of other files, it must be a closure over their ``stamp_of``. Without numba
+    the function is returned as it is: ``require_numba`` refuses before it would be called.
     """
     if not _INSTALLED:
         return function
@@ -52,6 +55,14 @@ def _compiled(function: Callable[_P, _R], **more: bool) -> Callable[_P, _R]:
         **more,
     }
     return cast("Callable[_P, _R]", njit(error_model="numpy", **options)(function))
+
+
+def stamp_of(*modules: ModuleType) -> int:
+    """Return a number that is another one when the source of one of these modules is."""
+    sha256 = hashlib.sha256()
+    for module in modules:
+        sha256.update(inspect.getsource(module).encode())
+    return int.from_bytes(sha256.digest()[:6])
 
 
 def require_numba() -> None:
