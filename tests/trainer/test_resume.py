@@ -88,6 +88,14 @@ def test_nothing_left_to_do(planted: Path, tmp_path: Path) -> None:
     assert_same(again, first)
 
 
+def test_more_is_trained_than_is_wanted(planted: Path, tmp_path: Path) -> None:
+    """Resuming with fewer epochs than were trained saves nothing, and steps do not fall."""
+    first = train(planted, tmp_path / "run")
+    again = train(planted, tmp_path / "run", resume=True, allow_changes=True, epochs=2)
+
+    assert again.commit == first.commit
+
+
 def test_more_workers_may_go_on(planted: Path, tmp_path: Path) -> None:
     """The number of threads is free."""
     train_part(planted, tmp_path / "run")

@@ -110,7 +110,7 @@ class Session:
         while True:
             self._pause(lambda: not self._saver.busy)
             saved = self._saver.saved
-            if saved is not None and saved.step == self._step(self._learner.tally):
+            if saved is not None and saved.step >= self._step(self._learner.tally):
                 self._report(self._learner.tally)
                 return saved
             if self._saver.failure is not None:
