@@ -55,10 +55,10 @@ NOW = Progress(
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """30,000 words of two topics, on one line."""
+    """30,000 words of two topics, a hundred words of each in turn, on one line."""
     draws = np.random.default_rng(7)
     topics = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky")]
-    lines = [" ".join(draws.choice(topics[line % 2], 10)) for line in range(3000)]
+    lines = [" ".join(draws.choice(topics[line % 2], 100)) for line in range(300)]
     path = tmp_path / "corpus.txt"
     path.write_text(" ".join(lines))
     return path
