@@ -14,21 +14,15 @@ from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _sche
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
-from embzarr.objects import pieces, put_pieces
+from embzarr.objects import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
     from embzarr._manifest import Codec
     from embzarr._parallel import Jobs
     from embzarr.objects import Data, Put, Store
-
-
-_SENDING_BYTES = 40 * 1024 * 1024
-"""Of one object, at most: encoded and not yet stored."""
 
 
 class ObjectWriter:
@@ -42,28 +36,10 @@ class ObjectWriter:
         self.jobs = jobs
         self.digests: dict[str, ObjectDigest] = {}
 
-    def held(self, nbytes: int) -> int:
-        """Return the bytes that `put_pieces` keeps in memory of an object of about `nbytes`."""
-        return min(nbytes, _SENDING_BYTES)
-
     def put(self, name: str, data: Data) -> None:
         """Store an object under `name`, relative to the layer."""
         self._store.put(f"{self._path}/{name}", data)
         self._note(name, ObjectDigest(size=len(data), sha256=_digest.sha256(data)))
-
-    def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
-        """Store an object under `name` while it is made: digests are computed on the way."""
-        sha256, size = hashlib.sha256(), 0
-
-        def passing() -> Iterator[memoryview]:
-            nonlocal size
-            for piece in pieces:
-                sha256.update(piece)
-                size += piece.nbytes
-                yield piece
-
-        put_pieces(self._store, f"{self._path}/{name}", passing())
-        self._note(name, ObjectDigest(size=size, sha256=sha256.hexdigest()))
 
     def _note(self, name: str, digest: ObjectDigest) -> None:
         with self._lock:
@@ -83,10 +59,6 @@ class SharedObjectWriter(ObjectWriter):
         super().__init__(store, path, jobs)
         self._shared = store
 
-    def held(self, nbytes: int) -> int:
-        """Return the bytes of the whole object: it is created by one request."""
-        return nbytes + nbytes // 4  # a buffer that grows has room to spare
-
     def put(self, name: str, data: Data) -> None:
         """Store an object under `name` unless it stands there already.
 
@@ -105,13 +77,6 @@ class SharedObjectWriter(ObjectWriter):
                     "replaced; attempts must give the same rows: plan the step anew",
                 )
         self._note(name, digest)
-
-    def put_pieces(self, name: str, pieces: Iterable[memoryview]) -> None:
-        """Store what the pieces make together, as `put` does."""
-        data = bytearray()
-        for piece in pieces:
-            data += piece
-        self.put(name, data)
 
     def _create(self, key: str, data: Data) -> bool:
         try:
@@ -198,7 +163,7 @@ class ArrayWriter:
             row_shape: shape of one row.
             codec: compression; None chooses by the first shard.
             chunk: rows in a chunk; None aims at 64 to 128 KiB.
-            shards: how to cut; None aims at 64 MiB.
+            shards: how to cut; None aims at 16 MiB.
 
         Raises:
             InvalidInputError: code ``input-shape``: a row larger than a chunk may be.
@@ -275,13 +240,10 @@ class ArrayWriter:
         if self._codec is None:
             self._codec = _chunks.choose(rows, self._chunk)
         codec = self._codec
-        # The rows wait in memory beside what is being sent of them.
-        held = rows.nbytes + self._objects.held(rows.nbytes)
-        self._objects.jobs.submit(held, lambda: self._encode(shard, rows, codec))
+        # The rows wait in memory beside what is made of them.
+        self._objects.jobs.submit(2 * rows.nbytes, lambda: self._encode(shard, rows, codec))
 
     def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> None:
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
-        encoded = _chunks.Shard(rows, grid, codec)
-        name = _keys.shard_key(self._name, shard, 1 + len(self.row_shape))
-        self._objects.put_pieces(name, encoded)
-        self._parts[shard] = encoded.index
+        data, self._parts[shard] = _chunks.encode_shard(rows, grid, codec)
+        self._objects.put(_keys.shard_key(self._name, shard, 1 + len(self.row_shape)), data)

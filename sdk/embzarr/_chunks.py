@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +17,6 @@ from embzarr._manifest import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
@@ -33,8 +30,6 @@ blosc.get_mutex()
 # It imports multiprocessing at its first use, which would be in the middle of somebody's read.
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
-_PIECE_BYTES = 1024 * 1024
-"""Of rows encoded at a time: they are still in the processor's cache when they are sent."""
 _SAMPLES = 4
 _WORTHWHILE = 0.9
 """`choose` compresses only what shrinks below this: less does not pay for its decoding."""
@@ -80,57 +75,19 @@ def choose(rows: NDArray[Any], chunk: int) -> Codec:
     return fast if stored < _WORTHWHILE * raw else NONE
 
 
-class Shard:
-    """Encodes the rows of one shard while it is iterated over, the last chunk padded with zeros."""
+def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[memoryview, ChunkIndex]:
+    """Return the bytes of one shard, its last chunk padded with zeros, and where its chunks lie.
 
-    def __init__(self, rows: NDArray[Any], grid: Grid, codec: Codec) -> None:
-        """Encode nothing yet.
-
-        Args:
-            rows: at most ``grid.shard_rows`` rows, little-endian.
-            grid: the array's grid.
-            codec: its compression.
-        """
-        self._rows = rows
-        self._grid = grid
-        self._codec = codec
-        self._parts: list[ChunkIndex] = []
-
-    def __iter__(self) -> Iterator[memoryview]:
-        """Yield the object's bytes in order, the shard index last."""
-        self._parts.clear()
-        begin = 0
-        for chunks in self._chunks():
-            part, data = _stored(chunks) if self._codec.name == "none" else self._compressed(chunks)
-            self._parts.append(replace(part, offset=part.offset + begin))
-            begin += data.nbytes
-            yield data
-        yield memoryview(index_bytes(self.index, self._grid))
-
-    @property
-    def index(self) -> ChunkIndex:
-        """Where the chunks lie that were encoded so far."""
-        return _chunk_index.concatenate(self._parts)
-
-    def _chunks(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield a few chunks at a time, shape (k, chunk bytes)."""
-        chunk = self._grid.chunk
-        step = chunk * max(_PIECE_BYTES // self._grid.chunk_bytes, 1)
-        for start in range(0, len(self._rows), step):
-            rows = self._rows[start : start + step]
-            lacking = -len(rows) % chunk
-            if lacking:
-                padding = np.zeros((lacking, *rows.shape[1:]), rows.dtype)
-                rows = np.concatenate((rows, padding))
-            yield as_bytes(np.ascontiguousarray(rows)).reshape(-1, self._grid.chunk_bytes)
-
-    def _compressed(self, chunks: NDArray[np.uint8]) -> tuple[ChunkIndex, memoryview]:
-        bodies = [_compress(chunk, self._codec) for chunk in chunks]
-        crcs = [_digest.crc32c(body) for body in bodies]
-        tails = [crc.to_bytes(_schema.CRC_BYTES, "little") for crc in crcs]
-        nbytes = np.array([len(body) for body in bodies], np.int64) + _schema.CRC_BYTES
-        data = b"".join(itertools.chain.from_iterable(zip(bodies, tails, strict=True)))
-        return _index_of(nbytes, crcs), memoryview(data)
+    Args:
+        rows: at most ``grid.shard_rows`` rows, little-endian.
+        grid: the array's grid.
+        codec: its compression.
+    """
+    whole, lacking = np.ascontiguousarray(rows), -len(rows) % grid.chunk
+    if lacking:
+        whole = np.concatenate((whole, np.zeros((lacking, *rows.shape[1:]), rows.dtype)))
+    chunks = as_bytes(whole).reshape(-1, grid.chunk_bytes)
+    return (_stored if codec.name == "none" else _compressed)(chunks, grid, codec)
 
 
 def decode_chunk(
@@ -209,14 +166,30 @@ def _blosc(rest: list[str], itemsize: int) -> Codec | None:
     )
 
 
-def _stored(chunks: NDArray[np.uint8]) -> tuple[ChunkIndex, memoryview]:
+def _stored(chunks: NDArray[np.uint8], grid: Grid, _: Codec) -> tuple[memoryview, ChunkIndex]:
     """Lay out uncompressed chunks: one copy, straight to their places."""
     count, size = chunks.shape
-    body = np.empty((count, size + _schema.CRC_BYTES), np.uint8)
-    body[:, :size] = chunks
-    crcs = [_digest.crc32c(row[:size]) for row in body]
+    data = np.empty(count * (size + _schema.CRC_BYTES) + grid.shard_index_bytes, np.uint8)
+    body = data[: -grid.shard_index_bytes].reshape(count, -1)
+    crcs = []
+    for place, chunk in zip(body, chunks, strict=True):
+        place[:size] = chunk
+        crcs.append(_digest.crc32c(place[:size]))  # while it is in the processor's cache
     body[:, size:] = np.array(crcs, "<u4").view(np.uint8).reshape(count, _schema.CRC_BYTES)
-    return _index_of(np.full(count, body.shape[1], np.int64), crcs), body.reshape(-1).data
+    index = _index_of(np.full(count, body.shape[1], np.int64), crcs)
+    data[-grid.shard_index_bytes :] = np.frombuffer(index_bytes(index, grid), np.uint8)
+    return data.data, index
+
+
+def _compressed(
+    chunks: NDArray[np.uint8], grid: Grid, codec: Codec
+) -> tuple[memoryview, ChunkIndex]:
+    bodies = [_compress(chunk, codec) for chunk in chunks]
+    crcs = [_digest.crc32c(body) for body in bodies]
+    tails = [crc.to_bytes(_schema.CRC_BYTES, "little") for crc in crcs]
+    index = _index_of(np.array([len(body) + _schema.CRC_BYTES for body in bodies], np.int64), crcs)
+    stored = itertools.chain.from_iterable(zip(bodies, tails, strict=True))
+    return memoryview(b"".join((*stored, index_bytes(index, grid)))), index
 
 
 def _index_of(nbytes: NDArray[np.int64], crcs: list[int]) -> ChunkIndex:

@@ -9,7 +9,7 @@ from embzarr._array_write import ArrayWriter, ObjectWriter, SharedObjectWriter
 from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from embzarr._words import WordTable
     from embzarr.objects import Store
 
-JOB_BYTES = 208 * 1024 * 1024
-"""Rows and what is being sent of them, over all background work of a writer: two large shards."""
+JOB_BYTES = 160 * 1024 * 1024
+"""Rows and what is made of them, over all background work of a writer: five full shards."""
 
 
 class LayerFiles:
@@ -51,6 +51,10 @@ class LayerFiles:
     def digests(self) -> dict[str, ObjectDigest]:
         """Size and SHA-256 of each object written so far, by its key below the layer."""
         return self._objects.digests
+
+    def beside(self, work: Callable[[], None]) -> None:
+        """Do something else meanwhile; where it fails, this write fails."""
+        self._jobs.submit(0, work)
 
     def add(
         self,

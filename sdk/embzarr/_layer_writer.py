@@ -16,7 +16,7 @@ from embzarr._manifest import Layer, PlacementMember
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -78,6 +78,10 @@ class LayerWriter:
             )
             for name, shape in shapes.items()
         }
+
+    def beside(self, work: Callable[[], None]) -> None:
+        """Do something else meanwhile; where it fails, this write fails."""
+        self._files.beside(work)
 
     def append(self, words: WordTable, columns: Mapping[str, NDArray[Any]]) -> None:
         """Take rows: one word and one row of each column. The arrays must not change any more.

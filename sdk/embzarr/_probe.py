@@ -1,4 +1,4 @@
-"""Asks a store whether it does what a commit needs, before anything is written to it.
+"""Asks a store whether it does what a commit needs, before anything is committed to it.
 
 Spec section "Storage operations". Some servers accept the header that makes a create exclusive and
 ignore it: two writers would then destroy each other's commits without a word.

@@ -37,7 +37,7 @@ def encoded(layer: Layer, name: str, shard: int, rows: NDArray[Any]) -> memoryvi
     grid = Grid(
         rows=len(part), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
     )
-    return memoryview(b"".join(_chunks.Shard(stored, grid, array.codec)))
+    return _chunks.encode_shard(stored, grid, array.codec)[0]
 
 
 def chunk_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from embzarr import _json, _schema, _zarr_json
+from embzarr import _json, _parallel, _schema, _zarr_json
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
 from embzarr.objects import get_at_most
 
@@ -23,12 +23,18 @@ def claim(store: Store, store_id: str) -> str:
     Raises:
         ConflictError: code ``root-foreign``: another Zarr node is there.
     """
-    try:
+
+    def make_root() -> None:
         store.create(_schema.ZARR_JSON, _zarr_json.root_document(store_id))
+
+    def make_group() -> None:
+        with contextlib.suppress(ConflictError):  # somebody was first: the bytes are the same
+            store.create(f"{_schema.STEPS}/{_schema.ZARR_JSON}", _zarr_json.group_document())
+
+    try:
+        _parallel.together(make_root, make_group)
     except ConflictError:
-        store_id = _identity(store)
-    with contextlib.suppress(ConflictError):  # somebody was first: the bytes are the same
-        store.create(f"{_schema.STEPS}/{_schema.ZARR_JSON}", _zarr_json.group_document())
+        return _identity(store)
     return store_id
 
 

@@ -79,9 +79,9 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         k: column_kind(k, (a.dtype, a.shape[1:])) for k, a in given.items() if k != _schema.VECTORS
     }
     check_lengths(len(table), given)
-    if not allow_nonfinite:
-        check_finite(matrix)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)
+    if rows is not None and not allow_nonfinite:
+        check_finite(matrix)  # while a row still has the number that the caller knows it by
     writer = start(
         url,
         step=step,
@@ -91,7 +91,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         metadata=metadata,
         placement=order,
         compression=compression,
-        allow_nonfinite=allow_nonfinite or name == matrix.dtype.name,  # looked at just above
+        allow_nonfinite=allow_nonfinite,
         single_writer=single_writer,
         store_options=store_options,
     )
@@ -113,8 +113,9 @@ def _write(
         for first in range(0, len(listed), step):
             stop = min(first + step, len(listed))
             take = slice(first, stop) if rows is None else rows[first:stop]
-            part = listed.take(np.arange(first, stop))
-            layer.append(part, {name: column[take] for name, column in columns.items()})
+            layer.append(
+                listed.part(first, stop), {name: column[take] for name, column in columns.items()}
+            )
 
     try:
         _parallel.together(append, lambda: layer.sort(listed))

@@ -62,6 +62,11 @@ class WordTable:
         """Return the bytes of each word."""
         return np.diff(self.offsets)
 
+    def part(self, start: int, stop: int) -> WordTable:
+        """Return the words of rows `start` up to, not including, `stop`."""
+        offsets = self.offsets[start : stop + 1]
+        return WordTable(self.data[offsets[0] : offsets[-1]], offsets - offsets[0])
+
     def take(self, rows: NDArray[np.int64]) -> WordTable:
         """Return the words of `rows`, in that order."""
         lengths = self.lengths()[rows]

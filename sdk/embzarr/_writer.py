@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Writer:
     """Takes words and vectors block by block; commits when its ``with`` block ends without error.
 
-    Memory stays bounded whatever is streamed through: a shard being filled (up to 64 MiB), a few
+    Memory stays bounded whatever is streamed through: a shard being filled (up to 16 MiB), a few
     being encoded and sent, and the vocabulary. After an error, or a crash at any moment, nothing
     of it is visible and the commit before is as it was.
     """
@@ -192,7 +192,6 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
-    _probe.require_sound(store, single_writer=single_writer)
     # In any case: a store that cannot be read, or is of a later version, is refused here.
     base = _history.tip(store)
     layer = LayerWriter(
@@ -205,6 +204,8 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         compression=compression,
         allow_nonfinite=allow_nonfinite,
     )
+    # While the first rows are sent: an unsound store is told of before it is committed to.
+    layer.beside(lambda: _probe.require_sound(store, single_writer=single_writer))
     return Writer(store, layer, placement, metadata or {}, base=base)
 
 

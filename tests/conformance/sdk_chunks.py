@@ -110,8 +110,10 @@ def _chunk(given: Any) -> str:
 
 def _shard(given: Any) -> Any:
     rows = np.frombuffer(bytes.fromhex(given["rows_hex"]), np.uint8)
-    shard = _chunks.Shard(rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none"))
-    return {"shard": b"".join(shard).hex(), "index": _lists(shard.index)}
+    shard, index = _chunks.encode_shard(
+        rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none")
+    )
+    return {"shard": shard.hex(), "index": _lists(index)}
 
 
 def _shard_index(given: str) -> Any:

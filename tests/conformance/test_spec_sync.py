@@ -221,11 +221,11 @@ def test_sizes_in_the_text() -> None:
     """What a writer aims at is what the code aims at."""
     assert (_schema.CHUNK_BYTES, _schema.SHARD_BYTES, _schema.BLOCK_BYTES) == (
         128 * 1024,
-        64 * 1024**2,
+        16 * 1024**2,
         64 * 1024,
     )
     assert "at most 128 KiB" in TEXT
-    assert "at most 64 MiB, uncompressed" in TEXT
+    assert "at most 16 MiB, uncompressed" in TEXT
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {_schema.INLINE_CHUNKS} chunks" in TEXT
     assert f"{_schema.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT

@@ -149,11 +149,7 @@ class Saver:
 
     def _take_failure(self, exc: embzarr.EmbzarrError) -> None:
         if exc.code == "input-nonfinite":
-            raise embzarr.InvalidInputError(
-                "training-diverged",
-                "the vectors are no longer finite: try a lower alpha, a smaller window or fewer"
-                " negatives",
-            ) from exc
+            raise diverged() from exc
         hasty = self.saved is None and not isinstance(exc, embzarr.StoreError)
         if hasty or isinstance(exc, embzarr.InvalidInputError):
             raise exc
@@ -172,3 +168,11 @@ class Saver:
             self._run.gc(keep_last=self._options.keep_last)
         except embzarr.EmbzarrError as exc:
             self._litter = f"old checkpoints are still there: {exc}"
+
+
+def diverged() -> embzarr.InvalidInputError:
+    """Return the error that tells what to change where numbers have run away."""
+    return embzarr.InvalidInputError(
+        "training-diverged",
+        "the vectors are no longer finite: try a lower alpha, a smaller window or fewer negatives",
+    )

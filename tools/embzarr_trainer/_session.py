@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from embzarr_trainer._hogwild import Hogwild, Tally, tally_at
 from embzarr_trainer._progress import Metrics, Progress
-from embzarr_trainer._saver import Saver
+from embzarr_trainer._saver import Saver, diverged
 from embzarr_trainer._schedule import plan_schedule, save_points
 from embzarr_trainer._state import MODEL
 
@@ -171,12 +171,14 @@ class Session:
         }
 
     def _metrics(self, tally: Tally) -> Metrics:
-        seconds = tally.seconds - self._saved.seconds
+        seconds, loss = tally.seconds - self._saved.seconds, tally.loss_since(self._saved)
+        if not math.isfinite(loss):
+            raise diverged()
         return Metrics(
             step=self._step(tally),
             words=tally.words,
             epoch=self._epoch(tally),
-            loss=tally.loss_since(self._saved),
+            loss=loss,
             alpha=self._alpha(tally),
             words_per_second=(tally.words - self._saved.words) / max(seconds, 1e-9),
             seconds=tally.seconds,

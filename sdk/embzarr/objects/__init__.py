@@ -18,7 +18,6 @@ from embzarr.objects._port import (
     Readable,
     Store,
     pieces,
-    put_pieces,
 )
 from embzarr.objects._read_only import ReadOnlyStore
 
@@ -45,5 +44,4 @@ __all__ = [
     "known_of",
     "open_store",
     "pieces",
-    "put_pieces",
 ]

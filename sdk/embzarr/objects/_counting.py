@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from embzarr.objects._capabilities import known_of
-from embzarr.objects._port import pieces, put_pieces
+from embzarr.objects._port import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._port import Data, ObjectInfo, Store
@@ -103,22 +103,6 @@ class CountingStore:
     def put(self, key: str, data: Data) -> None:
         """Store the bytes."""
         self._counted(lambda: self._store.put(key, data), written=data)
-
-    def put_pieces(self, key: str, pieces: Iterable[Data]) -> None:
-        """Store what the pieces make together; one request, which begins with the first."""
-        begin, sizes = time.perf_counter(), [0]
-
-        def passing() -> Iterator[Data]:
-            for piece in pieces:
-                yield piece
-                sizes.append(memoryview(piece).nbytes)
-
-        written = 0
-        try:
-            put_pieces(self._store, key, passing())
-            written = sum(sizes)
-        finally:
-            self._add(begin, 0, written)
 
     def create(self, key: str, data: Data) -> None:
         """Store the bytes if the key is free."""

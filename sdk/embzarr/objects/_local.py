@@ -18,7 +18,7 @@ from embzarr.objects._obstore import ObstoreStore
 from embzarr.objects._port import Data, ObjectInfo, check_key, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from obstore.store import ObjectStoreMethods
 
@@ -61,10 +61,6 @@ class LocalFolder(ObstoreStore):
     def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
         """Yield the bytes from `start`, some at a time."""
         return ranges(self, key, start, length)
-
-    def put_pieces(self, key: str, pieces: Iterable[Data]) -> None:
-        """Write them as one: what goes wrong on the way can then be tried again."""
-        self.put(key, b"".join(pieces))
 
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 PIECE_BYTES = 4 * 1024 * 1024
 """What a store that does not stream is asked for at a time."""
@@ -99,15 +99,6 @@ class Put(Protocol):
         ...
 
 
-@runtime_checkable
-class PutPieces(Protocol):
-    """Write an object while it is made. A store that cannot need not have this verb."""
-
-    def put_pieces(self, key: str, pieces: Iterable[Data]) -> None:
-        """Store what the pieces make together as `put` does; none is asked for twice."""
-        ...
-
-
 class Create(Protocol):
     """Write an object only if the key is free."""
 
@@ -167,14 +158,6 @@ def ranges(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]
         yield data
         if memoryview(data).nbytes < wanted:
             return
-
-
-def put_pieces(store: Put, key: str, parts: Iterable[Data]) -> None:
-    """Write an object while it is made, or once it is made where the store has no such verb."""
-    if isinstance(store, PutPieces):
-        store.put_pieces(key, parts)
-    else:
-        store.put(key, b"".join(parts))
 
 
 def check_key(key: str) -> None:
