@@ -93,7 +93,7 @@ class Wanted:
     quality_epochs: Annotated[int, typer.Option(min=1, help="Epochs for quality.")] = 5
     checkpoint_pairs: Annotated[
         int, typer.Option(min=1, help="Intervals with a checkpoint and without, 20 s each.")
-    ] = 4
+    ] = 12
     eval: Annotated[
         list[Path] | None,
         typer.Option(

@@ -47,7 +47,7 @@ class Plan:
     speed_epochs: int = 1
     quality_epochs: int = 5
     seeds: int = 3
-    checkpoint_pairs: int = 4
+    checkpoint_pairs: int = 12
     """Of intervals, 20 seconds each, with a checkpoint and without."""
     files: Sequence[Path] = ()
     """Of word pairs and analogies; by default those that come with gensim."""
