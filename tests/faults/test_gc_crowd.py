@@ -205,6 +205,7 @@ def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: Effort) -
 
 
 @pytest.mark.servers
+@pytest.mark.parts(3)
 def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: Effort) -> None:
     """The same on MinIO."""
     store = open_store(minio_bucket_url, store_options=minio.options)
@@ -212,6 +213,7 @@ def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, fu
 
 
 @pytest.mark.servers
+@pytest.mark.parts(3)
 def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: Effort) -> None:
     """The same on versitygw."""
     url = versitygw.url(versitygw.new_bucket(), "runs/one")

@@ -178,6 +178,13 @@ def test_the_history_is_the_models(tally: Tally, *, full: Effort) -> None:
     try_histories(full.times(300, 10), 50 if full else 20, full, tally)
 
 
+@pytest.mark.slow
+@pytest.mark.parts(50)
+def test_long_histories_are_the_models(tally: Tally, *, full: Effort) -> None:
+    """The same of many commits."""
+    try_histories(full.times(1000, 2), 200, full, tally)
+
+
 def try_histories(examples: int, length: int, full: Effort, tally: Tally) -> None:
     """Try so many histories of so many steps."""
     History.steps = History.hits = 0
