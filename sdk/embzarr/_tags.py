@@ -31,7 +31,8 @@ def find_tag(store: Readable, name: str) -> Commit:
     """Return the commit that a tag names.
 
     Raises:
-        NotFoundError: code ``tag-missing``.
+        NotFoundError: code ``tag-missing``; codes ``commit-missing`` and ``commit-expired`` where
+            the tag is there and its commit is not.
         DamagedError: the tag is damaged, or its commit is no longer the one that was tagged.
     """
     key = _keys.tag_key(name)
@@ -40,7 +41,10 @@ def find_tag(store: Readable, name: str) -> Commit:
     except NotFoundError as exc:
         raise NotFoundError("tag-missing", f"no tag {name!r}") from exc
     parent = parse_tag(data, key)
-    commit = _history.read(store, parent.commit)
+    try:
+        commit = _history.read(store, parent.commit)
+    except NotFoundError as exc:
+        raise NotFoundError(exc.code, f"{key}: {exc.args[0]}") from exc
     if commit.sha256 != parent.sha256:
         raise DamagedError(
             "tag-invalid", f"{key}: commit {parent.commit} is not the one that was tagged"

@@ -49,6 +49,19 @@ def test_tags_name_commits_and_move(run: embzarr.Run) -> None:
     assert value_of(run.open(tag="best")) == 0
 
 
+def test_a_flipped_bit_in_a_tags_number_is_told_of_the_tag(
+    run: embzarr.Run, tmp_path: Path
+) -> None:
+    """A tag that names a commit which never was is named itself, not only the commit."""
+    run.tag("best", commit=1)
+    path = tmp_path / "tags" / "best.json"
+    path.write_bytes(path.read_bytes().replace(b'"commit":1', b'"commit":5'))
+
+    with pytest.raises(embzarr.NotFoundError, match=r"tags/best\.json: no commit 5") as caught:
+        run.open(tag="best")
+    assert caught.value.code == "commit-missing"
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "x" * 129, "naïve"])
 def test_names_that_are_no_tags(name: str, run: embzarr.Run) -> None:
     """A tag's name cannot leave its folder."""
