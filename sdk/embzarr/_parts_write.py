@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from embzarr._parts_plan import StepPlan
     from embzarr.objects import Store
 
+_TRIES = 10
+"""To leave a receipt that others leave and take away meanwhile."""
+
 
 class PartWriter:
     """Takes the rows of one part block by block; ends with a receipt if its block had no error.
@@ -122,14 +125,26 @@ class PartWriter:
 
     def _leave(self, receipt: Receipt) -> None:
         key = _parts_receipt.key_of(self._plan, self._index)
-        try:
-            self._store.create(key, _parts_receipt.encode(receipt))
-        except ConflictError as exc:
+        data = _parts_receipt.encode(receipt)
+        for _ in range(_TRIES):
+            if self._create(key, data):
+                return
+            standing = _parts_receipt.read(self._store, self._plan, self._index)
+            if standing is None:
+                continue  # a collection took it away just now
             # Whoever was first has the same objects: two attempts may only add up losses in
             # another order, or cut their blocks in other places.
-            standing = _parts_receipt.read(self._store, self._plan, self._index)
-            if standing is None or standing.objects != receipt.objects:
-                raise ConflictError("part-conflict", f"{key}: another receipt is there") from exc
+            if standing.objects == receipt.objects:
+                return
+            break
+        raise ConflictError("part-conflict", f"{key}: another receipt is there")
+
+    def _create(self, key: str, data: bytes) -> bool:
+        try:
+            self._store.create(key, data)
+        except ConflictError:
+            return False
+        return True
 
     def _wrong(self, found: int) -> InvalidInputError:
         return InvalidInputError(

@@ -398,6 +398,27 @@ def test_an_attempt_that_slept_while_its_step_was_collected_ends_well(tmp_path: 
     assert not (tmp_path / plan.path).exists()
 
 
+def test_a_receipt_that_a_collection_takes_away_under_a_waking_attempt_is_left_anew(
+    tmp_path: Path,
+) -> None:
+    """It was there when the attempt wanted to leave its own, and gone when it looked whose."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    plan = plan_of(tmp_path)
+    write(tmp_path, plan, 1)
+
+    class Dozing(PassThrough):
+        def get_range(self, key: str, start: int, length: int) -> Data:
+            if key == key_of(plan, 1) and (tmp_path / key).exists():
+                embzarr.Run(tmp_path).gc(older_than=0)
+            return super().get_range(key, start, length)
+
+    write(Dozing(open_store(tmp_path)), plan, 1)
+
+    assert (tmp_path / key_of(plan, 1)).exists()
+    assert embzarr.Run(tmp_path).gc(older_than=0).objects
+    assert not (tmp_path / plan.path).exists()
+
+
 def test_a_step_in_the_making_is_left_alone(tmp_path: Path) -> None:
     """Parts that were written lately are waited for."""
     embzarr.save(tmp_path, ["a"], [[1.0]])
