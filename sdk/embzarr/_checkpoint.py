@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from embzarr import _info, _lookup, _parallel, _query, _schema, _verify
+from embzarr import _info, _lookup, _parallel, _query, _schema, _verify, _verify_lost
 from embzarr._cache import Cache
 from embzarr._link import link_to
 from embzarr._living import LivingStore
@@ -330,6 +330,22 @@ class Checkpoint:
             progress: called with the bytes done and the bytes in all.
         """
         return _verify.verify(self._store, self._commit, quick=quick, progress=progress)
+
+    def lost_rows(self, report: VerifyReport, column: str = "vectors") -> NDArray[np.int64]:
+        """Return the rows of a column that cannot be read any more, as `verify` found: all of them.
+
+        Their words are ``[checkpoint.words[row] for row in rows]`` where words are sound. A row
+        that a newer delta holds anew can be read, and is not among them.
+
+        Args:
+            report: what `verify` returned of this checkpoint, not a quick one.
+            column: its name.
+
+        Returns:
+            Row numbers, int64 of shape (k,), rising.
+        """
+        layers = self._commit.manifest.layers
+        return _verify_lost.lost_rows(self._store, layers, report.problems, column)
 
     def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group.

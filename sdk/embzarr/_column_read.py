@@ -6,6 +6,7 @@ round trip more than a full step: row numbers come beside the chunk tables.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,7 @@ class DeltaColumn:
         return [
             self.rows,
             self.numbers.prepare,
-            *([self.numbers.scales] if isinstance(self.numbers, ScaledReader) else []),
+            *([self.numbers.try_scales] if isinstance(self.numbers, ScaledReader) else []),
         ]
 
     def rows(self) -> NDArray[np.int64]:
@@ -165,6 +166,11 @@ class ScaledReader(ArrayReader):
                 padded[:count] = self._factors.range(0, count)
                 self._scales = padded
             return self._scales
+
+    def try_scales(self) -> None:
+        """Read them ahead; that they are damaged matters only to rows that need them."""
+        with contextlib.suppress(DamagedError):
+            self.scales()
 
     def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:
         factors = self.scales()[chunk * self.chunk : (chunk + 1) * self.chunk]

@@ -6,7 +6,8 @@ way to a number; no clock decides what is safe. What to give up is decided in `e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from embzarr import _collection, _commit, _keys, _parallel, _records, _retention, _survey, _tags
@@ -16,6 +17,7 @@ from embzarr._protocol import NONE, Claim
 from embzarr._records import Collected, Commit, Expired
 from embzarr._version import __version__
 from embzarr.errors import ConflictError
+from embzarr.objects import Leftovers
 
 if TYPE_CHECKING:
     from embzarr._records import Record
@@ -44,7 +46,8 @@ class GcReport:
     revoked: tuple[str, ...]
     """Folders below ``steps/`` that were given up: of these commits, and of abandoned writes."""
     objects: tuple[ObjectInfo, ...]
-    """What was deleted, that of earlier collections that were cut off included: keys and sizes."""
+    """What was deleted, that of earlier collections that were cut off included: keys and sizes.
+    Files that were no objects yet have names that end with ``#`` and digits, or ``.tmp``."""
     waiting: tuple[str, ...]
     """Folders that no commit names, and that are too young to be taken for abandoned, or may be
     those of a commit that cannot be read."""
@@ -61,6 +64,8 @@ class GcReport:
 def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -> GcReport:
     """Give up what `policy` does not keep, and delete what no commit names.
 
+    Files that killed writers left before they had the names of objects are removed too.
+
     Raises:
         ConflictError: code ``commit-conflict``: others kept committing; no more was given up.
         DamagedError: a manifest is damaged and not in quarantine, so that nobody can tell what it
@@ -69,6 +74,25 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
         StoreError: code ``commit-unknown``: nothing of this collection was deleted.
         UnsupportedError: the store cannot list, or cannot be written to.
     """
+    report = _collect(store, policy, older_than=older_than, dry_run=dry_run)
+    left = _leftovers(store, older_than)
+    if not dry_run and isinstance(store, Leftovers):
+        _parallel.each(lambda info: store.discard(info.key), left)
+    return replace(report, objects=(*report.objects, *left))
+
+
+def _leftovers(store: Store, older_than: float) -> list[ObjectInfo]:
+    if not isinstance(store, Leftovers):
+        return []
+    since = time.time() - older_than
+    return [
+        info
+        for info in store.leftovers()
+        if older_than <= 0 or (info.modified is not None and info.modified < since)
+    ]
+
+
+def _collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -> GcReport:
     swept: list[ObjectInfo] = []
     for _ in range(_ROUNDS):
         found = _survey.survey(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embzarr import _verify
+from embzarr import _verify, _verify_lost
 from embzarr._repair_history import chain_id, chains
 from embzarr._repair_layer import LayerRepair
 from embzarr._verify_report import Findings, Problem
@@ -86,7 +86,7 @@ class Layers:
         named = {name for names in self._of_commit.values() for name in names}
         for name, layers in self._damaged.items():
             if name in named:
-                yield from _verify.with_words(self._store, layers, self._problems[name])
+                yield from _verify_lost.with_words(self._store, layers, self._problems[name])
 
     def missing(self) -> frozenset[str]:
         """Return the SHA-256 of all objects that are damaged."""

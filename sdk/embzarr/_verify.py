@@ -5,7 +5,6 @@ Source of the checks: spec section "Verification".
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embzarr import (
@@ -15,6 +14,7 @@ from embzarr import (
     _parallel,
     _records,
     _schema,
+    _verify_lost,
     _verify_root,
     _verify_words,
     _zarr_json,
@@ -22,21 +22,16 @@ from embzarr import (
 from embzarr._link import link_to
 from embzarr._records import Expired
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
-from embzarr._verify_report import Findings, Problem, VerifyReport
-from embzarr._vocabulary_read import VocabularyReader
+from embzarr._verify_report import Findings, VerifyReport
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from embzarr._manifest import Layer, Parent
     from embzarr._records import Commit
     from embzarr.objects import Data, Readable
-
-_SHOWN_WORDS = 8
-_SHOWN_PROBLEMS = 100
-"""Problems whose rows are told by word, too: each costs a request or two."""
 
 
 def verify(
@@ -72,7 +67,7 @@ def verify(
         objects=len(objects),
         chunks=findings.chunks,
         bytes=findings.done,
-        problems=tuple(with_words(store, layers, findings.problems())),
+        problems=tuple(_verify_lost.with_words(store, layers, findings.problems())),
     )
 
 
@@ -178,23 +173,3 @@ def _buried_identity(data: Data, key: str) -> str | None:
     except (DamagedError, UnsupportedError):
         return None
     return found.sha256 if isinstance(found, Expired) else None
-
-
-def with_words(
-    store: Readable, layers: Sequence[Layer], problems: Iterable[Problem]
-) -> list[Problem]:
-    """Name the first words of the rows that are lost, where the vocabulary still tells them."""
-    vocabulary = VocabularyReader(store, layers, link_to(""))
-
-    def told(item: tuple[int, Problem]) -> Problem:
-        at, problem = item
-        if problem.rows is None or at >= _SHOWN_PROBLEMS:
-            return problem
-        first, last = problem.rows
-        try:
-            words = vocabulary.words(first, min(last, first + _SHOWN_WORDS))
-        except DamagedError:
-            return problem
-        return replace(problem, words=tuple(words))
-
-    return _parallel.each(told, list(enumerate(problems)))

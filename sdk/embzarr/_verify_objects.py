@@ -121,18 +121,20 @@ class LayerCheck:
             check.run()
         except NotFoundError:
             shard, message = check.shard, "the manifest lists it, it is not there"
-            rows = self.rows(shard, range(len(shard.chunks))) if shard else None
-            self.findings.report("object-missing", check.key, message, rows=rows)
+            lost = self.lost(shard, range(len(shard.chunks))) if shard else None
+            self.findings.report("object-missing", check.key, message, lost=lost)
         except DamagedError as exc:  # a link that leaves the store
             self.findings.report(exc.code, check.key, str(exc.args[0]))
 
-    def rows(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[int, int] | None:
-        """Return the rows of a column from the first to the last of some chunks of a shard."""
-        if shard is None or shard.array not in self.layer.columns or not chunks:
+    def lost(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[str, int, int] | None:
+        """Return a column, and its places from the first to the last of some chunks of a shard."""
+        if shard is None or not chunks:
             return None
-        if self.layer.kind == "delta":
-            return None  # which rows these are, its row numbers tell
-        return shard.rows(min(chunks), max(chunks))
+        scaled = shard.array.removeprefix(f"{_schema.SCALES}/")
+        if scaled != shard.array:  # they are read whole, and no row of the delta without them
+            return scaled, 0, self.layer.arrays[scaled].shape[0]
+        in_column = shard.array in self.layer.columns
+        return (shard.array, *shard.rows(min(chunks), max(chunks))) if in_column else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +206,7 @@ class _ObjectCheck:
         if self.shard is not None and self.shard.index is None:
             bad = list(range(len(self.shard.chunks)))  # which of them is not known
         self.layer.findings.report(
-            "object-size", self.key, message, rows=self.layer.rows(self.shard, bad)
+            "object-size", self.key, message, lost=self.layer.lost(self.shard, bad)
         )
 
     def _bad_chunks(self, bad: dict[int, DamagedError]) -> None:
@@ -214,21 +216,21 @@ class _ObjectCheck:
                 self.key,
                 str(fault.args[0]),
                 chunk=self.shard.chunks[at] if self.shard else None,
-                rows=self.layer.rows(self.shard, [at]),
+                lost=self.layer.lost(self.shard, [at]),
             )
 
     def _whole(self, sha256: str, tail: memoryview) -> None:
-        report, rows = self.layer.findings.report, None
+        report, lost = self.layer.findings.report, None
         if self.shard and self.shard.index is not None:
             fault = shard_index_fault(tail, self.shard.grid, self.shard.index)
             if fault:
                 report("shard-index", self.key, fault)
                 return
         elif self.shard:
-            rows = self.layer.rows(self.shard, range(len(self.shard.chunks)))
+            lost = self.layer.lost(self.shard, range(len(self.shard.chunks)))
         if sha256 != self.digest.sha256:
             message = f"expected SHA-256 {self.digest.sha256}, found {sha256}"
-            report("object-digest", self.key, message, rows=rows)
+            report("object-digest", self.key, message, lost=lost)
         elif self.document is not None:
             self._document(tail, self.document)
 

@@ -22,9 +22,14 @@ class Problem:
     chunk: int | None = None
     """Number of the chunk in its array."""
     rows: tuple[int, int] | None = None
-    """First and past-the-last row of a column that cannot be read any more."""
+    """First and past-the-last row of a column that is damaged there; of a delta's column, those
+    between which its rows lie, all of which `Checkpoint.lost_rows` tells."""
     words: tuple[str, ...] = ()
     """The first few words of those rows, where they can be told."""
+    column: str | None = None
+    """The column."""
+    places: tuple[int, int] | None = None
+    """The rows as the layer's own array numbers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +78,22 @@ class Findings:
         message: str,
         *,
         chunk: int | None = None,
-        rows: tuple[int, int] | None = None,
+        lost: tuple[str, int, int] | None = None,
     ) -> None:
-        """Note a problem; see `Problem`."""
-        self.add([Problem(code=code, key=key, message=message, chunk=chunk, rows=rows)])
+        """Note a problem; see `Problem`. `lost` is a column, and places of its array."""
+        column, *places = lost or (None,)
+        self.add(
+            [
+                Problem(
+                    code=code,
+                    key=key,
+                    message=message,
+                    chunk=chunk,
+                    column=column,
+                    places=(places[0], places[1]) if places else None,
+                )
+            ]
+        )
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Note problems."""

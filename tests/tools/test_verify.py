@@ -69,7 +69,8 @@ def test_json_tells_the_same(ask: Ask, own_run: Path) -> None:
     assert (answer.code, document["sound"]) == (1, False)
     assert [entry["sound"] for entry in document["checkpoints"]] == [True, True, False]
     (problem,) = document["checkpoints"][2]["problems"]
-    assert problem.keys() == {"code", "key", "message", "chunk", "rows", "words"}
+    told = {"code", "key", "message", "chunk", "rows", "words", "column", "places"}
+    assert problem.keys() == told
     assert (problem["key"], problem["chunk"]) == (str(key), 0)
 
 

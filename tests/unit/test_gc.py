@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]  # no types
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]  # same
 
 import embzarr
 from embzarr import _gc
@@ -455,6 +457,42 @@ def test_a_commit_that_was_given_up_and_cannot_be_buried_hinders_nobody(
     for step in (70, 80, 90):
         assert run.open(step=step).verify().ok
     assert run.gc(keep_last=3).expired == ()
+
+
+def test_files_of_killed_writers_that_no_listing_shows_go_too(
+    run: embzarr.Run, tmp_path: Path
+) -> None:
+    """Half a file of a writer that was killed while it wrote is removed once it is old enough."""
+    folder = next((tmp_path / "steps").glob("90-*"))
+    old, new = folder / "vectors/c/0/0#123456", tmp_path / "latest.json#99"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    dry = run.gc(dry_run=True)
+    assert old.exists()
+    report = run.gc()
+
+    assert [info.key for info in report.objects] == [old.relative_to(tmp_path).as_posix()]
+    assert (report.commit, report.objects) == (None, dry.objects)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert [info.key for info in run.gc(older_than=0).objects] == ["latest.json#99"]
+    assert run.open().verify().ok
+
+
+def test_files_that_were_to_be_renamed_go_too() -> None:
+    """The same where a file gets its name by a rename, as on HDFS."""
+    memory = MemoryFileSystem()
+    store = DirFileSystem("/half-written", memory)
+    embzarr.save(store, ["a"], [[1.0]])
+    left = f"steps/x.{'a' * 32}.tmp"
+    memory.pipe_file(f"/half-written/{left}", b"half")
+    assert embzarr.Run(store).gc().objects == ()
+    report = embzarr.Run(store).gc(older_than=0)
+
+    assert [info.key for info in report.objects] == [left]
+    assert not memory.exists(f"/half-written/{left}")
+    assert embzarr.open(store).verify().ok
+    memory.rm("/half-written", recursive=True)
 
 
 # Names --------------------------------------------------------------------------------------------

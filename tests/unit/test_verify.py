@@ -265,3 +265,75 @@ def test_swapped_objects_are_named(run: Path) -> None:
     second.write_bytes(one)
 
     assert len(embzarr.open(run).verify().problems) == 2
+
+
+# Rows that are lost -------------------------------------------------------------------------------
+@pytest.fixture
+def chain(tmp_path: Path) -> embzarr.Run:
+    """A thousand rows in chunks of 32, and two deltas of every third and every fifth row."""
+    words, vectors = make_words(1000), make_vectors(1000, 1024)
+    embzarr.save(tmp_path, words, vectors, counts=np.arange(1000), step=0, compression="none")
+    run = embzarr.Run(tmp_path)
+    for step, lossy in ((3, None), (5, "int8")):
+        rows = np.arange(0, 1000, step)
+        run.save_delta(rows, vectors[rows] + step, step=step, lossy=lossy, compression="none")  # type: ignore[arg-type]  # one of them
+    return run
+
+
+def array_of(run: embzarr.Run, tmp_path: Path, layer: int, name: str) -> Path:
+    return tmp_path / run.open().info().layers[layer].path / name
+
+
+def readable(checkpoint: embzarr.Checkpoint, row: int) -> bool:
+    try:
+        checkpoint[checkpoint.words[row]]
+    except embzarr.DamagedError:
+        return False
+    return True
+
+
+def test_rows_of_a_delta_are_told(chain: embzarr.Run, tmp_path: Path) -> None:
+    """A chunk of a delta names the rows that it holds, and their words."""
+    flip(array_of(chain, tmp_path, 1, "vectors/c/0/0"), 5)
+    checkpoint = chain.open()
+    (problem,) = checkpoint.verify().problems
+
+    held = np.arange(0, 1000, 3)[:32]
+    assert (problem.column, problem.places, problem.rows) == ("vectors", (0, 32), (0, 94))
+    assert problem.words == tuple(checkpoint.words[row] for row in held[:8])
+
+
+def test_all_lost_rows(chain: embzarr.Run, tmp_path: Path) -> None:
+    """Exactly the rows that cannot be read are told: those that a newer delta holds, can be."""
+    for layer in (0, 1):
+        flip(array_of(chain, tmp_path, layer, "vectors/c/0/0"), 5)
+    checkpoint = chain.open()
+    report = checkpoint.verify()
+    lost = checkpoint.lost_rows(report)
+
+    expected = [
+        row
+        for row in range(1000)
+        if row % 5 and ((row % 3 == 0 and row < 32 * 3) or (row % 3 and row < 32))
+    ]
+    assert lost.tolist() == expected
+    assert [row for row in range(200) if not readable(chain.open(), row)] == expected
+    assert checkpoint.lost_rows(report, "counts").tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("scales/vectors/c/0", list(range(0, 1000, 5))),
+        ("rows/vectors/c/0", list(range(1000))),
+    ],
+)
+def test_rows_without_their_scales_or_numbers(
+    name: str, lost: list[int], chain: embzarr.Run, tmp_path: Path
+) -> None:
+    """Without scales no row of a delta can be read; without row numbers no row at all."""
+    array_of(chain, tmp_path, 2, name).unlink()
+    checkpoint = chain.open()
+
+    assert checkpoint.lost_rows(checkpoint.verify()).tolist() == lost
+    assert [readable(chain.open(), row) for row in (0, 1)] == [row not in lost for row in (0, 1)]

@@ -97,7 +97,7 @@ def _outcome(run: "embzarr.Run", which: Which, *, quick: bool) -> dict[str, Any]
         checkpoint = run.open(commit=found.commit)
     except embzarr.DamagedError as exc:
         problem = {"code": exc.code, "key": None, "message": exc.args[0]}
-        problem |= {"chunk": None, "rows": None, "words": []}
+        problem |= {"chunk": None, "rows": None, "words": [], "column": None, "places": None}
         known = {"step": which.step, "commit": which.commit, "quick": quick}
         return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
     with progress(f"step {checkpoint.step}") as advance:
@@ -139,7 +139,7 @@ def _described(problem: dict[str, Any]) -> dict[str, Cell]:
     if problem["rows"]:
         fields["rows"] = _span(problem)
     if problem["words"]:
-        more = problem["rows"][1] - problem["rows"][0] - len(problem["words"])
+        more = problem["places"][1] - problem["places"][0] - len(problem["words"])
         fields["words"] = ", ".join(problem["words"]) + (f" and {more:,} more" if more else "")
     return fields | {"problem": f"{problem['message']} [{problem['code']}]"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from embzarr.objects._capabilities import known_of
-from embzarr.objects._port import pieces
+from embzarr.objects._port import Leftovers, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,6 +112,17 @@ class CountingStore:
         """Remove the object."""
         self._counted(lambda: self._store.delete(key))
 
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """Return what killed writers left that no listing shows, where the store has such."""
+        store = self._store
+        return iter(self._counted(lambda: [*store.leftovers()])) if _has(store) else iter(())
+
+    def discard(self, key: str) -> None:
+        """Remove a file of `leftovers`."""
+        store = self._store
+        if _has(store):
+            self._counted(lambda: store.discard(key))
+
     def _counted(
         self,
         request: Callable[[], T],
@@ -144,3 +155,7 @@ class CountingStore:
                 bytes_written=past.bytes_written + written_bytes,
                 round_trips=past.round_trips + longer,
             )
+
+
+def _has(store: object) -> TypeGuard[Leftovers]:
+    return isinstance(store, Leftovers)

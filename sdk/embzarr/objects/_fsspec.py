@@ -186,7 +186,18 @@ class FsspecStore:
             self._made.add(folder)
         write(path, bytes(data))
 
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """Yield files that were to be renamed when they were whole."""
+        return (info for info in self._found("") if _TEMPORARY.search(info.key))
+
+    def discard(self, key: str) -> None:
+        """Remove such a file."""
+        self.delete(key)
+
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
+        return (info for info in self._found(prefix) if not _TEMPORARY.search(info.key))
+
+    def _found(self, prefix: str) -> Iterator[ObjectInfo]:
         folder = f"{self._root}{prefix}"
         try:
             found = self._place.ask("list", prefix, lambda: self._find(folder.rstrip("/")))
@@ -197,7 +208,7 @@ class FsspecStore:
         for name, info in found.items():
             # Some spell a name with a slash in front of it, whatever they were asked for.
             key = name.lstrip("/").removeprefix(self._root.lstrip("/"))
-            if key.startswith(prefix) and not _TEMPORARY.search(key):
+            if key.startswith(prefix):
                 yield ObjectInfo(key=key, size=info["size"], modified=_modified(info))
 
     def _find(self, folder: str) -> dict[str, dict[str, Any]]:

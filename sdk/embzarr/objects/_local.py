@@ -107,7 +107,18 @@ class LocalFolder(ObstoreStore):
         self._refuse_link_outside(prefix)
         return self._place.each("list", prefix, lambda: self._walk(prefix))
 
-    def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """Yield files that were still being written."""
+        every = self._place.each("list", "", lambda: self._walk("", staging=True))
+        return (info for info in every if _STAGING.search(info.key))
+
+    def discard(self, key: str) -> None:
+        """Remove such a file."""
+        check_key(key)
+        self._refuse_link_outside(key)
+        Path(self._inside + key).unlink(missing_ok=True)
+
+    def _walk(self, folder: str, *, staging: bool = False) -> Iterator[ObjectInfo]:
         """Yield the files below; obstore's own listing would follow links out of the store."""
         try:
             entries = [*os.scandir(self._inside + folder)]
@@ -115,8 +126,10 @@ class LocalFolder(ObstoreStore):
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(f"{folder}{entry.name}/")
-            elif entry.is_file(follow_symlinks=False) and not _STAGING.search(entry.name):
+                yield from self._walk(f"{folder}{entry.name}/", staging=staging)
+            elif entry.is_file(follow_symlinks=False) and (
+                staging or not _STAGING.search(entry.name)
+            ):
                 try:
                     found = entry.stat()
                 except FileNotFoundError:  # another process deleted it meanwhile

@@ -119,6 +119,22 @@ class Delete(Protocol):
         ...
 
 
+@runtime_checkable
+class Leftovers(Protocol):
+    """Files that are no objects yet, by their own names; a store without such has not this verb.
+
+    Where objects get their names when they are whole, a writer that was killed leaves one behind.
+    """
+
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """Yield every such file: no listing shows it, and some may be in the making."""
+        ...
+
+    def discard(self, key: str) -> None:
+        """Remove one; a writer that is still at it fails, and nothing of it shows."""
+        ...
+
+
 class Readable(Get, GetRange, Head, List, Protocol):
     """All that a reader uses."""
 
