@@ -31,6 +31,9 @@ _OTHERS_FIRST = frozenset({"commit-superseded", "history-expired"})
 _AGED_SECONDS = 7 * 86400
 """Age from which a collection that has done its work is given up itself. Politeness: a writer that
 takes longer than this has to start again."""
+_MAKING_SECONDS = 3600
+"""Age up to which a file without an object's name is taken to be in the making, whatever else is
+taken for abandoned: its writer would be told that its disk failed, not that it was collected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +87,9 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
 def _leftovers(store: Store, older_than: float) -> list[ObjectInfo]:
     if not isinstance(store, Leftovers):
         return []
-    since = time.time() - older_than
+    since = time.time() - max(older_than, _MAKING_SECONDS)
     return [
-        info
-        for info in store.leftovers()
-        if older_than <= 0 or (info.modified is not None and info.modified < since)
+        info for info in store.leftovers() if info.modified is not None and info.modified < since
     ]
 
 

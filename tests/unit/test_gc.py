@@ -468,6 +468,7 @@ def test_files_of_killed_writers_that_no_listing_shows_go_too(
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
+    assert run.gc(older_than=2**40, dry_run=True).objects == ()
     dry = run.gc(dry_run=True)
     assert old.exists()
     report = run.gc()
@@ -475,11 +476,11 @@ def test_files_of_killed_writers_that_no_listing_shows_go_too(
     assert [info.key for info in report.objects] == [old.relative_to(tmp_path).as_posix()]
     assert (report.commit, report.objects) == (None, dry.objects)
     assert (old.exists(), new.exists()) == (False, True)
-    assert [info.key for info in run.gc(older_than=0).objects] == ["latest.json#99"]
+    assert run.gc(older_than=0).objects == ()  # it may be in the making
     assert run.open().verify().ok
 
 
-def test_files_that_were_to_be_renamed_go_too() -> None:
+def test_files_that_were_to_be_renamed_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same where a file gets its name by a rename, as on HDFS."""
     memory = MemoryFileSystem()
     store = DirFileSystem("/half-written", memory)
@@ -487,6 +488,7 @@ def test_files_that_were_to_be_renamed_go_too() -> None:
     left = f"steps/x.{'a' * 32}.tmp"
     memory.pipe_file(f"/half-written/{left}", b"half")
     assert embzarr.Run(store).gc().objects == ()
+    monkeypatch.setattr(_gc, "_MAKING_SECONDS", 0)
     report = embzarr.Run(store).gc(older_than=0)
 
     assert [info.key for info in report.objects] == [left]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,15 @@ from damage import (
     swapped,
     vectors_of,
 )
+from embzarr.objects import open_store
 from faulty import FaultyStore, PassThrough
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from damage import Objects
     from embzarr.objects import Data, Store
+    from servers.s3 import S3Server
 
 HEAD = f"commits/{3:020}.json"
 
@@ -37,6 +42,27 @@ HEAD = f"commits/{3:020}.json"
 @pytest.fixture(scope="module")
 def sound() -> Objects:
     return make_run()
+
+
+@pytest.fixture(autouse=True, params=["memory", pytest.param("minio", marks=pytest.mark.servers)])
+def _place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where runs are repaired: in memory, or on a real server."""
+    if request.param == "memory":
+        yield
+        return
+    server: S3Server = request.getfixturevalue("minio")
+    runs = itertools.count()
+    with server.bucket() as bucket:
+
+        def filled_there(objects: Objects) -> Store:
+            url = server.url(bucket, f"run-{next(runs)}")
+            store = open_store(url, store_options=server.options)
+            for key, data in objects.items():
+                store.put(key, data)
+            return store
+
+        monkeypatch.setattr(request.module, "filled", filled_there)
+        yield
 
 
 def key_of(objects: Objects, step: int, name: str) -> str:
