@@ -119,7 +119,7 @@ def divide(rows: int, parts: int, row_bytes: Sequence[int]) -> tuple[int, list[t
 def _shards_for(rows: int, bytes_per_row: int) -> int:
     """Return how many shards so many rows need, and a sixteenth more of them."""
     nbytes = rows * bytes_per_row * (_schema.PART_GRAIN + 1) // _schema.PART_GRAIN
-    return max(-(-nbytes // _schema.PART_SHARD_BYTES), 1)
+    return max(-(-nbytes // _schema.SHARD_BYTES), 1)
 
 
 def _power_of_two_above(number: int) -> int:

@@ -30,7 +30,7 @@ _TRIES = 10
 class PartWriter:
     """Takes the rows of one part block by block; ends with a receipt if its block had no error.
 
-    Memory stays bounded: a shard being filled (up to 32 MiB) for each column, and a few being
+    Memory stays bounded: a shard being filled (up to 16 MiB) for each column, and a few being
     encoded and sent. After an error or a crash the part is written again from its first row, by
     the same process or another: what stands is kept where the bytes are the same, and never
     replaced or removed, so that a writer that was taken for dead does no harm.

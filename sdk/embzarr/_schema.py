@@ -93,8 +93,6 @@ PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 # Sizes that a writer aims for -----------------------------------------------------------------
 CHUNK_BYTES: Final = 128 * 1024
 SHARD_BYTES: Final = 16 * 1024 * 1024
-PART_SHARD_BYTES: Final = 32 * 1024 * 1024
-"""Of a step in parts: each shard is created by one request, from memory."""
 PART_GRAIN: Final = 16
 """Parts of a step are equal to within one row in so many."""
 BLOCK_BYTES: Final = 64 * 1024

@@ -229,8 +229,8 @@ def test_sizes_in_the_text() -> None:
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {_schema.INLINE_CHUNKS} chunks" in TEXT
     assert f"{_schema.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
-    assert (_schema.PART_SHARD_BYTES, _schema.PART_GRAIN) == (32 * 1024**2, 16)
-    assert "equal to within a sixteenth, and shards of at most 32 MiB" in TEXT
+    assert _schema.PART_GRAIN == 16
+    assert "equal to within a sixteenth, and shards of at most 16 MiB" in TEXT
 
 
 def test_zarr_document_in_the_text() -> None:

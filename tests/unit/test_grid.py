@@ -139,9 +139,9 @@ def test_parts_are_equal_and_of_whole_shards(rows: int, parts: int, row_bytes: l
     share = max(-(-rows // parts), 1)
 
     # Of very long rows a shard holds few, and parts are cut less finely.
-    assert share <= part <= share + share // (16 if max(row_bytes) <= 2**20 else 4)
+    assert share <= part <= share + share // (16 if max(row_bytes) <= 2**20 else 3)
     for nbytes, (chunk, shard) in zip(row_bytes, cuts, strict=True):
         assert chunk & (chunk - 1) == 0
         assert part % (chunk * shard) == 0
         assert chunk == 1 or chunk * nbytes <= 128 * 1024
-        assert chunk * shard * nbytes <= 32 * 2**20
+        assert chunk * shard * nbytes <= 16 * 2**20
