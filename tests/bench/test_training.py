@@ -265,7 +265,7 @@ def test_checkpoints_to_a_server_are_measured(corpus: Path, tmp_path: Path) -> N
     if program is None:
         pytest.skip(MISSING)
     text = prepare(corpus, 10**6, tmp_path)
-    settings = Settings(vector_size=16, epochs=1, workers=1, min_count=1)
+    settings = Settings(vector_size=600, epochs=1, workers=1, min_count=1)  # slow enough
     with running_minio(program) as server, server.bucket() as bucket:
         cost = checkpoint_cost(
             *(text, settings),
@@ -275,7 +275,7 @@ def test_checkpoints_to_a_server_are_measured(corpus: Path, tmp_path: Path) -> N
             interval=0.5,
             progress=lambda _: None,
         )
-    assert (cost.rows, cost.vector_size) == (16, 16)
+    assert (cost.rows, cost.vector_size) == (16, 600)
     assert len(cost.without) == len(cost.with_checkpoints) == len(cost.stalls) == 2
     assert min(cost.without) > 0
     assert min(cost.stalls) > 0
