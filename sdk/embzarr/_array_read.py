@@ -150,7 +150,7 @@ class ArrayReader:
         cost = self._link.cost().for_part_of(beside).within(self._room(index, view))
         keeps = self._link.cache is not None and self._link.cache.takes(int(index.nbytes.sum()))
         kept = self._kept(selection.chunks, index) if keeps else {}
-        lacking = np.setdiff1d(np.arange(len(index)), list(kept))
+        lacking = np.array([at for at in range(len(index)) if at not in kept], np.int64)
         found = _plan.requests(
             selection.chunks[lacking], index.take(lacking), self._grid.shard, cost
         )

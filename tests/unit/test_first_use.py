@@ -37,3 +37,25 @@ def test_threads_that_parse_first_at_once_do_not_crash_the_interpreter(tmp_path:
     ]
 
     assert codes == [0] * 10
+
+
+READING = """
+import sys
+import embzarr
+known = set(sys.modules)
+checkpoint = embzarr.open(sys.argv[1])
+assert checkpoint["b"].tolist() == [2.0]
+assert checkpoint[["c", "a"]].tolist() == [[3.0], [1.0]]
+print(*sorted(set(sys.modules) - known))
+"""
+
+
+def test_a_first_read_imports_nothing(tmp_path: Path) -> None:
+    """Whoever has imported the package waits for no other import between two words."""
+    embzarr.save(tmp_path, ["a", "b", "c"], [[1.0], [2.0], [3.0]])
+
+    found = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", READING, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+
+    assert found.stdout.split() == []
