@@ -73,11 +73,11 @@ def lost_rows(
     return lost
 
 
-def _words(vocabulary: VocabularyReader, rows: NDArray[np.int64]) -> tuple[str, ...]:
+def _words(vocabulary: VocabularyReader, rows: range | NDArray[np.int64]) -> tuple[str, ...]:
     first, last = int(rows[0]), int(rows[-1])
     if last - first == len(rows) - 1:
         return tuple(vocabulary.words(first, last + 1))
-    return tuple(vocabulary.words(row, row + 1).word(0) for row in rows.tolist())
+    return tuple(vocabulary.words(int(row), int(row) + 1).word(0) for row in rows)
 
 
 class _Columns:
@@ -96,12 +96,15 @@ class _Columns:
         """Return the rows that a delta holds."""
         return self._deltas[layer.path, column].rows()
 
-    def rows_of(self, problem: Problem) -> NDArray[np.int64]:
-        """Return the rows that lie at the places of a problem."""
+    def rows_of(self, problem: Problem) -> range | NDArray[np.int64]:
+        """Return the rows that lie at the places of a problem.
+
+        Those of a full layer are as many as a manifest claims: they are not laid out in memory.
+        """
         first, last = problem.places or (0, 0)
         layer = next(one for one in self._layers if _is_within(problem, one))
         if layer.kind == "full":
-            return np.arange(first, last)
+            return range(first, last)
         return self.held(layer, str(problem.column))[first:last]
 
 
