@@ -5,7 +5,6 @@ Source: Zarr v3 codecs ``sharding_indexed``, ``bytes``, ``crc32c``, ``blosc`` an
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -184,12 +183,16 @@ def _stored(chunks: NDArray[np.uint8], grid: Grid, _: Codec) -> tuple[memoryview
 def _compressed(
     chunks: NDArray[np.uint8], grid: Grid, codec: Codec
 ) -> tuple[memoryview, ChunkIndex]:
-    bodies = [_compress(chunk, codec) for chunk in chunks]
-    crcs = [_digest.crc32c(body) for body in bodies]
-    tails = [crc.to_bytes(_schema.CRC_BYTES, "little") for crc in crcs]
-    index = _index_of(np.array([len(body) + _schema.CRC_BYTES for body in bodies], np.int64), crcs)
-    stored = itertools.chain.from_iterable(zip(bodies, tails, strict=True))
-    return memoryview(b"".join((*stored, index_bytes(index, grid)))), index
+    data, nbytes, crcs = bytearray(), [], []
+    for chunk in chunks:
+        body = _compress(chunk, codec)
+        crcs.append(_digest.crc32c(body))
+        nbytes.append(len(body) + _schema.CRC_BYTES)
+        data += body
+        data += crcs[-1].to_bytes(_schema.CRC_BYTES, "little")
+    index = _index_of(np.array(nbytes, np.int64), crcs)
+    data += index_bytes(index, grid)
+    return memoryview(data), index
 
 
 def _index_of(nbytes: NDArray[np.int64], crcs: list[int]) -> ChunkIndex:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from embzarr._words import WordTable
     from embzarr.objects import Store
 
-JOB_BYTES = 160 * 1024 * 1024
-"""Rows and what is made of them, over all background work of a writer: five full shards."""
+JOB_BYTES = 128 * 1024 * 1024
+"""Rows and what is made of them, over all background work of a writer: four full shards."""
 
 
 class LayerFiles:
