@@ -108,11 +108,10 @@ class RunSaving:
 
         The call takes as long as copying what is to be saved, the first one longer, as memory for
         it is found (`reserve`): the arrays may change as soon as it returns. Encoding, sending and
-        committing
-        go on in a thread, one save at a time and so in order: a call that comes earlier waits
-        (`saving` tells). An error is raised by the future, and by the next call, unless `wait` has
-        raised it; rows that it kept from being saved are in the next save that succeeds, as they
-        are then. Close the run, or use it in a ``with`` block, to wait for the last one.
+        committing go on in a thread, one save at a time and so in order: a call that comes earlier
+        waits (`saving` tells). An error is raised by the future, and by the next call, unless
+        `wait` has raised it; rows that it kept from being saved are in the next save that succeeds,
+        as they are then. Close the run, or use it in a ``with`` block, to wait for the last one.
 
         Args:
             words: all of them; may be more than before, appended, not others.

@@ -62,7 +62,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         store_options: credentials and endpoint.
 
     Raises:
-        InvalidInputError: input that cannot be saved; nothing was written.
+        InvalidInputError: input that cannot be saved; nothing was committed, and what was sent
+            before a NaN or infinity was met is removed.
         AccessDeniedError: the store refused the credentials.
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
     """
