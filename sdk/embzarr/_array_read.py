@@ -150,7 +150,9 @@ class ArrayReader:
         cost = self._link.cost().for_part_of(beside).within(self._room(index, view))
         keeps = self._link.cache is not None and self._link.cache.takes(int(index.nbytes.sum()))
         kept = self._kept(selection.chunks, index) if keeps else {}
-        lacking = np.array([at for at in range(len(index)) if at not in kept], np.int64)
+        lacks = np.ones(len(index), np.bool_)
+        lacks[list(kept)] = False
+        lacking = np.flatnonzero(lacks)
         found = _plan.requests(
             selection.chunks[lacking], index.take(lacking), self._grid.shard, cost
         )

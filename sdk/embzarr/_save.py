@@ -81,7 +81,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     }
     check_lengths(len(table), given)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)
-    if rows is not None and not allow_nonfinite:
+    moved = rows is not None
+    if moved and not allow_nonfinite:
         check_finite(matrix)  # while a row still has the number that the caller knows it by
     writer = start(
         url,
@@ -92,7 +93,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         metadata=metadata,
         placement=order,
         compression=compression,
-        allow_nonfinite=allow_nonfinite,
+        allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),  # seen just above
         single_writer=single_writer,
         store_options=store_options,
     )

@@ -67,7 +67,7 @@ def lost_rows(
             if layer.kind == "delta" and column in layer.columns:
                 lost = np.setdiff1d(lost, columns.held(layer, column), assume_unique=True)
             within = [p for p in problems if p.column == column and _is_within(p, layer)]
-            lost = np.union1d(lost, np.concatenate([lost, *map(columns.rows_of, within)]))
+            lost = np.unique(np.concatenate([lost, *map(columns.rows_of, within)]))
     except DamagedError:
         return np.arange(layers[-1].rows)
     return lost
