@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,10 +87,7 @@ class SharedObjectWriter(ObjectWriter):
     def _stands(self, key: str, digest: ObjectDigest) -> bool:
         if self._shared.head(key).size != digest.size:
             return False
-        sha256 = hashlib.sha256()
-        for piece in pieces(self._shared, key, 0, digest.size):
-            sha256.update(piece)
-        return sha256.hexdigest() == digest.sha256
+        return _digest.sha256_of(pieces(self._shared, key, 0, digest.size)) == digest.sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +110,13 @@ class WrittenArray:
             table: name of the array that holds the index; None keeps the index in the manifest.
             lossy: what a conversion cost.
         """
-        inline = InlineIndex(
-            offset=self.index.offset.tolist(),
-            nbytes=self.index.nbytes.tolist(),
-            crc32c=self.index.crc32c.tolist(),
-        )
         return Array(
             shape=[self.rows, *self.row_shape],
             dtype=self.dtype,
             chunk=self.chunk,
             shard=self.shard,
             codec=self.codec,
-            index=table or inline,
+            index=table or InlineIndex(**self.index.lists()),
             lossy=lossy,
         )
 

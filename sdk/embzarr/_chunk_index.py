@@ -40,6 +40,14 @@ class ChunkIndex:
         """Return the entries at `places`, in that order."""
         return ChunkIndex(self.offset[places], self.nbytes[places], self.crc32c[places])
 
+    def lists(self) -> dict[str, list[int]]:
+        """Return the members as JSON has them."""
+        return {
+            "offset": self.offset.tolist(),
+            "nbytes": self.nbytes.tolist(),
+            "crc32c": self.crc32c.tolist(),
+        }
+
     def table(self) -> NDArray[np.uint64]:
         """Return the rows of a chunk table: uint64 of shape (chunks, 3)."""
         return np.stack((self.offset, self.nbytes, self.crc32c), axis=1).astype(np.uint64)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
 def sha256(data: bytes | bytearray | memoryview) -> str:
     """Return the SHA-256 of `data` (FIPS 180-4) in lower-case hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(pieces: Iterable[bytes | bytearray | memoryview]) -> str:
+    """Return the SHA-256 of what the pieces make together; one is held at a time."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def crc32c(data: bytes | NDArray[np.uint8]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -152,39 +153,28 @@ class _Assembly:
         placement: Placement,
     ) -> Layer:
         """Write what the parts lack, and return what the manifest says of the layer."""
-        try:
-            return self._layer(receipts, words, own, placement)
-        finally:
-            self._files.close()
-
-    def _layer(
-        self,
-        receipts: Sequence[Receipt],
-        words: WordTable,
-        own: Mapping[str, NDArray[Any]],
-        placement: Placement,
-    ) -> Layer:
-        plan = self._plan
-        order, lookup = sort_words(words)
-        check_order(placement, order)
-        for column in plan.columns:
-            self._adopt(column, receipts)
-        for name, rows in own.items():
-            self._files.put(name, rows, _chunks.parse("auto", rows.itemsize))
-        self._files.put_words(words, lookup)
-        names = [*(column.name for column in plan.columns), *own]
-        layer = Layer(
-            kind="full",
-            path=self._files.path,
-            rows=plan.rows,
-            placement=PlacementMember(kind=placement.kind),
-            columns=names,
-            arrays=self._files.finish(names, _lossy(receipts)),
-            fences=list(lookup.fences),
-            objects=self._files.digests,
-        )
-        self._require_objects(layer)
-        return layer
+        with closing(self._files):
+            plan = self._plan
+            order, lookup = sort_words(words)
+            check_order(placement, order)
+            for column in plan.columns:
+                self._adopt(column, receipts)
+            for name, rows in own.items():
+                self._files.put(name, rows, _chunks.parse("auto", rows.itemsize))
+            self._files.put_words(words, lookup)
+            names = [*(column.name for column in plan.columns), *own]
+            layer = Layer(
+                kind="full",
+                path=self._files.path,
+                rows=plan.rows,
+                placement=PlacementMember(kind=placement.kind),
+                columns=names,
+                arrays=self._files.finish(names, _lossy(receipts)),
+                fences=list(lookup.fences),
+                objects=self._files.digests,
+            )
+            self._require_objects(layer)
+            return layer
 
     def _adopt(self, column: PlannedColumn, receipts: Sequence[Receipt]) -> None:
         array = WrittenArray(

@@ -73,13 +73,6 @@ def key_of(plan: StepPlan, part: int) -> str:
     return f"{plan.path}/{_keys.receipt_name(part)}"
 
 
-def places_of(index: ChunkIndex) -> Places:
-    """Return an index as JSON has it."""
-    return Places(
-        offset=index.offset.tolist(), nbytes=index.nbytes.tolist(), crc32c=index.crc32c.tolist()
-    )
-
-
 def read(store: Readable, plan: StepPlan, part: int) -> Receipt | None:
     """Return the receipt of a part; None where it has none yet.
 

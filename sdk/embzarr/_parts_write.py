@@ -10,7 +10,7 @@ from embzarr import _parts_receipt, _probe, _root, _schema
 from embzarr._array_write import Shards
 from embzarr._conversion import Conversion
 from embzarr._layer_files import LayerFiles
-from embzarr._parts_receipt import Receipt
+from embzarr._parts_receipt import Places, Receipt
 from embzarr._writer import check_blocks
 from embzarr.errors import ConflictError, InvalidInputError
 from embzarr.objects import CountingStore, open_store
@@ -116,7 +116,7 @@ class PartWriter:
             part=self._index,
             objects=self._files.digests,
             places={
-                name: _parts_receipt.places_of(column.written().index)
+                name: Places(**column.written().index.lists())
                 for name, column in self._columns.items()
             },
             losses={name: meter.sums for name, meter in self._conversion.losses.items()},

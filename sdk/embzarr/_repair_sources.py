@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from embzarr import _history, _keys, _schema
+from embzarr import _digest, _history, _keys, _schema
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
+from embzarr.objects import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Wanted: TypeAlias = tuple[int, str]
 """Size and SHA-256."""
-_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class Sources:
@@ -130,13 +129,8 @@ def readable_commits(store: Readable) -> Iterator[Commit]:
 
 def _digest_of(store: Readable, key: str) -> Wanted | None:
     """Return size and SHA-256 of what lies at `key`, read in pieces; None for nothing."""
-    sha256, size = hashlib.sha256(), 0
     try:
-        end = store.head(key).size
-        while size < end:
-            piece = store.get_range(key, size, min(_PIECE_BYTES, end - size))
-            sha256.update(piece)
-            size += len(piece)
+        size = store.head(key).size
+        return size, _digest.sha256_of(pieces(store, key, 0, size))
     except NotFoundError:
         return None
-    return size, sha256.hexdigest()

@@ -45,13 +45,9 @@ def _check(given: Any) -> None:
     )
 
 
-def _lists(index: _chunk_index.ChunkIndex) -> Any:
-    return {name: getattr(index, name).tolist() for name in ("offset", "nbytes", "crc32c")}
-
-
 def _from_table(given: str) -> Any:
     rows = np.frombuffer(bytes.fromhex(given), "<u8").reshape(-1, 3)
-    return _lists(_chunk_index.from_table(rows))
+    return _chunk_index.from_table(rows).lists()
 
 
 def _plan_rows(given: Any) -> Any:
@@ -113,7 +109,7 @@ def _shard(given: Any) -> Any:
     shard, index = _chunks.encode_shard(
         rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none")
     )
-    return {"shard": shard.hex(), "index": _lists(index)}
+    return {"shard": shard.hex(), "index": index.lists()}
 
 
 def _shard_index(given: str) -> Any:
