@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +21,7 @@ from embzarr.objects import Data, Store, open_store
 from embzarr_bench.servers import _program
 from embzarr_bench.servers import minio as minio_server
 from faults.killing import WINDOW, WORDS, vectors_of
+from faults.programs import carry_out
 from faulty import PassThrough
 from servers import versitygw as versitygw_server
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
-TESTS = Path(__file__).parents[1]
 WRITES = 13
 """Of a save after the first, its manifest and hint the last ones."""
 S3 = pytest.mark.parametrize("name", ["minio", "versitygw"])
@@ -41,18 +38,8 @@ S3 = pytest.mark.parametrize("name", ["minio", "versitygw"])
 
 def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, int]:
     """Write and kill in a process of its own, whose children are what is killed."""
-    task = json.dumps({"url": url, "options": options, "count": count, "seed": seed})
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(TESTS / "faults/killing.py")],
-        input=task,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    landed: dict[str, int] = json.loads(done.stdout)
+    task = {"url": url, "options": options, "count": count, "seed": seed}
+    landed: dict[str, int] = carry_out("killing.py", task)
     return landed
 
 

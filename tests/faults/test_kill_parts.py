@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from faults.killing_parts import OF_WORKERS
+from faults.programs import carry_out
 
 if TYPE_CHECKING:
     from faults.tally import Effort, Tally
@@ -20,23 +17,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
-TESTS = Path(__file__).parents[1]
-
 
 def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, Any]:
     """Write and kill in a process of its own, whose children are what is killed."""
-    task = json.dumps({"url": url, "options": options, "count": count, "seed": seed})
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(TESTS / "faults/killing_parts.py")],
-        input=task,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    task = {"url": url, "options": options, "count": count, "seed": seed}
+    found: dict[str, Any] = carry_out("killing_parts.py", task)
     return found
 
 

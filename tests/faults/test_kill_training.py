@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from faults.programs import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from servers.minio import Minio
 
 pytestmark = pytest.mark.faults
-
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -36,17 +32,7 @@ def kill(
 ) -> tuple[dict[str, int], list[str]]:
     """Train and kill in a process of its own, whose children are what is killed."""
     task = {"url": url, "options": options, "corpus": str(corpus), "count": count, "seed": seed}
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(TESTS / "faults/killing_training.py")],
-        input=json.dumps(task),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    landed, failures = json.loads(done.stdout)
+    landed, failures = carry_out("killing_training.py", task)
     return landed, failures
 
 
