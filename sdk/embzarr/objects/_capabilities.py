@@ -2,7 +2,7 @@
 
 A commit is safe where an object can be created only if it is absent, by one of any number of
 writers. What is known from a store's documentation or by trying stands in `KNOWN`; all else is
-tried once by `embzarr._probe` before the first write.
+tried once by `embzarr._probe` before the first commit.
 """
 
 from __future__ import annotations
