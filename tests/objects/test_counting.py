@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -85,6 +88,31 @@ def test_requests_side_by_side_are_one_round_trip(inner: Store) -> None:
             list(threads.map(store.get, ["a"] * 8))
         assert store.traffic().requests == 8 * waves
         assert store.traffic().round_trips == waves
+
+
+def test_a_read_given_up_is_counted_where_garbage_collection_ends_it(
+    store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even while another request is being counted in the same thread, which once waited forever."""
+    store.put("a", b"1")
+    given_up: list[object] = [reading := store.get_pieces("a", 0, 1)]
+    given_up.append(given_up)  # so that only a collection finds it
+    next(reading)
+    del given_up, reading
+    tick, calls = time.perf_counter, itertools.count()
+
+    def collecting() -> float:
+        if next(calls):  # the first call of a request is before it is counted
+            gc.collect()
+        return tick()
+
+    monkeypatch.setattr(time, "perf_counter", collecting)
+    another = threading.Thread(target=store.head, args=("a",), daemon=True)
+    another.start()
+    another.join(10)
+
+    assert not another.is_alive()
+    assert (store.traffic().requests, store.traffic().bytes_read) == (3, 1)
 
 
 def test_it_names_the_store_underneath(inner: Store, store: CountingStore) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from embzarr.objects._capabilities import known_of
@@ -39,9 +39,9 @@ class CountingStore:
     def __init__(self, store: Store) -> None:
         """Count from zero."""
         self._store = store
-        self._lock = threading.Lock()
-        self._traffic = Traffic()
-        self._chain_end = float("-inf")
+        # A read that was given up ends when it is collected as garbage, which may be in here.
+        self._lock = threading.RLock()
+        self.reset()
 
     def __repr__(self) -> str:
         """Name the store underneath."""
@@ -65,12 +65,17 @@ class CountingStore:
     def traffic(self) -> Traffic:
         """Return the totals so far; requests under way are not in them."""
         with self._lock:
-            return self._traffic
+            return Traffic(
+                requests=self._requests,
+                bytes_read=self._bytes_read,
+                bytes_written=self._bytes_written,
+                round_trips=self._round_trips,
+            )
 
     def reset(self) -> None:
         """Count from zero again."""
         with self._lock:
-            self._traffic = Traffic()
+            self._requests = self._bytes_read = self._bytes_written = self._round_trips = 0
             self._chain_end = float("-inf")
 
     def get(self, key: str) -> Data:
@@ -147,14 +152,10 @@ class CountingStore:
             longer = start >= self._chain_end
             if longer:
                 self._chain_end = time.perf_counter()
-            past = self._traffic
-            self._traffic = replace(
-                past,
-                requests=past.requests + 1,
-                bytes_read=past.bytes_read + read_bytes,
-                bytes_written=past.bytes_written + written_bytes,
-                round_trips=past.round_trips + longer,
-            )
+            self._requests += 1
+            self._bytes_read += read_bytes
+            self._bytes_written += written_bytes
+            self._round_trips += longer
 
 
 def _has(store: object) -> TypeGuard[Leftovers]:
