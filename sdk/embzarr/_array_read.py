@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +21,14 @@ from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.objects import PIECE_BYTES, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from embzarr._chunk_index import ChunkIndex
+    from embzarr._chunk_index import ChunkIndex, Places
     from embzarr._link import Link
     from embzarr._manifest import Layer
+    from embzarr._parallel import Later
     from embzarr._plan import Request, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
@@ -146,38 +148,46 @@ class ArrayReader:
         Raises:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
-        index = self._index_of(selection.chunks)
-        cost = self._link.cost().for_part_of(beside).within(self._room(index, view))
-        keeps = self._link.cache is not None and self._link.cache.takes(int(index.nbytes.sum()))
+        index = _parallel.Later(lambda: self._index_of(selection.chunks))
+        places = self._places(selection.chunks) or index()
+        cost = self._link.cost().for_part_of(beside).within(self._room(places, view))
+        keeps = self._link.cache is not None and self._link.cache.takes(int(places.nbytes.sum()))
         kept = self._kept(selection.chunks, index) if keeps else {}
-        lacks = np.ones(len(index), np.bool_)
+        lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
         lacking = np.flatnonzero(lacks)
         found = _plan.requests(
-            selection.chunks[lacking], index.take(lacking), self._grid.shard, cost
+            selection.chunks[lacking], places.take(lacking), self._grid.shard, cost
         )
         requests = [replace(request, wanted=lacking[request.wanted]) for request in found]
-        return ArrayPlan(self, selection, index, requests, kept, keeps)
+        return ArrayPlan(self, selection, places, index, requests, kept, keeps)
 
-    def _kept(self, chunks: NDArray[np.int64], index: ChunkIndex) -> dict[int, bytes]:
+    def _places(self, chunks: NDArray[np.int64]) -> Places | None:
+        """Return where chunks lie, of uncompressed ones before the chunk table says so too."""
+        if self._index is None and self._array.codec.name == "none":
+            return _chunk_index.packed(chunks, self._grid)
+        return None
+
+    def _kept(self, chunks: NDArray[np.int64], index: Callable[[], ChunkIndex]) -> dict[int, bytes]:
         """Return the chunks that are in the cache, by their places in `chunks`."""
         cache = self._link.cache
-        if cache is None:
+        if cache is None or cache.is_empty:
             return {}
-        names = (self._chunk_name(chunks[at], index, at) for at in range(len(index)))
-        found = (cache.find(name, int(crc)) for name, crc in zip(names, index.crc32c, strict=True))
+        known = index()
+        names = (self._chunk_name(chunks[at], known, at) for at in range(len(known)))
+        found = (cache.find(name, int(crc)) for name, crc in zip(names, known.crc32c, strict=True))
         return {at: stored for at, stored in enumerate(found) if stored is not None}
 
-    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
+    def _chunk_name(self, chunk: int, places: Places, at: int) -> ChunkName:
         shard = self._layer.shard_name(self._name, int(chunk) // self._grid.shard)
         sha256 = self._layer.objects[shard].sha256
-        return ChunkName(sha256, int(index.offset[at]), int(index.nbytes[at]))
+        return ChunkName(sha256, int(places.offset[at]), int(places.nbytes[at]))
 
-    def _room(self, index: ChunkIndex, view: View) -> int:
+    def _room(self, places: Places, view: View) -> int:
         """Return how long a request may be."""
         room = view.memory_limit - self._grid.chunk_bytes
-        if room < index.nbytes.max(initial=0):
-            least = self._grid.chunk_bytes + int(index.nbytes.max())
+        if room < places.nbytes.max(initial=0):
+            least = self._grid.chunk_bytes + int(places.nbytes.max())
             raise InvalidInputError(
                 "input-argument",
                 f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
@@ -193,9 +203,9 @@ class ArrayReader:
     def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
         """Send one request; check and decode its chunks, and copy their rows into `out`."""
         key = self._layer.shard_key(self._name, request.shard)
-        index = planned.index
-        starts = index.offset[request.wanted] - request.start
-        stops = starts + index.nbytes[request.wanted]
+        places = planned.places
+        starts = places.offset[request.wanted] - request.start
+        stops = starts + places.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
         arriving = fetch(self._store, key, request.start, request.length, list(wanted))
         for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
@@ -205,7 +215,7 @@ class ArrayReader:
     def _keep(self, stored: memoryview, at: int, planned: ArrayPlan) -> None:
         cache = self._link.cache
         if cache is not None and planned.keeps:
-            name = self._chunk_name(planned.selection.chunks[at], planned.index, at)
+            name = self._chunk_name(planned.selection.chunks[at], planned.places, at)
             cache.keep(name, bytes(stored))
 
     def take(
@@ -216,7 +226,7 @@ class ArrayReader:
         raw = _chunks.decode_chunk(
             stored,
             codec=self._array.codec,
-            crc32c=int(planned.index.crc32c[at]),
+            crc32c=int(planned.index().crc32c[at]),
             size=self._grid.chunk_bytes,
             what=f"{self._layer.path}/{self._name} chunk {chunk}",
         )
@@ -234,8 +244,10 @@ class ArrayPlan:
 
     reader: ArrayReader
     selection: Selection
-    index: ChunkIndex
-    """Places of the wanted chunks."""
+    places: Places
+    """Where the wanted chunks lie."""
+    index: Later[ChunkIndex]
+    """The same with their checksums, which may come while the chunks do."""
     requests: list[Request]
     kept: dict[int, bytes]
     """Wanted chunks that need not be fetched, by their places."""
@@ -245,25 +257,26 @@ class ArrayPlan:
 
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
     """Send the requests of several arrays at once, all into one result."""
-    jobs = [(request, planned) for planned in plans for request in planned.requests]
-    nbytes = sum(request.length for request, _ in jobs)
+    requests = [(request, planned) for planned in plans for request in planned.requests]
+    nbytes = sum(request.length for request, _ in requests)
     for planned in plans:
         for at, stored in planned.kept.items():
             planned.reader.take(memoryview(stored), at, planned, view, out)
     budget = _parallel.ByteBudget(view.memory_limit)
 
-    def run(job: tuple[Request, ArrayPlan]) -> None:
-        request, planned = job
+    def run(request: Request, planned: ArrayPlan) -> None:
         with budget.claim(planned.reader.claim(request)):
             planned.reader.run(request, planned, view, out)
 
+    tables = [planned.index for planned in plans if planned.requests and not planned.index.is_known]
+    jobs: list[Callable[[], object]] = [*tables, *(partial(run, *request) for request in requests)]
     start = time.perf_counter()
     _parallel.each(
-        run,
+        lambda job: job(),
         jobs,
-        workers=link.cost().workers(len(jobs), nbytes),
+        workers=len(tables) + link.cost().workers(len(requests), nbytes),
     )
-    link.learn(len(jobs), nbytes, time.perf_counter() - start)
+    link.learn(len(requests), nbytes, time.perf_counter() - start)
 
 
 def fetch(

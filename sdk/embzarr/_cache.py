@@ -73,6 +73,11 @@ class Cache:
         """Tell how much is kept in memory."""
         return f"Cache({self._bytes} of {self._limit} bytes in memory, folder {self._folder})"
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be in it."""
+        return self._folder is None and not self._kept
+
     def takes(self, nbytes: int) -> bool:
         """Tell whether a read of so many bytes is small enough to be kept."""
         return 0 < nbytes <= self._most

@@ -22,23 +22,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChunkIndex:
-    """Places of consecutive chunks, one entry a chunk."""
+class Places:
+    """Where chunks lie, one entry a chunk."""
 
     offset: NDArray[np.int64]
     """First byte within the shard that holds the chunk."""
     nbytes: NDArray[np.int64]
     """Stored bytes, the four of the checksum included."""
-    crc32c: NDArray[np.int64]
-    """CRC-32C of the stored bytes before the checksum."""
 
     def __len__(self) -> int:
         """Return the number of chunks."""
         return len(self.offset)
 
-    def take(self, places: NDArray[np.int64]) -> ChunkIndex:
-        """Return the entries at `places`, in that order."""
-        return ChunkIndex(self.offset[places], self.nbytes[places], self.crc32c[places])
+    def take(self, at: NDArray[np.int64]) -> Places:
+        """Return the entries of these numbers, in that order."""
+        return Places(self.offset[at], self.nbytes[at])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkIndex(Places):
+    """Places of chunks, and what their bytes must be."""
+
+    crc32c: NDArray[np.int64]
+    """CRC-32C of the stored bytes before the checksum."""
+
+    def take(self, at: NDArray[np.int64]) -> ChunkIndex:
+        """Return the entries of these numbers, in that order."""
+        return ChunkIndex(self.offset[at], self.nbytes[at], self.crc32c[at])
 
     def lists(self) -> dict[str, list[int]]:
         """Return the members as JSON has them."""
@@ -76,6 +86,12 @@ def concatenate(parts: Sequence[ChunkIndex]) -> ChunkIndex:
     )
 
 
+def packed(chunks: NDArray[np.int64], grid: Grid) -> Places:
+    """Return where uncompressed chunks lie, which their numbers tell."""
+    size = grid.chunk_bytes + _schema.CRC_BYTES
+    return Places(chunks % grid.shard * size, np.full(len(chunks), size, np.int64))
+
+
 def check(
     index: ChunkIndex,
     grid: Grid,
@@ -92,23 +108,19 @@ def check(
         grid: the array's grid.
         chunks: their numbers, ascending, each once.
         sizes: bytes of each shard object, from the manifest.
-        raw: whether chunks are stored uncompressed, so that their length is known.
+        raw: whether chunks are stored uncompressed, so that their places are known.
         what: the array, for messages.
 
     Raises:
         DamagedError: code ``chunk-range``: a chunk outside its shard, over another, longer than
-            its codec can make it, or a checksum beyond 32 bits.
+            its codec can make it, uncompressed and not where it must be, or a checksum beyond 32
+            bits.
     """
     shard = chunks // grid.shard
     end = index.offset + index.nbytes
-    full = grid.chunk_bytes + _schema.CRC_BYTES
-    longest = (
-        full if raw else 2 * full + 4096
-    )  # no codec here grows data by more than 1 % and a header
     bad = (
         (index.offset < 0)
-        | (index.nbytes < (full if raw else _schema.CRC_BYTES + 1))
-        | (index.nbytes > longest)
+        | _is_amiss(index, chunks, grid, raw=raw)
         | (end > sizes[shard] - grid.shard_index_bytes)
         | (index.crc32c < 0)
         | (index.crc32c >= 2**32)
@@ -124,3 +136,17 @@ def check(
     if over.any():
         at = int(order[1:][over][0])
         raise DamagedError("chunk-range", f"{what}: chunk {chunks[at]} lies over another chunk")
+
+
+def _is_amiss(
+    index: Places, chunks: NDArray[np.int64], grid: Grid, *, raw: bool
+) -> NDArray[np.bool_]:
+    """Tell which chunks have a length, or uncompressed a place, that their codec cannot give."""
+    if raw:
+        known = packed(chunks, grid)
+        amiss = (index.offset != known.offset) | (index.nbytes != known.nbytes)
+    else:
+        # No codec here grows data by more than 1 % and a header.
+        longest = 2 * (grid.chunk_bytes + _schema.CRC_BYTES) + 4096
+        amiss = (index.nbytes <= _schema.CRC_BYTES) | (index.nbytes > longest)
+    return np.asarray(amiss)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _array_read, _chunk_index, _keys, _overlay, _parallel, _plan
+from embzarr import _array_read, _keys, _overlay, _parallel, _plan
 from embzarr._array_read import ArrayReader
 from embzarr._view import WHOLE
 from embzarr.errors import DamagedError
@@ -84,9 +84,8 @@ class ColumnReader:
     def plan(self, rows: NDArray[np.int64]) -> Plan:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
-        index = _chunk_index.concatenate([planned.index for planned in plans])
         requests = [request for planned in plans for request in planned.requests]
-        return _plan.explain(requests, index, self._link.cost())
+        return _plan.explain(requests, [planned.places for planned in plans], self._link.cost())
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
         if self._deltas:

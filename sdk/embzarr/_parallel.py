@@ -50,6 +50,33 @@ class ByteBudget:
             self.give(size)
 
 
+class Later(Generic[R]):
+    """A value that whoever needs it first computes; all others wait, and none computes it twice."""
+
+    def __init__(self, work: Callable[[], R]) -> None:
+        """Compute it by `work`, later."""
+        self._work = work
+        self._lock = threading.Lock()
+        self._found: list[R] = []
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was computed."""
+        return bool(self._found)
+
+    def __call__(self) -> R:
+        """Return the value.
+
+        Raises:
+            Exception: what the computation raised; the next call tries again.
+        """
+        if not self._found:
+            with self._lock:
+                if not self._found:
+                    self._found.append(self._work())
+        return self._found[0]
+
+
 def each(work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS) -> list[R]:
     """Return ``[work(item) for item in items]``, computed by the calling thread and a shared pool.
 

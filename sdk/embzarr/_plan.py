@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from embzarr._chunk_index import ChunkIndex
+    from embzarr._chunk_index import Places
 
 
 PARALLEL = 32
@@ -179,35 +179,35 @@ def select_rows(rows: NDArray[np.int64], chunk: int) -> RowSelection:
 
 
 def requests(
-    chunks: NDArray[np.int64], index: ChunkIndex, shard: int, cost: CostModel
+    chunks: NDArray[np.int64], places: Places, shard: int, cost: CostModel
 ) -> list[Request]:
     """Return the requests that fetch `chunks`, merged where `cost` says that it pays.
 
     Args:
         chunks: numbers of the wanted chunks, ascending, each once.
-        index: their places, one entry for each of `chunks`.
+        places: where they lie, one entry for each of `chunks`.
         shard: chunks in one shard.
         cost: what requests cost on this store.
     """
     shards = chunks // shard
-    order = np.lexsort((index.offset, shards))
+    order = np.lexsort((places.offset, shards))
     found: list[Request] = []
-    for first, last in _stretches(order, shards, index, cost):
+    for first, last in _stretches(order, shards, places, cost):
         part = order[first:last]
-        start = int(index.offset[part[0]])
-        stop = int((index.offset[part] + index.nbytes[part]).max())
+        start = int(places.offset[part[0]])
+        stop = int((places.offset[part] + places.nbytes[part]).max())
         found.append(Request(int(shards[part[0]]), start, stop - start, part))
     return found
 
 
 def _stretches(
-    order: NDArray[np.int64], shards: NDArray[np.int64], index: ChunkIndex, cost: CostModel
+    order: NDArray[np.int64], shards: NDArray[np.int64], places: Places, cost: CostModel
 ) -> Iterator[tuple[int, int]]:
     """Yield half-open stretches of `order` whose chunks share a request."""
     if not len(order):
         return
-    starts = index.offset[order]
-    stops = starts + index.nbytes[order]
+    starts = places.offset[order]
+    stops = starts + places.nbytes[order]
     split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
     edges = np.concatenate(([0], np.flatnonzero(split) + 1, [len(order)]))
     nbytes = int((stops[edges[1:] - 1] - starts[edges[:-1]]).sum())
@@ -221,13 +221,13 @@ def _stretches(
             begin = end
 
 
-def explain(found: list[Request], index: ChunkIndex, cost: CostModel) -> Plan:
-    """Sum up requests for a person; `index` is that of the wanted chunks."""
+def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:
+    """Sum up requests for a person; `wanted` are the places of the wanted chunks, by array."""
     fetched = sum(request.length for request in found)
     return Plan(
         requests=len(found),
-        chunks=len(index),
-        bytes_wanted=int(index.nbytes.sum()),
+        chunks=sum(map(len, wanted)),
+        bytes_wanted=sum(int(places.nbytes.sum()) for places in wanted),
         bytes_fetched=fetched,
         seconds=cost.seconds(len(found), fetched),
         gap=cost.gap,

@@ -76,6 +76,33 @@ def test_rows_take_two_round_trips_and_no_vocabulary(url: Path) -> None:
     assert checkpoint.traffic.bytes_read - opening.bytes_read < 512 * 1024
 
 
+def test_rows_without_compression_take_one_round_trip(tmp_path: Path) -> None:
+    """Their places are known by their numbers: the chunk table comes beside them."""
+    vectors = np.arange(40_000, dtype=np.float32)[:, None].repeat(300, axis=1)
+    embzarr.save(tmp_path, make_words(40_000), vectors, compression="none")
+    checkpoint = opened(tmp_path)
+    opening = checkpoint.traffic
+
+    found = checkpoint.load_rows(10_000, 12_000).vectors
+
+    np.testing.assert_array_equal(found, vectors[10_000:12_000])
+    assert checkpoint.traffic.round_trips - opening.round_trips == 1
+    assert checkpoint.traffic.requests - opening.requests > 2
+
+
+def test_one_row_without_compression_takes_one_round_trip(tmp_path: Path) -> None:
+    """Also where the chunk is worth keeping, as long as nothing is; its neighbour takes none."""
+    vectors = np.arange(40_000, dtype=np.float32)[:, None].repeat(300, axis=1)
+    embzarr.save(tmp_path, make_words(40_000), vectors, compression="none")
+    checkpoint = opened(tmp_path)
+    opening = checkpoint.traffic.round_trips
+
+    for row in (39_999, 39_998):
+        np.testing.assert_array_equal(checkpoint.load_rows(row, row + 1).vectors, [vectors[row]])
+
+    assert checkpoint.traffic.round_trips - opening == 1
+
+
 def test_a_prefix_takes_two_round_trips_after_open(url: Path) -> None:
     """A prefix reads its blocks and the table at once, then the vectors."""
     checkpoint = opened(url)
