@@ -121,8 +121,8 @@ _CHANGES: tuple[Callable[[Random, bytearray, list[bytes]], None], ...] = (
 
 
 def shares(runs: int) -> dict[str, int]:
-    """Divide executions among the targets."""
-    return {name: runs * share // sum(_SHARES.values()) for name, share in _SHARES.items()}
+    """Divide executions among the targets; rounded up, so that it is never fewer in all."""
+    return {name: -(-runs * share // sum(_SHARES.values())) for name, share in _SHARES.items()}
 
 
 def main(runs: int) -> int:

@@ -30,6 +30,13 @@ def test_changed_bytes_are_taken_or_refused(name: str, tally: Tally, *, full: Ef
     tally("fuzzing", found.runs, failures=found.failures, of_which=of_which)
 
 
+@pytest.mark.parametrize("runs", [1, 5_000, 500_000, 2_000_000])
+def test_no_execution_is_lost_in_the_division(runs: int) -> None:
+    """All targets together are given at least as many inputs as were asked for, and hardly more."""
+    assert runs <= sum(shares(runs).values()) < runs + len(TARGETS)
+    assert shares(runs).keys() == TARGETS.keys()
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_corpus_is_taken_or_refused(name: str) -> None:
     """What earlier fuzzing kept still gives no untyped error, and the sound bytes are taken."""
