@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr import _grid, _schema
+from embzarr import _chunks, _grid, _json, _schema
 from embzarr.objects import Store, open_store
 from oracle import make_vectors, make_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from embzarr._manifest import Codec
 
 ROWS, DIM = 40, 16
 WORDS = make_words(ROWS)
@@ -41,6 +45,23 @@ def make_run() -> Objects:
             embzarr.save(store, WORDS, vectors_of(step), step=step, counts=range(ROWS))
     embzarr.Run(store).tag("best", step=20)
     return contents(open_store(store))
+
+
+def make_foreign_run() -> Objects:
+    """Save the same as another version of each library would: the same values, in other bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_chunks, "_compress", _compressed_otherwise)
+        patch.setattr(_json, "dumps", lambda value: json.dumps(value, indent=1).encode())
+        return make_run()
+
+
+def _compressed_otherwise(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
+    if codec.name == "zstd":
+        return bytes(zstd.compress(chunk, -50))
+    shuffle = {None: 0, "noshuffle": 0, "shuffle": 1, "bitshuffle": 2}[codec.shuffle]
+    return bytes(
+        blosc.compress(chunk, b"blosclz", 0, shuffle=shuffle, typesize=codec.typesize or 1)
+    )
 
 
 def contents(store: Store) -> dict[str, bytes]:

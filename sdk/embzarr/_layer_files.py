@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embzarr import _chunks, _keys, _parallel, _schema, _zarr_json
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from embzarr._lookup import LookupImage
     from embzarr._manifest import Array, Codec, Layer, Lossy, ObjectDigest
     from embzarr._words import WordTable
-    from embzarr.objects import Store
+    from embzarr.objects import Data, Store
 
 JOB_BYTES = 128 * 1024 * 1024
 """Rows and what is made of them, over all background work of a writer: four full shards."""
@@ -83,6 +84,28 @@ class LayerFiles:
         """Take an array into the layer that others have written, with all of its objects."""
         self._adopted[name] = array
         self._objects.digests.update(objects)
+
+    def copy(
+        self,
+        name: str,
+        array: WrittenArray,
+        shards: Mapping[str, int],
+        fetch: Callable[[str], Data],
+    ) -> None:
+        """Start copying an array that stands elsewhere.
+
+        Args:
+            name: the array's path below the layer.
+            array: what it is.
+            shards: the size of each of its objects, by name.
+            fetch: returns one of them.
+        """
+        self._adopted[name] = array
+        for shard, size in shards.items():
+            self._jobs.submit(size, partial(self._fetched, shard, fetch))
+
+    def _fetched(self, name: str, fetch: Callable[[str], Data]) -> None:
+        self._objects.put(name, fetch(name))
 
     def put(
         self, name: str, rows: NDArray[Any], codec: Codec | None, *, chunk: int | None = None

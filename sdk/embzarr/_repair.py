@@ -1,15 +1,24 @@
 """Repair: restores what can be restored, marks what cannot, and never makes anything worse.
 
-An object is written only with exactly the bytes whose SHA-256 is recorded, so that a repair may be
-killed at any moment, run again, and run beside readers and writers. Spec section "Quarantine and
-repair".
+An object is written only with exactly the bytes whose SHA-256 is recorded, or below a fresh folder,
+so that a repair may be killed at any moment, run again, and run beside readers and writers. Spec
+section "Quarantine and repair".
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _history, _keys, _repair_head, _repair_marks, _schema
+from embzarr import (
+    _commit,
+    _history,
+    _keys,
+    _repair_anew,
+    _repair_head,
+    _repair_marks,
+    _schema,
+)
+from embzarr._repair_head import Again
 from embzarr._repair_history import History
 from embzarr._repair_layers import Layers
 from embzarr._repair_report import RepairReport
@@ -42,10 +51,14 @@ def repair(
     Manifests, metadata, chunk tables, lookup and words are restored from what they can be computed
     from, and every object or chunk from any other place that holds it: another step, or `source`.
     What stays damaged is put in quarantine: its commit is marked, nothing of it is touched, and
-    where it was the newest, a new commit lists the layers of the newest sound one. Nothing is
-    written but bytes whose SHA-256 is recorded; a second repair finds nothing to do.
+    where it was the newest, a new commit lists the layers of the newest sound one. Where its values
+    are all there, and only the bytes are not to be had (another version of a library compressed
+    them), the new commit lists its own layers, what is damaged being written anew below a fresh
+    folder, beside copies of the rest. Nothing else is written but bytes whose SHA-256 is recorded;
+    a second repair finds nothing to do.
 
-    Memory: 64 MiB, the largest damaged object twice, and the vocabulary.
+    Memory: 64 MiB, the largest damaged object twice, and the vocabulary; 128 MiB where layers are
+    written anew.
 
     Args:
         url: where the run is; see `embzarr.open`.
@@ -59,6 +72,7 @@ def repair(
         NotFoundError: code ``checkpoint-missing``: there is no commit at all.
         UnsupportedError: the newest commit was written by a newer version.
         AccessDeniedError: the store refused the credentials.
+        DamagedError: what was written anew reads back as something else; no commit names it.
     """
     store = open_store(url, store_options=store_options)
     other = open_store(source, store_options=source_options) if source is not None else None
@@ -142,18 +156,36 @@ class _Repair:
 
     def _settle(self, top: Standing) -> int | None:
         """Let the newest checkpoint be a sound one, and ``latest.json`` a copy of it."""
-        head = next(filter(self._layers.is_sound, self._checkpoints()), None)
-        if head is None:
-            return None
-        later = [x for number, x in self._history.standings.items() if number > head]
-        if any(map(self._is_damaged, later)):
-            newest = _repair_head.Top(number=top.number, sha256=top.identity or str(top.stored))
-            commit = _history.read(self._store, head)
-            if not _repair_head.relist(self._target, self._store, commit, newest):
-                return None  # somebody else has committed meanwhile
-            head = top.number + 1
-        _repair_head.mend_hint(self._store, head)
-        return head
+        for number in self._checkpoints():
+            again = self._again(_history.read(self._store, number))
+            if again is None:
+                continue
+            head = number
+            later = [x for x in self._history.standings.values() if x.number > number]
+            if not self._layers.is_sound(number) or any(map(self._is_damaged, later)):
+                newest = _repair_head.Top(number=top.number, sha256=top.identity or str(top.stored))
+                if not _repair_head.relist(self._target, self._store, again, newest):
+                    return None  # somebody else has committed meanwhile
+                head = top.number + 1
+            _repair_head.mend_hint(self._store, head)
+            return head
+        return None
+
+    def _again(self, commit: Commit) -> Again | None:
+        """Return a checkpoint whose values are all there; what is damaged of it is written anew."""
+        what = f"commit {commit.number} (step {commit.manifest.step}) again"
+        layers, write_id = commit.manifest.layers, _commit.new_id()
+        message = f"{what}, as the newest is damaged"
+        if not self._layers.is_sound(commit.number):
+            rewrites = self._layers.rewrites(commit)
+            if rewrites is None:
+                return None
+            for key in [key for rewrite in rewrites for key in rewrite.damaged]:
+                self._store.note("rewrite", key, "from other parts of its layer, in other bytes")
+            if not self._store.dry_run:
+                layers = _repair_anew.write(self._store, self._target, rewrites, write_id)
+            message = f"{what}, with what was written anew"
+        return Again(commit=commit, layers=layers, write_id=write_id, message=message)
 
     def _lost_manifests(self) -> Iterator[Problem]:
         for _, standing in sorted(self._history.standings.items()):

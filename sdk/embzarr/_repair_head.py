@@ -26,7 +26,7 @@ from embzarr.errors import ConflictError, DamagedError, NotFoundError, Unsupport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from embzarr._manifest import Parent
+    from embzarr._manifest import Layer, Parent
     from embzarr._records import Commit
     from embzarr._repair_store import RepairStore
     from embzarr.objects import Data, Readable, Store
@@ -42,15 +42,27 @@ class Top:
     sha256: str
 
 
-def relist(target: Store, store: RepairStore, sound: Commit, top: Top) -> bool:
-    """Make the layers of a sound commit the newest ones, by a commit that follows `top`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A checkpoint that is to be the newest one again."""
+
+    commit: Commit
+    layers: list[Layer]
+    """As they are now."""
+    write_id: str
+    """Names the folder of the top layer, where that was written for this."""
+    message: str
+
+
+def relist(target: Store, store: RepairStore, again: Again, top: Top) -> bool:
+    """Make a checkpoint the newest one, by a commit that follows `top`.
 
     A checkpoint that another writer made meanwhile is as good: then nothing is made.
 
     Args:
         target: where to create the manifest.
         store: where to note it.
-        sound: the newest sound commit.
+        again: the checkpoint.
         top: the newest commit.
 
     Returns:
@@ -59,26 +71,25 @@ def relist(target: Store, store: RepairStore, sound: Commit, top: Top) -> bool:
     Raises:
         StoreError: code ``commit-unknown``.
     """
-    message = f"commit {sound.number} (step {sound.manifest.step}) again, as the newest is damaged"
     if store.dry_run:
-        store.note("commit", _keys.commit_key(top.number + 1), message)
+        store.note("commit", _keys.commit_key(top.number + 1), again.message)
         return True
-    write_id = _commit.new_id()
 
     def compose(parent: Parent | None) -> bytes:
         manifest = msgspec.structs.replace(
-            sound.manifest,
+            again.commit.manifest,
             commit=parent.commit + 1 if parent else 1,
             parent=parent,
-            write_id=write_id,
+            write_id=again.write_id,
+            layers=again.layers,
             created=_commit.now(),
             writer=WRITER,
         )
         return _manifest.encode(manifest)
 
     claim = Claim(
-        write_id=write_id,
-        folders=frozenset(layer.path for layer in sound.manifest.layers),
+        write_id=again.write_id,
+        folders=frozenset(layer.path for layer in again.layers),
         seen=top.number,
         passes=_protocol.COLLECTIONS,
     )
@@ -86,7 +97,7 @@ def relist(target: Store, store: RepairStore, sound: Commit, top: Top) -> bool:
         made, _ = _commit.take_number(target, claim, top, compose)
     except ConflictError:
         return False
-    store.note("commit", _keys.commit_key(made.number), message)
+    store.note("commit", _keys.commit_key(made.number), again.message)
     return True
 
 

@@ -56,6 +56,34 @@ class LayerRepair:
             progress = any(restored)
         return frozenset(self._damaged)
 
+    def values(self, damaged: Iterable[str]) -> dict[str, NDArray[Any]] | None:
+        """Return the rows of each array of which an object is damaged; None where one is lost.
+
+        Documents are left out, since all of them follow from the manifest.
+
+        Args:
+            damaged: names, below the layer, of what cannot be restored to the byte.
+        """
+        self._damaged = set(damaged)
+        places = [self._arrays.get(name) for name in self._damaged if not self._is_document(name)]
+        if None in places or not self._has_no_others():
+            return None
+        arrays = {place[0] for place in places if place}
+        led_to = {str(array.index): name for name, array in self._layer.arrays.items()}
+        # Where an array is written anew, its table is, too, whatever became of that.
+        wanted = {name for name in arrays if led_to.get(name) not in arrays}
+        found = {name: self._derive(name) for name in wanted}
+        known = {name: rows for name, rows in found.items() if rows is not None}
+        is_whole = all(known[name][:, 1].all() for name in known if name in led_to)
+        return known if len(known) == len(found) and is_whole else None
+
+    def _is_document(self, name: str) -> bool:
+        return name.endswith(_schema.ZARR_JSON) and name in self._layer.objects
+
+    def _has_no_others(self) -> bool:
+        """Tell whether every object of the layer is a document or belongs to an array."""
+        return all(x in self._arrays or self._is_document(x) for x in self._layer.objects)
+
     def _turn(self, name: str) -> tuple[int, str]:
         """Order: chunk tables first, then the vocabulary, then what nothing else depends on."""
         array, _ = self._arrays.get(name, ("", 0))

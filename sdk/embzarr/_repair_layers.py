@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embzarr import _verify, _verify_lost
+from embzarr import _repair_anew, _schema, _verify, _verify_lost
 from embzarr._repair_history import chain_id, chains
 from embzarr._repair_layer import LayerRepair
 from embzarr._verify_report import Findings, Problem
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from embzarr._manifest import Layer
     from embzarr._records import Commit
+    from embzarr._repair_anew import Rewrite
     from embzarr._repair_sources import Sources
     from embzarr._repair_store import RepairStore
 
@@ -81,6 +82,19 @@ class Layers:
         """Return what is wrong with the layers of a commit."""
         return [problem for name in self._of_commit[number] for problem in self._problems[name]]
 
+    def rewrites(self, commit: Commit) -> list[Rewrite] | None:
+        """Return how a damaged commit's layers can be written anew; None where a value is lost."""
+        found: list[Rewrite] = []
+        for layers in chains(commit.manifest):
+            problems = self._problems[chain_id(layers)]
+            if any(below.damaged for below in found):
+                problems = [p for p in problems if not _follows_from_below(p, layers[-1])]
+            rewrite = _repair_anew.plan(self._store, self._sources, layers, problems)
+            if rewrite is None:
+                return None
+            found.append(rewrite)
+        return found
+
     def lost(self) -> Iterator[Problem]:
         """Yield what is damaged, once for each layer that a commit names, with words of rows."""
         named = {name for names in self._of_commit.values() for name in names}
@@ -125,3 +139,9 @@ class Layers:
             _verify.check_words(self._store, layers, findings)
             remaining = findings.problems()
         self._problems[chain_id(layers)] = remaining
+
+
+def _follows_from_below(problem: Problem, layer: Layer) -> bool:
+    """Tell whether words could not be compared with those below: not that they are wrong."""
+    lookup = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"
+    return problem.key == lookup and problem.code != "lookup-invalid"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from embzarr._verify_report import Problem
 
-Kind: TypeAlias = Literal["restore", "keep", "quarantine", "release", "commit", "remove"]
+Kind: TypeAlias = Literal["restore", "keep", "quarantine", "release", "rewrite", "commit", "remove"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +18,10 @@ class RepairAction:
     kind: Kind
     """``restore``: an object gets the bytes that it should have. ``keep``: bytes that lie in the
     wrong place are copied before that place gets its own. ``quarantine``: a commit is marked as
-    damaged. ``release``: the mark is taken away. ``commit``: a sound commit becomes the newest.
-    ``remove``: a copy that was kept is needed no more."""
+    damaged. ``release``: the mark is taken away. ``rewrite``: what a damaged object should hold is
+    written in other bytes below another folder, beside copies of the rest of its layer. ``commit``:
+    a sound commit becomes the newest, or a damaged one with what was written anew. ``remove``: a
+    copy that was kept is needed no more."""
     key: str
     """The object that is written, from the root."""
     message: str

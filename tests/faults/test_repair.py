@@ -16,6 +16,7 @@ from damage import (
     contents,
     damaged,
     filled,
+    make_foreign_run,
     make_run,
     of_layers,
     swapped,
@@ -145,3 +146,47 @@ def test_every_swap(sound: Objects, tally: Tally, *, full: Effort) -> None:
         if done.after != sound:
             failures.append((one, other, "are not back"))
     tally("swapped objects x repair alone", len(chosen), failures=failures)
+
+
+@pytest.mark.parts(4)
+def test_every_damage_where_libraries_differ(tally: Tally, *, full: Effort) -> None:
+    """What cannot be had to the byte is written anew wherever its values are told twice."""
+    before = make_foreign_run()
+    names = sorted(key.split("/", 2)[2] for key in before if key.startswith("steps/30-"))
+    cases = [(name, damage) for name in names for damage in DAMAGES]
+    chosen = full.some(random.Random(4).sample(cases, len(cases)), 40)
+    failures: list[object] = []
+    anew = 0
+    for name, damage in chosen:
+        broken = dict(before)
+        for key in [key for key in before if key.endswith(f"/{name}") and key.count("/") > 1]:
+            broken = damaged(broken, key, DAMAGES[damage])
+        done = repaired_anew(before, broken)
+        anew += "rewrite" in [action.kind for action in done.report.actions]
+        failures += [(name, damage, fault) for fault in done.faults]
+        if (done.report.head is None) != ("vectors/c/" in name or "counts/c/" in name):
+            failures.append((name, damage, f"{done.report.head} is the newest sound commit"))
+    of_which = {"written anew": anew}
+    tally("damage x repair in other bytes", len(chosen), failures=failures, of_which=of_which)
+    assert anew or not full
+
+
+def repaired_anew(before: Objects, broken: Objects) -> Repaired:
+    """Repair a run of which the same object of each step is damaged."""
+    store = filled(broken)
+    planned = embzarr.repair(store)
+    faults = ["a dry run wrote"] if contents(store) != broken else []
+    report = embzarr.repair(store, dry_run=False)
+    after = contents(store)
+    if [(a.kind, a.key) for a in planned.actions] != [(a.kind, a.key) for a in report.actions]:
+        faults.append("the dry run said otherwise")
+    changed = {key for key in broken if after.get(key) != broken[key]} - {"latest.json"}
+    faults += [f"changed {key}" for key in changed if after.get(key) != before[key]]
+    if embzarr.repair(store, dry_run=False).actions or contents(store) != after:
+        faults.append("a second repair found something to do")
+    if report.head is not None:
+        newest = embzarr.open(store)
+        right = np.array_equal(newest.to_numpy(), vectors_of(30)) and newest.words == WORDS
+        if not right or newest.step != 30 or not newest.verify().ok:
+            faults.append("the newest commit is not step 30 as it was saved")
+    return Repaired(report=report, after=after, faults=faults)

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from damage import WORDS, make_foreign_run
 from tools.asking import Ask, flip_bit
 
 VECTORS = "steps/30-*/vectors/c/0/0"
@@ -90,3 +91,21 @@ def test_no_run_is_code_two(ask: Ask, tmp_path: Path) -> None:
     answer = ask("repair", tmp_path / "none")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.endswith("[checkpoint-missing]\n")
+
+
+def test_what_is_written_anew_is_told(ask: Ask, tmp_path: Path) -> None:
+    """What our libraries would compress otherwise is written for a new commit of the same step."""
+    for name, data in make_foreign_run().items():
+        if not name.endswith("lookup/blocks/c/0/0"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+    told = ask("repair", tmp_path)
+    done = ask("repair", tmp_path, "--apply")
+
+    kinds = [row[0] for row in told.rows[1:] if row[0] not in {"quarantine", "lost"}]
+    assert kinds == ["rewrite", "commit", "restore"]
+    assert done.rows == told.rows
+    assert ask("verify", tmp_path).rows[1][:2] == ["sound", "30"]
+    assert ask("get", tmp_path, WORDS[3]).code == 0

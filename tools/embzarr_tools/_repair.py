@@ -34,6 +34,7 @@ _KINDS = {
     "keep": "copy",
     "quarantine": "mark as damaged",
     "release": "mark as sound",
+    "rewrite": "write anew",
     "commit": "commit",
     "remove": "remove",
 }
@@ -67,8 +68,9 @@ def repair(
     """Verify a whole run, and restore what can be restored.
 
     Without --apply it tells what it would do. An object gets only bytes whose SHA-256 is recorded;
-    commits that stay damaged are marked, and the newest sound one becomes the newest. What cannot
-    be restored is told with its rows, B of A:B not included, and the first of their words.
+    commits that stay damaged are marked, and the newest sound one becomes the newest. Where other
+    bytes tell the same, they are written for a new commit of the damaged step. What cannot be
+    restored is told with its rows, B of A:B not included, and the first of their words.
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
