@@ -150,14 +150,14 @@ class ArrayReader:
         """
         index = _parallel.Later(lambda: self._index_of(selection.chunks))
         places = self._places(selection.chunks) or index()
-        cost = self._link.cost().for_part_of(beside).within(self._room(places, view))
+        cost = self._link.cost().within(self._room(places, view))
         keeps = self._link.cache is not None and self._link.cache.takes(int(places.nbytes.sum()))
         kept = self._kept(selection.chunks, index) if keeps else {}
         lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
         lacking = np.flatnonzero(lacks)
         found = _plan.requests(
-            selection.chunks[lacking], places.take(lacking), self._grid.shard, cost
+            selection.chunks[lacking], places.take(lacking), self._grid.shard, cost, beside=beside
         )
         requests = [replace(request, wanted=lacking[request.wanted]) for request in found]
         return ArrayPlan(self, selection, places, index, requests, kept, keeps)

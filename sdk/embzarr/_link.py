@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from embzarr._cache import Cache
 
 _LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
+_SERVER = CostModel(latency=2e-3, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 300e6)
 _NETWORK = CostModel(latency=0.01, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 90e6)
+_PRIORS = {"local": _LOCAL, "memory": _LOCAL, "s3-compatible": _SERVER, "hdfs": _SERVER}
+"""By kind of store: a disk, a server of one's own nearby, and else a service far away."""
 
 _KEPT = 0.8
 """Weight of what was measured before, at each new reading."""
@@ -89,6 +92,6 @@ class Link:
         return rates
 
 
-def link_to(url: str, cache: Cache | None = None) -> Link:
-    """Return the way to the store at `url`, before anything was asked of it."""
-    return Link(_LOCAL if url.startswith(("file:", "memory:")) else _NETWORK, cache)
+def link_to(kind: str, cache: Cache | None = None) -> Link:
+    """Return the way to a store of some kind (`Capabilities.kind`), before anything was read."""
+    return Link(_PRIORS.get(kind, _NETWORK), cache)

@@ -43,7 +43,9 @@ class Loads:
         self._store = store
         self._commit = commit
         living = LivingStore(store, commit.number)
-        link = link_to(store.url, cache or Cache())
+        link = link_to(store.capabilities.kind, cache or Cache())
+        if store.quickest is not None:
+            link.learn(1, 0, store.quickest)
         self._reader = TableReader(living, commit.manifest, link)
         self._vectors = commit.manifest.base.arrays[_schema.VECTORS]
 

@@ -7,6 +7,7 @@ share a request where reading the gap costs less than another round trip.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 PARALLEL = 32
 """Requests that are under way at most."""
 _FEWEST = 4
-_PIECES = 16
-"""Requests that a large plan has at least."""
 _HEADROOM = 1.5
 """More connections than fill the link as it is known: had it room for them, that will show."""
 
@@ -41,8 +40,6 @@ class CostModel:
     """Seconds that each byte adds."""
     per_byte_alone: float
     """The same of one connection that has the link to itself."""
-    least: int = 1024 * 1024
-    """Bytes below which a stretch is not divided to run side by side."""
     most: int = 16 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
 
@@ -51,16 +48,19 @@ class CostModel:
         """Bytes that cost no more to read than another request costs to send."""
         return int(self.per_request / self.per_byte)
 
-    def for_part_of(self, nbytes: int) -> CostModel:
-        """Return the same for one of several plans that are sent together, of `nbytes` in all.
-
-        Each alone would be divided more finely than all of them need.
-        """
-        return replace(self, least=min(max(nbytes // _PIECES, self.least), self.most))
-
     def within(self, nbytes: int) -> CostModel:
         """Return the same with requests of at most `nbytes`."""
-        return replace(self, least=min(self.least, nbytes), most=min(self.most, nbytes))
+        return replace(self, most=min(self.most, nbytes))
+
+    def span(self, nbytes: int) -> int:
+        """Return how long the requests of plans should be that fetch `nbytes` in all.
+
+        Of n equal requests side by side each takes ``nbytes / n * per_byte_alone``, and all of them
+        add ``n * per_request``: the sum is least where both are equal.
+        """
+        if not self.per_byte_alone:
+            return self.most
+        return min(int(math.sqrt(nbytes * self.per_request / self.per_byte_alone)), self.most)
 
     def seconds(self, requests: int, nbytes: int) -> float:
         """Return how long a plan should take."""
@@ -179,7 +179,7 @@ def select_rows(rows: NDArray[np.int64], chunk: int) -> RowSelection:
 
 
 def requests(
-    chunks: NDArray[np.int64], places: Places, shard: int, cost: CostModel
+    chunks: NDArray[np.int64], places: Places, shard: int, cost: CostModel, *, beside: int = 0
 ) -> list[Request]:
     """Return the requests that fetch `chunks`, merged where `cost` says that it pays.
 
@@ -188,11 +188,13 @@ def requests(
         places: where they lie, one entry for each of `chunks`.
         shard: chunks in one shard.
         cost: what requests cost on this store.
+        beside: bytes of all plans that are sent together, where there are several: each alone would
+            be divided more finely than all of them need.
     """
     shards = chunks // shard
     order = np.lexsort((places.offset, shards))
     found: list[Request] = []
-    for first, last in _stretches(order, shards, places, cost):
+    for first, last in _stretches(order, shards, places, cost, beside):
         part = order[first:last]
         start = int(places.offset[part[0]])
         stop = int((places.offset[part] + places.nbytes[part]).max())
@@ -201,7 +203,11 @@ def requests(
 
 
 def _stretches(
-    order: NDArray[np.int64], shards: NDArray[np.int64], places: Places, cost: CostModel
+    order: NDArray[np.int64],
+    shards: NDArray[np.int64],
+    places: Places,
+    cost: CostModel,
+    beside: int,
 ) -> Iterator[tuple[int, int]]:
     """Yield half-open stretches of `order` whose chunks share a request."""
     if not len(order):
@@ -210,15 +216,26 @@ def _stretches(
     stops = starts + places.nbytes[order]
     split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
     edges = np.concatenate(([0], np.flatnonzero(split) + 1, [len(order)]))
-    nbytes = int((stops[edges[1:] - 1] - starts[edges[:-1]]).sum())
-    span = max(min(nbytes // _PIECES, cost.most), cost.least)
-    for first, last in itertools.pairwise(edges.tolist()):
+    lengths = stops[edges[1:] - 1] - starts[edges[:-1]]
+    span = cost.span(max(int(lengths.sum()), beside))
+    for (first, last), length in zip(
+        itertools.pairwise(edges.tolist()), lengths.tolist(), strict=True
+    ):
+        piece = _even(length, span, cost.most)
         begin = first
         while begin < last:
-            within = int(np.searchsorted(stops[begin:last], starts[begin] + span, side="right"))
-            end = begin + max(within, 1)
+            # To the end of the chunk in which the piece ends, where that is not too long.
+            enough = int(np.searchsorted(starts[begin:last], starts[begin] + piece))
+            fits = int(np.searchsorted(stops[begin:last], starts[begin] + cost.most, side="right"))
+            end = begin + max(min(enough, fits), 1)
             yield begin, end
             begin = end
+
+
+def _even(length: int, span: int, most: int) -> int:
+    """Return the length of equal pieces of about `span`, and of no more than `most`."""
+    pieces = max(round(length / max(span, 1)), -(-length // most), 1)
+    return -(-length // pieces)
 
 
 def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:

@@ -68,8 +68,16 @@ def test_absurd_readings_stay_within_bounds(seconds: float) -> None:
 
 def test_the_network_is_slower_than_the_disk() -> None:
     """A request to a disk costs less, so that less is read for nothing."""
-    near = [link_to("file:///tmp/x").cost(), link_to("memory://x").cost()]
-    far = [link_to("s3://bucket/x").cost(), link_to("https://host/x").cost(), link_to("").cost()]
+    near = [link_to("local").cost(), link_to("memory").cost()]
+    far = [link_to(kind).cost() for kind in ("s3-compatible", "hdfs", "s3", "http", "")]
 
     assert max(cost.gap for cost in near) < min(cost.gap for cost in far)
     assert max(cost.latency for cost in near) < min(cost.latency for cost in far)
+
+
+def test_a_server_of_ones_own_is_nearer_than_a_service() -> None:
+    """Its connections are quicker, so that a read is divided among fewer of them."""
+    own, service = link_to("s3-compatible").cost(), link_to("s3").cost()
+
+    assert own.latency < service.latency
+    assert own.span(10**7) > service.span(10**7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,11 +126,14 @@ def planned(
     chunks: list[int] | None = None,
     shard: int = 100,
     cost: CostModel,
+    beside: int = 0,
 ) -> list[tuple[int, int, int, list[int]]]:
     """Return requests as shard, start, stop and wanted places."""
     index = index_of(gaps or [0] * len(lengths), lengths, shard)
     wanted = list(range(len(lengths))) if chunks is None else chunks
-    found = _plan.requests(np.array(wanted, np.int64), pick(index, wanted), shard, cost)
+    found = _plan.requests(
+        np.array(wanted, np.int64), pick(index, wanted), shard, cost, beside=beside
+    )
     return [(r.shard, r.start, r.start + r.length, r.wanted.tolist()) for r in found]
 
 
@@ -138,8 +142,7 @@ def model(*, gap: int, most: int) -> CostModel:
         latency=1.0,
         per_request=float(gap),
         per_byte=1.0,
-        per_byte_alone=1.0,
-        least=most,
+        per_byte_alone=0.0,
         most=most,
     )
 
@@ -174,6 +177,8 @@ def test_a_gap_is_read_where_it_costs_no_more_than_a_request(
     [
         (30, [(0, 0, 30, [0, 1, 2])]),
         (29, [(0, 0, 20, [0, 1]), (0, 20, 30, [2])]),
+        (20, [(0, 0, 20, [0, 1]), (0, 20, 30, [2])]),
+        (19, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
         (10, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
         (1, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
     ],
@@ -263,13 +268,13 @@ def assert_sound(
 
 
 def assert_apart(before: Request, after: Request, part: ChunkIndex, *, gap: int, most: int) -> None:
-    """Two requests in a row could not have been one."""
-    first = spans(after, part)[0]
+    """Two requests in a row could not have been one, but for equal pieces of what is too long."""
+    begin, _ = spans(after, part)[0]
     end = before.start + before.length
     assert (
         before.shard < after.shard
-        or first[0] - end > gap
-        or (first[0] >= end and first[1] - before.start > most)
+        or begin - end > gap
+        or (begin >= end and after.start + after.length - before.start > most / 2)
     )
 
 
@@ -306,19 +311,37 @@ def test_as_many_workers_as_fill_the_link_and_some_more() -> None:
 
 def test_plans_sent_together_are_divided_as_one() -> None:
     """A part of a large read goes in requests as long as the whole read's."""
-    cost = costs(1, 1, 1)
-    mib = 2**20
+    cost = costs(0, 0.001, 1, alone=1e-8)
 
-    assert cost.for_part_of(0) == cost
-    assert cost.for_part_of(64 * mib).least == 4 * mib
-    assert cost.for_part_of(10**12).least == cost.most
-    assert len(planned([2**18] * 32, shard=10**6, cost=cost)) == 8
-    assert len(planned([2**18] * 32, shard=10**6, cost=cost.for_part_of(64 * mib))) == 2
+    assert len(planned([10**5] * 40, shard=10**6, cost=cost)) == 6
+    assert len(planned([10**5] * 40, shard=10**6, cost=cost, beside=16 * 4 * 10**6)) == 2
 
 
-@pytest.mark.parametrize(("mib", "requests"), [(1, 1), (12, 12), (64, 16), (512, 32)])
-def test_a_long_stretch_is_read_side_by_side(mib: int, requests: int) -> None:
-    """A stretch is divided among connections, in pieces from 1 to 16 MiB."""
-    cost = costs(1, 1, 1)
+@pytest.mark.parametrize(
+    ("megabytes", "alone", "requests"),
+    [(1, 1e-8, 3), (10, 1e-8, 10), (10, 1e-9, 3), (100, 1e-8, 32), (1000, 1e-8, 100), (10, 0, 1)],
+)
+def test_a_long_stretch_is_read_side_by_side(megabytes: int, alone: float, requests: int) -> None:
+    """In as many pieces as make up for what each request costs, of at most 16 MiB."""
+    cost = costs(1, 0.001, 1, alone=alone)
+    chunks = [10**4] * 100 * megabytes
 
-    assert len(planned([2**18] * 4 * mib, shard=10**6, cost=cost)) == requests
+    found = planned(chunks, shard=10**6, cost=cost)
+
+    assert len(found) == requests
+    assert max(stop - start for _, start, stop, _ in found) <= 2**24
+
+
+@given(st.integers(1, 10**9), st.floats(1e-5, 1e-2), st.floats(1e-10, 1e-7))
+def test_no_other_number_of_requests_is_quicker(
+    nbytes: int, per_request: float, alone: float
+) -> None:
+    """By the model: all requests one after the other, and one of them alone on its connection."""
+    cost = replace(costs(0, per_request, 0, alone=alone), most=10**12)
+    best = max(round(nbytes / max(cost.span(nbytes), 1)), 1)
+
+    def seconds(requests: int) -> float:
+        return requests * per_request + nbytes / requests * alone
+
+    for other in (best + 1, max(best - 1, 1), 2 * best):
+        assert seconds(best) <= seconds(other) * 1.1

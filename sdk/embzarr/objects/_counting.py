@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -72,11 +73,17 @@ class CountingStore:
                 round_trips=self._round_trips,
             )
 
+    @property
+    def quickest(self) -> float | None:
+        """Seconds that the quickest request so far took, or None before the first."""
+        return self._quickest
+
     def reset(self) -> None:
         """Count from zero again."""
         with self._lock:
             self._requests = self._bytes_read = self._bytes_written = self._round_trips = 0
             self._chain_end = float("-inf")
+            self._quickest: float | None = None
 
     def get(self, key: str) -> Data:
         """Return all bytes of the object."""
@@ -149,9 +156,11 @@ class CountingStore:
         with self._lock:
             # Taken under the lock, ends come in order, and for intervals in order of their ends
             # the greedy count of disjoint ones is the longest chain: no interval need be kept.
+            end = time.perf_counter()
+            self._quickest = min(end - start, self._quickest or math.inf)
             longer = start >= self._chain_end
             if longer:
-                self._chain_end = time.perf_counter()
+                self._chain_end = end
             self._requests += 1
             self._bytes_read += read_bytes
             self._bytes_written += written_bytes
