@@ -17,11 +17,11 @@ import numpy as np
 from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _pieces, _plan
 from embzarr._cache import ChunkName
 from embzarr._view import WHOLE
-from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
-from embzarr.objects import PIECE_BYTES, pieces
+from embzarr.errors import InvalidInputError
+from embzarr.objects import PIECE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from embzarr._link import Link
     from embzarr._manifest import Layer
     from embzarr._parallel import Later
-    from embzarr._plan import Request, Selection
+    from embzarr._plan import CostModel, Request, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
 
@@ -75,10 +75,6 @@ class ArrayReader:
     def chunk(self) -> int:
         """Rows in one chunk."""
         return self._grid.chunk
-
-    def size(self, selection: Selection) -> int:
-        """Return the bytes of the chunks of `selection`, decoded."""
-        return len(selection.chunks) * self._grid.chunk_bytes
 
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
@@ -137,13 +133,12 @@ class ArrayReader:
         read([self.plan(selection, view)], view, out, self._link)
         return out
 
-    def plan(self, selection: Selection, view: View = WHOLE, *, beside: int = 0) -> ArrayPlan:
+    def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
         """Return what reading `selection` fetches; the chunk table is read for it.
 
         Args:
             selection: the wanted rows.
             view: bounds the memory of a request.
-            beside: bytes of all plans that are sent together.
 
         Raises:
             InvalidInputError: a memory limit that does not hold one chunk.
@@ -151,16 +146,21 @@ class ArrayReader:
         index = _parallel.Later(lambda: self._index_of(selection.chunks))
         places = self._places(selection.chunks) or index()
         cost = self._link.cost().within(self._room(places, view))
-        keeps = self._link.cache is not None and self._link.cache.takes(int(places.nbytes.sum()))
-        kept = self._kept(selection.chunks, index) if keeps else {}
+        kept, keeps = self._kept(selection.chunks, places, index)
         lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
-        lacking = np.flatnonzero(lacks)
+        return ArrayPlan(self, selection, places, index, cost, np.flatnonzero(lacks), kept, keeps)
+
+    def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
+        """Return the requests of a plan, beside others that together fetch so many bytes."""
         found = _plan.requests(
-            selection.chunks[lacking], places.take(lacking), self._grid.shard, cost, beside=beside
+            planned.selection.chunks[planned.lacking],
+            planned.places.take(planned.lacking),
+            self._grid.shard,
+            planned.cost,
+            beside=beside,
         )
-        requests = [replace(request, wanted=lacking[request.wanted]) for request in found]
-        return ArrayPlan(self, selection, places, index, requests, kept, keeps)
+        return [replace(request, wanted=planned.lacking[request.wanted]) for request in found]
 
     def _places(self, chunks: NDArray[np.int64]) -> Places | None:
         """Return where chunks lie, of uncompressed ones before the chunk table says so too."""
@@ -168,15 +168,21 @@ class ArrayReader:
             return _chunk_index.packed(chunks, self._grid)
         return None
 
-    def _kept(self, chunks: NDArray[np.int64], index: Callable[[], ChunkIndex]) -> dict[int, bytes]:
-        """Return the chunks that are in the cache, by their places in `chunks`."""
+    def _kept(
+        self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
+    ) -> tuple[dict[int, bytes], bool]:
+        """Return the chunks at hand, by their places in `chunks`; and whether to keep others."""
+        if self._array.data is not None:
+            return dict.fromkeys(range(len(chunks)), self._array.data), False
         cache = self._link.cache
-        if cache is None or cache.is_empty:
-            return {}
+        if cache is None or not cache.takes(int(places.nbytes.sum())):
+            return {}, False
+        if cache.is_empty:
+            return {}, True
         known = index()
         names = (self._chunk_name(chunks[at], known, at) for at in range(len(known)))
         found = (cache.find(name, int(crc)) for name, crc in zip(names, known.crc32c, strict=True))
-        return {at: stored for at, stored in enumerate(found) if stored is not None}
+        return {at: stored for at, stored in enumerate(found) if stored is not None}, True
 
     def _chunk_name(self, chunk: int, places: Places, at: int) -> ChunkName:
         shard = self._layer.shard_name(self._name, int(chunk) // self._grid.shard)
@@ -207,7 +213,7 @@ class ArrayReader:
         starts = places.offset[request.wanted] - request.start
         stops = starts + places.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
-        arriving = fetch(self._store, key, request.start, request.length, list(wanted))
+        arriving = _pieces.fetch(self._store, key, request.start, request.length, list(wanted))
         for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
             self.take(stored, at, planned, view, out)
             self._keep(stored, at, planned)
@@ -248,17 +254,30 @@ class ArrayPlan:
     """Where the wanted chunks lie."""
     index: Later[ChunkIndex]
     """The same with their checksums, which may come while the chunks do."""
-    requests: list[Request]
+    cost: CostModel
+    lacking: NDArray[np.int64]
+    """Wanted chunks that must be fetched, by their places."""
     kept: dict[int, bytes]
-    """Wanted chunks that need not be fetched, by their places."""
+    """The others, by their places."""
     keeps: bool
     """Whether what is fetched goes to the cache."""
 
 
+def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
+    """Return what fetches several plans at once, divided no more finely than all of them need."""
+    found = [planned.reader.requests(planned) for planned in plans]
+    if len(plans) > 1:
+        nbytes = sum(request.length for part in found for request in part)
+        found = [planned.reader.requests(planned, beside=nbytes) for planned in plans]
+    return [
+        (request, planned) for planned, part in zip(plans, found, strict=True) for request in part
+    ]
+
+
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
     """Send the requests of several arrays at once, all into one result."""
-    requests = [(request, planned) for planned in plans for request in planned.requests]
-    nbytes = sum(request.length for request, _ in requests)
+    found = requests(plans)
+    nbytes = sum(request.length for request, _ in found)
     for planned in plans:
         for at, stored in planned.kept.items():
             planned.reader.take(memoryview(stored), at, planned, view, out)
@@ -268,43 +287,14 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
         with budget.claim(planned.reader.claim(request)):
             planned.reader.run(request, planned, view, out)
 
-    tables = [planned.index for planned in plans if planned.requests and not planned.index.is_known]
-    jobs: list[Callable[[], object]] = [*tables, *(partial(run, *request) for request in requests)]
+    tables = [
+        planned.index for planned in plans if len(planned.lacking) and not planned.index.is_known
+    ]
+    jobs: list[Callable[[], object]] = [*tables, *(partial(run, *request) for request in found)]
     start = time.perf_counter()
     _parallel.each(
         lambda job: job(),
         jobs,
-        workers=len(tables) + link.cost().workers(len(requests), nbytes),
+        workers=len(tables) + link.cost().workers(len(found), nbytes),
     )
-    link.learn(len(requests), nbytes, time.perf_counter() - start)
-
-
-def fetch(
-    store: GetRange, key: str, start: int, length: int, wanted: Sequence[tuple[int, int]]
-) -> Iterator[memoryview]:
-    """Yield stretches of a range of an object that the manifest lists, each as it comes in.
-
-    Args:
-        store: holds the object.
-        key: its name.
-        start: first byte of the range.
-        length: its bytes.
-        wanted: half-open, ascending, none over another, counted from `start`.
-
-    Raises:
-        DamagedError: code ``object-missing`` or ``object-truncated``.
-        NotFoundError: code ``commit-expired``.
-    """
-    try:
-        yield from _pieces.stretches(pieces(store, key, start, length), wanted)
-    except NotFoundError as exc:
-        if exc.code == "commit-expired":
-            raise
-        raise DamagedError(
-            "object-missing", f"{key}: the manifest lists this object, the store does not have it"
-        ) from exc
-    except _pieces.EndedEarlyError as exc:
-        raise DamagedError(
-            "object-truncated",
-            f"{key}: expected {length} bytes from byte {start}, found {exc.nbytes}",
-        ) from exc
+    link.learn(len(found), nbytes, time.perf_counter() - start)

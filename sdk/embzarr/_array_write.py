@@ -102,13 +102,18 @@ class WrittenArray:
     codec: Codec
     index: ChunkIndex
     """Where the chunks lie."""
+    only_chunk: bytes | None = None
+    """As stored, where there is one and the manifest may hold a copy."""
 
-    def member(self, *, table: str | None = None, lossy: Lossy | None = None) -> Array:
+    def member(
+        self, *, table: str | None = None, lossy: Lossy | None = None, copied: bool = False
+    ) -> Array:
         """Return what the manifest says of it.
 
         Args:
             table: name of the array that holds the index; None keeps the index in the manifest.
             lossy: what a conversion cost.
+            copied: whether the manifest holds a copy of the only chunk.
         """
         return Array(
             shape=[self.rows, *self.row_shape],
@@ -118,6 +123,7 @@ class WrittenArray:
             codec=self.codec,
             index=table or InlineIndex(**self.index.lists()),
             lossy=lossy,
+            data=self.only_chunk if copied else None,
         )
 
 
@@ -181,6 +187,7 @@ class ArrayWriter:
         self._pending_rows = 0
         self._rows = 0
         self._parts: dict[int, ChunkIndex] = {}
+        self._first_chunk: bytes | None = None
 
     @property
     def shard_rows(self) -> int:
@@ -206,6 +213,7 @@ class ArrayWriter:
 
     def written(self) -> WrittenArray:
         """Return what was written; all jobs must have ended."""
+        index = _chunk_index.concatenate([self._parts[shard] for shard in sorted(self._parts)])
         return WrittenArray(
             rows=self._rows,
             row_shape=self.row_shape,
@@ -213,7 +221,8 @@ class ArrayWriter:
             chunk=self._chunk,
             shard=self._shard,
             codec=self._codec or _chunks.NONE,
-            index=_chunk_index.concatenate([self._parts[shard] for shard in sorted(self._parts)]),
+            index=index,
+            only_chunk=self._first_chunk if len(index) == 1 else None,
         )
 
     def _fit(self, rows: int) -> None:
@@ -236,5 +245,8 @@ class ArrayWriter:
 
     def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> None:
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
-        data, self._parts[shard] = _chunks.encode_shard(rows, grid, codec)
+        data, index = _chunks.encode_shard(rows, grid, codec)
+        self._parts[shard] = index
+        if not shard and index.nbytes[0] <= _schema.MAX_INLINE_BYTES:
+            self._first_chunk = bytes(data[: index.nbytes[0]])
         self._objects.put(_keys.shard_key(self._name, shard, 1 + len(self.row_shape)), data)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embzarr._array_read import ArrayPlan
     from embzarr._link import Link
     from embzarr._manifest import Layer
+    from embzarr._overlay import RowNumbers
     from embzarr._plan import Plan, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
@@ -60,9 +61,12 @@ class ColumnReader:
         return self._base.dtype
 
     def prepare(self) -> None:
-        """Read at once what says where rows lie: chunk tables and the row numbers of deltas."""
+        """Read at once what says where rows lie: chunk tables and the row numbers of deltas.
+
+        That something is damaged matters only to rows that need it: their read meets it again.
+        """
         calls = [self._base.prepare, *(call for delta in self._deltas for call in delta.prepares())]
-        _parallel.each(lambda call: call(), calls)
+        _parallel.each(_tried, calls)
 
     def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
         """Return rows in the caller's order, repeats included.
@@ -78,19 +82,19 @@ class ColumnReader:
         if self._deltas:
             self.prepare()
         base = self._base.shape[0]
-        found = _overlay.of_range(start, stop, self._lists(), self._chunks(), base)
+        found = _overlay.of_range(start, stop, self._numbers(), self._chunks(), base)
         return self._read(found, stop - start, view)
 
     def plan(self, rows: NDArray[np.int64]) -> Plan:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
-        requests = [request for planned in plans for request in planned.requests]
+        requests = [request for request, _ in _array_read.requests(plans)]
         return _plan.explain(requests, [planned.places for planned in plans], self._link.cost())
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
         if self._deltas:
             self.prepare()
-        return _overlay.of_rows(rows, self._lists(), self._chunks())
+        return _overlay.of_rows(rows, self._numbers(), self._chunks())
 
     def _read(self, selections: list[Selection], count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self.dtype)
@@ -100,11 +104,10 @@ class ColumnReader:
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
         parts = [self._base, *(delta.numbers for delta in self._deltas)]
         wanted = [pair for pair in zip(parts, selections, strict=True) if len(pair[1].chunks)]
-        nbytes = sum(part.size(selection) for part, selection in wanted)
-        return [part.plan(selection, view, beside=nbytes) for part, selection in wanted]
+        return [part.plan(selection, view) for part, selection in wanted]
 
-    def _lists(self) -> list[NDArray[np.int64]]:
-        return [delta.rows() for delta in self._deltas]
+    def _numbers(self) -> list[RowNumbers]:
+        return [delta.rows for delta in self._deltas]
 
     def _chunks(self) -> list[int]:
         return [self._base.chunk, *(delta.numbers.chunk for delta in self._deltas)]
@@ -127,11 +130,8 @@ class DeltaColumn:
 
     def prepares(self) -> list[Callable[[], object]]:
         """Return what may be read side by side before any row is."""
-        return [
-            self.rows,
-            self.numbers.prepare,
-            *([self.numbers.try_scales] if isinstance(self.numbers, ScaledReader) else []),
-        ]
+        scales = [self.numbers.scales] if isinstance(self.numbers, ScaledReader) else []
+        return [self.rows, self.numbers.prepare, *scales]
 
     def rows(self) -> NDArray[np.int64]:
         """Return the row numbers, rising; they are read once.
@@ -166,16 +166,16 @@ class ScaledReader(ArrayReader):
                 self._scales = padded
             return self._scales
 
-    def try_scales(self) -> None:
-        """Read them ahead; that they are damaged matters only to rows that need them."""
-        with contextlib.suppress(DamagedError):
-            self.scales()
-
     def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:
         factors = self.scales()[chunk * self.chunk : (chunk + 1) * self.chunk]
         numbers: NDArray[Any] = block.astype(np.float32)
         numbers *= factors.reshape(-1, *[1] * (block.ndim - 1))
         return numbers
+
+
+def _tried(call: Callable[[], object]) -> None:
+    with contextlib.suppress(DamagedError):
+        call()
 
 
 def checked_rows(found: NDArray[np.uint64], layer: Layer, what: str) -> NDArray[np.int64]:

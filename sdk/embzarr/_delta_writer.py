@@ -60,6 +60,7 @@ class DeltaWriter:
         """
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self._base, self._below = layers[0], layers[-1]
+        self._room = _schema.MAX_INLINE_SUM - sum(layer.copied_bytes for layer in layers)
         self._compression = compression
         self._lossy_kind = lossy
         self._allow_nonfinite = allow_nonfinite
@@ -81,7 +82,9 @@ class DeltaWriter:
         if len(words):
             fences = self._put_words(words)
         rows, columns = self._below.rows + len(words), list(changes)
-        arrays = self._files.finish(columns, self._lossy, below=self._below, rows=rows)
+        arrays = self._files.finish(
+            columns, self._lossy, below=self._below, rows=rows, room=self._room
+        )
         return Layer(
             kind="delta",
             path=self._files.path,

@@ -130,6 +130,7 @@ class LayerFiles:
         *,
         below: Layer | None = None,
         rows: int = 0,
+        room: int = 0,
     ) -> dict[str, Array]:
         """Wait for all arrays, write chunk tables and documents, and return what was written.
 
@@ -138,18 +139,22 @@ class LayerFiles:
             lossy: what the conversion of a column cost.
             below: of a delta, the layer under it.
             rows: of a delta, the rows of the checkpoint from it down.
+            room: bytes of copies that the manifest may hold.
         """
         self._jobs.wait()
         written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
         tables = self._write_tables(written)
         self._jobs.wait()
+        written |= {_keys.table_array(name): table.written() for name, table in tables.items()}
+        copied = _copied(written, room)
         arrays = {
             name: array.member(
-                table=_keys.table_array(name) if name in tables else None, lossy=lossy.get(name)
+                table=_keys.table_array(name) if name in tables else None,
+                lossy=lossy.get(name),
+                copied=name in copied,
             )
             for name, array in written.items()
         }
-        arrays |= {_keys.table_array(n): table.written().member() for n, table in tables.items()}
         documents = _zarr_json.layer_documents(
             arrays,
             step=self.step,
@@ -209,7 +214,18 @@ class LayerFiles:
         return writer
 
 
+def _copied(written: Mapping[str, WrittenArray], room: int) -> set[str]:
+    """Return the arrays that the manifest is to hold a copy of: those that are read first."""
+    copied: set[str] = set()
+    for name in filter(_is_read_first, written):
+        nbytes = len(written[name].only_chunk or b"")
+        if 0 < nbytes <= room:
+            copied.add(name)
+            room -= nbytes
+    return copied
+
+
 def _is_read_first(name: str) -> bool:
     """Tell whether an array is read in the round trip of the tables, and so can have none."""
-    beside = (f"{_schema.ROWS}/", f"{_schema.SCALES}/")
+    beside = (f"{_schema.CHUNKS}/", f"{_schema.ROWS}/", f"{_schema.SCALES}/")
     return name == _schema.LOOKUP_BLOCKS or name.startswith(beside)

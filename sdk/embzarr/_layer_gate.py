@@ -46,6 +46,8 @@ def check(layers: Sequence[Layer], what: str) -> None:
     for below, layer in itertools.pairwise(layers):
         _delta_gate.check(layer, below, layers[0], what)
     _delta_gate.check_sum(layers[1:], what)
+    copied = sum(layer.copied_bytes for layer in layers)
+    require(copied <= _schema.MAX_INLINE_SUM, what, f"{copied} bytes of copied chunks")
 
 
 def _check_layer(layer: Layer, what: str) -> None:
@@ -98,6 +100,7 @@ def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
         require(key in layer.objects, what, f"object {key!r} is not listed")
     index = array.inline_index
     if index is None:
+        require(array.data is None, what, "data of an array with a chunk table")
         _check_table(array, layer, what)
         return
     equal = len(index.offset) == len(index.nbytes) == len(index.crc32c) == grid.chunks
@@ -107,6 +110,9 @@ def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
     _chunk_index.check(
         index, grid, chunks=chunks, sizes=sizes, raw=array.codec.name == "none", what=what
     )
+    if array.data is not None:
+        found = [len(array.data)]
+        require(index.nbytes.tolist() == found, what, f"data of {found[0]} bytes")
 
 
 def _check_table(array: Array, layer: Layer, what: str) -> None:

@@ -24,6 +24,7 @@ Hex256: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Instant: TypeAlias = Annotated[
     str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 ]
+InlineBytes: TypeAlias = Annotated[bytes, Meta(max_length=_schema.MAX_INLINE_BYTES)]
 InlineList: TypeAlias = Annotated[list[Count], Meta(max_length=_schema.MAX_INLINE_INDEX)]
 
 
@@ -88,6 +89,8 @@ class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     index: InlineIndex | str
     """Places of the chunks, or the array that holds them as a table."""
     lossy: Lossy | None = None
+    data: InlineBytes | None = None
+    """The stored bytes of its only chunk: a copy, so that no object need be read for them."""
 
     @property
     def grid(self) -> Grid:
@@ -146,6 +149,11 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def first_new_row(self) -> int:
         """Row of the first word that the layer holds."""
         return self.rows - self.new_words
+
+    @property
+    def copied_bytes(self) -> int:
+        """Stored bytes of chunks of which the manifest holds a copy."""
+        return sum(len(array.data or b"") for array in self.arrays.values())
 
     def shard_key(self, array: str, shard: int) -> str:
         """Return the key of a shard, from the root."""

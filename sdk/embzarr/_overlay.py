@@ -7,16 +7,20 @@ row numbers (spec section "Deltas").
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from embzarr._plan import RangeSelection, RowSelection, Selection, select_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+RowNumbers: TypeAlias = "Callable[[], NDArray[np.int64]]"
+"""Gives the row numbers of a delta, rising; called only where a newer delta leaves rows open, so
+that no other row is lost with them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,18 +51,19 @@ class RestSelection:
 
 
 def of_rows(
-    wanted: NDArray[np.int64], deltas: Sequence[NDArray[np.int64]], chunks: Sequence[int]
+    wanted: NDArray[np.int64], deltas: Sequence[RowNumbers], chunks: Sequence[int]
 ) -> list[Selection]:
     """Return what each layer gives of `wanted`, the base first.
 
     Args:
         wanted: row numbers in any order, repeats included.
-        deltas: the row numbers of each delta, rising, oldest first.
+        deltas: what each delta holds, oldest first.
         chunks: rows in one chunk of the base and of each delta.
     """
     selections: list[Selection] = []
     left = np.arange(len(wanted))
-    for rows, chunk in zip(reversed(deltas), reversed(chunks[1:]), strict=True):
+    for numbers, chunk in zip(reversed(deltas), reversed(chunks[1:]), strict=True):
+        rows = numbers() if len(left) else left
         here = np.searchsorted(rows, wanted[left])
         found = here < len(rows)
         found[found] = rows[here[found]] == wanted[left[found]]
@@ -71,7 +76,7 @@ def of_rows(
 def of_range(
     start: int,
     stop: int,
-    deltas: Sequence[NDArray[np.int64]],
+    deltas: Sequence[RowNumbers],
     chunks: Sequence[int],
     base_rows: int,
 ) -> list[Selection]:
@@ -80,13 +85,14 @@ def of_range(
     Args:
         start: first row.
         stop: past the last row.
-        deltas: the row numbers of each delta, rising, oldest first.
+        deltas: what each delta holds, oldest first.
         chunks: rows in one chunk of the base and of each delta.
         base_rows: rows of the base.
     """
     selections: list[Selection] = []
     taken = np.empty(0, np.int64)
-    for rows, chunk in zip(reversed(deltas), reversed(chunks[1:]), strict=True):
+    for numbers, chunk in zip(reversed(deltas), reversed(chunks[1:]), strict=True):
+        rows = numbers() if len(taken) < stop - start else taken[:0]
         first, last = np.searchsorted(rows, (start, stop))
         here = np.arange(first, last)
         here = here[~np.isin(rows[here], taken, assume_unique=True)]

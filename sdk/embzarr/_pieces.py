@@ -1,13 +1,16 @@
-"""Cuts stretches out of bytes that come in piece by piece."""
+"""Cuts stretches out of bytes of an object, which come in piece by piece."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from embzarr import objects
+from embzarr.errors import DamagedError, NotFoundError
 
-    from embzarr.objects import Data
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from embzarr.objects import Data, GetRange
 
 
 class EndedEarlyError(Exception):
@@ -17,6 +20,37 @@ class EndedEarlyError(Exception):
         """Say how many bytes there were in all."""
         super().__init__(nbytes)
         self.nbytes = nbytes
+
+
+def fetch(
+    store: GetRange, key: str, start: int, length: int, wanted: Sequence[tuple[int, int]]
+) -> Iterator[memoryview]:
+    """Yield stretches of a range of an object that the manifest lists, each as it comes in.
+
+    Args:
+        store: holds the object.
+        key: its name.
+        start: first byte of the range.
+        length: its bytes.
+        wanted: half-open, ascending, none over another, counted from `start`.
+
+    Raises:
+        DamagedError: code ``object-missing`` or ``object-truncated``.
+        NotFoundError: code ``commit-expired``.
+    """
+    try:
+        yield from stretches(objects.pieces(store, key, start, length), wanted)
+    except NotFoundError as exc:
+        if exc.code == "commit-expired":
+            raise
+        raise DamagedError(
+            "object-missing", f"{key}: the manifest lists this object, the store does not have it"
+        ) from exc
+    except EndedEarlyError as exc:
+        raise DamagedError(
+            "object-truncated",
+            f"{key}: expected {length} bytes from byte {start}, found {exc.nbytes}",
+        ) from exc
 
 
 def stretches(pieces: Iterable[Data], wanted: Iterable[tuple[int, int]]) -> Iterator[memoryview]:

@@ -112,6 +112,7 @@ def _write(
             {name: array.lossy for name, array in layer.arrays.items() if array.lossy},
             below=below[-1] if below else None,
             rows=layer.rows,
+            room=layer.copied_bytes,
         )
         written = msgspec.structs.replace(
             layer, path=files.path, arrays=arrays, objects=files.digests
@@ -146,6 +147,7 @@ def _copy(
         shard=array.shard,
         codec=array.codec,
         index=index,
+        only_chunk=array.data,
     )
 
     def fetch(shard: str) -> Data:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _words
-from embzarr._array_read import ArrayReader, fetch
+from embzarr._array_read import ArrayReader
 from embzarr._grid import Grid
 from embzarr._link import link_to
+from embzarr._pieces import fetch
 from embzarr._vocabulary_read import LayerWords
 from embzarr.errors import DamagedError
 
@@ -38,6 +39,15 @@ def encoded(layer: Layer, name: str, shard: int, rows: NDArray[Any]) -> memoryvi
         rows=len(part), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
     )
     return _chunks.encode_shard(stored, grid, array.codec)[0]
+
+
+def copied(layer: Layer, name: str) -> memoryview | None:
+    """Return the shard of an array whose only chunk the manifest holds, if it begins with it."""
+    array = layer.arrays.get(name)
+    index = array.inline_index if array else None
+    if array is None or index is None or array.data is None or index.offset[0]:
+        return None
+    return memoryview(array.data + _chunks.index_bytes(index, array.grid))
 
 
 def chunk_table(

@@ -127,6 +127,9 @@ class LayerRepair:
                 yield "the manifest", memoryview(document)
             return
         array, shard = self._arrays.get(name, ("", 0))
+        copied = _repair_derive.copied(self._layer, array)
+        if copied is not None:
+            yield "the manifest", copied
         if array not in self._derived:
             self._derived[array] = self._derive(array)
         rows = self._derived[array]

@@ -123,6 +123,10 @@ MAX_RANK: Final = 8
 MAX_FENCES: Final = 4096
 MAX_FENCE_BYTES: Final = 1024 * 1024
 MAX_INLINE_INDEX: Final = 4096
+MAX_INLINE_BYTES: Final = 16 * 1024
+"""Stored bytes of an array that stands in a manifest whole."""
+MAX_INLINE_SUM: Final = 512 * 1024
+"""The same of all such arrays of a manifest."""
 MAX_GROUPS: Final = 65536
 MAX_WORD_BYTES: Final = 16 * 1024 * 1024
 MIN_BLOCK_BYTES: Final = 20

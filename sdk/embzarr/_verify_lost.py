@@ -58,18 +58,18 @@ def lost_rows(
     """Return the rows of a column that cannot be read any more, rising.
 
     A row that a newer layer holds anew can be read, whatever became of it below; without the row
-    numbers of a delta none can.
+    numbers of a delta no other can.
     """
     columns = _Columns(store, layers)
     lost = np.empty(0, np.int64)
-    try:
-        for layer in layers:
+    for layer in layers:
+        within = [p for p in problems if p.column == column and _is_within(p, layer)]
+        try:
             if layer.kind == "delta" and column in layer.columns:
                 lost = np.setdiff1d(lost, columns.held(layer, column), assume_unique=True)
-            within = [p for p in problems if p.column == column and _is_within(p, layer)]
             lost = np.unique(np.concatenate([lost, *map(columns.rows_of, within)]))
-    except DamagedError:
-        return np.arange(layers[-1].rows)
+        except DamagedError:
+            lost = np.arange(layer.rows)
     return lost
 
 

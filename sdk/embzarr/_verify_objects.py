@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunks, _json, _parallel, _schema
+from embzarr import _chunks, _json, _keys, _parallel, _schema
 from embzarr._array_read import ArrayReader
 from embzarr.errors import DamagedError, NotFoundError
 
@@ -128,13 +128,19 @@ class LayerCheck:
 
     def lost(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[str, int, int] | None:
         """Return a column, and its places from the first to the last of some chunks of a shard."""
-        if shard is None or not chunks:
+        if shard is None or not chunks or self.layer.arrays[shard.array].data is not None:
             return None
-        scaled = shard.array.removeprefix(f"{_schema.SCALES}/")
-        if scaled != shard.array:  # they are read whole, and no row of the delta without them
-            return scaled, 0, self.layer.arrays[scaled].shape[0]
-        in_column = shard.array in self.layer.columns
-        return (shard.array, *shard.rows(min(chunks), max(chunks))) if in_column else None
+        first, last = shard.rows(min(chunks), max(chunks))
+        if shard.array in self.layer.columns:
+            return shard.array, first, last
+        for name in self.layer.columns:
+            grid = self.layer.arrays[name].grid
+            if shard.array == self.layer.arrays[name].index:  # its rows are the column's chunks
+                return name, grid.rows_of_chunk(first)[0], grid.rows_of_chunk(last - 1)[1]
+            if shard.array == _keys.scales_array(name):
+                # They are read whole, and no row of the delta without them.
+                return name, 0, grid.rows
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +204,16 @@ class _ObjectCheck:
             )
         except DamagedError as exc:
             return exc
+        self._compare_copy(stored)
         return None
+
+    def _compare_copy(self, stored: memoryview) -> None:
+        """Report a copy in the manifest that is not the sound chunk that it is a copy of."""
+        name, layer = self.shard.array if self.shard else "", self.layer.layer
+        copy = layer.arrays[name].data
+        if copy is not None and copy != stored:
+            message = "the manifest's copy is not the chunk"
+            self.layer.findings.report("manifest-invalid", f"{layer.path}/{name}", message)
 
     def _wrong_size(self, bad: list[int]) -> None:
         size = self.layer.store.head(self.key).size

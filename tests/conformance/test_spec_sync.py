@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
 from pathlib import Path
@@ -41,6 +42,8 @@ LIMITS = {
     "fences": _schema.MAX_FENCES,
     "all fences": _schema.MAX_FENCE_BYTES,
     "entries of an inline index": _schema.MAX_INLINE_INDEX,
+    "`data` of an array": _schema.MAX_INLINE_BYTES,
+    "`data` of a manifest": _schema.MAX_INLINE_SUM,
     "groups": _schema.MAX_GROUPS,
     "word": _schema.MAX_WORD_BYTES,
     "lookup block": _schema.MAX_BLOCK_BYTES,
@@ -172,6 +175,7 @@ def test_schema_limits() -> None:
     assert layer["fences"]["maxItems"] == _schema.MAX_FENCES
     assert array["shape"]["maxItems"] == _schema.MAX_RANK
     assert array["shard"]["maximum"] == _schema.MAX_SHARD_CHUNKS
+    assert array["data"]["maxLength"] == len(base64.b64encode(bytes(_schema.MAX_INLINE_BYTES)))
     assert QUARANTINE["properties"]["faults"]["maxItems"] == _schema.MAX_FAULTS
     assert PLAN["properties"]["parts"]["maximum"] == _schema.MAX_PARTS
     assert PLAN["properties"]["columns"]["maxItems"] == _schema.MAX_COLUMNS

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embzarr import _overlay
+from embzarr._overlay import RowNumbers
 from embzarr._plan import Selection
 
 BASE_ROWS = 40
@@ -21,6 +25,11 @@ def arrays(deltas: list[set[int]]) -> list[np.ndarray[tuple[int], np.dtype[np.in
         np.array(sorted(rows | (new if at == 0 else set())), np.int64)
         for at, rows in enumerate(deltas)
     ]
+
+
+def asked(lists: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> list[RowNumbers]:
+    """Return what gives each list."""
+    return [partial(np.asarray, rows) for rows in lists]
 
 
 def newest(rows: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> dict[int, tuple[int, int]]:
@@ -54,7 +63,7 @@ def test_rows_come_from_the_newest_layer_that_has_them(
     wanted = data.draw(st.lists(st.sampled_from(sorted(expected))))
     sizes = [BASE_ROWS, *map(len, lists)]
 
-    found = _overlay.of_rows(np.array(wanted, np.int64), lists, [chunk] * len(sizes))
+    found = _overlay.of_rows(np.array(wanted, np.int64), asked(lists), [chunk] * len(sizes))
 
     assert gathered(found, sizes, chunk, len(wanted)) == [expected[row] for row in wanted]
 
@@ -70,7 +79,7 @@ def test_ranges_come_from_the_newest_layer_that_has_them(
     start, stop = sorted((data.draw(edges), data.draw(edges)))
     sizes = [BASE_ROWS, *map(len, lists)]
 
-    found = _overlay.of_range(start, stop, lists, [chunk] * len(sizes), BASE_ROWS)
+    found = _overlay.of_range(start, stop, asked(lists), [chunk] * len(sizes), BASE_ROWS)
 
     rows = range(start, stop)
     assert gathered(found, sizes, chunk, len(rows)) == [expected[row] for row in rows]
@@ -80,10 +89,32 @@ def test_ranges_come_from_the_newest_layer_that_has_them(
 
 def test_what_others_give_is_left_alone() -> None:
     """A base does not write where a delta does, whichever comes first."""
-    selections = _overlay.of_range(0, 4, [np.array([1])], [4, 1], 4)
+    selections = _overlay.of_range(0, 4, asked([np.array([1])]), [4, 1], 4)
     out = np.zeros(4, np.int64)
 
     selections[1].copy(0, np.array([9]), out)
     selections[0].copy(0, np.array([5, 6, 7, 8]), out)
 
     assert out.tolist() == [5, 9, 7, 8]
+
+
+def lost() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Stand for row numbers that are damaged."""
+    raise ZeroDivisionError
+
+
+def test_row_numbers_are_asked_for_only_while_rows_are_open() -> None:
+    """What newer deltas hold needs no older one, and anything else does."""
+    deltas = [lost, *asked([np.array([2, 3]), np.array([3, 7])])]
+    chunks = [4, 1, 1, 1]
+
+    rows = _overlay.of_rows(np.array([7, 3, 2, 3]), deltas, chunks)
+    range_ = _overlay.of_range(2, 4, deltas, chunks, 8)
+
+    for found in (rows, range_):
+        assert [len(selection.chunks) for selection in found[:2]] == [0, 0]
+        assert [len(selection.chunks) > 0 for selection in found[2:]] == [True, True]
+    with pytest.raises(ZeroDivisionError):
+        _overlay.of_rows(np.array([7, 4]), deltas, chunks)
+    with pytest.raises(ZeroDivisionError):
+        _overlay.of_range(2, 5, deltas, chunks, 8)

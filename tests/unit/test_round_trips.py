@@ -49,6 +49,23 @@ def test_a_cold_word_among_a_million_takes_three_round_trips(url: Path, words: l
     assert traffic.bytes_read < 512 * 1024
 
 
+def test_a_cold_word_of_a_chain_takes_three_round_trips(tmp_path: Path) -> None:
+    """As through a full step; and each delta that holds a wanted row costs one request more."""
+    words, vectors = make_words(2000), np.zeros((2000, 16), np.float32)
+    embzarr.save(tmp_path, words, vectors)
+    run = embzarr.Run(tmp_path)
+    for number in range(1, 5):
+        run.save_delta([number], vectors[[number]] + np.float32(number))
+
+    checkpoint = opened(tmp_path)
+    opening = checkpoint.traffic.requests
+    found = checkpoint[words[:5]]
+
+    np.testing.assert_array_equal(found, np.arange(5, dtype=np.float32)[:, None].repeat(16, 1))
+    assert checkpoint.traffic.round_trips <= 3
+    assert checkpoint.traffic.requests - opening == 1 + 5  # the lookup, and a chunk of each layer
+
+
 def test_a_warm_word_takes_two_and_one_where_its_block_is_known(
     url: Path, words: list[str]
 ) -> None:
