@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -58,11 +59,21 @@ def repair(run: str, mirror: str) -> str:
     return "mended" if report.actions else "nothing to do"
 
 
-def look(run: str, mirror: str) -> list[int]:
-    """Return how many objects are as they were, and whether these are all."""
-    found, expected = contents(open_store(run)), contents(open_store(mirror))
-    same = sum(found.get(key) == data for key, data in expected.items())
-    return [same, found == expected]
+def files(folder: str) -> dict[str, bytes]:
+    """Return everything that lies below a folder."""
+    found = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def same(run: str, expected: Mapping[str, bytes]) -> int:
+    """Return how many objects are as they were."""
+    found = files(run)
+    return sum(found.get(key) == data for key, data in expected.items())
+
+
+def is_whole(run: str, mirror: str) -> bool:
+    """Tell whether a run holds what the mirror holds, and nothing else that a store lists."""
+    return contents(open_store(run)) == contents(open_store(mirror))
 
 
 def rounds(folder: Path, count: int, *, seed: int) -> Counter[str]:
@@ -70,16 +81,17 @@ def rounds(folder: Path, count: int, *, seed: int) -> Counter[str]:
     chance, landed = random.Random(seed), Counter[str]()
     mirror = str(folder / "mirror")
     in_child(partial(lay_out, mirror))
+    expected = files(mirror)
     whole = 0.2
     while landed.total() < count:
         run = str(folder / f"run-{landed.total()}")
         shutil.copytree(mirror, run)
         damage(Path(run), chance)
-        work, examine = partial(repair, run, mirror), partial(look, run, mirror)
-        before, _ = in_child(examine)
+        work = partial(repair, run, mirror)
+        before = same(run, expected)
         for _ in range(_KILLS):
             done = in_child(work, chance.uniform(0.2 * whole, whole))
-            after, _ = in_child(examine)
+            after = same(run, expected)
             assert after >= before, f"{before} objects were sound, then {after}"
             landed["after the end" if done else WINDOW if before < after else OUTSIDE] += 1
             before = after
@@ -88,7 +100,7 @@ def rounds(folder: Path, count: int, *, seed: int) -> Counter[str]:
         begun = time.perf_counter()
         in_child(work)
         whole = (whole + 1.5 * (time.perf_counter() - begun)) / 2
-        assert in_child(examine)[1], "it is not as it was"
+        assert in_child(partial(is_whole, run, mirror)), "it is not as it was"
         assert in_child(work) == "nothing to do"
         shutil.rmtree(run)
     return landed
