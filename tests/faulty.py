@@ -79,6 +79,14 @@ class SlowStore(PassThrough):
         time.sleep(self._seconds)
         return super().list(prefix)
 
+    def put(self, key: str, data: Data) -> None:
+        time.sleep(self._seconds)
+        super().put(key, data)
+
+    def create(self, key: str, data: Data) -> None:
+        time.sleep(self._seconds)
+        super().create(key, data)
+
 
 class FaultyStore(PassThrough):
     """One write fails: before it was sent, or after it took effect."""

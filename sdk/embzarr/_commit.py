@@ -20,7 +20,6 @@ from embzarr import (
     _manifest,
     _protocol,
     _records,
-    _root,
     _schema,
 )
 from embzarr._manifest import Manifest, Parent
@@ -87,6 +86,8 @@ _STOPPED = {
 class Draft:
     """What a writer wants to commit; the number is found when it is published."""
 
+    store_id: str
+    """The store's identity, see `embzarr._root`."""
     write_id: str
     step: int
     layers: list[Layer]
@@ -138,9 +139,8 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
         StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
             not have been made; nothing that it names may be deleted.
     """
-    store_id = draft.base.store if draft.base else _root.claim(store, new_id())
     commit, data = take_number(
-        store, draft.claim, draft.base, lambda parent: _compose(draft, parent, store_id, writer)
+        store, draft.claim, draft.base, lambda parent: _compose(draft, parent, writer)
     )
     if isinstance(commit, Expired):
         raise commit.error()  # made, and given up by a collection before we knew
@@ -256,11 +256,11 @@ def _failure(action: Stopped | Unknown) -> EmbzarrError:
     )
 
 
-def _compose(draft: Draft, parent: Parent | None, store_id: str, writer: str) -> bytes:
+def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
     manifest = Manifest(
         format="embzarr",
         version=1,
-        store=store_id,
+        store=draft.store_id,
         commit=parent.commit + 1 if parent else 1,
         write_id=draft.write_id,
         parent=parent,

@@ -94,6 +94,7 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
         words=_words.from_words([]),
     )
     draft = Draft(
+        store_id=commit.store,
         write_id=write_id,
         step=manifest.step,
         layers=[layer],

@@ -53,7 +53,7 @@ class LayerFiles:
         """Size and SHA-256 of each object written so far, by its key below the layer."""
         return self._objects.digests
 
-    def beside(self, work: Callable[[], None]) -> None:
+    def beside(self, work: Callable[[], object]) -> None:
         """Do something else meanwhile; where it fails, this write fails."""
         self._jobs.submit(0, work)
 
@@ -144,10 +144,22 @@ class LayerFiles:
         self._jobs.wait()
         written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
         tables = self._write_tables(written)
+        documents = _zarr_json.layer_documents(
+            # Of a table all is known by now but where its chunks lie, which no document tells.
+            {name: array.member() for name, array in (written | _written(tables)).items()},
+            step=self.step,
+            write_id=self.write_id,
+            columns=columns,
+            below=below,
+            rows=rows,
+        )
+        for item in documents.items():
+            self._jobs.submit(0, partial(self._objects.put, *item))
         self._jobs.wait()
-        written |= {_keys.table_array(name): table.written() for name, table in tables.items()}
+        self._jobs.close()
+        written |= _written(tables)
         copied = _copied(written, room)
-        arrays = {
+        return {
             name: array.member(
                 table=_keys.table_array(name) if name in tables else None,
                 lossy=lossy.get(name),
@@ -155,17 +167,6 @@ class LayerFiles:
             )
             for name, array in written.items()
         }
-        documents = _zarr_json.layer_documents(
-            arrays,
-            step=self.step,
-            write_id=self.write_id,
-            columns=columns,
-            below=below,
-            rows=rows,
-        )
-        _parallel.each(lambda item: self._objects.put(*item), list(documents.items()))
-        self._jobs.close()
-        return arrays
 
     def wait(self) -> None:
         """Wait for the shards that are under way.
@@ -193,7 +194,7 @@ class LayerFiles:
                 return  # garbage below a write id that no manifest names harms nobody
 
     def _write_tables(self, written: Mapping[str, WrittenArray]) -> dict[str, ArrayWriter]:
-        """Write chunk tables where an index is too long for the manifest; by the array's name."""
+        """Start writing chunk tables where an index is too long for the manifest; by the array."""
         return {
             name: self._write_table(_keys.table_array(name), array.index.table())
             for name, array in written.items()
@@ -223,6 +224,11 @@ def _copied(written: Mapping[str, WrittenArray], room: int) -> set[str]:
             copied.add(name)
             room -= nbytes
     return copied
+
+
+def _written(tables: Mapping[str, ArrayWriter]) -> dict[str, WrittenArray]:
+    """Return chunk tables as they were written so far, by their own names."""
+    return {_keys.table_array(name): table.written() for name, table in tables.items()}
 
 
 def _is_read_first(name: str) -> bool:

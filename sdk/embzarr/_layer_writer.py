@@ -79,7 +79,7 @@ class LayerWriter:
             for name, shape in shapes.items()
         }
 
-    def beside(self, work: Callable[[], None]) -> None:
+    def beside(self, work: Callable[[], object]) -> None:
         """Do something else meanwhile; where it fails, this write fails."""
         self._files.beside(work)
 
@@ -106,11 +106,14 @@ class LayerWriter:
         """
         self._sorted = sort_words(words)
 
-    def finish(self, placement: Placement) -> Layer:
+    def finish(
+        self, placement: Placement, *, meanwhile: Callable[[], object] | None = None
+    ) -> Layer:
         """Write the rest and return what the manifest says of the layer.
 
         Args:
             placement: the order in which rows were appended.
+            meanwhile: what else to do once nothing of the caller's can be refused any more.
 
         Raises:
             InvalidInputError: a word stands twice, or rows are not in the order of `placement`.
@@ -120,6 +123,8 @@ class LayerWriter:
         words = _words.concatenate(self._words)
         order, lookup = self._sorted or sort_words(words)
         check_order(placement, order)
+        if meanwhile:
+            self._files.beside(meanwhile)
         self._files.put_words(words, lookup)
         losses = self._conversion.losses
         lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}

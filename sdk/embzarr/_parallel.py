@@ -188,9 +188,9 @@ class Jobs:
         """Allow `limit` bytes of jobs under way."""
         self._budget = ByteBudget(limit)
         self._pool = ThreadPoolExecutor(workers)
-        self._futures: list[Future[None]] = []
+        self._futures: list[Future[object]] = []
 
-    def submit(self, size: int, work: Callable[[], None]) -> None:
+    def submit(self, size: int, work: Callable[[], object]) -> None:
         """Run `work` in a thread; wait first where `size` more bytes would be too many.
 
         Raises:

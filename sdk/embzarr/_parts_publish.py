@@ -128,6 +128,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
     own = _own_columns(plan, table, counts, columns)
     layer = _Assembly(store, plan).layer(receipts, table, own, order)
     draft = Draft(
+        store_id=plan.store,
         write_id=plan.write_id,
         step=plan.step,
         layers=[layer],

@@ -119,6 +119,7 @@ def save_delta(
     write_id = _commit.new_id()
     layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
     draft = Draft(
+        store_id=head.store,
         write_id=write_id,
         step=step,
         layers=layers,

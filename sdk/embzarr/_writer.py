@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from embzarr import _commit, _dtypes, _history, _json, _keys, _placement, _probe, _schema, _words
+from embzarr import (
+    _commit,
+    _dtypes,
+    _history,
+    _json,
+    _keys,
+    _parallel,
+    _placement,
+    _probe,
+    _root,
+    _schema,
+    _words,
+)
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
 from embzarr._layer_writer import LayerWriter
@@ -15,7 +27,7 @@ from embzarr.errors import DamagedError, InvalidInputError
 from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -42,7 +54,8 @@ class Writer:
         placement: Placement,
         metadata: Mapping[str, Any],
         *,
-        base: Record | None = None,
+        base: Record | None,
+        store_id: Callable[[], str],
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
         self.metadata: dict[str, Any] = dict(metadata)
@@ -50,6 +63,7 @@ class Writer:
         self._layer = layer
         self._placement = placement
         self._base = base
+        self._store_id = store_id
         self._open = True
 
     def append(
@@ -88,12 +102,13 @@ class Writer:
     def _commit(self) -> Checkpoint:
         try:
             check_metadata(self.metadata)
-            layer = self._layer.finish(self._placement)
+            layer = self._layer.finish(self._placement, meanwhile=self._store_id)
         except BaseException:
             self._abort()
             raise
         self._open = False
         draft = Draft(
+            store_id=self._store_id(),
             write_id=self._layer.write_id,
             step=self._layer.step,
             layers=[layer],
@@ -204,9 +219,16 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         compression=compression,
         allow_nonfinite=allow_nonfinite,
     )
+    sound = _parallel.Later(lambda: _probe.require_sound(store, single_writer=single_writer))
+
+    def claim() -> str:
+        sound()
+        return base.store if base else _root.claim(store, _commit.new_id())
+
     # While the first rows are sent: an unsound store is told of before it is committed to.
-    layer.beside(lambda: _probe.require_sound(store, single_writer=single_writer))
-    return Writer(store, layer, placement, metadata or {}, base=base)
+    layer.beside(sound)
+    store_id = _parallel.Later(claim)
+    return Writer(store, layer, placement, metadata or {}, base=base, store_id=store_id)
 
 
 def check_step(head: Commit | None, step: int | None) -> int:
