@@ -19,6 +19,7 @@ from embzarr_tools import (
     _inspect,
     _ls,
     _probe,
+    _publish,
     _repair,
     _similar,
     _tag,
@@ -90,6 +91,7 @@ _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
+_add(_publish.publish, _publish.EXAMPLES)
 _add(_compact.compact, _compact.EXAMPLES)
 _add(_gc.gc, _gc.EXAMPLES)
 _add(_probe.probe, _probe.EXAMPLES)

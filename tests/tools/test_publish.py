@@ -1,0 +1,51 @@
+"""``embzarr publish``: nothing while parts are missing, then one commit, however often asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import embzarr
+from tools.asking import DIM, WORDS, Ask, vectors
+
+
+def write(folder: Path, plan: embzarr.StepPlan, index: int) -> None:
+    with embzarr.write_part(folder, plan, index) as part:
+        part.append(vectors()[part.start : part.stop])
+
+
+def test_a_planned_step_is_published(ask: Ask, tmp_path: Path) -> None:
+    """Missing parts are named; then the step is there, once."""
+    words = [word for word in WORDS if "\n" not in word]
+    run, plan_file, words_file = tmp_path / "run", tmp_path / "plan.json", tmp_path / "words.txt"
+    plan = embzarr.plan_step(run, len(words), DIM, 2, step=7)
+    plan_file.write_text(plan.to_json())
+    words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
+    write(run, plan, 0)
+
+    early = ask("publish", run, plan_file, words_file)
+    assert (early.code, early.out) == (2, "")
+    assert early.err.endswith("not whole yet: 1 [part-missing]\n")
+    assert embzarr.Run(run).numbers() == []
+
+    write(run, plan, 1)
+    done = ask("publish", run, plan_file, words_file)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"step 7 (commit 1): {len(words):,} rows in ")
+    assert ask("publish", run, plan_file, words_file).out == done.out
+    found = embzarr.open(run)
+    assert (found.commit, found.step, found.words) == (1, 7, words)
+    np.testing.assert_array_equal(found.to_numpy(), vectors())
+
+
+def test_what_is_no_plan_is_refused(ask: Ask, tmp_path: Path) -> None:
+    """A file that holds something else is told, and nothing is written."""
+    (tmp_path / "plan.json").write_text("{}")
+    (tmp_path / "words.txt").write_text("a\n")
+
+    answer = ask("publish", tmp_path / "run", tmp_path / "plan.json", tmp_path / "words.txt")
+
+    assert answer.code == 2
+    assert "not a plan" in answer.err
+    assert not (tmp_path / "run").exists()

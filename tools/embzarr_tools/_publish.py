@@ -1,0 +1,45 @@
+"""``embzarr publish``: one commit of a step that several processes have written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embzarr_tools._options import Place
+from embzarr_tools._screen import Size, say
+
+EXAMPLES = """
+embzarr publish s3://bucket/run plan.json words.txt
+"""
+
+
+def publish(
+    place: Place,
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", help="The file that holds the plan's JSON.")
+    ],
+    words: Annotated[
+        Path, typer.Argument(metavar="WORDS", help="UTF-8 text: a word on each line, in row order.")
+    ],
+    *,
+    single_writer: Annotated[
+        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
+    ] = False,
+) -> None:
+    """Make one commit of a step that was written in parts.
+
+    The plan is what embzarr.plan_step gave in Python (to_json), the parts what embzarr.write_part
+    wrote on any number of machines. While parts are missing it names them and commits nothing; it
+    may be called again at any time, and by several machines at once: all get the same commit.
+    """
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    made = embzarr.publish(
+        place.url,
+        embzarr.StepPlan.from_json(plan.read_bytes()),
+        words.read_text(encoding="utf-8").removesuffix("\n").split("\n"),
+        single_writer=single_writer,
+        store_options=place.store_options,
+    )
+    stored = Size(made.info().bytes_stored).shown()
+    say(f"step {made.step} (commit {made.commit}): {len(made):,} rows in {stored}")
