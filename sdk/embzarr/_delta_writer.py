@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from embzarr import _chunks, _dtypes, _keys, _lookup, _schema
+from embzarr import _chunks, _dtypes, _grid, _keys, _lookup, _schema
 from embzarr._conversion import check_finite
 from embzarr._layer_files import LayerFiles
 from embzarr._loss import LossMeter
@@ -106,7 +106,9 @@ class DeltaWriter:
             check_finite(values)
         stored = self._stored(name, base, values)
         codec = _chunks.parse(self._compression, stored.itemsize)
-        self._files.put(name, stored, codec)
+        row_bytes = _grid.row_bytes(stored.shape, stored.itemsize)
+        chunk = _grid.choose_tight_chunk(len(stored), row_bytes)
+        self._files.put(name, stored, codec, chunk=chunk)
         numbers = _chunks.parse("blosc:zstd", 8)
         self._files.put(_keys.rows_array(name), change.rows.astype("<u8"), numbers)
 

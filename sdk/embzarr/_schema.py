@@ -93,6 +93,9 @@ PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 # Sizes that a writer aims for -----------------------------------------------------------------
 CHUNK_BYTES: Final = 128 * 1024
 SHARD_BYTES: Final = 16 * 1024 * 1024
+PADDING_BYTES: Final = 4 * 1024
+PADDING_SHARE: Final = 16
+"""Zeros after the last row of a delta take no more than these bytes, or one in so many rows."""
 PART_GRAIN: Final = 16
 """Parts of a step are equal to within one row in so many."""
 BLOCK_BYTES: Final = 64 * 1024

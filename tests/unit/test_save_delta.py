@@ -94,6 +94,25 @@ def test_a_delta_of_nothing_is_a_commit(store: MemoryStore) -> None:
     assert saved.verify().ok
 
 
+@pytest.mark.parametrize("count", [0, 1, 5, 257, 300, 1025, 1350])
+def test_a_delta_takes_little_more_than_its_rows(count: int) -> None:
+    """Its last chunk is not mostly zeros, and no row takes a chunk of its own."""
+    store, vectors = MemoryStore(), make_vectors(2000, 100)
+    embzarr.save(store, make_words(2000), vectors, compression="none")
+    run = embzarr.Run(store)
+
+    values = vectors[:count] + 1
+    saved = run.save_delta(np.arange(count), values, compression="none", policy=ALWAYS)
+
+    column = open_store(store).list(f"{saved.info().layers[1].path}/vectors/c/")
+    nbytes = sum(info.size for info in column)
+    assert (
+        nbytes <= values.nbytes + max(values.nbytes // 16, 4096) + (4 + 16) * (count // 8 + 1) + 4
+    )
+    np.testing.assert_array_equal(saved.to_numpy()[:count], values)
+    np.testing.assert_array_equal(saved.to_numpy()[count:], vectors[count:])
+
+
 def test_layers_below_are_not_written_again(store: MemoryStore) -> None:
     """A delta writes its own rows: a fraction of the full step."""
     before = embzarr.Run(store).commits()[0].bytes_stored
