@@ -10,7 +10,7 @@ import embzarr
 from embzarr_bench import WrongResultError
 from embzarr_bench.servers.minio import MISSING, find_minio
 from embzarr_bench.training import DeltaCost, Plan, compare
-from embzarr_bench.training._deltas import CHAIN, _read, _save_chain, _Steps
+from embzarr_bench.training._deltas import CHAIN, _default_deltas, _read, _save_chain, _Steps
 
 ROWS, DIM = 4000, 64
 
@@ -58,16 +58,28 @@ def test_a_chain_is_eight_deltas_that_read_back(steps: _Steps, tmp_path: Path) -
         ]
     assert sizes["int8"] < sizes["float16"] < sizes[None]
     assert sizes[None] > 1000 * DIM * 4  # lossless compression saves a little
-    (seconds,) = _read(steps, [str(tmp_path / "None")], {}, 3)
+    (seconds,) = _read(steps, {str(tmp_path / "None"): CHAIN}, {}, 3)
     assert len(seconds) == 3
     assert min(seconds) > 0
+
+
+def test_the_default_policy_ends_a_chain_sooner(steps: _Steps, tmp_path: Path) -> None:
+    """Deltas of 0.1 and 0.2 of two matrices: the fourth would take more than half of the step."""
+    deltas = _default_deltas(steps, str(tmp_path / "policy"), {})
+    _save_chain(steps, str(tmp_path / "run"), {}, lossy=None, deltas=deltas)
+
+    assert deltas == 3
+    assert [layer.kind for layer in embzarr.open(tmp_path / "policy").info().layers] == ["full"]
+    assert len(embzarr.open(tmp_path / "run").info().layers) == 1 + deltas
+    (seconds,) = _read(steps, {str(tmp_path / "run"): deltas}, {}, 2)
+    assert len(seconds) == 2
 
 
 def test_a_chain_that_reads_back_wrong_is_no_figure(steps: _Steps, tmp_path: Path) -> None:
     """Lossy vectors are not those that were trained, which the benchmark must notice."""
     _save_chain(steps, str(tmp_path / "run"), {}, lossy="int8")
     with pytest.raises(WrongResultError, match="are not what was trained"):
-        _read(steps, [str(tmp_path / "run")], {}, 1)
+        _read(steps, {str(tmp_path / "run"): CHAIN}, {}, 1)
 
 
 def test_ratios() -> None:
@@ -81,9 +93,12 @@ def test_ratios() -> None:
         delta_bytes={"lossless": 200, "int8": 60},
         full_seconds=(2, 1, 9),
         chain_seconds=(3, 2.5, 100),
+        default_deltas=3,
+        default_seconds=(2.5, 2, 5),
     )
     assert cost.times_fewer == {"lossless": 3, "int8": 10}
     assert cost.chain_over_full == 1.5
+    assert cost.default_over_full == 1.25
     assert json.loads(json.dumps(cost.as_json()))["times_fewer"]["int8"] == 10
 
 
@@ -105,4 +120,5 @@ def test_deltas_of_a_training_are_measured(tmp_path: Path) -> None:
     assert 0 < intervals[0] < intervals[1] < intervals[2] == pytest.approx(1 / 10, rel=0.1)
     touched = [one.touched["vectors"] for one in found]
     assert 0 < touched[0] < touched[1] < touched[2] <= 1
+    assert all(0 <= one.default_deltas <= CHAIN and one.default_seconds for one in found)
     assert all(one.times_fewer["int8"] > one.times_fewer["lossless"] for one in found)

@@ -23,7 +23,7 @@ from embzarr_bench.training._fresh import in_fresh_process
 from embzarr_bench.training._trainers import Enough, ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -61,7 +61,11 @@ class DeltaCost:
     full_seconds: tuple[float, ...]
     """From the address to 1,000 words of a full step, cold."""
     chain_seconds: tuple[float, ...]
-    """The same of a chain of 8 lossless deltas."""
+    """The same of a chain of 8 lossless deltas, however much of the full step they take."""
+    default_deltas: int
+    """Lossless deltas that the default policy lays upon a full step before it writes another."""
+    default_seconds: tuple[float, ...]
+    """The same of a chain of so many."""
 
     @property
     def times_fewer(self) -> dict[str, float]:
@@ -73,6 +77,11 @@ class DeltaCost:
         """The time to read a chain over that to read a full step, by medians."""
         return statistics.median(self.chain_seconds) / statistics.median(self.full_seconds)
 
+    @property
+    def default_over_full(self) -> float:
+        """The same of the longest chain that the default policy writes."""
+        return statistics.median(self.default_seconds) / statistics.median(self.full_seconds)
+
     def as_json(self) -> dict[str, object]:
         """Return everything as plain values."""
         return {
@@ -81,6 +90,7 @@ class DeltaCost:
             "delta_bytes": dict(self.delta_bytes),
             "times_fewer": self.times_fewer,
             "chain_over_full": self.chain_over_full,
+            "default_over_full": self.default_over_full,
         }
 
 
@@ -127,8 +137,12 @@ def delta_cost(
         }
         full = server.url(bucket, f"full-{interval:g}")
         full_bytes = steps.save_full(full, CHAIN, options).traffic.bytes_written
+        default = server.url(bucket, f"default-{interval:g}")
+        deltas = _default_deltas(steps, server.url(bucket, f"policy-{interval:g}"), options)
+        _save_chain(steps, default, options, lossy=None, deltas=deltas)
         progress("reading 1,000 words")
-        seconds = _read(steps, (full, chains[_LOSSLESS]), options, repeats)
+        held = {full: CHAIN, chains[_LOSSLESS]: CHAIN, default: deltas}
+        seconds = _read(steps, held, options, repeats)
         return DeltaCost(
             interval=steps.interval,
             rows=steps.rows,
@@ -138,6 +152,8 @@ def delta_cost(
             delta_bytes=sizes,
             full_seconds=seconds[0],
             chain_seconds=seconds[1],
+            default_deltas=deltas,
+            default_seconds=seconds[2],
         )
 
 
@@ -185,6 +201,19 @@ class _Steps:
             store_options=options,
         )
 
+    def save_changes(
+        self, run: embzarr.Run, place: int, *, lossy: Lossy | None, policy: embzarr.DeltaPolicy
+    ) -> embzarr.Checkpoint:
+        """Save what one checkpoint changed upon the one before."""
+        rows, values = self.changed(place), self.matrices(place)
+        return run.save_delta(
+            rows,
+            {name: values[name][rows[name]] for name in _COLUMNS},
+            step=place,
+            lossy=lossy,
+            policy=policy,
+        )
+
 
 def _train(text: Path, url: str, settings: Mapping[str, Any], interval: float) -> None:
     every = max(int(_words_of_epoch(text, settings) * interval), 1)
@@ -206,40 +235,58 @@ def _words_of_epoch(text: Path, settings: Mapping[str, Any]) -> int:
     return seen[0]
 
 
-def _save_chain(steps: _Steps, url: str, options: Mapping[str, Any], *, lossy: Lossy | None) -> int:
-    """Save a full step and eight deltas; return the median bytes of a delta."""
+def _save_chain(
+    steps: _Steps,
+    url: str,
+    options: Mapping[str, Any],
+    *,
+    lossy: Lossy | None,
+    deltas: int = CHAIN,
+) -> int:
+    """Save a full step and deltas, eight by default; return the median bytes of a delta."""
     steps.save_full(url, 0, options)
     run = embzarr.Run(url, store_options=options)
-    sizes = []
+    saved = [
+        steps.save_changes(run, place, lossy=lossy, policy=_ALWAYS)
+        for place in range(1, deltas + 1)
+    ]
+    return int(statistics.median([one.traffic.bytes_written for one in saved] or [0]))
+
+
+def _default_deltas(steps: _Steps, url: str, options: Mapping[str, Any]) -> int:
+    """Return how many deltas the default policy lays upon a full step."""
+    steps.save_full(url, 0, options)
+    run = embzarr.Run(url, store_options=options)
     for place in range(1, CHAIN + 1):
-        rows, values = steps.changed(place), steps.matrices(place)
-        saved = run.save_delta(
-            rows,
-            {name: values[name][rows[name]] for name in _COLUMNS},
-            step=place,
-            lossy=lossy,
-            policy=_ALWAYS,
-        )
-        sizes.append(saved.traffic.bytes_written)
-    return int(statistics.median(sizes))
+        saved = steps.save_changes(run, place, lossy=None, policy=embzarr.DeltaPolicy())
+        if saved.info().kind == "full":
+            return place - 1
+    return CHAIN
 
 
 def _read(
-    steps: _Steps, urls: Sequence[str], options: Mapping[str, Any], repeats: int
+    steps: _Steps, held: Mapping[str, int], options: Mapping[str, Any], repeats: int
 ) -> list[tuple[float, ...]]:
-    """Read 1,000 words cold from each place, in turns; compare with what was trained."""
+    """Read 1,000 words cold from each address, in turns; compare with what was trained.
+
+    Args:
+        steps: what was trained.
+        held: which of the steps each address holds.
+        options: of the store.
+        repeats: how often each is read.
+    """
     draws = np.random.default_rng(0)
     rows = draws.choice(steps.rows, min(ASKED_WORDS, steps.rows), replace=False)
     asked = [steps.words[row] for row in rows.tolist()]
-    truth = steps.matrices(CHAIN)["vectors"][rows]
-    seconds: list[list[float]] = [[] for _ in urls]
+    truth = {place: steps.matrices(place)["vectors"][rows] for place in {*held.values()}}
+    seconds: list[list[float]] = [[] for _ in held]
     for number in range(repeats + 1):
-        for place, url in enumerate(urls):
+        for at, (url, place) in enumerate(held.items()):
             begin = time.perf_counter()
             found = embzarr.open(url, store_options=options)[asked]
             end = time.perf_counter()
-            if not np.array_equal(found, truth):
+            if not np.array_equal(found, truth[place]):
                 raise WrongResultError(f"{url}: 1,000 words are not what was trained")
             if number:  # the first round imports
-                seconds[place].append(end - begin)
+                seconds[at].append(end - begin)
     return [tuple(times) for times in seconds]
