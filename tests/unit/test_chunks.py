@@ -100,13 +100,13 @@ def encode(rows: NDArray[Any], codec: Codec) -> dict[str, Any]:
     ("text", "shown"),
     [
         ("none", "none"),
-        ("lz4", "blosc:lz4:shuffle:5"),
+        ("lz4", "blosc:lz4:bitshuffle:5"),
         ("zstd", "zstd:3"),
         ("zstd:22", "zstd:22"),
         ("zstd:-131072", "zstd:-131072"),
         ("zstd:0", "zstd:0"),
-        ("blosc", "blosc:lz4:shuffle:5"),
-        ("blosc:zstd", "blosc:zstd:shuffle:5"),
+        ("blosc", "blosc:lz4:bitshuffle:5"),
+        ("blosc:zstd", "blosc:zstd:bitshuffle:5"),
         ("blosc:lz4hc:bitshuffle", "blosc:lz4hc:bitshuffle:5"),
         ("blosc:blosclz:noshuffle:0", "blosc:blosclz:noshuffle:0"),
         ("blosc:zlib:shuffle:9", "blosc:zlib:shuffle:9"),
@@ -488,7 +488,7 @@ def test_what_shrinks_is_compressed(dtype: str) -> None:
     """Small counts and empty columns get the fast codec, shuffled by their own item size."""
     codec = _chunks.choose(np.zeros((500, 50), dtype), 64)
 
-    assert str(codec) == "blosc:lz4:shuffle:5"
+    assert str(codec) == "blosc:lz4:bitshuffle:5"
     assert codec.typesize == np.dtype(dtype).itemsize
 
 
@@ -497,13 +497,13 @@ def test_the_choice_looks_at_all_of_the_rows() -> None:
     rows = np.zeros((500, 50), "float32")
     rows[:64] = noise()[:64]
 
-    assert str(_chunks.choose(rows, 64)) == "blosc:lz4:shuffle:5"
+    assert str(_chunks.choose(rows, 64)) == "blosc:lz4:bitshuffle:5"
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65])
 def test_few_rows_can_be_chosen_for(rows: int) -> None:
     """An array of less than a chunk, or just one, is sampled as it is."""
-    assert str(_chunks.choose(np.zeros((rows, 50)), 64)) == "blosc:lz4:shuffle:5"
+    assert str(_chunks.choose(np.zeros((rows, 50)), 64)) == "blosc:lz4:bitshuffle:5"
     assert _chunks.choose(noise()[:rows], 64) == _chunks.NONE
 
 

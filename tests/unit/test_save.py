@@ -182,7 +182,7 @@ def test_auto_compresses_what_shrinks(tmp_path: Any) -> None:
     )
 
     codecs = {column.name: column.codec for column in checkpoint.info().columns}
-    assert codecs["counts"] == "blosc:lz4:shuffle:5"
+    assert codecs["counts"] == "blosc:lz4:bitshuffle:5"
     assert checkpoint.info().columns[1].bytes_stored < 5000 * 8 / 10
 
 

@@ -18,7 +18,7 @@ class Icechunk(_zarr_arrays.ZarrArrays):
     """A repository with one snapshot, rows known."""
 
     name: ClassVar[str] = "icechunk, by row"
-    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 shuffle"
+    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 bitshuffle"
     packages: ClassVar[tuple[str, ...]] = (*_zarr_arrays.ZarrArrays.packages, "icechunk")
     distributions: ClassVar[tuple[str, ...]] = ("icechunk", "zarr")
 

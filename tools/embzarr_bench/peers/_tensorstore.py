@@ -33,7 +33,7 @@ class Tensorstore(Peer):
     name: ClassVar[str] = "tensorstore, by row"
     settings: ClassVar[str] = (
         "zarr3, chunks of at most 128 KiB in shards of 32 MiB, 64 requests at once, cache pool of "
-        "100 MB; compressed: blosc lz4 shuffle"
+        "100 MB; compressed: blosc lz4 bitshuffle"
     )
     packages: ClassVar[tuple[str, ...]] = ("tensorstore",)
     distributions: ClassVar[tuple[str, ...]] = ("tensorstore",)
@@ -121,7 +121,13 @@ def _regular(shape: tuple[int, int]) -> dict[str, object]:
 
 
 def _sharding(chunk: tuple[int, int], itemsize: int, compressed: bool) -> dict[str, object]:  # noqa: FBT001
-    lz4 = {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": itemsize, "blocksize": 0}
+    lz4 = {
+        "cname": "lz4",
+        "clevel": 5,
+        "shuffle": "bitshuffle",
+        "typesize": itemsize,
+        "blocksize": 0,
+    }
     codecs: list[dict[str, object]] = [
         {"name": "bytes", **({"configuration": {"endian": "little"}} if itemsize > 1 else {})}
     ]

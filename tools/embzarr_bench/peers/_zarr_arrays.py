@@ -79,7 +79,7 @@ class ZarrArrays(Peer):
 
     def _lz4(self, itemsize: int) -> Any:  # noqa: ANN401 - zarr has no protocol for codecs
         codecs = self.library["zarr.codecs"]
-        return codecs.BloscCodec(cname="lz4", clevel=5, shuffle="shuffle", typesize=itemsize)
+        return codecs.BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=itemsize)
 
 
 class ZarrWords(ZarrArrays):

@@ -18,7 +18,7 @@ class ZarrOverObstore(_zarr_arrays.ZarrArrays):
     """`zarr.storage.ObjectStore`, rows known."""
 
     name: ClassVar[str] = "zarr + obstore, by row"
-    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 shuffle"
+    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 bitshuffle"
     packages: ClassVar[tuple[str, ...]] = (*_zarr_arrays.ZarrArrays.packages, "zarr.storage")
     distributions: ClassVar[tuple[str, ...]] = ("zarr", "obstore")
 

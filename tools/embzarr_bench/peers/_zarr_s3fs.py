@@ -17,7 +17,7 @@ class ZarrOverS3fs(_zarr_arrays.ZarrArrays):
     """`zarr.storage.FsspecStore`, rows known."""
 
     name: ClassVar[str] = "zarr + s3fs, by row"
-    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 shuffle"
+    settings: ClassVar[str] = f"{_zarr_arrays.SETTINGS}; compressed: blosc lz4 bitshuffle"
     packages: ClassVar[tuple[str, ...]] = (
         *_zarr_arrays.ZarrArrays.packages,
         "zarr.storage",
