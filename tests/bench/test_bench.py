@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,25 @@ def test_everybody_who_is_installed_gives_right_results() -> None:
     assert 0 < ours.notes["round_trips"] <= ours.requests
     assert ours.fetched > 20 * 16 * 4
     json.dumps(found.as_json())
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("_minio_is_there")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+def test_a_benchmark_that_is_terminated_leaves_no_server_behind() -> None:
+    """SIGTERM ends the server that it started as the end of the run would."""
+    program = "from embzarr_tools.cli import main; main()"
+    command = [sys.executable, "-c", program, "bench", "scale", "--latency", "0"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as run:  # noqa: S603 - ours
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        while not (started := children.read_text(encoding="ascii").split()):
+            time.sleep(0.05)
+            assert run.poll() is None
+        run.terminate()
+        run.wait(30)
+
+    assert run.returncode == 128 + signal.SIGTERM
+    assert not [number for number in started if Path(f"/proc/{number}").exists()]
 
 
 @pytest.mark.servers

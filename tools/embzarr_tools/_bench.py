@@ -1,11 +1,12 @@
 """``embzarr bench``: embzarr beside its peers, and how its cost grows."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -168,15 +169,22 @@ def scale(
 
 @contextmanager
 def failing() -> Iterator[None]:
-    """Turn the benchmark's errors into those of the command line."""
+    """Turn the benchmark's errors into those of the command line; ended, end its servers too."""
     import embzarr_bench  # noqa: PLC0415 - as above
 
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         yield
     except embzarr_bench.WrongResultError as exc:
         raise ClaimError(str(exc)) from exc
     except embzarr_bench.BenchError as exc:
         raise UsageError(str(exc)) from exc
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)  # as a shell tells it; on its way out every block ends
 
 
 def _write(file: Path | None, document: dict[str, object]) -> None:
