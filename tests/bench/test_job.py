@@ -92,10 +92,10 @@ def test_memory_that_was_given_back_counts() -> None:
     start = _memory.begin()
     if start is None:
         pytest.xfail("this system does not tell")
-    held = np.ones(50_000_000, np.uint8)
+    held = np.ones(200_000_000, np.uint8)
     del held
 
     peak = _memory.peak_above(start)
 
     assert peak is not None
-    assert peak > 45_000_000
+    assert peak > 100_000_000  # what earlier tests held may be given back meanwhile
