@@ -18,6 +18,7 @@ from embzarr._manifest import Lossy
 from embzarr._placement import Placement
 from embzarr._table_read import TableReader
 from embzarr._view import WHOLE
+from embzarr.objects import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,7 @@ def write_full(
         DamagedError: a layer of the chain is damaged; nothing of it is written on.
     """
     manifest = commit.manifest
-    reader = TableReader(store, manifest, link_to(store.url))
+    reader = TableReader(store, manifest, link_to(known_of(store).kind))
     layer = _writer(store, manifest, step=step, write_id=write_id, compression=compression)
     layer.lossy = _inherited(manifest)
     row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())

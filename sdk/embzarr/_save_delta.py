@@ -14,6 +14,7 @@ from embzarr._version import __version__
 from embzarr._vocabulary_read import VocabularyReader
 from embzarr._writer import check_metadata, check_step
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
+from embzarr.objects import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -177,7 +178,7 @@ def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
     if not len(words):
         return
     _words.check_unique(words, words.argsort())
-    known = VocabularyReader(store, manifest.layers, link_to(store.url))
+    known = VocabularyReader(store, manifest.layers, link_to(known_of(store).kind))
     rows = known.rows([words.utf8(at) for at in range(len(words))])
     twice = (rows >= 0).nonzero()[0]
     if len(twice):
