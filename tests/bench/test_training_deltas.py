@@ -113,7 +113,7 @@ def test_deltas_of_a_training_are_measured(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus.txt"
     corpus.write_text(" ".join(f"w{rank}" for rank in ranks.tolist()))
     found = compare(
-        Plan(corpus=corpus, parts=("deltas",), dims=(16,)), progress=lambda _: None
+        Plan(corpus=corpus, parts=("deltas",), dims=(64,)), progress=lambda _: None
     ).deltas
     intervals = [one.interval for one in found]
     # A small text is trained in few turns, between which a checkpoint can be.
