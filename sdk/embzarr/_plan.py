@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -123,7 +124,7 @@ class Selection(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RangeSelection:
     """Rows `start` up to, not including, `stop`: no memory for each row."""
 
@@ -132,7 +133,7 @@ class RangeSelection:
     chunk: int
     """Rows in one chunk."""
 
-    @property
+    @cached_property
     def chunks(self) -> NDArray[np.int64]:
         """The chunks, ascending, each once."""
         if self.stop <= self.start:

@@ -104,6 +104,13 @@ def test_a_range_costs_no_memory_for_each_row() -> None:
     assert selection.chunks.tolist() == [0]
 
 
+def test_the_chunks_of_a_range_are_listed_once() -> None:
+    """Each chunk that comes in asks for its number: listing all for each took quadratic time."""
+    selection = RangeSelection(0, 10**6, 1)
+
+    assert selection.chunks is selection.chunks
+
+
 # Requests -----------------------------------------------------------------------------------------
 def index_of(gaps: list[int], lengths: list[int], shard: int) -> ChunkIndex:
     """Lay chunks out in shards of `shard`, each after a gap."""
