@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ _PAUSE = 0.1
 """Seconds between two saves or reads of one thread: a collection has to get a turn."""
 _SAVES = 16
 """At most, beside one collection: on a busy machine writers would else be ahead of it for ever."""
+_PATIENCE = 10
+"""Seconds that a collection waits for a save before it."""
 _LOOKED_AT = 3
 """Checkpoints verified after each collection."""
 
@@ -65,6 +68,12 @@ class Crowd:
             with self.lock:
                 self.did[done] += 1
             self.over.wait(_PAUSE)
+
+    def wait_for_a_save(self) -> None:
+        """Let there be something to collect: on a quick machine collectors would else be idle."""
+        seen, until = self.did["saves"], time.monotonic() + _PATIENCE
+        while self.did["saves"] == seen and time.monotonic() < until:
+            time.sleep(_PAUSE / 20)
 
     def write(self) -> str:
         with self.lock:
@@ -100,6 +109,7 @@ def test_collections_among_writers_and_readers(tally: Tally, *, full: Effort) ->
         try:
             for cycle in range(cycles):
                 crowd.saves_left = _SAVES
+                crowd.wait_for_a_save()
                 crowd.did[collected(run, older_than=0 if cycle % 4 == 0 else 3600)] += 1
                 crowd.failures += broken(run)
         finally:
