@@ -1,34 +1,32 @@
-"""The executor of a plan: requests sent in parallel, chunks checked and decoded where they arrive.
+"""Reads rows of one array: says what to fetch, and makes rows of what comes in.
 
-Each worker fetches one request, checks each chunk's CRC-32C, decodes it and copies the wanted rows
-to their places in the result, so that no byte is touched twice and none waits for another.
+Whoever fetches a request checks each chunk's CRC-32C, decodes it and copies the wanted rows to
+their places in the result, so that no byte is touched twice and none waits for another.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _pieces, _plan
 from embzarr._cache import ChunkName
+from embzarr._reading import ArrayPlan, read
 from embzarr._view import WHOLE
 from embzarr.errors import InvalidInputError
 from embzarr.objects import PIECE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex, Places
     from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._parallel import Later
     from embzarr._plan import CostModel, Request, Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
@@ -162,6 +160,12 @@ class ArrayReader:
         )
         return [replace(request, wanted=planned.lacking[request.wanted]) for request in found]
 
+    def narrowed(self, planned: ArrayPlan) -> CostModel:
+        """Return the cost of a plan over a narrow link."""
+        chunks = planned.selection.chunks[planned.lacking]
+        places = planned.places.take(planned.lacking)
+        return _plan.narrowed(planned.cost, chunks, places, self._grid.shard)
+
     def _places(self, chunks: NDArray[np.int64]) -> Places | None:
         """Return where chunks lie, of uncompressed ones before the chunk table says so too."""
         if self._index is None and self._array.codec.name == "none":
@@ -206,17 +210,35 @@ class ArrayReader:
         # One chunk is decoded at a time, and may grow far beyond what was stored.
         return min(request.length, PIECE_BYTES) + self._grid.chunk_bytes
 
-    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
-        """Send one request; check and decode its chunks, and copy their rows into `out`."""
+    def run(
+        self,
+        request: Request,
+        planned: ArrayPlan,
+        view: View,
+        out: NDArray[Any],
+        note: Callable[[int], None],
+    ) -> None:
+        """Send one request; check and decode its chunks, and copy their rows into `out`.
+
+        Args:
+            request: one of the plan's.
+            planned: the plan.
+            view: how the rows are wanted.
+            out: where they go.
+            note: is told how many bytes came in, after each chunk.
+        """
         key = self._layer.shard_key(self._name, request.shard)
         places = planned.places
         starts = places.offset[request.wanted] - request.start
         stops = starts + places.nbytes[request.wanted]
         wanted = zip(starts.tolist(), stops.tolist(), strict=True)
         arriving = _pieces.fetch(self._store, key, request.start, request.length, list(wanted))
-        for at, stored in zip(request.wanted.tolist(), arriving, strict=True):
+        received = 0
+        for at, stop, stored in zip(request.wanted.tolist(), stops.tolist(), arriving, strict=True):
             self.take(stored, at, planned, view, out)
             self._keep(stored, at, planned)
+            note(stop - received)
+            received = stop
 
     def _keep(self, stored: memoryview, at: int, planned: ArrayPlan) -> None:
         cache = self._link.cache
@@ -242,59 +264,3 @@ class ArrayReader:
     def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:  # noqa: ARG002
         """Return what the stored numbers of a chunk mean."""
         return block
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ArrayPlan:
-    """What is fetched of one array, and where it goes."""
-
-    reader: ArrayReader
-    selection: Selection
-    places: Places
-    """Where the wanted chunks lie."""
-    index: Later[ChunkIndex]
-    """The same with their checksums, which may come while the chunks do."""
-    cost: CostModel
-    lacking: NDArray[np.int64]
-    """Wanted chunks that must be fetched, by their places."""
-    kept: dict[int, bytes]
-    """The others, by their places."""
-    keeps: bool
-    """Whether what is fetched goes to the cache."""
-
-
-def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
-    """Return what fetches several plans at once, divided no more finely than all of them need."""
-    found = [planned.reader.requests(planned) for planned in plans]
-    if len(plans) > 1:
-        nbytes = sum(request.length for part in found for request in part)
-        found = [planned.reader.requests(planned, beside=nbytes) for planned in plans]
-    return [
-        (request, planned) for planned, part in zip(plans, found, strict=True) for request in part
-    ]
-
-
-def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
-    """Send the requests of several arrays at once, all into one result."""
-    found = requests(plans)
-    nbytes = sum(request.length for request, _ in found)
-    for planned in plans:
-        for at, stored in planned.kept.items():
-            planned.reader.take(memoryview(stored), at, planned, view, out)
-    budget = _parallel.ByteBudget(view.memory_limit)
-
-    def run(request: Request, planned: ArrayPlan) -> None:
-        with budget.claim(planned.reader.claim(request)):
-            planned.reader.run(request, planned, view, out)
-
-    tables = [
-        planned.index for planned in plans if len(planned.lacking) and not planned.index.is_known
-    ]
-    jobs: list[Callable[[], object]] = [*tables, *(partial(run, *request) for request in found)]
-    start = time.perf_counter()
-    _parallel.each(
-        lambda job: job(),
-        jobs,
-        workers=len(tables) + link.cost().workers(len(found), nbytes),
-    )
-    link.learn(len(found), nbytes, time.perf_counter() - start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _array_read, _keys, _overlay, _parallel, _plan
+from embzarr import _keys, _overlay, _parallel, _plan, _reading
 from embzarr._array_read import ArrayReader
 from embzarr._view import WHOLE
 from embzarr.errors import DamagedError
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._array_read import ArrayPlan
     from embzarr._link import Link
     from embzarr._manifest import Layer
     from embzarr._overlay import RowNumbers
     from embzarr._plan import Plan, Selection
+    from embzarr._reading import ArrayPlan
     from embzarr._view import View
     from embzarr.objects import GetRange
 
@@ -88,7 +88,7 @@ class ColumnReader:
     def plan(self, rows: NDArray[np.int64]) -> Plan:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
-        requests = [request for request, _ in _array_read.requests(plans)]
+        requests = [request for request, _ in _reading.requests(plans)]
         return _plan.explain(requests, [planned.places for planned in plans], self._link.cost())
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
@@ -98,7 +98,7 @@ class ColumnReader:
 
     def _read(self, selections: list[Selection], count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self.dtype)
-        _array_read.read(self._plans(selections, view), view, out, self._link)
+        _reading.read(self._plans(selections, view), view, out, self._link)
         return out
 
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:

@@ -54,6 +54,11 @@ class Link:
         self._targets = np.zeros(2)
         self._readings = 0
 
+    @property
+    def usual(self) -> CostModel:
+        """What is usual for this kind of store, whatever was measured."""
+        return self._prior
+
     def cost(self) -> CostModel:
         """Return what the next request is expected to cost."""
         with self._lock:

@@ -43,11 +43,13 @@ class CostModel:
     """The same of one connection that has the link to itself."""
     most: int = 16 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
+    widest: int = 2**62
+    """Bytes between two chunks that are read over at most."""
 
     @property
     def gap(self) -> int:
         """Bytes that cost no more to read than another request costs to send."""
-        return int(self.per_request / self.per_byte)
+        return min(int(self.per_request / self.per_byte), self.widest)
 
     def within(self, nbytes: int) -> CostModel:
         """Return the same with requests of at most `nbytes`."""
@@ -237,6 +239,45 @@ def _even(length: int, span: int, most: int) -> int:
     """Return the length of equal pieces of about `span`, and of no more than `most`."""
     pieces = max(round(length / max(span, 1)), -(-length // most), 1)
     return -(-length // pieces)
+
+
+def split(request: Request, places: Places, nbytes: int) -> tuple[Request, Request | None]:
+    """Return the first chunks of a request, of up to `nbytes` but at least one, and the rest."""
+    starts = places.offset[request.wanted]
+    stops = starts + places.nbytes[request.wanted]
+    count = max(int(np.searchsorted(stops, request.start + nbytes, side="right")), 1)
+    if count == len(starts):
+        return request, None
+    first, last = int(stops[count - 1]), int(starts[count])
+    end = request.start + request.length
+    return (
+        Request(request.shard, request.start, first - request.start, request.wanted[:count]),
+        Request(request.shard, last, end - last, request.wanted[count:]),
+    )
+
+
+def narrowed(cost: CostModel, chunks: NDArray[np.int64], places: Places, shard: int) -> CostModel:
+    """Return the cost of reading chunks over a narrow link, with the widest gap worth reading.
+
+    A server answers requests while the link is busy with the bytes of others. So gaps are read over
+    only as far as the requests would else take longer than the bytes, and no further.
+
+    Args:
+        cost: of requests, and of bytes on this link.
+        chunks: numbers of the wanted chunks, ascending, each once.
+        places: where they lie.
+        shard: chunks in one shard.
+    """
+    shards = chunks // shard
+    order = np.lexsort((places.offset, shards))
+    starts, nbytes = places.offset[order], places.nbytes[order]
+    within = shards[order][1:] == shards[order][:-1]
+    gaps = np.sort((starts[1:] - starts[:-1] - nbytes[:-1])[within])
+    fetched = int(nbytes.sum()) + np.concatenate(([0], np.cumsum(gaps)))
+    requests_left = len(order) - np.arange(len(gaps) + 1)
+    enough = requests_left * cost.per_request <= fetched * cost.per_byte
+    merged = int(enough.argmax()) if enough.any() else len(gaps)
+    return replace(cost, widest=int(gaps[merged - 1]) if merged else 0)
 
 
 def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:
