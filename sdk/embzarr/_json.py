@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
+import numpy as np
 
 from embzarr import _schema
 from embzarr.errors import DamagedError, InvalidInputError
@@ -21,6 +22,12 @@ T = TypeVar("T")
 # A string that never ends is matched too: trying anew at each quote would square the time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+"""One level down, and as a signed byte one level up."""
+_SHAPES = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG = b"0" * len(str(_schema.MAX_INTEGER))
+"""What has no number as long as the largest needs none of its integers looked at."""
+_CONTAINERS = (dict, list, tuple)
 
 
 def dumps(value: object) -> bytes:
@@ -30,13 +37,19 @@ def dumps(value: object) -> bytes:
         InvalidInputError: not JSON, not finite, an integer beyond 2**53 - 1, or a lone surrogate.
     """
     try:
-        _check_integers(value)
         text = json.dumps(
             value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
-        return text.encode("utf-8")
+        _check_names(value)
+        raw = text.encode("utf-8")
+        if _has_long_number(raw):
+            _BOUNDED_DECODER.decode(text)
+    except DamagedError as exc:
+        message = f"not representable as JSON: {exc.args[0]}"
+        raise InvalidInputError("input-argument", message) from None
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInputError("input-argument", f"not representable as JSON: {exc}") from exc
+    return raw
 
 
 def loads(data: bytes | bytearray | memoryview, *, what: str, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
@@ -58,13 +71,8 @@ def loads(data: bytes | bytearray | memoryview, *, what: str, max_bytes: int) ->
     raw = bytes(data)
     _check_depth(raw, what)
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_refuse_constant,
-            parse_int=_bounded_integer,
-            parse_float=_finite_float,
-        )
+        text = raw.decode("utf-8")
+        value = (_BOUNDED_DECODER if _has_long_number(raw) else _DECODER).decode(text)
         if b"\\u" in raw:  # an escape may hide a lone surrogate, which is no UTF-8
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except DamagedError as exc:
@@ -87,16 +95,23 @@ def converter(kind: type[T]) -> Callable[[object], T]:
 
 
 def _check_depth(raw: bytes, what: str) -> None:
-    depth = 0
-    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
-    for number, bracket in enumerate(brackets):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > _schema.MAX_JSON_DEPTH:
-            message = f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at bracket {number + 1}"
-            raise DamagedError("json-too-deep", message)
-        if depth < 0:
-            message = f"{what}: closes at bracket {number + 1} what never opened"
-            raise DamagedError("json-invalid", message)
+    # Without a backslash every other quote ends a string.
+    bare = _STRING.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
+    steps = bare.translate(_STEPS, _NO_BRACKETS)
+    depths = np.frombuffer(steps, np.int8).cumsum(dtype=np.int64)
+    wrong = (depths > _schema.MAX_JSON_DEPTH) | (depths < 0)
+    if not wrong.any():
+        return
+    at = int(wrong.argmax())
+    if depths[at] < 0:
+        message = f"{what}: closes at bracket {at + 1} what never opened"
+        raise DamagedError("json-invalid", message)
+    message = f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at bracket {at + 1}"
+    raise DamagedError("json-too-deep", message)
+
+
+def _has_long_number(raw: bytes) -> bool:
+    return _LONG in raw.translate(_SHAPES)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,20 +142,24 @@ def _bounded_integer(digits: str) -> int:
     raise DamagedError("json-number", f"integer beyond 2**53 - 1: {digits[:40]}")
 
 
-def _check_integers(value: object) -> None:
-    if isinstance(value, int) and abs(value) > _schema.MAX_INTEGER:
-        raise ValueError(f"integer beyond 2**53 - 1: {value}")
+def _check_names(value: object) -> None:
+    """Refuse names that are no text, of which Python's encoder would make some."""
+    items: Iterable[object] = value if isinstance(value, list | tuple) else ()
     if isinstance(value, dict):
         not_text = [name for name in value if not isinstance(name, str)]
         if not_text:
             raise ValueError(f"member names are strings, found {not_text[0]!r}")
-        _check_all(value.values())
-    elif isinstance(value, list | tuple):
-        _check_all(value)
-
-
-def _check_all(values: Iterable[object]) -> None:
-    for item in values:
+        items = value.values()
+    for item in items:
         # The bulk of a manifest is numbers and text: a call for each would double its cost.
-        if isinstance(item, int | dict | list | tuple):
-            _check_integers(item)
+        if isinstance(item, _CONTAINERS):
+            _check_names(item)
+
+
+_hooks: dict[str, Any] = {
+    "object_pairs_hook": _no_duplicates,
+    "parse_constant": _refuse_constant,
+    "parse_float": _finite_float,
+}
+_DECODER = json.JSONDecoder(**_hooks)
+_BOUNDED_DECODER = json.JSONDecoder(**_hooks, parse_int=_bounded_integer)

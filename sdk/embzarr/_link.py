@@ -13,13 +13,9 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from embzarr._plan import CostModel
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from embzarr._cache import Cache
 
 _LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
@@ -50,8 +46,8 @@ class Link:
         self._lock = threading.Lock()
         self._prior = prior
         self._latencies: deque[float] = deque(maxlen=16)
-        self._moments = np.zeros((2, 2))
-        self._targets = np.zeros(2)
+        self._sums: tuple[float, ...] = (0.0,) * 5
+        """Of requests squared, requests times bytes, bytes squared, requests and bytes."""
         self._readings = 0
 
     @property
@@ -64,9 +60,7 @@ class Link:
         with self._lock:
             latency = min(self._latencies, default=self._prior.latency)
             rates = self._rates()
-        return replace(
-            self._prior, latency=latency, per_request=float(rates[0]), per_byte=float(rates[1])
-        )
+        return replace(self._prior, latency=latency, per_request=rates[0], per_byte=rates[1])
 
     def learn(self, requests: int, nbytes: int, seconds: float) -> None:
         """Take note of a plan that was read: how many requests, bytes and seconds it took."""
@@ -79,22 +73,35 @@ class Link:
             self._add(requests, nbytes, max(seconds - latency, seconds / 4, _LEAST_SECONDS))
 
     def _add(self, requests: int, nbytes: int, seconds: float) -> None:
-        reading = np.array([requests, nbytes], float) / seconds
+        asked, moved = requests / seconds, nbytes / seconds
+        reading = (asked * asked, asked * moved, moved * moved, asked, moved)
         with self._lock:
-            self._moments = _KEPT * self._moments + np.outer(reading, reading)
-            self._targets = _KEPT * self._targets + reading
+            self._sums = tuple(
+                _KEPT * kept + new for kept, new in zip(self._sums, reading, strict=True)
+            )
             self._readings += 1
 
-    def _rates(self) -> NDArray[np.float64]:
+    def _rates(self) -> tuple[float, float]:
         """Return seconds a request and seconds a byte: least squares, drawn towards the prior."""
-        prior = np.array([self._prior.per_request, self._prior.per_byte])
+        request, byte = self._prior.per_request, self._prior.per_byte
         # In units of the prior both unknowns are about 1. It weighs half at the first reading, and
         # later so little that it only decides what plans of one shape cannot tell apart.
-        moments, targets = np.outer(prior, prior) * self._moments, prior * self._targets
-        pull = np.trace(moments) * (_PULL + 1 / (1 + self._readings)) + _LEAST_PULL
-        drawn = np.linalg.solve(moments + pull * np.eye(2), targets + pull)
-        rates: NDArray[np.float64] = prior * np.clip(drawn, *_WITHIN)
-        return rates
+        sums = self._sums
+        first, mixed, second = sums[0] * request**2, sums[1] * request * byte, sums[2] * byte**2
+        pull = (first + second) * (_PULL + 1 / (1 + self._readings)) + _LEAST_PULL
+        first, second = first + pull, second + pull
+        requests, nbytes = sums[3] * request + pull, sums[4] * byte + pull
+        # Two unknowns need no matrices, which would cost more than a small read's own work.
+        determinant = first * second - mixed * mixed
+        return (
+            request * _within((requests * second - nbytes * mixed) / determinant),
+            byte * _within((nbytes * first - requests * mixed) / determinant),
+        )
+
+
+def _within(factor: float) -> float:
+    least, most = _WITHIN
+    return min(max(factor, least), most)
 
 
 def link_to(kind: str, cache: Cache | None = None) -> Link:

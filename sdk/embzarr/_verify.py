@@ -136,7 +136,10 @@ def _check_manifests(store: Readable, commit: Commit, findings: Findings) -> Non
     """Compare the stored manifest with the one in hand, perhaps from a hint, and its parent."""
     key = _keys.commit_key(commit.number)
     try:
-        found = _history.read(store, commit.number)
+        data = get_at_most(store, key, _schema.MAX_MANIFEST_BYTES)
+        is_another = _manifest.identity(data) != commit.sha256
+        if is_another:
+            _history.read(store, commit.number)  # which may say more
     except NotFoundError as exc:
         if exc.code == "commit-expired":
             findings.report(exc.code, key, str(exc.args[0]))
@@ -145,7 +148,7 @@ def _check_manifests(store: Readable, commit: Commit, findings: Findings) -> Non
     except (DamagedError, UnsupportedError) as exc:
         findings.report(exc.code, key, str(exc.args[0]))
     else:
-        if found.sha256 != commit.sha256:
+        if is_another:
             message = "is not the manifest that was opened"
             findings.report("manifest-mismatch", key, message)
     if commit.manifest.parent:
@@ -161,7 +164,8 @@ def _check_parent(store: Readable, parent: Parent, findings: Findings) -> None:
     except DamagedError as exc:
         findings.report(exc.code, key, str(exc.args[0]))
     else:
-        if parent.sha256 not in {_manifest.identity(data), _buried_identity(data, key)}:
+        is_other = parent.sha256 != _manifest.identity(data)
+        if is_other and parent.sha256 != _buried_identity(data, key):
             message = "is not the commit that this one followed"
             findings.report("manifest-mismatch", key, message)
 

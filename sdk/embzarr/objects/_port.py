@@ -16,7 +16,7 @@ Messages name the key and never hold a secret. All verbs may be called from many
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, runtime_checkable
 
 from embzarr.errors import DamagedError
 
@@ -60,7 +60,6 @@ class GetRange(Protocol):
         ...
 
 
-@runtime_checkable
 class GetPieces(Protocol):
     """Read a part of an object while it comes in. A store that cannot need not have this verb."""
 
@@ -161,8 +160,9 @@ def pieces(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]
 
     Memory: one piece of at most `PIECE_BYTES` beside what the caller keeps.
     """
-    if isinstance(store, GetPieces):
-        return store.get_pieces(key, start, length)
+    # Not `isinstance`, which looks up every member of a protocol each time that it is asked.
+    if hasattr(store, "get_pieces"):
+        return cast("GetPieces", store).get_pieces(key, start, length)
     return ranges(store, key, start, length)
 
 
