@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from embzarr.errors import StoreError
-from embzarr.objects import Capabilities, known_of
+from embzarr.objects import Capabilities, capabilities_of, known_of
 
 if TYPE_CHECKING:
     from embzarr.objects import Data, ObjectInfo, Store
@@ -62,6 +62,11 @@ class SlowStore(PassThrough):
     def __init__(self, store: Store, seconds: float) -> None:
         super().__init__(store)
         self._seconds = seconds
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of a service, whatever holds the objects."""
+        return capabilities_of("s3")
 
     def get(self, key: str) -> Data:
         time.sleep(self._seconds)

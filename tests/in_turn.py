@@ -48,8 +48,9 @@ class _Jobs:
         """Have nothing to wait for."""
 
 
-def _together(*calls: Callable[[], None]) -> None:
+def _together(*calls: Callable[[], None], alone: bool = True) -> None:
     """Make all calls, as with threads, whatever becomes of the first."""
+    del alone
     failures: list[BaseException] = []
     for call in calls:
         try:

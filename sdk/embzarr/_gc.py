@@ -80,7 +80,7 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
     report = _collect(store, policy, older_than=older_than, dry_run=dry_run)
     left = _leftovers(store, older_than)
     if not dry_run and isinstance(store, Leftovers):
-        _parallel.each(lambda info: store.discard(info.key), left)
+        _parallel.each(lambda info: store.discard(info.key), left, alone=_parallel.is_quick(store))
     return replace(report, objects=(*report.objects, *left))
 
 
@@ -188,9 +188,10 @@ def _sweep(store: Store, record: Record) -> list[ObjectInfo]:
     tagged = {target.commit for target in _tags.read_all(store).values()}
     entries = [one.entry for one in standing.values()]
     todo = _retention.sweep(record.entry, entries, tagged=tagged)
-    _parallel.each(lambda n: _bury(store, standing[n], by=record.number), todo.bury)
+    alone = _parallel.is_quick(store)
+    _parallel.each(lambda n: _bury(store, standing[n], by=record.number), todo.bury, alone=alone)
     garbage = [info for folder in todo.clear for info in store.list(f"{folder}/")]
-    _parallel.each(lambda info: store.delete(info.key), garbage)
+    _parallel.each(lambda info: store.delete(info.key), garbage, alone=alone)
     return garbage
 
 

@@ -68,7 +68,7 @@ def tip(store: Readable) -> Record | None:
     def ask_listing() -> None:
         numbers[0] = _listed(store)
 
-    _parallel.together(ask_hint, ask_listing)
+    _parallel.together(ask_hint, ask_listing, alone=_parallel.is_quick(store))
     return _newest(store, hints[0], numbers[0])
 
 
@@ -101,7 +101,10 @@ def since(store: Readable, number: int) -> list[Record]:
     size = 1
     while True:
         first = number + len(found) + 1
-        batch = _parallel.each(lambda n: _standing(store, n), range(first, first + size))
+        numbers = range(first, first + size)
+        batch = _parallel.each(
+            lambda n: _standing(store, n), numbers, alone=_parallel.is_quick(store)
+        )
         for record in batch:
             if record is None:
                 return found
@@ -203,7 +206,9 @@ def numbered(store: Readable, numbers: list[int]) -> Iterator[tuple[int, Record 
     """Yield what `records_at` yields, each with its number."""
     while numbers:
         batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
-        found = _parallel.each(lambda n: _sound_or_not(store, n), batch)
+        found = _parallel.each(
+            lambda n: _sound_or_not(store, n), batch, alone=_parallel.is_quick(store)
+        )
         for number, record in zip(batch, found, strict=True):
             if isinstance(record, Collected):
                 numbers = _without(numbers, record.collection.expired)

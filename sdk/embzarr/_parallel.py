@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from embzarr.objects import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +21,19 @@ R = TypeVar("R")
 
 WORKERS = 32
 """Threads: enough requests under way to hide a store's latency; decoding releases the GIL."""
+_LITTLE_BYTES = 4 * 1024 * 1024
+_LITTLE_SECONDS = 0.02
+"""What is done sooner by one thread than divided."""
+
+
+def is_quick(store: object, nbytes: int = 0) -> bool:
+    """Tell whether a store answers before a thread has begun, so that threads only get in the way.
+
+    Args:
+        store: what is asked.
+        nbytes: what comes back, all requests together.
+    """
+    return known_of(store).kind == "local" and nbytes < _LITTLE_BYTES
 
 
 class ByteBudget:
@@ -77,10 +94,13 @@ class Later(Generic[R]):
         return self._found[0]
 
 
-def each(work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS) -> list[R]:
+def each(
+    work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS, alone: bool = False
+) -> list[R]:
     """Return ``[work(item) for item in items]``, computed by the calling thread and a shared pool.
 
-    At most `workers` items are under way at once.
+    At most `workers` items are under way at once. With `alone` the calling thread is helped only
+    where it takes long, as it does in a folder that lies on another machine.
 
     The first failure is raised once what had started has ended; nothing more is started. Inside of
     such work a further `each` runs in its own thread alone, so that none waits for the pool that it
@@ -89,6 +109,8 @@ def each(work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS) 
     if len(items) <= 1 or getattr(_here, "working", False):
         return [work(item) for item in items]
     batch = _Batch(work, items)
+    if alone and batch.run(_LITTLE_SECONDS):
+        return batch.results()
     helpers = [_pool().submit(batch.run) for _ in range(min(workers, len(items)) - 1)]
     batch.run()
     for helper in helpers:
@@ -97,10 +119,10 @@ def each(work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS) 
     return batch.results()
 
 
-def together(*calls: Callable[[], None]) -> None:
+def together(*calls: Callable[[], None], alone: bool = False) -> None:
     """Run a few independent calls at the same time, each free to use `each` itself.
 
-    The first failure is raised once all have ended.
+    With `alone` they run one after the other. The first failure is raised once all have ended.
     """
     failures: list[BaseException] = []
 
@@ -110,10 +132,11 @@ def together(*calls: Callable[[], None]) -> None:
         except BaseException as exc:  # noqa: BLE001 - raised below, in the caller's thread
             failures.append(exc)
 
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls[1:]]
+    own = len(calls) if alone else 1
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls[own:]]
     for thread in threads:
         thread.start()
-    for call in calls[:1]:
+    for call in calls[:own]:
         run(call)
     for thread in threads:
         thread.join()
@@ -131,17 +154,21 @@ class _Batch(Generic[T, R]):
         self._done: dict[int, R] = {}
         self._failures: dict[int, BaseException] = {}
 
-    def run(self) -> None:
-        """Take items until there are none left, or one has failed."""
+    def run(self, seconds: float = math.inf) -> bool:
+        """Take items until there are none left or one has failed; False if that takes longer."""
         _here.working = True
+        end = time.perf_counter() + seconds
         try:
             while not self._failures:
+                if time.perf_counter() > end:
+                    return False
                 at = next(self._next)
                 if at >= len(self._items):
-                    return
+                    break
                 self._try(at)
         finally:
             _here.working = False
+        return True
 
     def results(self) -> list[R]:
         """Return all results in order, or raise the failure of the first item that has one."""

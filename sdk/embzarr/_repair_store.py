@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embzarr._repair_report import RepairAction
-from embzarr.objects import ObjectInfo
+from embzarr.objects import ObjectInfo, known_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embzarr._repair_report import Kind
-    from embzarr.objects import Data, Store
+    from embzarr.objects import Capabilities, Data, Store
 
 
 class RepairStore:
@@ -28,6 +28,11 @@ class RepairStore:
     def url(self) -> str:
         """Where the store is."""
         return self._store.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of the store."""
+        return known_of(self._store)
 
     @property
     def native(self) -> object:

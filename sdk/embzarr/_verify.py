@@ -24,7 +24,7 @@ from embzarr._records import Expired
 from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
 from embzarr._verify_report import Findings, VerifyReport
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
-from embzarr.objects import get_at_most
+from embzarr.objects import get_at_most, known_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def documents(layers: Sequence[Layer]) -> dict[str, bytes]:
 
 def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
     """Read the last of `layers`; what names its rows is compared with them at the same time."""
-    layer, link = layers[-1], link_to("")
+    layer, link = layers[-1], link_to(known_of(store).kind)
     check = LayerCheck(
         store=store,
         layer=layer,
@@ -97,7 +97,8 @@ def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) ->
         budget=_parallel.ByteBudget(IN_FLIGHT_BYTES),
     )
     wrong = Findings(0, None)
-    _parallel.together(check.run, lambda: check_words(store, layers, wrong))
+    alone = _parallel.is_quick(store, sum(digest.size for digest in layer.objects.values()))
+    _parallel.together(check.run, lambda: check_words(store, layers, wrong), alone=alone)
     if not findings.problems():  # else the lookup may be said to be wrong for their sake
         findings.add(wrong.problems())
 
@@ -129,7 +130,7 @@ def check_sizes(store: Readable, layer: Layer, findings: Findings) -> None:
                 findings.report("object-size", key, f"expected {expected} bytes, found {size}")
         findings.advance(expected)
 
-    _parallel.each(check, list(layer.objects))
+    _parallel.each(check, list(layer.objects), alone=_parallel.is_quick(store))
 
 
 def _check_manifests(store: Readable, commit: Commit, findings: Findings) -> None:

@@ -54,6 +54,7 @@ class Shards:
     def __init__(self, store: Readable, layer: Layer, link: Link) -> None:
         """Prepare to read chunk tables; nothing is fetched yet."""
         self._layer = layer
+        self._is_quick = _parallel.is_quick(store)
         self._readers = {name: ArrayReader(store, layer, name, link) for name in layer.arrays}
         self._places = {
             layer.shard_name(name, shard): (name, shard)
@@ -63,7 +64,7 @@ class Shards:
 
     def prepare(self) -> None:
         """Read the chunk tables that are small enough to be held whole, several at once."""
-        _parallel.each(self._prepare, list(self._readers))
+        _parallel.each(self._prepare, list(self._readers), alone=self._is_quick)
 
     def find(self, name: str) -> ShardPlace | None:
         """Return what the object of this name, below the layer, should hold; None for others."""
@@ -104,7 +105,9 @@ class LayerCheck:
         self.shards.prepare()
         # Large objects first, so that no long one is left for the end.
         items = sorted(self.layer.objects.items(), key=lambda item: -item[1].size)
-        _parallel.each(lambda item: self._object(*item), items)
+        nbytes = sum(digest.size for digest in self.layer.objects.values())
+        alone = _parallel.is_quick(self.store, nbytes)
+        _parallel.each(lambda item: self._object(*item), items, alone=alone)
         for name in self.documents.keys() - self.layer.objects.keys():
             key = f"{self.layer.path}/{name}"
             self.findings.report("zarr-metadata", key, "the manifest does not list it")

@@ -7,12 +7,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import embzarr
 from embzarr import _parallel
 from embzarr._parallel import ByteBudget, Jobs
 
@@ -461,3 +463,32 @@ def test_a_forked_child_starts_threads_of_its_own() -> None:
     _, status = os.waitpid(child, 0)
 
     assert status == 0
+
+
+# Folders ------------------------------------------------------------------------------------------
+def test_what_is_quick_starts_no_thread(tmp_path: Path) -> None:
+    """A folder is verified, and its history read, by the thread that asks."""
+    for step in range(3):
+        embzarr.save(tmp_path, ["a", "b"], [[1.0], [2.0]], step=step)
+    before = set(threading.enumerate())
+    started: list[threading.Thread] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", started.append)
+        assert embzarr.open(tmp_path).verify().ok
+        assert len(embzarr.Run(tmp_path).commits()) == 3
+
+    assert (started, set(threading.enumerate()) - before) == ([], set())
+
+
+def test_who_works_alone_is_helped_where_it_takes_long() -> None:
+    """A folder may lie on another machine: then many things take far less than one by one."""
+    seen: set[int] = set()
+
+    def slow(number: int) -> int:
+        seen.add(threading.get_ident())
+        time.sleep(0.005)
+        return number
+
+    assert _parallel.each(slow, range(200), alone=True) == list(range(200))
+    assert len(seen) > 3

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from embzarr.objects._port import Data
 
-_TRIES = 10
+_TRIES = 100
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -49,6 +49,20 @@ class DurableFiles:
         self._settle()
         self._write(key, data, _link)
         self._settle()
+
+    def remove(self, key: str) -> None:
+        """Delete a file, and the folders that it leaves empty.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        path = self._root / key
+        path.unlink()
+        for folder in list(path.parents)[: key.count("/")]:
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # something is in it, or somebody else removed it
 
     def _write(self, key: str, data: Data, name: Callable[[Path, Path], object]) -> None:
         path = self._root / key

@@ -77,7 +77,7 @@ class LocalFolder(ObstoreStore):
         if self._opened is None:
             if not self._root.is_dir():
                 raise FileNotFoundError(f"no folder {self._root}")
-            self._opened = LocalStore(self._root, automatic_cleanup=True)
+            self._opened = LocalStore(self._root)
         return self._opened
 
     # Not by obstore, whose requests each wait for a thread: a small file is read in less.
@@ -87,9 +87,8 @@ class LocalFolder(ObstoreStore):
     def _size(self, key: str) -> int:
         return Path(self._inside + key).stat().st_size
 
-    def _writer(self, size: int) -> ObjectStoreMethods:
-        del size  # a disk needs no second client
-        return self._reader()
+    def _delete(self, key: str) -> None:
+        self._files.remove(key)
 
     def _put(self, key: str, data: Data) -> None:
         self._files.replace(key, data)

@@ -123,7 +123,7 @@ class ObstoreStore:
         """Remove the object; one that is not there is no error."""
         self._refuse_if_read_only(key)
         try:
-            self._ask("delete", key, lambda: self._writer(0).delete(key))
+            self._ask("delete", key, lambda: self._delete(key))
         except NotFoundError as error:
             if error.code != "object-missing":
                 raise
@@ -195,6 +195,9 @@ class ObstoreStore:
     def _create(self, key: str, data: Data) -> None:
         flat = _flat(data)
         self._writer(flat.nbytes).put(key, flat, mode="create")
+
+    def _delete(self, key: str) -> None:
+        self._writer(0).delete(key)
 
     def _create_alone(self, key: str, data: Data) -> None:
         """Look, then write: right where the caller vouches that nobody else writes."""
