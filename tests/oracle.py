@@ -8,7 +8,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +48,9 @@ def make_vectors(
 
 def read_step(store: StoreLike, path: str, **options: Any) -> tuple[list[str], npt.NDArray[Any]]:
     """Read the words and vectors of the step group at `path` with plain zarr alone."""
+    # Slow to import, and the programs that fork and kill need none of it.
+    import zarr  # noqa: PLC0415
+
     group = zarr.open_group(store, path=path, mode="r", **options)
     return read_arrays(lambda name: np.asarray(group[name]))
 

@@ -42,7 +42,7 @@ def dumps(value: object) -> bytes:
         )
         _check_names(value)
         raw = text.encode("utf-8")
-        if _has_long_number(raw):
+        if _has_long_number(_without_strings(raw)):
             _BOUNDED_DECODER.decode(text)
     except DamagedError as exc:
         message = f"not representable as JSON: {exc.args[0]}"
@@ -69,10 +69,11 @@ def loads(data: bytes | bytearray | memoryview, *, what: str, max_bytes: int) ->
             "json-too-large", f"{what}: expected at most {max_bytes} bytes, found {len(data)}"
         )
     raw = bytes(data)
-    _check_depth(raw, what)
+    bare = _without_strings(raw)
+    _check_depth(bare, what)
     try:
         text = raw.decode("utf-8")
-        value = (_BOUNDED_DECODER if _has_long_number(raw) else _DECODER).decode(text)
+        value = (_BOUNDED_DECODER if _has_long_number(bare) else _DECODER).decode(text)
         if b"\\u" in raw:  # an escape may hide a lone surrogate, which is no UTF-8
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except DamagedError as exc:
@@ -94,9 +95,12 @@ def converter(kind: type[T]) -> Callable[[object], T]:
     return lambda document: msgspec.convert(document, kind, strict=True)
 
 
-def _check_depth(raw: bytes, what: str) -> None:
+def _without_strings(raw: bytes) -> bytes:
     # Without a backslash every other quote ends a string.
-    bare = _STRING.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
+    return _STRING.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
+
+
+def _check_depth(bare: bytes, what: str) -> None:
     steps = bare.translate(_STEPS, _NO_BRACKETS)
     depths = np.frombuffer(steps, np.int8).cumsum(dtype=np.int64)
     wrong = (depths > _schema.MAX_JSON_DEPTH) | (depths < 0)
@@ -110,8 +114,8 @@ def _check_depth(raw: bytes, what: str) -> None:
     raise DamagedError("json-too-deep", message)
 
 
-def _has_long_number(raw: bytes) -> bool:
-    return _LONG in raw.translate(_SHAPES)
+def _has_long_number(bare: bytes) -> bool:
+    return _LONG in bare.translate(_SHAPES)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

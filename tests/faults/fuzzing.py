@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from faults.fuzz_targets import CORPUS, TARGETS, corpus, run
@@ -108,11 +109,17 @@ def _splice(chance: Random, data: bytearray, inputs: list[bytes]) -> None:
 
 def _token(chance: Random, data: bytearray, _: list[bytes]) -> None:
     """Put another value in the place of one of a JSON text, or one of its own."""
-    places = list(_VALUE.finditer(data))
+    places = _values(bytes(data))
     if places:
-        old = chance.choice(places)
-        new = chance.choice(_TOKENS) if chance.random() < 0.5 else chance.choice(places)[0]
-        data[old.start() : old.end()] = new
+        start, stop = chance.choice(places)
+        is_new = chance.random() < 0.5
+        data[start:stop] = chance.choice(_TOKENS) if is_new else data[slice(*chance.choice(places))]
+
+
+@lru_cache(maxsize=256)
+def _values(data: bytes) -> list[tuple[int, int]]:
+    """Return where the values of a JSON text stand: for most changes it is one of the inputs."""
+    return [found.span() for found in _VALUE.finditer(data)]
 
 
 _CHANGES: tuple[Callable[[Random, bytearray, list[bytes]], None], ...] = (
