@@ -73,9 +73,15 @@ def _parse_once(data: Data, key: str) -> Record:
 
 
 @pytest.fixture
-def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start no threads, wait for nothing, and parse nothing twice."""
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse the same bytes of a record once, whoever reads them."""
     monkeypatch.setattr(_records, "parse", _parse_once)
+
+
+@pytest.fixture
+def in_turn(monkeypatch: pytest.MonkeyPatch, parsed_once: None) -> None:
+    """Start no threads, wait for nothing, and parse nothing twice."""
+    del parsed_once
     monkeypatch.setattr(_parallel, "together", _together)
     monkeypatch.setattr(_parallel, "ahead", _ahead)
     monkeypatch.setattr(_parallel, "Jobs", _Jobs)

@@ -216,12 +216,14 @@ def report_race(store: Store, where: str, rounds: int, tally: Tally) -> None:
     tally(f"rounds of 32 writers racing on {where}", rounds, failures=failures, of_which=outcomes)
 
 
+@pytest.mark.usefixtures("parsed_once")
 def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: Effort) -> None:
     """Of 32 writers one has a number; the others are told, or follow."""
     report_race(open_store(tmp_path), "a local store", full.times(200, 5), tally)
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("parsed_once")
 @pytest.mark.parts(3)
 def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: Effort) -> None:
     """The same on MinIO."""
@@ -230,6 +232,7 @@ def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, fu
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("parsed_once")
 @pytest.mark.parts(3)
 def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: Effort) -> None:
     """The same on versitygw."""

@@ -36,7 +36,7 @@ def kill(
     return landed, failures
 
 
-@pytest.mark.parts(4)
+@pytest.mark.parts(2)
 def test_kills_of_training_on_a_local_store(
     ram: Path, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
