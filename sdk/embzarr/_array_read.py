@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _pieces, _plan
+from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan, _selection
 from embzarr._cache import ChunkName
+from embzarr._fetch import Stored, fetch
 from embzarr._reading import ArrayPlan, read
+from embzarr._selection import Blocks
 from embzarr._view import WHOLE
 from embzarr.errors import InvalidInputError
-from embzarr.objects import PIECE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex, Places
     from embzarr._link import Link
     from embzarr._manifest import Layer
-    from embzarr._plan import CostModel, Request, Selection
+    from embzarr._plan import CostModel, Request
+    from embzarr._selection import Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
 
 WHOLE_TABLE_BYTES = 8 * 1024 * 1024
 """A chunk table up to this size is read whole, beside the lookup, to save a round trip."""
+_TOGETHER_BYTES = 1024 * 1024
+"""Compressed chunks are decoded up to so many bytes at a time, and copied by one call."""
 WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
 """The same, by what it holds: 64 MiB in memory, however well it compresses."""
 
@@ -89,11 +93,13 @@ class ArrayReader:
             rows: int64 of shape (k,), each from 0 to below the number of rows.
             view: which dimensions, as what, and where to.
         """
-        return self._read(_plan.select_rows(rows, self._grid.chunk), len(rows), view)
+        return self._read(_selection.select_rows(rows, self._grid.chunk), len(rows), view)
 
     def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
         """Return rows `start` up to, not including, `stop`."""
-        return self._read(_plan.RangeSelection(start, stop, self._grid.chunk), stop - start, view)
+        return self._read(
+            _selection.RangeSelection(start, stop, self._grid.chunk), stop - start, view
+        )
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""
@@ -121,7 +127,7 @@ class ArrayReader:
             self._grid,
             chunks=chunks,
             sizes=self._layer.shard_sizes(self._name),
-            raw=self._array.codec.name == "none",
+            raw=self._raw,
             what=f"{self._layer.path}/{self._array.index}",
         )
         return index
@@ -168,7 +174,7 @@ class ArrayReader:
 
     def _places(self, chunks: NDArray[np.int64]) -> Places | None:
         """Return where chunks lie, of uncompressed ones before the chunk table says so too."""
-        if self._index is None and self._array.codec.name == "none":
+        if self._index is None and self._raw:
             return _chunk_index.packed(chunks, self._grid)
         return None
 
@@ -195,9 +201,10 @@ class ArrayReader:
 
     def _room(self, places: Places, view: View) -> int:
         """Return how long a request may be."""
+        most = int(places.nbytes.max(initial=0))
         room = view.memory_limit - self._grid.chunk_bytes
-        if room < places.nbytes.max(initial=0):
-            least = self._grid.chunk_bytes + int(places.nbytes.max())
+        if room < most:
+            least = self._grid.chunk_bytes + most
             raise InvalidInputError(
                 "input-argument",
                 f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
@@ -205,19 +212,21 @@ class ArrayReader:
             )
         return room
 
-    def claim(self, request: Request) -> int:
-        """Return the bytes that a request holds at once."""
-        # One chunk is decoded at a time, and may grow far beyond what was stored.
-        return min(request.length, PIECE_BYTES) + self._grid.chunk_bytes
+    def claim(self, request: Request, view: View) -> int:
+        """Return the bytes that a request holds at once, what is decoded of it included."""
+        decoded = 0 if self._raw else min(len(request.wanted), self._together(request, view))
+        return request.length + decoded * self._grid.chunk_bytes
 
-    def run(
-        self,
-        request: Request,
-        planned: ArrayPlan,
-        view: View,
-        out: NDArray[Any],
-        note: Callable[[int], None],
-    ) -> None:
+    @property
+    def _raw(self) -> bool:
+        return self._array.codec.name == "none"
+
+    def _together(self, request: Request, view: View) -> int:
+        """Return how many chunks to decode together: they may grow far beyond what is stored."""
+        room = min(view.memory_limit - request.length, _TOGETHER_BYTES)
+        return max(room // self._grid.chunk_bytes, 1)
+
+    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
         """Send one request; check and decode its chunks, and copy their rows into `out`.
 
         Args:
@@ -225,42 +234,40 @@ class ArrayReader:
             planned: the plan.
             view: how the rows are wanted.
             out: where they go.
-            note: is told how many bytes came in, after each chunk.
         """
         key = self._layer.shard_key(self._name, request.shard)
-        places = planned.places
-        starts = places.offset[request.wanted] - request.start
-        stops = starts + places.nbytes[request.wanted]
-        wanted = zip(starts.tolist(), stops.tolist(), strict=True)
-        arriving = _pieces.fetch(self._store, key, request.start, request.length, list(wanted))
-        received = 0
-        for at, stop, stored in zip(request.wanted.tolist(), stops.tolist(), arriving, strict=True):
-            self.take(stored, at, planned, view, out)
-            self._keep(stored, at, planned)
-            note(stop - received)
-            received = stop
+        places = planned.places.take(request.wanted)
+        starts = places.offset - request.start
+        bounds = list(zip(starts.tolist(), (starts + places.nbytes).tolist(), strict=True))
+        data = fetch(self._store, key, request.start, request.length)
+        stored = Stored(data, bounds, request.wanted)
+        for part in [stored] if self._raw else stored.parts(self._together(request, view)):
+            self.take(part, planned, view, out)
+        self._keep(stored, planned)
 
-    def _keep(self, stored: memoryview, at: int, planned: ArrayPlan) -> None:
+    def _keep(self, stored: Stored, planned: ArrayPlan) -> None:
         cache = self._link.cache
-        if cache is not None and planned.keeps:
+        if cache is None or not planned.keeps:
+            return
+        for at, (start, stop) in zip(stored.ats.tolist(), stored.bounds, strict=True):
             name = self._chunk_name(planned.selection.chunks[at], planned.places, at)
-            cache.keep(name, bytes(stored))
+            cache.keep(name, bytes(stored.data[start:stop]))
 
-    def take(
-        self, stored: memoryview, at: int, planned: ArrayPlan, view: View, out: NDArray[Any]
-    ) -> None:
-        """Check and decode the wanted chunk of place `at`, and copy its rows into `out`."""
-        chunk = int(planned.selection.chunks[at])
-        raw = _chunks.decode_chunk(
-            stored,
+    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Check and decode wanted chunks, and copy their rows into `out`."""
+        chunks = planned.selection.chunks[stored.ats]
+        raw, slots = _chunks.decode_chunks(
+            stored.data,
+            stored.bounds,
             codec=self._array.codec,
-            crc32c=int(planned.index().crc32c[at]),
+            crc32c=planned.index().crc32c[stored.ats].tolist(),
             size=self._grid.chunk_bytes,
-            what=f"{self._layer.path}/{self._name} chunk {chunk}",
+            what=lambda at: f"{self._layer.path}/{self._name} chunk {chunks[at]}",
         )
-        block = raw.view(self._dtype).reshape(self._grid.chunk, *self.shape[1:])
-        planned.selection.copy(at, view.cut(self._numbers(block, chunk)), out)
+        rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])
+        numbers = self._numbers(Blocks(stored.ats, rows, slots), chunks)
+        planned.selection.copy(view.cut(numbers), out)
 
-    def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:  # noqa: ARG002
-        """Return what the stored numbers of a chunk mean."""
-        return block
+    def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:  # noqa: ARG002
+        """Return what the stored numbers of chunks mean."""
+        return blocks

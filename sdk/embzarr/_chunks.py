@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
-from embzarr import _chunk_index, _digest, _schema
+from embzarr import _chunk_index, _claims, _digest, _schema
 from embzarr._manifest import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
@@ -93,7 +95,7 @@ def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[memoryvi
 def decode_chunk(
     stored: memoryview, *, codec: Codec, crc32c: int, size: int, what: str
 ) -> NDArray[np.uint8]:
-    """Check one chunk and return its uncompressed bytes.
+    """Check one chunk and return its uncompressed bytes, as `decode_chunks` does.
 
     Args:
         stored: the bytes of the chunk, checksum included.
@@ -103,21 +105,52 @@ def decode_chunk(
         what: the chunk, for messages.
 
     Raises:
+        DamagedError: codes ``chunk-checksum`` and ``chunk-decode``.
+    """
+    bounds = [(0, len(stored))]
+    found, _ = decode_chunks(
+        stored, bounds, codec=codec, crc32c=[crc32c], size=size, what=lambda _: what
+    )
+    return found.reshape(size)
+
+
+def decode_chunks(
+    data: memoryview,
+    bounds: Sequence[tuple[int, int]],
+    *,
+    codec: Codec,
+    crc32c: Sequence[int],
+    size: int,
+    what: Callable[[int], str],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Check chunks, and return their uncompressed bytes.
+
+    Args:
+        data: holds the chunks.
+        bounds: where they lie in it, half-open, checksums included.
+        codec: the array's compression.
+        crc32c: the checksums that the chunk index names.
+        size: uncompressed bytes that each chunk must have; no more are ever allocated.
+        what: names one of them, for messages.
+
+    Returns:
+        Bytes of shape (slots, size), and the slot of each chunk. Uncompressed chunks are not
+        copied: what lies between them has slots, too.
+
+    Raises:
         DamagedError: code ``chunk-checksum``, or ``chunk-decode`` where the bytes are as they were
             written but cannot be decoded to `size` bytes.
     """
-    body = np.frombuffer(stored, np.uint8)[: -_schema.CRC_BYTES]
-    suffix = int.from_bytes(stored[-_schema.CRC_BYTES :], "little")
-    found = _digest.crc32c(body)
-    if not found == suffix == crc32c:
-        raise DamagedError(
-            "chunk-checksum",
-            f"{what}: expected CRC-32C {crc32c:08x}, found {found:08x} (stored {suffix:08x})",
-        )
-    try:
-        return _decompress(body, codec, size)
-    except (ValueError, RuntimeError) as exc:
-        raise DamagedError("chunk-decode", f"{what}: {exc}") from exc
+    whole = np.frombuffer(data, np.uint8)
+    bodies = [whole[start : max(stop - _schema.CRC_BYTES, start)] for start, stop in bounds]
+    found = [_digest.crc32c(body) for body in bodies]
+    ends = [data[max(stop - _schema.CRC_BYTES, start) : stop] for start, stop in bounds]
+    suffixes = [int.from_bytes(end, "little") for end in ends]
+    if not found == suffixes == list(crc32c):
+        _refuse_sums(found, suffixes, crc32c, what)
+    if codec.name == "none" and all(len(body) == size for body in bodies):
+        return _in_place(whole, bounds, size)
+    return _decoded(bodies, codec, size, what), np.arange(len(bodies))
 
 
 def shard_index(tail: memoryview, *, what: str) -> NDArray[np.uint64]:
@@ -210,40 +243,65 @@ def _compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
     )
 
 
-def _decompress(body: NDArray[np.uint8], codec: Codec, size: int) -> NDArray[np.uint8]:
-    if codec.name == "none":
-        if len(body) != size:
-            raise ValueError(f"expected {size} bytes, found {len(body)}")
-        return body
-    claimed = _zstd_size(body) if codec.name == "zstd" else _blosc_size(body)
-    if claimed != size:
-        raise ValueError(f"expected {size} uncompressed bytes, its header claims {claimed}")
-    out = np.empty(size, np.uint8)
-    decompress = zstd.decompress if codec.name == "zstd" else blosc.decompress
-    decompress(body, out)
+def _refuse_sums(
+    found: Sequence[int],
+    suffixes: Sequence[int],
+    expected: Sequence[int],
+    what: Callable[[int], str],
+) -> None:
+    """Tell the first of the chunks whose checksums are not those expected.
+
+    Raises:
+        DamagedError: code ``chunk-checksum``.
+    """
+    for at, (ours, suffix, known) in enumerate(zip(found, suffixes, expected, strict=True)):
+        if not ours == suffix == known:
+            raise DamagedError(
+                "chunk-checksum",
+                f"{what(at)}: expected CRC-32C {known:08x}, found {ours:08x} (stored {suffix:08x})",
+            )
+
+
+def _decoded(
+    bodies: Sequence[NDArray[np.uint8]], codec: Codec, size: int, what: Callable[[int], str]
+) -> NDArray[np.uint8]:
+    """Return chunks decoded; none is before all are known to have the right size."""
+    at = 0
+    try:
+        for at, body in enumerate(bodies):  # noqa: B007 - told where it fails
+            _check_size(body, codec, size)
+        out = np.empty((len(bodies), size), np.uint8)
+        decompress = zstd.decompress if codec.name == "zstd" else blosc.decompress
+        for at, body in enumerate(bodies):
+            decompress(body, out[at])
+    except (ValueError, RuntimeError) as exc:
+        raise DamagedError("chunk-decode", f"{what(at)}: {exc}") from exc
     return out
 
 
-def _blosc_size(body: NDArray[np.uint8]) -> int | None:
-    """Return what a Blosc 1 header claims, None where it lies about its own length.
+def _in_place(
+    whole: NDArray[np.uint8], bounds: Sequence[tuple[int, int]], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return uncompressed chunks where they lie, and what lies between them, as slots."""
+    starts = np.array([start for start, _ in bounds])
+    stride = size + _schema.CRC_BYTES
+    slots, off = np.divmod(starts - starts[0], stride)
+    if off.any():
+        return np.stack([whole[start : start + size] for start in starts]), np.arange(len(starts))
+    count = int(slots[-1]) + 1
+    return np.ndarray((count, size), np.uint8, whole, int(starts[0]), (stride, 1)), slots
 
-    The library trusts both lengths, so they are compared with the truth first.
+
+def _check_size(body: NDArray[np.uint8], codec: Codec, size: int) -> None:
+    """Refuse what would not decode to `size` bytes, before anything is decoded.
+
+    Raises:
+        ValueError: it is or claims to be of another size.
     """
-    header = body[:16].tobytes()
-    own = int.from_bytes(header[12:16], "little")
-    return int.from_bytes(header[4:8], "little") if len(body) >= 16 and own == len(body) else None  # noqa: PLR2004 - header's length
-
-
-def _zstd_size(body: NDArray[np.uint8]) -> int | None:
-    """Return the content size in a Zstandard frame header (RFC 8878, 3.1.1.1), None if absent.
-
-    The library fills a buffer that is too large only in part, and says nothing.
-    """
-    header = body[:18].tobytes()
-    if len(header) < 6 or header[:4] != b"\x28\xb5\x2f\xfd":  # noqa: PLR2004 - least header
-        return None
-    flag, single = header[4] >> 6, header[4] >> 5 & 1
-    width = (single, 2, 4, 8)[flag]
-    start = 5 + (1 - single) + (0, 1, 2, 4)[header[4] & 3]
-    size = int.from_bytes(header[start : start + width], "little")
-    return size + 256 * (flag == 1) if width else None
+    if codec.name == "none":
+        if len(body) != size:
+            raise ValueError(f"expected {size} bytes, found {len(body)}")
+        return
+    claimed = _claims.zstd(body) if codec.name == "zstd" else _claims.blosc(body)
+    if claimed != size:
+        raise ValueError(f"expected {size} uncompressed bytes, its header claims {claimed}")

@@ -7,13 +7,13 @@ round trip more than a full step: row numbers come beside the chunk tables.
 from __future__ import annotations
 
 import contextlib
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embzarr import _keys, _overlay, _parallel, _plan, _reading
 from embzarr._array_read import ArrayReader
+from embzarr._selection import Blocks
 from embzarr._view import WHOLE
 from embzarr.errors import DamagedError
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from embzarr._link import Link
     from embzarr._manifest import Layer
     from embzarr._overlay import RowNumbers
-    from embzarr._plan import Plan, Selection
+    from embzarr._plan import Plan
     from embzarr._reading import ArrayPlan
+    from embzarr._selection import Selection
     from embzarr._view import View
     from embzarr.objects import GetRange
 
@@ -121,8 +122,8 @@ class DeltaColumn:
         self._layer = layer
         self._list = ArrayReader(store, layer, _keys.rows_array(name), link)
         self._what = f"{layer.path}/{_keys.rows_array(name)}"
-        self._lock = threading.Lock()
-        self._rows: NDArray[np.int64] | None = None
+        self.rows = _parallel.Later(self._read_rows)
+        """Gives the row numbers, rising; a `DamagedError` of code ``rows-invalid`` else."""
         scaled = _keys.scales_array(name) in layer.arrays
         kind = ScaledReader if scaled else ArrayReader
         self.numbers = kind(store, layer, name, link)
@@ -133,17 +134,9 @@ class DeltaColumn:
         scales = [self.numbers.scales] if isinstance(self.numbers, ScaledReader) else []
         return [self.rows, self.numbers.prepare, *scales]
 
-    def rows(self) -> NDArray[np.int64]:
-        """Return the row numbers, rising; they are read once.
-
-        Raises:
-            DamagedError: code ``rows-invalid``.
-        """
-        with self._lock:
-            if self._rows is None:
-                found = self._list.range(0, self._list.shape[0])
-                self._rows = checked_rows(found, self._layer, self._what)
-            return self._rows
+    def _read_rows(self) -> NDArray[np.int64]:
+        found = self._list.range(0, self._list.shape[0])
+        return checked_rows(found, self._layer, self._what)
 
 
 class ScaledReader(ArrayReader):
@@ -152,25 +145,21 @@ class ScaledReader(ArrayReader):
     def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
         super().__init__(store, layer, name, link)
-        self._lock = threading.Lock()
         self._factors = ArrayReader(store, layer, _keys.scales_array(name), link)
-        self._scales: NDArray[np.float32] | None = None
+        self.scales = _parallel.Later(self._read_scales)
+        """Gives what each row is multiplied by, float32 of shape (chunks, rows in a chunk)."""
 
-    def scales(self) -> NDArray[np.float32]:
-        """Return what each row is multiplied by, up to whole chunks; they are read once."""
-        with self._lock:
-            if self._scales is None:
-                count = self._factors.shape[0]
-                padded = np.zeros(-(-count // self.chunk) * self.chunk, np.float32)
-                padded[:count] = self._factors.range(0, count)
-                self._scales = padded
-            return self._scales
+    def _read_scales(self) -> NDArray[np.float32]:
+        count = self._factors.shape[0]
+        padded = np.zeros(-(-count // self.chunk) * self.chunk, np.float32)
+        padded[:count] = self._factors.range(0, count)
+        return padded.reshape(-1, self.chunk)
 
-    def _numbers(self, block: NDArray[Any], chunk: int) -> NDArray[Any]:
-        factors = self.scales()[chunk * self.chunk : (chunk + 1) * self.chunk]
-        numbers: NDArray[Any] = block.astype(np.float32)
-        numbers *= factors.reshape(-1, *[1] * (block.ndim - 1))
-        return numbers
+    def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:
+        numbers = blocks.rows[blocks.slots].astype(np.float32)
+        factors = self.scales()[chunks]
+        numbers *= factors.reshape(*factors.shape, *[1] * (numbers.ndim - 2))
+        return Blocks(blocks.ats, numbers, np.arange(len(numbers)))
 
 
 def _tried(call: Callable[[], object]) -> None:

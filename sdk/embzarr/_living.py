@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from embzarr import _records
 from embzarr._records import Expired
 from embzarr.errors import EmbzarrError, NotFoundError
-from embzarr.objects import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +31,6 @@ class LivingStore:
         """
         with self._asking():
             return self._store.get_range(key, start, length)
-
-    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
-        """Yield the bytes from `start` as they come in; errors as `get_range`."""
-        with self._asking():
-            yield from pieces(self._store, key, start, length)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:

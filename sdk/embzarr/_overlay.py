@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._plan import RangeSelection, RowSelection, Selection, select_rows
+from embzarr._selection import RangeSelection, RowSelection, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from embzarr._selection import Blocks, Selection
 
 RowNumbers: TypeAlias = "Callable[[], NDArray[np.int64]]"
 """Gives the row numbers of a delta, rising; called only where a newer delta leaves rows open, so
@@ -36,9 +38,13 @@ class RestSelection:
     chunks: NDArray[np.int64]
     """The chunks with rows to copy, ascending, each once."""
 
-    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
-        base = int(self.chunks[at]) * self.chunk
+    def copy(self, blocks: Blocks, out: NDArray[Any]) -> None:
+        """Copy the wanted rows of decoded chunks to their places in `out`."""
+        for at, block in blocks.each():
+            self._copy(int(self.chunks[at]) * self.chunk, block, out)
+
+    def _copy(self, base: int, block: NDArray[Any], out: NDArray[Any]) -> None:
+        """Copy what is wanted of the chunk that begins with row `base`."""
         low, high = max(self.start, base), min(self.stop, base + self.chunk)
         first, last = np.searchsorted(self.without, (low, high))
         here, there = slice(low - base, high - base), slice(low - self.start, high - self.start)

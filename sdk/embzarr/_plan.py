@@ -1,4 +1,4 @@
-"""What to fetch: rows in, requests out. Pure arithmetic, tested without a store.
+"""What to fetch: chunks in, requests out. Pure arithmetic, tested without a store.
 
 A request is one range of one object that holds one or more chunks. Chunks that lie near each other
 share a request where reading the gap costs less than another round trip.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -111,74 +110,6 @@ class Plan:
     """Expected, by what the store was found or is assumed to be."""
     gap: int
     """Bytes that are rather read over than asked around."""
-
-
-class Selection(Protocol):
-    """Wanted rows, by the chunks that hold them."""
-
-    @property
-    def chunks(self) -> NDArray[np.int64]:
-        """The chunks, ascending, each once."""
-        ...
-
-    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class RangeSelection:
-    """Rows `start` up to, not including, `stop`: no memory for each row."""
-
-    start: int
-    stop: int
-    chunk: int
-    """Rows in one chunk."""
-
-    @cached_property
-    def chunks(self) -> NDArray[np.int64]:
-        """The chunks, ascending, each once."""
-        if self.stop <= self.start:
-            return np.empty(0, np.int64)
-        return np.arange(self.start // self.chunk, (self.stop - 1) // self.chunk + 1)
-
-    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
-        base = (self.start // self.chunk + at) * self.chunk
-        low, high = max(self.start, base), min(self.stop, base + self.chunk)
-        out[low - self.start : high - self.start] = block[low - base : high - base]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RowSelection:
-    """Rows by number, which may repeat and stand in any order."""
-
-    chunk: int
-    """Rows in one chunk."""
-    chunks: NDArray[np.int64]
-    """The chunks, ascending, each once."""
-    rows: NDArray[np.int64]
-    """The rows, ascending."""
-    places: NDArray[np.int64]
-    """Where each of `rows` goes in the result."""
-    edges: NDArray[np.int64]
-    """Rows ``edges[i]`` to ``edges[i + 1]`` lie in ``chunks[i]``: one more entry than chunks."""
-
-    def copy(self, at: int, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Copy the wanted rows of the decoded chunk ``chunks[at]`` to their places in `out`."""
-        first, last = self.edges[at], self.edges[at + 1]
-        out[self.places[first:last]] = block[self.rows[first:last] - self.chunks[at] * self.chunk]
-
-
-def select_rows(rows: NDArray[np.int64], chunk: int) -> RowSelection:
-    """Group wanted rows by chunks of `chunk` rows."""
-    rising = bool(np.all(rows[1:] >= rows[:-1]))
-    places = np.arange(len(rows)) if rising else np.argsort(rows, kind="stable")
-    ordered = rows[places]
-    chunks = ordered // chunk
-    # np.unique would import masked arrays: milliseconds of everybody's first read.
-    starts = np.flatnonzero(np.diff(chunks, prepend=-1))
-    return RowSelection(chunk, chunks[starts], ordered, places, np.append(starts, len(rows)))
 
 
 def requests(

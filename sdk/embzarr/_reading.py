@@ -7,6 +7,7 @@ comes in by them decides how the rest is asked for: over a narrow link gaps cost
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embzarr import _parallel, _plan
+from embzarr._fetch import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,15 +27,17 @@ if TYPE_CHECKING:
     from embzarr._chunk_index import ChunkIndex, Places
     from embzarr._link import Link
     from embzarr._parallel import Later
-    from embzarr._plan import CostModel, Request, Selection
+    from embzarr._plan import CostModel, Request
+    from embzarr._selection import Selection
     from embzarr._view import View
 
 _MUCH = 1.3
 """A plan is watched that fetches more than so many times what it wants."""
-_AT_FIRST = 8 * 1024 * 1024
-"""Bytes under way at once while a plan is watched."""
-_ENOUGH = 4 * 1024 * 1024
-"""Bytes that tell what the link gives."""
+_AT_FIRST = 4 * 1024 * 1024
+"""Bytes under way at once while a plan is watched, beside what a usual link holds."""
+_AT_FIRST_MOST = 16 * 1024 * 1024
+_CONNECTING = 3
+"""Round trips to the first answer of a new connection: TCP, TLS, and the request."""
 _NARROW = 2.5
 """Times as slow as it was thought to be: less, and any busy machine would be a narrow link."""
 
@@ -49,25 +53,16 @@ class Reader(Protocol):
         """Return the cost of a plan over a narrow link."""
         ...
 
-    def claim(self, request: Request) -> int:
+    def claim(self, request: Request, view: View) -> int:
         """Return the bytes that a request holds at once."""
         ...
 
-    def run(
-        self,
-        request: Request,
-        planned: ArrayPlan,
-        view: View,
-        out: NDArray[Any],
-        note: Callable[[int], None],
-    ) -> None:
+    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
         """Send one request, and copy its rows into `out`."""
         ...
 
-    def take(
-        self, stored: memoryview, at: int, planned: ArrayPlan, view: View, out: NDArray[Any]
-    ) -> None:
-        """Copy the rows of a chunk that is at hand into `out`."""
+    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Copy the rows of chunks that are at hand into `out`."""
         ...
 
 
@@ -104,18 +99,21 @@ def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
     """Send the requests of several arrays at once, all into one result."""
     for planned in plans:
-        for at, stored in planned.kept.items():
-            planned.reader.take(memoryview(stored), at, planned, view, out)
-    found = requests(plans)
-    workers = link.cost().workers(len(found), sum(request.length for request, _ in found))
-    feed = Feed(found, plans, workers, link.usual)
+        for at, data in planned.kept.items():
+            stored = Stored(memoryview(data), [(0, len(data))], np.array([at]))
+            planned.reader.take(stored, planned, view, out)
+    jobs = requests(plans)
+    workers = link.cost().workers(len(jobs), sum(request.length for request, _ in jobs))
+    feed = Feed(jobs, plans, workers, link)
     budget = _parallel.ByteBudget(view.memory_limit)
 
     def drain() -> None:
         while (job := feed.take()) is not None:
             request, planned = job
-            with budget.claim(planned.reader.claim(request)):
-                planned.reader.run(request, planned, view, out, feed.note)
+            with budget.claim(planned.reader.claim(request, view)):
+                begun = time.perf_counter()
+                planned.reader.run(request, planned, view, out)
+            feed.note(request.length, begun)
 
     def work(job: Callable[[], object]) -> None:
         try:
@@ -127,9 +125,9 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
     tables = [
         planned.index for planned in plans if len(planned.lacking) and not planned.index.is_known
     ]
-    jobs: list[Callable[[], object]] = [*tables, *[drain] * feed.workers]
+    calls: list[Callable[[], object]] = [*tables, *[drain] * feed.workers]
     start = time.perf_counter()
-    _parallel.each(work, jobs, workers=len(jobs))
+    _parallel.each(work, calls, workers=len(calls))
     link.learn(feed.sent, feed.nbytes, time.perf_counter() - start)
 
 
@@ -141,7 +139,7 @@ class Feed:
         found: Sequence[tuple[Request, ArrayPlan]],
         plans: Sequence[ArrayPlan],
         workers: int,
-        usual: CostModel,
+        link: Link,
     ) -> None:
         """Hand out the requests `found` of `plans`, to so many workers.
 
@@ -152,11 +150,12 @@ class Feed:
         wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._lock = threading.Lock()
         self._left = deque(found)
-        self._usual = usual
+        self._usual = replace(link.usual, latency=link.cost().latency)
         self._watches = fetched > _MUCH * wanted
-        self._first = _AT_FIRST // workers
-        self._begun: float | None = None
-        self._received = 0
+        held = int(self._usual.latency / self._usual.per_byte)
+        self._at_first = min(_AT_FIRST + held, _AT_FIRST_MOST)
+        self._seconds: list[float] = []
+        self._received = self._under_way = 0
         self.workers = workers if self._watches else min(workers, len(found))
         """How many can be busy with it."""
         self.sent = 0
@@ -171,26 +170,26 @@ class Feed:
                 return None
             request, planned = self._left.popleft()
             if self._watches:
-                request, rest = _plan.split(request, planned.places, self._first)
+                request, rest = _plan.split(request, planned.places, self._at_first // self.workers)
                 if rest is not None:
                     self._left.appendleft((rest, planned))
             self.sent += 1
             self.nbytes += request.length
+            self._under_way += request.length
             return request, planned
 
-    def note(self, nbytes: int) -> None:
-        """Take note of bytes that came in."""
-        if not self._watches:
-            return
+    def note(self, nbytes: int, begun: float) -> None:
+        """Take note of a request that was sent at the time `begun` and has been answered."""
         with self._lock:
-            now = time.perf_counter()
-            if self._begun is None:
-                self._begun = now  # these came in before there was a clock
+            under_way, self._under_way = self._under_way, self._under_way - nbytes
+            if not self._watches:
                 return
+            busy = time.perf_counter() - begun - _CONNECTING * self._usual.latency
+            self._seconds.append(busy / under_way)
             self._received += nbytes
-            if self._watches and self._received >= _ENOUGH:
+            if self._received >= self._at_first / 2:
                 self._watches = False
-                per_byte = (now - self._begun) / self._received
+                per_byte = statistics.median(self._seconds)
                 if per_byte > _NARROW * self._usual.per_byte:
                     self._left = _again(self._left, replace(self._usual, per_byte=per_byte))
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _words
+from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _verify_objects, _words
 from embzarr._array_read import ArrayReader
+from embzarr._fetch import fetch
 from embzarr._grid import Grid
 from embzarr._link import link_to
-from embzarr._pieces import fetch
 from embzarr._vocabulary_read import LayerWords
 from embzarr.errors import DamagedError
 
@@ -114,7 +114,7 @@ def _own_index(store: Readable, layer: Layer, name: str, shard: int) -> ChunkInd
     grid, key = layer.arrays[name].grid, layer.shard_key(name, shard)
     size, tail = layer.objects[layer.shard_name(name, shard)].size, grid.shard_index_bytes
     held = grid.chunks_of_shard(shard)
-    (end,) = fetch(store, key, size - tail, tail, [(0, tail)])
+    end = fetch(store, key, size - tail, tail)
     places = _chunks.shard_index(end, what=key)[: len(held)]
     zeros = np.zeros((len(held), 1), np.uint64)
     index = _chunk_index.from_table(np.concatenate((places, zeros), axis=1))
@@ -126,9 +126,9 @@ def _own_index(store: Readable, layer: Layer, name: str, shard: int) -> ChunkInd
         raw=layer.arrays[name].codec.name == "none",
         what=key,
     )
-    order = np.argsort(index.offset)
-    stops = (index.offset + index.nbytes)[order].tolist()
-    sums = [(stop - _schema.CRC_BYTES, stop) for stop in stops]
-    found = fetch(store, key, 0, size - tail, sums)
-    index.crc32c[order] = [int.from_bytes(crc32c, "little") for crc32c in found]
+    for start, stop, chunks in _verify_objects.pieces(index, size - tail):
+        data = fetch(store, key, start, stop - start)
+        for at in chunks:
+            end_at = int(index.offset[at] + index.nbytes[at]) - start
+            index.crc32c[at] = int.from_bytes(data[end_at - _schema.CRC_BYTES : end_at], "little")
     return index

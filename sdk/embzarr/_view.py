@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+    from embzarr._selection import Blocks
+
 
 class How(TypedDict, total=False):
     """Keywords that every load takes."""
@@ -61,9 +63,9 @@ class View:
             raise InvalidInputError("input-dtype", f"out: expected {dtype}, found {found}")
         return self.out
 
-    def cut(self, block: NDArray[Any]) -> NDArray[Any]:
+    def cut(self, blocks: Blocks) -> Blocks:
         """Return the wanted dimensions of decoded rows, without a copy."""
-        return block if self.dims is None else block[:, self.dims]
+        return blocks if self.dims is None else replace(blocks, rows=blocks.rows[:, :, self.dims])
 
 
 WHOLE = View()

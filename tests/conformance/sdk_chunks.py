@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _grid, _keys, _plan
+from embzarr import _chunk_index, _chunks, _grid, _keys, _selection
 from embzarr._grid import Grid
 from embzarr._manifest import Codec
 
@@ -51,7 +51,7 @@ def _from_table(given: str) -> Any:
 
 
 def _plan_rows(given: Any) -> Any:
-    wanted = _plan.select_rows(np.array(given["rows"], np.int64), given["chunk"])
+    wanted = _selection.select_rows(np.array(given["rows"], np.int64), given["chunk"])
     found = []
     for at, chunk in enumerate(wanted.chunks.tolist()):
         inside = slice(wanted.edges[at], wanted.edges[at + 1])
@@ -89,7 +89,9 @@ def _place(given: Any) -> Any:
 
 
 def _plan_range(given: Any) -> Any:
-    chunks = _plan.RangeSelection(given["start"], given["stop"], given["chunk"]).chunks.tolist()
+    chunks = _selection.RangeSelection(
+        given["start"], given["stop"], given["chunk"]
+    ).chunks.tolist()
     return [chunks[0], chunks[-1] + 1] if chunks else [0, 0]
 
 

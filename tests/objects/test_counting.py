@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import itertools
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -45,12 +42,6 @@ def test_bytes_are_those_that_came_and_went(store: CountingStore) -> None:
     )
 
 
-def test_a_read_in_pieces_is_one_request(inner: Store, store: CountingStore) -> None:
-    inner.put("a", bytes(10**6))
-    assert sum(len(piece) for piece in store.get_pieces("a", 5, 10**6)) == 10**6 - 5
-    assert store.traffic() == Traffic(requests=1, bytes_read=10**6 - 5, round_trips=1)
-
-
 def test_a_failed_request_counts_and_moves_no_bytes(store: CountingStore) -> None:
     with pytest.raises(NotFoundError):
         store.get("absent")
@@ -88,31 +79,6 @@ def test_requests_side_by_side_are_one_round_trip(inner: Store) -> None:
             list(threads.map(store.get, ["a"] * 8))
         assert store.traffic().requests == 8 * waves
         assert store.traffic().round_trips == waves
-
-
-def test_a_read_given_up_is_counted_where_garbage_collection_ends_it(
-    store: CountingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even while another request is being counted in the same thread, which once waited forever."""
-    store.put("a", b"1")
-    given_up: list[object] = [reading := store.get_pieces("a", 0, 1)]
-    given_up.append(given_up)  # so that only a collection finds it
-    next(reading)
-    del given_up, reading
-    tick, calls = time.perf_counter, itertools.count()
-
-    def collecting() -> float:
-        if next(calls):  # the first call of a request is before it is counted
-            gc.collect()
-        return tick()
-
-    monkeypatch.setattr(time, "perf_counter", collecting)
-    another = threading.Thread(target=store.head, args=("a",), daemon=True)
-    another.start()
-    another.join(10)
-
-    assert not another.is_alive()
-    assert (store.traffic().requests, store.traffic().bytes_read) == (3, 1)
 
 
 def test_it_names_the_store_underneath(inner: Store, store: CountingStore) -> None:

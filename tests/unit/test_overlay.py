@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from embzarr import _overlay
 from embzarr._overlay import RowNumbers
-from embzarr._plan import Selection
+from embzarr._selection import Blocks, Selection
 
 BASE_ROWS = 40
 DELTAS = st.lists(st.sets(st.integers(0, BASE_ROWS + 9), max_size=30), max_size=4)
@@ -40,6 +40,11 @@ def newest(rows: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> dict[int, 
     return found
 
 
+def alone(at: int, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Blocks:
+    """Return a chunk that came in alone."""
+    return Blocks(np.array([at]), rows[None], np.array([0]))
+
+
 def gathered(
     selections: list[Selection], sizes: list[int], chunk: int, count: int
 ) -> list[tuple[int, int]]:
@@ -49,7 +54,8 @@ def gathered(
         for at, number in enumerate(selection.chunks.tolist()):
             places = np.arange(number * chunk, (number + 1) * chunk)
             assert places[0] < size
-            selection.copy(at, np.stack((np.full(chunk, layer), places), axis=1), out)
+            rows = np.stack((np.full(chunk, layer), places), axis=1)
+            selection.copy(alone(at, rows), out)
     return [(int(layer), int(place)) for layer, place in out]
 
 
@@ -92,8 +98,8 @@ def test_what_others_give_is_left_alone() -> None:
     selections = _overlay.of_range(0, 4, asked([np.array([1])]), [4, 1], 4)
     out = np.zeros(4, np.int64)
 
-    selections[1].copy(0, np.array([9]), out)
-    selections[0].copy(0, np.array([5, 6, 7, 8]), out)
+    selections[1].copy(alone(0, np.array([9])), out)
+    selections[0].copy(alone(0, np.array([5, 6, 7, 8])), out)
 
     assert out.tolist() == [5, 9, 7, 8]
 

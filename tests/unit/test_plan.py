@@ -1,4 +1,4 @@
-"""What `_plan` promises: every wanted row once, in few requests, none of them too large."""
+"""What `_plan` promises: every wanted chunk once, in few requests, none of them too large."""
 
 from __future__ import annotations
 
@@ -12,103 +12,7 @@ from hypothesis import strategies as st
 
 from embzarr import _chunk_index, _plan
 from embzarr._chunk_index import ChunkIndex
-from embzarr._plan import CostModel, RangeSelection, Request, RowSelection, Selection
-
-ROWS = 53
-
-
-def read(selection: Selection, count: int, chunk: int) -> list[int]:
-    """Fill a result as the executor does, from an array whose row i holds i and that is padded."""
-    stored = np.arange(-(-ROWS // chunk) * chunk)
-    stored[ROWS:] = -7
-    out = np.full(count, -1)
-    for at, number in enumerate(selection.chunks.tolist()):
-        selection.copy(at, stored[number * chunk : (number + 1) * chunk], out)
-    return out.tolist()
-
-
-def assert_few_chunks(selection: Selection, rows: list[int], chunk: int) -> None:
-    """Just the chunks that hold wanted rows are read, each once, in order."""
-    assert selection.chunks.tolist() == sorted({row // chunk for row in rows})
-
-
-# Selections ---------------------------------------------------------------------------------------
-@given(st.integers(0, ROWS), st.integers(0, ROWS), st.sampled_from([1, 2, 8, 16, 64]))
-def test_a_range_is_filled_row_by_row(a: int, b: int, chunk: int) -> None:
-    """Any half-open range comes from just its chunks, without their padding."""
-    start, stop = sorted([a, b])
-    selection = RangeSelection(start, stop, chunk)
-
-    assert read(selection, stop - start, chunk) == list(range(start, stop))
-    assert_few_chunks(selection, list(range(start, stop)), chunk)
-
-
-@given(st.lists(st.integers(0, ROWS - 1), max_size=80), st.sampled_from([1, 2, 8, 16, 64]))
-def test_rows_come_in_the_order_asked_for(rows: list[int], chunk: int) -> None:
-    """Rows may repeat and stand in any order; each of their chunks is read once."""
-    selection = _plan.select_rows(np.array(rows, np.int64), chunk)
-
-    assert read(selection, len(rows), chunk) == rows
-    assert_few_chunks(selection, rows, chunk)
-
-
-@pytest.mark.parametrize(("start", "stop"), [(0, 0), (7, 7), (ROWS, ROWS)])
-def test_an_empty_range_reads_nothing(start: int, stop: int) -> None:
-    """No rows need no chunk, at either end too."""
-    assert RangeSelection(start, stop, 8).chunks.tolist() == []
-
-
-def test_no_rows_read_nothing() -> None:
-    """An empty list of rows needs no chunk."""
-    selection = _plan.select_rows(np.empty(0, np.int64), 8)
-
-    assert selection.chunks.tolist() == []
-    assert selection.edges.tolist() == [0]
-
-
-@pytest.mark.parametrize(
-    ("start", "stop", "chunks"),
-    [
-        (0, 1, [0]),
-        (0, 8, [0]),
-        (7, 9, [0, 1]),
-        (8, 16, [1]),
-        (15, 16, [1]),
-        (48, 53, [6]),
-        (0, 53, [0, 1, 2, 3, 4, 5, 6]),
-    ],
-)
-def test_rows_at_the_edges_of_chunks_name_their_chunks(
-    start: int, stop: int, chunks: list[int]
-) -> None:
-    """The last row of a chunk, the first of the next, and the last of the array are at home."""
-    assert RangeSelection(start, stop, 8).chunks.tolist() == chunks
-    assert _plan.select_rows(np.arange(start, stop), 8).chunks.tolist() == chunks
-
-
-def test_rows_of_several_dimensions_are_copied_whole() -> None:
-    """A row of a matrix goes to its place as one."""
-    block = np.arange(24.0).reshape(4, 2, 3)
-    out = np.zeros((3, 2, 3))
-    selection: RowSelection = _plan.select_rows(np.array([6, 4, 6]), 4)
-
-    selection.copy(0, block, out)
-
-    np.testing.assert_array_equal(out, block[[2, 0, 2]])
-
-
-def test_a_range_costs_no_memory_for_each_row() -> None:
-    """A range of 10**12 rows is planned by its chunks alone."""
-    selection = RangeSelection(5, 10**12, 2**40)
-
-    assert selection.chunks.tolist() == [0]
-
-
-def test_the_chunks_of_a_range_are_listed_once() -> None:
-    """Each chunk that comes in asks for its number: listing all for each took quadratic time."""
-    selection = RangeSelection(0, 10**6, 1)
-
-    assert selection.chunks is selection.chunks
+from embzarr._plan import CostModel, Request
 
 
 # Requests -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from embzarr.objects._capabilities import known_of
-from embzarr.objects._port import Leftovers, pieces
+from embzarr.objects._port import Leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +40,7 @@ class CountingStore:
     def __init__(self, store: Store) -> None:
         """Count from zero."""
         self._store = store
-        # A read that was given up ends when it is collected as garbage, which may be in here.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self.reset()
 
     def __repr__(self) -> str:
@@ -92,17 +91,6 @@ class CountingStore:
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`."""
         return self._counted(lambda: self._store.get_range(key, start, length), read=memoryview)
-
-    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
-        """Yield the bytes from `start` as they come in; one request, which ends with the last."""
-        begin = time.perf_counter()
-        read_bytes = 0
-        try:
-            for piece in pieces(self._store, key, start, length):
-                read_bytes += memoryview(piece).nbytes
-                yield piece
-        finally:
-            self._add(begin, read_bytes, 0)
 
     def head(self, key: str) -> ObjectInfo:
         """Return the size without the bytes."""

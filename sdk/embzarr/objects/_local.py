@@ -15,7 +15,7 @@ from embzarr.errors import DamagedError, NotFoundError
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._durable import DurableFiles
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import Data, ObjectInfo, check_key, ranges
+from embzarr.objects._port import Data, ObjectInfo, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,10 +61,6 @@ class LocalFolder(ObstoreStore):
     def get(self, key: str) -> Data:
         """Return all bytes of the file."""
         return self._ask("read", key, lambda: _read(self._inside + key, 0, None))
-
-    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
-        """Yield the bytes from `start`, some at a time."""
-        return ranges(self, key, start, length)
 
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)

@@ -29,8 +29,6 @@ _PART_BYTES = 8 * 2**20
 _PARTS_AT_ONCE = 4
 """Of one larger object, side by side; objects go up side by side as well."""
 _SMALL_BYTES = 2**20
-_PIECE_BYTES = 256 * 1024
-"""Of a read that comes in piece by piece: still in the processor's cache when it is looked at."""
 _LIST_PAGE = 1000
 
 
@@ -83,13 +81,6 @@ class ObstoreStore:
         if length == 0:
             return b""  # obstore refuses an empty range
         return self._ask("read", key, lambda: self._range(key, start, length))
-
-    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
-        """Yield the bytes from `start` as they come in: none waits for the others to be joined."""
-        if length <= _PIECE_BYTES:
-            return iter((self.get_range(key, start, length),))
-        check_key(key)
-        return self._place.each("read", key, lambda: self._stream(key, start, length))
 
     def head(self, key: str) -> ObjectInfo:
         """Return the size without the bytes."""
@@ -154,15 +145,6 @@ class ObstoreStore:
             if not _is_beyond_end(exc) or self._size(key) > start:
                 raise
             return memoryview(b"")
-
-    def _stream(self, key: str, start: int, length: int) -> Iterator[Data]:
-        try:
-            answer = self._reader().get(key, options={"range": (start, start + length)})
-        except BaseError as exc:
-            if not isinstance(exc, NotSupportedError) and not _is_beyond_end(exc):
-                raise
-            return iter((self._range(key, start, length),))
-        return map(memoryview, answer.stream(min_chunk_size=_PIECE_BYTES))
 
     def _size(self, key: str) -> int:
         return self._reader().head(key)["size"]

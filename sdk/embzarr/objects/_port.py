@@ -16,7 +16,7 @@ Messages name the key and never hold a secret. All verbs may be called from many
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from embzarr.errors import DamagedError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE_BYTES = 4 * 1024 * 1024
-"""What a store that does not stream is asked for at a time."""
+"""What is asked for at a time of what need not be held whole."""
 
 _LEAVES_ROOT = frozenset({"", ".", ".."})
 
@@ -57,17 +57,6 @@ class GetRange(Protocol):
 
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`; fewer than `length` where the object ends before."""
-        ...
-
-
-class GetPieces(Protocol):
-    """Read a part of an object while it comes in. A store that cannot need not have this verb."""
-
-    def get_pieces(self, key: str, start: int, length: int) -> Iterator[Data]:
-        """Yield what `get_range` returns, in order, in pieces of any size.
-
-        What is yielded stays valid; memory is bounded by what the caller keeps.
-        """
         ...
 
 
@@ -156,17 +145,6 @@ class Store(Readable, Put, Create, Delete, Protocol):
 
 
 def pieces(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]:
-    """Yield a part of an object as it comes in, or range by range where no store streams it.
-
-    Memory: one piece of at most `PIECE_BYTES` beside what the caller keeps.
-    """
-    # Not `isinstance`, which looks up every member of a protocol each time that it is asked.
-    if hasattr(store, "get_pieces"):
-        return cast("GetPieces", store).get_pieces(key, start, length)
-    return ranges(store, key, start, length)
-
-
-def ranges(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]:
     """Yield a part of an object by requests of at most `PIECE_BYTES`, one after the other."""
     for at in range(start, start + length, PIECE_BYTES):
         wanted = min(PIECE_BYTES, start + length - at)
