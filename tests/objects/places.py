@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.util
 import secrets
+import socket
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -176,6 +177,12 @@ def running_files(root: Path) -> Any:
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64  # with fewer, a burst of connections waits a second for the next try
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Send each part of an answer at once: the second would wait 40 ms for nothing."""
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
 
 
 class _QuietFiles(SimpleHTTPRequestHandler):
