@@ -24,6 +24,8 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 """One level down, and as a signed byte one level up."""
+_BRACKETS_AT_ONCE = 2**20
+"""Looked at together: a hostile text of nothing else needs no memory but its own."""
 _SHAPES = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG = b"0" * len(str(_schema.MAX_INTEGER))
 """What has no number as long as the largest needs none of its integers looked at."""
@@ -101,17 +103,23 @@ def _without_strings(raw: bytes) -> bytes:
 
 
 def _check_depth(bare: bytes, what: str) -> None:
-    steps = bare.translate(_STEPS, _NO_BRACKETS)
-    depths = np.frombuffer(steps, np.int8).cumsum(dtype=np.int64)
-    wrong = (depths > _schema.MAX_JSON_DEPTH) | (depths < 0)
-    if not wrong.any():
-        return
-    at = int(wrong.argmax())
-    if depths[at] < 0:
-        message = f"{what}: closes at bracket {at + 1} what never opened"
-        raise DamagedError("json-invalid", message)
-    message = f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at bracket {at + 1}"
-    raise DamagedError("json-too-deep", message)
+    steps = np.frombuffer(bare.translate(_STEPS, _NO_BRACKETS), np.int8)
+    depth = 0
+    for start in range(0, len(steps), _BRACKETS_AT_ONCE):
+        depths = depth + steps[start : start + _BRACKETS_AT_ONCE].cumsum(dtype=np.int64)
+        wrong = (depths > _schema.MAX_JSON_DEPTH) | (depths < 0)
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise _misnested(int(depths[at]), start + at + 1, what)
+        depth = int(depths[-1])
+
+
+def _misnested(depth: int, number: int, what: str) -> DamagedError:
+    if depth < 0:
+        message = f"{what}: closes at bracket {number} what never opened"
+        return DamagedError("json-invalid", message)
+    message = f"{what}: nested deeper than {_schema.MAX_JSON_DEPTH} at bracket {number}"
+    return DamagedError("json-too-deep", message)
 
 
 def _has_long_number(bare: bytes) -> bool:

@@ -229,6 +229,29 @@ def test_depth_is_bounded() -> None:
     assert refusal(b"[" * 500_000) == "json-too-deep"
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 2**20])
+def test_depth_is_counted_over_all_stretches(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """However many brackets are looked at together, the same one is named."""
+    monkeypatch.setattr(_json, "_BRACKETS_AT_ONCE", at_once)
+    deepest = b"[" + b"[]," * 10 + nested(_schema.MAX_JSON_DEPTH - 1) + b"]"
+
+    assert len(loads(deepest)) == 11
+    with pytest.raises(DamagedError, match="deeper than 32 at bracket 53 "):
+        loads(b"[" + b"[]," * 10 + nested(_schema.MAX_JSON_DEPTH) + b"]")
+    with pytest.raises(DamagedError, match="closes at bracket 5 what never opened"):
+        loads(b"[[]]]")
+
+
+def test_digits_in_text_are_no_number() -> None:
+    """Integers are bounded where they stand alone, beside texts of any digits."""
+    digits = "9007199254740993"
+
+    assert loads(f'{{"{digits}":["{digits}",1]}}'.encode()) == {digits: [digits, 1]}
+    assert _json.dumps({digits: digits}) == f'{{"{digits}":"{digits}"}}'.encode()
+    assert refusal(f'{{"{digits}":[{digits}]}}'.encode()) == "json-number"
+    assert loads(b"[1234567890.1234567890123456789]") == [1234567890.1234567]
+
+
 def test_depth_is_not_counted_in_text() -> None:
     """Brackets inside strings, behind escaped quotes and backslashes too, are text."""
     text = '[{"' * 50 + "\\" + '"' + "[" * 50
