@@ -161,10 +161,11 @@ class Aim:
         """Wait until such a moment."""
         writes, seconds = self.writes.get(what, 10), self.seconds.get(what, 0.02)
         if self.chance.random() < 0.8:
-            child.await_writes(self.chance.randint(1, max(writes, 1)))
-            sleep(self.chance.uniform(0, seconds / max(writes, 1)))
+            # While this process wakes up the child goes on, often beyond its last write.
+            child.await_writes(self.chance.randint(1, max(writes - 1, 1)))
+            sleep(self.chance.uniform(0, seconds / max(2 * writes, 1)))
         else:
-            sleep(self.chance.uniform(0, 1.2 * seconds))
+            sleep(self.chance.uniform(0, seconds))
 
     def learn(self, what: str, writes: int, seconds: float) -> None:
         """Take note of an operation that was not killed in time."""
