@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _schema
+from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _parallel, _schema
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
     from embzarr._chunk_index import ChunkIndex
     from embzarr._manifest import Codec
-    from embzarr._parallel import Jobs
     from embzarr.objects import Data, Put, Store
+
+
+_LITTLE_BYTES = 1024 * 1024
+"""An object whose digest is sooner computed than a thread for it begins."""
 
 
 class ObjectWriter:
     """Puts objects of one layer and remembers what the manifest must say of them."""
 
-    def __init__(self, store: Put, path: str, jobs: Jobs) -> None:
+    def __init__(self, store: Put, path: str, jobs: _parallel.Jobs) -> None:
         """Write below the folder `path`."""
         self._store = store
         self._path = path
@@ -37,8 +40,11 @@ class ObjectWriter:
 
     def put(self, name: str, data: Data) -> None:
         """Store an object under `name`, relative to the layer."""
-        self._store.put(f"{self._path}/{name}", data)
-        self._note(name, ObjectDigest(size=len(data), sha256=_digest.sha256(data)))
+        _parallel.together(
+            lambda: self._store.put(f"{self._path}/{name}", data),
+            lambda: self._note(name, ObjectDigest(size=len(data), sha256=_digest.sha256(data))),
+            alone=len(data) < _LITTLE_BYTES,
+        )
 
     def _note(self, name: str, digest: ObjectDigest) -> None:
         with self._lock:
@@ -53,7 +59,7 @@ class SharedObjectWriter(ObjectWriter):
     one stops.
     """
 
-    def __init__(self, store: Store, path: str, jobs: Jobs) -> None:
+    def __init__(self, store: Store, path: str, jobs: _parallel.Jobs) -> None:
         """Write below the folder `path`."""
         super().__init__(store, path, jobs)
         self._shared = store

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -154,20 +154,35 @@ def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable
         InvalidInputError: code ``input-word``: not text, a lone surrogate, bytes that are not
             UTF-8, or a word of more than 16 MiB.
     """
-    listed = words if isinstance(words, list) else list(words)
+    listed: list[Any] = words if isinstance(words, list) else list(words)
     try:
-        encoded = list(map(str.encode, listed))
+        text = "".join(listed)
+        data = np.frombuffer(text.encode(), np.uint8)
     except (TypeError, UnicodeEncodeError):
         encoded = [_encode(word, first_row + row) for row, word in enumerate(listed)]
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        data, ends = np.frombuffer(b"".join(encoded), np.uint8), _ends(encoded)
+    else:
+        ends = _ends(listed)
+        if len(data) > len(text):
+            # Bytes 10xxxxxx go on with a character (RFC 3629); all others begin one.
+            begins = np.flatnonzero(data & 0xC0 != 0x80)  # noqa: PLR2004 - as above
+            ends = np.append(begins, len(data))[ends]
+    table = WordTable(data, ends)
+    lengths = table.lengths()
     if len(lengths) and lengths.max() > _schema.MAX_WORD_BYTES:
         raise InvalidInputError(
             "input-word",
             f"row {first_row + int(lengths.argmax())}: expected a word of at most "
             f"{_schema.MAX_WORD_BYTES} bytes, found {lengths.max()}",
         )
-    data = np.frombuffer(b"".join(encoded), np.uint8)
-    return WordTable(data, np.concatenate(([0], np.cumsum(lengths))))
+    return table
+
+
+def _ends(words: Sequence[str | bytes]) -> NDArray[np.int64]:
+    """Return 0, then where each word ends when they stand end to end."""
+    ends = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
+    return ends
 
 
 def concatenate(tables: Sequence[WordTable]) -> WordTable:
