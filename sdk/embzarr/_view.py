@@ -30,7 +30,7 @@ class How(TypedDict, total=False):
     out: NDArray[Any]
     """An array for the vectors, a memory-mapped one too; exactly the result's shape and type."""
     memory_limit: int
-    """Bytes of a column that may be under way beside the result; by default 48 MiB."""
+    """Bytes of a column that may be under way beside the result; by default 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class View:
     dtype: np.dtype[Any] | None = None
     dims: slice | None = None
     out: NDArray[Any] | None = None
-    memory_limit: int = 48 * 1024 * 1024
+    memory_limit: int = 64 * 1024 * 1024
 
     def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
         """Return the array that `count` rows are read into.
