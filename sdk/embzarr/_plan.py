@@ -190,8 +190,9 @@ def split(request: Request, places: Places, nbytes: int) -> tuple[Request, Reque
 def narrowed(cost: CostModel, chunks: NDArray[np.int64], places: Places, shard: int) -> CostModel:
     """Return the cost of reading chunks over a narrow link, with the widest gap worth reading.
 
-    A server answers requests while the link is busy with the bytes of others. So gaps are read over
-    only as far as the requests would else take longer than the bytes, and no further.
+    A server answers requests while the link is busy with the bytes of others, so that a read takes
+    as long as its requests or its bytes do, whichever is more: gaps are read over as far as that
+    becomes less.
 
     Args:
         cost: of requests, and of bytes on this link.
@@ -206,8 +207,10 @@ def narrowed(cost: CostModel, chunks: NDArray[np.int64], places: Places, shard: 
     gaps = np.sort((starts[1:] - starts[:-1] - nbytes[:-1])[within])
     fetched = int(nbytes.sum()) + np.concatenate(([0], np.cumsum(gaps)))
     requests_left = len(order) - np.arange(len(gaps) + 1)
-    enough = requests_left * cost.per_request <= fetched * cost.per_byte
-    merged = int(enough.argmax()) if enough.any() else len(gaps)
+    seconds = np.maximum(requests_left * cost.per_request, fetched * cost.per_byte)
+    # Of gaps that are equally wide all are read over, or none.
+    choices = np.append(np.flatnonzero(np.diff(gaps, prepend=-1)), len(gaps))
+    merged = int(choices[seconds[choices].argmin()])
     return replace(cost, widest=int(gaps[merged - 1]) if merged else 0)
 
 

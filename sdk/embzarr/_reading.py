@@ -7,7 +7,6 @@ comes in by them decides how the rest is asked for: over a narrow link gaps cost
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
@@ -36,8 +35,8 @@ _MUCH = 1.3
 _AT_FIRST = 4 * 1024 * 1024
 """Bytes under way at once while a plan is watched, beside what a usual link holds."""
 _AT_FIRST_MOST = 16 * 1024 * 1024
-_CONNECTING = 3
-"""Round trips to the first answer of a new connection: TCP, TLS, and the request."""
+_CONNECTING = 2
+"""Round trips to the first answer of a new connection, at least: TCP, and the request."""
 _NARROW = 2.5
 """Times as slow as it was thought to be: less, and any busy machine would be a narrow link."""
 
@@ -111,9 +110,8 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
         while (job := feed.take()) is not None:
             request, planned = job
             with budget.claim(planned.reader.claim(request, view)):
-                begun = time.perf_counter()
                 planned.reader.run(request, planned, view, out)
-            feed.note(request.length, begun)
+            feed.note(request.length)
 
     def work(job: Callable[[], object]) -> None:
         try:
@@ -154,7 +152,7 @@ class Feed:
         self._watches = fetched > _MUCH * wanted
         held = int(self._usual.latency / self._usual.per_byte)
         self._at_first = min(_AT_FIRST + held, _AT_FIRST_MOST)
-        self._seconds: list[float] = []
+        self._begun = time.perf_counter()
         self._received = self._under_way = 0
         self.workers = workers if self._watches else min(workers, len(found))
         """How many can be busy with it."""
@@ -178,20 +176,19 @@ class Feed:
             self._under_way += request.length
             return request, planned
 
-    def note(self, nbytes: int, begun: float) -> None:
-        """Take note of a request that was sent at the time `begun` and has been answered."""
+    def note(self, nbytes: int) -> None:
+        """Take note of a request that has been answered."""
         with self._lock:
-            under_way, self._under_way = self._under_way, self._under_way - nbytes
-            if not self._watches:
-                return
-            busy = time.perf_counter() - begun - _CONNECTING * self._usual.latency
-            self._seconds.append(busy / under_way)
+            self._under_way -= nbytes
             self._received += nbytes
-            if self._received >= self._at_first / 2:
-                self._watches = False
-                per_byte = statistics.median(self._seconds)
-                if per_byte > _NARROW * self._usual.per_byte:
-                    self._left = _again(self._left, replace(self._usual, per_byte=per_byte))
+            if not self._watches or self._received < self._at_first:
+                return
+            self._watches = False
+            # How much has come of what is under way is not known: half of it, as it may be.
+            moved = self._received + self._under_way / 2
+            busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
+            if busy / moved > _NARROW * self._usual.per_byte:
+                self._left = _again(self._left, replace(self._usual, per_byte=busy / moved))
 
     def close(self) -> None:
         """Hand out nothing more."""
