@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import seed, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -190,7 +190,13 @@ def try_histories(examples: int, length: int, full: Effort, tally: Tally) -> Non
     History.steps = History.hits = 0
     run_state_machine_as_test(
         seed(full.part)(History),
-        settings=settings(max_examples=examples, stateful_step_count=length, deadline=None),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=length,
+            deadline=None,
+            # A long history may draw more than hypothesis allows one: it tries another.
+            suppress_health_check=[HealthCheck.filter_too_much],
+        ),
     )
     of_which = {"histories": examples, "with a fault": History.hits}
     tally(f"writes of histories of {length} steps", History.steps, of_which=of_which)
