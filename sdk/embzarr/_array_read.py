@@ -157,20 +157,12 @@ class ArrayReader:
 
     def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
         """Return the requests of a plan, beside others that together fetch so many bytes."""
-        found = _plan.requests(
-            planned.selection.chunks[planned.lacking],
-            planned.places.take(planned.lacking),
-            self._grid.shard,
-            planned.cost,
-            beside=beside,
-        )
+        found = _plan.requests(*planned.left(), self._grid.shard, planned.cost, beside=beside)
         return [replace(request, wanted=planned.lacking[request.wanted]) for request in found]
 
     def narrowed(self, planned: ArrayPlan) -> CostModel:
         """Return the cost of a plan over a narrow link."""
-        chunks = planned.selection.chunks[planned.lacking]
-        places = planned.places.take(planned.lacking)
-        return _plan.narrowed(planned.cost, chunks, places, self._grid.shard)
+        return _plan.narrowed(planned.cost, *planned.left(), self._grid.shard)
 
     def _places(self, chunks: NDArray[np.int64]) -> Places | None:
         """Return where chunks lie, of uncompressed ones before the chunk table says so too."""

@@ -83,6 +83,10 @@ class ArrayPlan:
     keeps: bool
     """Whether what is fetched goes to the cache."""
 
+    def left(self) -> tuple[NDArray[np.int64], Places]:
+        """Return the chunks that must be fetched, by number, and where they lie."""
+        return self.selection.chunks[self.lacking], self.places.take(self.lacking)
+
 
 def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
     """Return what fetches several plans at once, divided no more finely than all of them need."""
@@ -153,7 +157,7 @@ class Feed:
         held = int(self._usual.latency / self._usual.per_byte)
         self._at_first = min(_AT_FIRST + held, _AT_FIRST_MOST)
         self._begun = time.perf_counter()
-        self._received = self._under_way = 0
+        self._received = 0
         self.workers = workers if self._watches else min(workers, len(found))
         """How many can be busy with it."""
         self.sent = 0
@@ -173,19 +177,17 @@ class Feed:
                     self._left.appendleft((rest, planned))
             self.sent += 1
             self.nbytes += request.length
-            self._under_way += request.length
             return request, planned
 
     def note(self, nbytes: int) -> None:
         """Take note of a request that has been answered."""
         with self._lock:
-            self._under_way -= nbytes
             self._received += nbytes
             if not self._watches or self._received < self._at_first:
                 return
             self._watches = False
-            # How much has come of what is under way is not known: half of it, as it may be.
-            moved = self._received + self._under_way / 2
+            # How much has come of what is still under way is not known: half of it, as it may be.
+            moved = (self._received + self.nbytes) / 2
             busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
             if busy / moved > _NARROW * self._usual.per_byte:
                 self._left = _again(self._left, replace(self._usual, per_byte=busy / moved))
