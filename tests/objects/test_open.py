@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,3 +228,22 @@ def test_opening_imports_only_what_it_needs() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_threads_that_upload_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client takes milliseconds to make, and each has connections of its own: two are made."""
+    made: list[obstore.store.S3Store] = []
+
+    def slowly(*args: Any, **options: Any) -> obstore.store.S3Store:
+        time.sleep(0.05)
+        made.append(obstore.store.S3Store(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("embzarr.objects._cloud.S3Store", slowly)
+    with running_fake_s3(Answers(statuses=(200,))) as url, ThreadPoolExecutor(4) as pool:
+        store = open_store(
+            "s3://bucket/run", store_options={"endpoint_url": url, "key": "k", "secret": "s"}
+        )
+        list(pool.map(lambda n: store.put(f"a{n}", bytes(2**21)), range(4)))
+
+    assert len(made) == 2  # one for reads and small objects

@@ -166,6 +166,19 @@ def test_order_is_that_of_bytes_and_stable(words: list[str]) -> None:
     assert order.tolist() == sorted(range(len(words)), key=lambda row: words[row].encode())
 
 
+@pytest.mark.parametrize("length", [0, 3, 8, 9, 40, 70])
+def test_equal_words_keep_their_rows_order_among_thousands(length: int) -> None:
+    """Many rows of few words lie as Python's stable sort lays them, and repeat as it counts."""
+    drawn = np.random.default_rng(length).integers(0, 7, 5000).tolist()
+    words = [f"{'x' * length}{number}" for number in drawn]
+    table = _words.from_words(words)
+    expected = sorted(range(len(words)), key=words.__getitem__)
+
+    assert table.argsort().tolist() == expected
+    repeats = [pair for pair in itertools.pairwise(expected) if words[pair[0]] == words[pair[1]]]
+    assert table.duplicates(table.argsort()) == repeats
+
+
 @given(VOCABULARIES)
 def test_order_of_bytes_is_that_of_code_points(words: list[str]) -> None:
     """What Python's own sort of text gives is the same order."""

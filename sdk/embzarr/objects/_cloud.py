@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
 from obstore.exceptions import BaseError
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         RetryConfig,
         S3Config,
     )
+
+T = TypeVar("T")
 
 _Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
 """Makes a client of one bucket; what the options hold is checked by obstore itself."""
@@ -171,13 +173,25 @@ def _clients(
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
     try:
         client = connect(cast("ClientConfig", reading), cast("RetryConfig", retry))
-        return client, cache(
+        return client, _once(
             partial(connect, cast("ClientConfig", uploading), cast("RetryConfig", retry))
         )
     except (BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
+
+
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """Return what makes a thing when it is first asked for, for all threads that ask the same."""
+    lock = threading.Lock()
+    made = cache(make)
+
+    def ask() -> T:
+        with lock:
+            return made()
+
+    return ask
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:
