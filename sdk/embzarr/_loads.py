@@ -242,7 +242,7 @@ class Loads:
             )
 
     def _rows_of(self, words: Sequence[str], columns: Iterable[str]) -> NDArray[np.int64]:
-        return self._reader.find(list(from_words(list(words)).texts()), columns)
+        return self._reader.find(from_words(list(words)), columns)
 
     def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
         wanted = views(how)

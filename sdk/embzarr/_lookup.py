@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr import _schema
-from embzarr._words import WordTable, check_utf8
+from embzarr._word_order import compare, search
+from embzarr._words import WordTable, check_utf8, concatenate
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEADER_BYTES = 8
-_STEPS = 12
-"""Of a binary search in a block: for more words than a twelfth of it, a table is quicker."""
 _ENTRY_BYTES = 12
 """A row number (8 bytes) and the end of the word in the text (4 bytes)."""
 
@@ -34,23 +33,6 @@ class LookupBlock:
 
     words: WordTable
     rows: NDArray[np.int64]
-
-    def find(self, words: Sequence[bytes]) -> list[int]:
-        """Return the row of each of `words`, -1 where there is none."""
-        if len(words) * _STEPS >= len(self.rows):
-            row_of = dict(zip(self.words.texts(), self.rows.tolist(), strict=True))
-            return [row_of.get(word, -1) for word in words]
-        text, offsets = self.words.data.tobytes(), self.words.offsets.tolist()
-
-        def word_at(place: int) -> bytes:
-            return text[offsets[place] : offsets[place + 1]]
-
-        every = range(len(self.rows))
-        places = [bisect_left(every, word, key=word_at) for word in words]
-        return [
-            int(self.rows[place]) if place in every and word_at(place) == word else -1
-            for place, word in zip(places, words, strict=True)
-        ]
 
     def place(self, word: bytes) -> int:
         """Return how many words of this block lie before `word`."""
@@ -156,6 +138,35 @@ def decode(block: NDArray[np.uint8], *, rows: int, what: str, first: int = 0) ->
     table = WordTable(block[text_start : text_start + int(offsets[-1])], offsets)
     check_utf8(table, what=what)
     return LookupBlock(table, numbers.astype(np.int64))
+
+
+def find(
+    blocks: Sequence[LookupBlock], words: WordTable, which: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the row of each of `words`, -1 where there is none.
+
+    Args:
+        blocks: in the order of their words.
+        words: what is looked for.
+        which: the block that can hold each of them.
+    """
+    table, asked = concatenate([block.words for block in blocks]).windows(), words.windows()
+    rows = np.concatenate([block.rows for block in blocks])
+    edges = np.cumsum([0, *(len(block.rows) for block in blocks)])
+    ends = edges[which + 1]
+    places = search(table, (edges[which], ends), asked)
+    inside = np.flatnonzero(places < ends)
+    same = compare(table, places[inside], asked, inside) == 0
+    found = np.full(len(words), -1, np.int64)
+    found[inside[same]] = rows[places[inside[same]]]
+    return found
+
+
+def blocks_of(fences: WordTable, words: WordTable) -> NDArray[np.int64]:
+    """Return the one block that can hold each word, given at least one fence."""
+    bounds = np.zeros(len(words), np.int64), np.full(len(words), len(fences))
+    above = search(fences.windows(), bounds, words.windows(), after=True)
+    return np.maximum(above - 1, 0)
 
 
 def block_of(fences: Sequence[bytes], word: bytes) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 32 * 1024 * 1024
 """Decoded blocks kept for the next question."""
-_BATCH_BYTES = 32 * 1024 * 1024
+_BATCH_BYTES = 16 * 1024 * 1024
 """Blocks decoded at once: a list of words that needs all blocks of 10^7 words stays in bounds."""
 
 
@@ -42,17 +42,17 @@ class LookupReader:
         self._cache_lock = threading.Lock()
         self._block_bytes = layer.arrays[_schema.LOOKUP_BLOCKS].shape[1]
 
-    def rows(self, words: Sequence[bytes]) -> NDArray[np.int64]:
+    def rows(self, words: WordTable) -> NDArray[np.int64]:
         """Return the row of each word, -1 where there is none."""
         found = np.full(len(words), -1, np.int64)
-        if not self._fences:
+        if not self._fences or not len(words):
             return found
-        wanted: dict[int, list[int]] = {}
-        for place, word in enumerate(words):
-            wanted.setdefault(_lookup.block_of(self._fences, word), []).append(place)
-        for number, block in self._read(sorted(wanted)):
-            places = wanted[number]
-            found[places] = block.find([words[place] for place in places])
+        numbers = _lookup.blocks_of(_words.from_words(self._fences), words)
+        for batch in self._batches(np.flatnonzero(np.bincount(numbers)).tolist()):
+            read = np.array([number for number, _ in batch])
+            here = np.flatnonzero((numbers >= read[0]) & (numbers <= read[-1]))
+            which = np.searchsorted(read, numbers[here])
+            found[here] = _lookup.find([block for _, block in batch], words.take(here), which)
         return found
 
     def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:
@@ -82,10 +82,14 @@ class LookupReader:
         return (exact + [w for w in difflib.get_close_matches(word, near) if w not in forms])[:3]
 
     def _read(self, numbers: Iterable[int]) -> Iterator[tuple[int, LookupBlock]]:
-        ordered = list(numbers)
+        for batch in self._batches(list(numbers)):
+            yield from batch
+
+    def _batches(self, numbers: Sequence[int]) -> Iterator[list[tuple[int, LookupBlock]]]:
+        """Yield blocks by their numbers, in order, as many together as memory allows."""
         step = max(_BATCH_BYTES // self._block_bytes, 1)
-        for at in range(0, len(ordered), step):
-            batch = ordered[at : at + step]
+        for at in range(0, len(numbers), step):
+            batch = numbers[at : at + step]
             blocks = self._cached(batch)
             missing = [number for number in batch if number not in blocks]
             raw = self._blocks.rows(np.array(missing, np.int64))
@@ -95,7 +99,7 @@ class LookupReader:
                     data.copy(), rows=self._rows, what=what, first=self._first
                 )
             self._keep(blocks)
-            yield from sorted(blocks.items())
+            yield sorted(blocks.items())
 
     def _cached(self, numbers: Iterable[int]) -> dict[int, LookupBlock]:
         with self._cache_lock:

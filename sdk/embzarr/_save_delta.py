@@ -179,7 +179,7 @@ def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
         return
     _words.check_unique(words, words.argsort())
     known = VocabularyReader(store, manifest.layers, link_to(known_of(store).kind))
-    rows = known.rows([words.utf8(at) for at in range(len(words))])
+    rows = known.rows(words)
     twice = (rows >= 0).nonzero()[0]
     if len(twice):
         first = int(twice[0])

@@ -14,7 +14,7 @@ from embzarr._vocabulary_read import VocabularyReader
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -52,7 +52,7 @@ class TableReader:
             )
         return self._columns[name]
 
-    def find(self, words: Sequence[bytes], columns: Iterable[str]) -> NDArray[np.int64]:
+    def find(self, words: WordTable, columns: Iterable[str]) -> NDArray[np.int64]:
         """Return the rows of words, -1 where there is none, and make ready to read `columns`.
 
         Lookup blocks and chunk tables are fetched in the same round trip.

@@ -76,7 +76,7 @@ def _first_fault(store: GetRange, layers: Sequence[Layer]) -> tuple[int | None, 
 
 def _twice(block: LookupBlock, below: VocabularyReader) -> str | None:
     """Say which of a block's words a layer below has as well."""
-    rows = below.rows([block.words.utf8(at) for at in range(len(block.rows))])
+    rows = below.rows(block.words)
     twice = np.flatnonzero(rows >= 0)
     if not len(twice):
         return None

@@ -62,7 +62,7 @@ class VocabularyReader:
             if layer.kind == "full" or layer.new_words
         ]
 
-    def rows(self, words: Sequence[bytes]) -> NDArray[np.int64]:
+    def rows(self, words: WordTable) -> NDArray[np.int64]:
         """Return the row of each word, -1 where there is none."""
         found = [np.full(len(words), -1, np.int64) for _ in (*self._layers, None)]
 

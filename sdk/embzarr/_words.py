@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _schema
+from embzarr._word_order import WINDOWS, Windows, compare
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
-
-_WINDOW = 8
-"""Bytes that `WordTable.argsort` compares at once: one unsigned 64-bit integer."""
-_WINDOW_BITS = np.uint64(64)
-_WINDOWS = 4
-"""Windows compared in bulk before the few words that still tie are compared one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,12 +78,12 @@ class WordTable:
         Words are compared eight bytes at a time as big-endian integers, and only those that tie go
         on to the next eight; equal words stay next to each other in row order.
         """
-        windows = _Windows(self)
-        keys = windows.of(np.arange(len(self)), 0)
+        windows = self.windows()
+        keys = windows.window(np.arange(len(self)), 0)
         order = np.argsort(keys).astype(np.int64, copy=False)
         keys = keys[order]
         tied = keys[1:] == keys[:-1]
-        for depth in range(1, _WINDOWS):
+        for depth in range(1, WINDOWS):
             tied = _refine(order, tied, windows, depth)
         for start, end in _runs(tied):
             order[start:end] = sorted(order[start:end].tolist(), key=self.utf8)
@@ -96,75 +91,20 @@ class WordTable:
 
     def duplicates(self, order: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Return pairs of rows that hold the same word, given the result of `argsort`."""
-        windows, lengths = _Windows(self), self.lengths()[order]
+        windows, lengths = self.windows(), self.lengths()[order]
         places = np.flatnonzero(lengths[1:] == lengths[:-1])
-        for depth in range(_WINDOWS):
-            left, right = (windows.of(order[at], depth) for at in (places, places + 1))
-            places = places[left == right]
-        pairs = zip(order[places].tolist(), order[places + 1].tolist(), strict=True)
-        return [pair for pair in pairs if self.utf8(pair[0]) == self.utf8(pair[1])]
+        left, right = order[places], order[places + 1]
+        same = compare(windows, left, windows, right) == 0
+        return list(zip(left[same].tolist(), right[same].tolist(), strict=True))
 
     def rises(self) -> bool:
         """Tell whether every word lies above the one before it in byte order."""
-        lengths, windows = self.lengths(), _Windows(self)
-        places = np.arange(max(len(self) - 1, 0))
-        for depth in range(_WINDOWS):
-            left, right = windows.of(places, depth), windows.of(places + 1, depth)
-            tied = left == right
-            # Within a tied window a word that has ended begins the other one, or is equal to it.
-            ended = np.minimum(lengths[places], lengths[places + 1]) <= _WINDOW * (depth + 1)
-            longer = lengths[places] < lengths[places + 1]
-            if np.any(np.where(tied, ended & ~longer, left > right)):
-                return False
-            places = places[tied & ~ended]
-        return all(self.utf8(place) < self.utf8(place + 1) for place in places.tolist())
+        rows, windows = np.arange(max(len(self) - 1, 0)), self.windows()
+        return bool(np.all(compare(windows, rows, windows, rows + 1) < 0))
 
-
-class _Windows:
-    """Eight bytes of words at a time, as integers that compare as the bytes do."""
-
-    def __init__(self, table: WordTable) -> None:
-        """Copy the text once."""
-        self._offsets = table.offsets
-        self._end = len(table.data)
-        padding = np.zeros(2 * _WINDOW - self._end % _WINDOW, np.uint8)
-        self._cells = np.concatenate((table.data, padding)).view(">u8").astype(np.uint64)
-
-    def of(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
-        """Return bytes ``8 * depth`` to ``8 * depth + 8`` of each word as big-endian integers."""
-        starts = self._offsets[rows] + _WINDOW * depth
-        lacking = _WINDOW - np.clip(self._offsets[rows + 1] - starts, 0, _WINDOW)
-        # A word that has ended may point past the text: its window is emptied just below.
-        cell, skipped = np.divmod(np.minimum(starts, self._end), _WINDOW)
-        skipped_bits, lacking_bits = _bits(skipped), _bits(lacking)
-        # numpy shifts by all 64 bits to zero.
-        first = self._cells[cell] << skipped_bits
-        second = self._cells[cell + 1] >> (_WINDOW_BITS - skipped_bits)
-        keys: NDArray[np.uint64] = (first | second) >> lacking_bits << lacking_bits
-        return keys
-
-
-def _bits(nbytes: NDArray[np.int64]) -> NDArray[np.uint64]:
-    return (8 * nbytes).astype(np.uint64)
-
-
-def _refine(
-    order: NDArray[np.int64], tied: NDArray[np.bool_], windows: _Windows, depth: int
-) -> NDArray[np.bool_]:
-    """Sort the tied stretches of `order` in place by window `depth`; return what still ties."""
-    inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
-    places = np.flatnonzero(inside)
-    if not len(places):
-        return tied
-    run = np.cumsum(~np.concatenate(([False], tied)))[places]
-    rows = order[places]
-    keys = windows.of(rows, depth)
-    by_key = np.lexsort((rows, keys, run))
-    order[places] = rows[by_key]
-    keys, still = keys[by_key], np.zeros(len(tied), np.bool_)
-    same = (keys[1:] == keys[:-1]) & (run[1:] == run[:-1])
-    still[places[1:][same] - 1] = True
-    return still
+    def windows(self) -> Windows:
+        """Return the words as what compares many of them at once."""
+        return Windows(self.data, self.offsets)
 
 
 def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable:
@@ -281,6 +221,25 @@ def _encode(word: object, row: int) -> bytes:
     raise InvalidInputError(
         "input-word", f"row {row}: expected a word as str, found {type(word).__name__}"
     )
+
+
+def _refine(
+    order: NDArray[np.int64], tied: NDArray[np.bool_], windows: Windows, depth: int
+) -> NDArray[np.bool_]:
+    """Sort the tied stretches of `order` in place by window `depth`; return what still ties."""
+    inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
+    places = np.flatnonzero(inside)
+    if not len(places):
+        return tied
+    run = np.cumsum(~np.concatenate(([False], tied)))[places]
+    rows = order[places]
+    keys = windows.window(rows, depth)
+    by_key = np.lexsort((rows, keys, run))
+    order[places] = rows[by_key]
+    keys, still = keys[by_key], np.zeros(len(tied), np.bool_)
+    same = (keys[1:] == keys[:-1]) & (run[1:] == run[:-1])
+    still[places[1:][same] - 1] = True
+    return still
 
 
 def _runs(tied: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
-from embzarr import _chunk_index, _chunks, _json, _lookup, _records, _schema, _tags, _zarr_json
+from embzarr import (
+    _chunk_index,
+    _chunks,
+    _json,
+    _lookup,
+    _records,
+    _schema,
+    _tags,
+    _words,
+    _zarr_json,
+)
 from embzarr._grid import Grid
 from embzarr._manifest import Codec
 from embzarr.errors import EmbzarrError
@@ -19,6 +29,7 @@ from faults.hostile.register import KEY, PATH
 
 CORPUS = Path(__file__).with_name("corpus")
 _BLOCK_BYTES = 128
+_ASKED = _words.from_words(["", "king", "\U0010ffff"])
 _CHUNK_BYTES = 16
 _GRID = Grid(rows=10, row_bytes=8, chunk=2, shard=4)
 _ZSTD = Codec(name="zstd", level=3)
@@ -57,7 +68,7 @@ def _chunk_table(data: bytes) -> None:
 def _lookup_block(data: bytes) -> None:
     block = np.frombuffer(data.ljust(_BLOCK_BYTES, b"\0")[:_BLOCK_BYTES], np.uint8)
     found = _lookup.decode(block, rows=10, what="block")
-    found.find([b"", b"king", b"\xff"])
+    _lookup.find([found], _ASKED, np.zeros(len(_ASKED), np.int64))
     list(found.words)
 
 

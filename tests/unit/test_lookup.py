@@ -52,13 +52,12 @@ class Model:
         self.fences = [fence.encode() for fence in image.fences]
         self.blocks = [_lookup.decode(b, rows=self.rows, what="b") for b in image.blocks]
 
-    def find(self, word: str) -> int:
-        return self.blocks[_lookup.block_of(self.fences, word.encode())].find([word.encode()])[0]
-
-    def find_all(self, words: Sequence[str]) -> list[int]:
-        """Ask every block for all words at once, as for a list longer than the vocabulary."""
-        answers = [block.find([word.encode() for word in words]) for block in self.blocks]
-        return [max(rows) for rows in zip(*answers, strict=True)]
+    def find(self, words: Sequence[str]) -> list[int]:
+        """Look for all words at once."""
+        asked = _words.from_words(words)
+        fences = _words.from_words(self.image.fences)
+        found = _lookup.find(self.blocks, asked, _lookup.blocks_of(fences, asked))
+        return [int(row) for row in found]
 
     def between(self, first: bytes, last: bytes | None) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
@@ -103,8 +102,8 @@ def test_every_word_is_found_and_no_other(words: list[str], others: list[str]) -
     asked = [*words, *others, *(word + "\x00" for word in words), *(word[:-1] for word in words)]
 
     expected = [rows.get(word, -1) for word in asked]
-    assert [model.find(word) for word in asked] == expected
-    assert model.find_all(asked) == expected
+    assert model.find(asked) == expected
+    assert [model.find([word]) for word in asked] == [[row] for row in expected]
 
 
 @given(VOCABULARIES, WORDS, WORDS)
@@ -222,7 +221,7 @@ def test_one_word_is_one_block() -> None:
     model = Model([""])
 
     assert model.image.fences == ("",)
-    assert (model.find(""), model.find("\x00"), model.find("a")) == (0, -1, -1)
+    assert model.find(["", "\x00", "a"]) == [0, -1, -1]
 
 
 def test_blocks_are_filled_to_the_last_byte() -> None:
@@ -241,7 +240,7 @@ def test_blocks_double_until_the_longest_word_fits(length: int, size: int) -> No
     model = Model(words)
 
     assert model.image.blocks.shape[1] == size
-    assert [model.find(word) for word in words] == [0, 1]
+    assert model.find(words) == [0, 1]
 
 
 def test_blocks_double_until_fences_are_few(monkeypatch: Any) -> None:
@@ -253,7 +252,7 @@ def test_blocks_double_until_fences_are_few(monkeypatch: Any) -> None:
     model = Model(words)
 
     assert many > 4 >= len(model.fences)
-    assert [model.find(word) for word in words] == list(range(200))
+    assert model.find(words) == list(range(200))
 
 
 def test_just_as_many_fences_as_allowed_are_kept(monkeypatch: Any) -> None:
@@ -273,7 +272,7 @@ def test_blocks_double_until_fences_are_short(monkeypatch: Any) -> None:
 
     assert sum(map(len, model.fences)) <= 100
     assert model.image.blocks.shape == (2, 1024)
-    assert [model.find(word) for word in words] == list(range(20))
+    assert model.find(words) == list(range(20))
 
 
 def test_words_that_no_fence_table_can_divide_are_refused(monkeypatch: Any) -> None:
@@ -299,7 +298,7 @@ def test_a_vocabulary_of_usual_size_has_blocks_of_64_kib(monkeypatch: Any) -> No
 
     assert model.image.blocks.shape == (4, 65_536)
     assert found == {word: row for row, word in enumerate(words)}
-    assert [model.find(word) for word in words[::100]] == list(range(0, 10_000, 100))
+    assert model.find(words[::100]) == list(range(0, 10_000, 100))
 
 
 # Fences -------------------------------------------------------------------------------------------
@@ -370,8 +369,8 @@ def test_a_block_made_by_hand_is_read() -> None:
     block = _lookup.decode(pack([b"a", b"b\x00", "é".encode()], rows=[9, 0, 4]), rows=10, what="b")
 
     assert entries(block) == [("a", 9), ("b\x00", 0), ("é", 4)]
-    assert block.find([b"b\x00"]) == [0]
-    assert block.find([b"b"]) == [-1]
+    asked = _words.from_words(["b\x00", "b"])
+    assert _lookup.find([block], asked, np.zeros(2, np.int64)).tolist() == [0, -1]
 
 
 HOSTILE = {

@@ -1,0 +1,122 @@
+"""Compares words by their UTF-8 bytes, which is the order of their code points, many at once.
+
+Eight bytes of a word are one big-endian integer, and integers compare as the bytes do.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WINDOW = 8
+"""Bytes of a word that are compared at once: one unsigned 64-bit integer."""
+WINDOWS = 4
+"""Windows compared in bulk before the few words that still tie are compared one by one."""
+_BITS = 8
+_FEW = 32
+"""Words that are found one by one before all steps of a search in bulk are set up."""
+
+
+class Windows:
+    """Words that lie end to end, as integers of eight bytes each."""
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        """Wrap the text of all words, and where each begins and the last ends."""
+        if len(data) < WINDOW:
+            data = np.concatenate((data, np.zeros(WINDOW, np.uint8)))
+        self._data = data
+        self._offsets = offsets
+        self._last = len(data) - WINDOW
+        # An integer begins at every byte: to take some of them is one gather.
+        self._integers = np.ndarray((self._last + 1,), ">u8", np.ascontiguousarray(data), 0, (1,))
+
+    def lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the bytes of each word."""
+        return self._offsets[rows + 1] - self._offsets[rows]
+
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return len(self._offsets) - 1
+
+    def __getitem__(self, row: int) -> bytes:
+        """Return a word."""
+        return self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
+
+    def window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
+        """Return bytes ``8 * depth`` to ``8 * depth + 8`` of each word, zeros after its end."""
+        starts = self._offsets[rows] + WINDOW * depth
+        # The last windows lie less than eight bytes before the end: read earlier, and shifted.
+        # numpy shifts by 64 bits and more to zero, as is right where a word has ended.
+        places = np.minimum(starts, self._last)
+        keys = self._integers[places].astype(np.uint64)
+        keys <<= _BITS * (starts - places).astype(np.uint64)
+        beyond = np.maximum(starts + WINDOW - self._offsets[rows + 1], 0).astype(np.uint64)
+        keys >>= _BITS * beyond
+        keys <<= _BITS * beyond
+        return keys
+
+
+def compare(
+    left: Windows, rows: NDArray[np.int64], right: Windows, others: NDArray[np.int64]
+) -> NDArray[np.int8]:
+    """Return -1, 0 or 1 where a word lies below, at or above another, pair by pair.
+
+    Args:
+        left: holds the words.
+        rows: which of them.
+        right: holds the words that they are compared with.
+        others: which of those, one for each of `rows`.
+    """
+    sign = np.zeros(len(rows), np.int8)
+    tied = np.arange(len(rows))
+    for depth in range(WINDOWS):
+        one, other = left.window(rows[tied], depth), right.window(others[tied], depth)
+        sign[tied] = (one > other).astype(np.int8) - (one < other)
+        tied = tied[one == other]
+        # Where one of them has ended, the rest was zeros, and the shorter word begins the longer.
+        sizes, other_sizes = left.lengths(rows[tied]), right.lengths(others[tied])
+        sign[tied] = np.sign(sizes - other_sizes)
+        tied = tied[np.minimum(sizes, other_sizes) > WINDOW * (depth + 1)]
+        if not len(tied):
+            return sign
+    for at in tied.tolist():
+        one_text, other_text = left[int(rows[at])], right[int(others[at])]
+        sign[at] = (one_text > other_text) - (one_text < other_text)
+    return sign
+
+
+def search(
+    table: Windows,
+    bounds: tuple[NDArray[np.int64], NDArray[np.int64]],
+    words: Windows,
+    *,
+    after: bool = False,
+) -> NDArray[np.int64]:
+    """Return where each of some words belongs among words in byte order: binary search.
+
+    Args:
+        table: holds words that rise within all bounds.
+        bounds: for each of `words`, the first place and the one past the last to consider.
+        words: what is looked for.
+        after: return the place behind a word that is the same, not that word's own.
+    """
+    low, high = (bound.copy() for bound in bounds)
+    if len(low) < _FEW:
+        cut = bisect_right if after else bisect_left
+        each = enumerate(zip(low.tolist(), high.tolist(), strict=True))
+        places = [cut(table, words[row], *bound) for row, bound in each]
+        return np.array(places, np.int64)
+    rows = np.flatnonzero(low < high)
+    while len(rows):
+        middle = (low[rows] + high[rows]) // 2
+        sign = compare(table, middle, words, rows)
+        below = sign <= 0 if after else sign < 0
+        low[rows[below]] = middle[below] + 1
+        high[rows[~below]] = middle[~below]
+        rows = rows[low[rows] < high[rows]]
+    return low
