@@ -121,7 +121,8 @@ class LayerFiles:
         numbers = _chunks.parse("blosc:zstd", 8)
         self.put(_schema.WORDS_DATA, words.data, _chunks.ZSTD)
         self.put(_schema.WORDS_OFFSETS, words.offsets.astype("<u8"), numbers)
-        self.put(_schema.LOOKUP_BLOCKS, lookup.blocks, _chunks.ZSTD, chunk=1)
+        quick = _chunks.parse("blosc:lz4:shuffle", 8)
+        self.put(_schema.LOOKUP_BLOCKS, lookup.blocks, quick, chunk=1)
 
     def finish(
         self,
