@@ -68,16 +68,22 @@ class CostModel:
         """Return how long a plan should take."""
         return bool(requests) * self.latency + self._busy(requests, nbytes)
 
-    def workers(self, requests: int, nbytes: int) -> int:
-        """Return how many requests to have under way at once.
+    def under_way(self, span: int) -> int:
+        """Return how many bytes to have under way at once, in requests of `span` bytes.
 
-        As many connections as fill the link, and by Little's law as many as wait for an answer
-        during one latency; twice these, since they do not arrive evenly. More only share the same
-        bytes a second, and hold more of them in memory.
+        As many requests as fill the link, and what it holds during one latency. More only share the
+        same bytes a second, and take memory.
         """
-        waiting = requests * self.latency / max(self._busy(requests, nbytes), 1e-9)
-        filling = _HEADROOM * self.per_byte_alone / self.per_byte
-        return min(max(int(filling), _FEWEST) + int(2 * waiting), PARALLEL)
+        filling = int(_HEADROOM * self.per_byte_alone / self.per_byte)
+        return max(filling, _FEWEST) * span + int(self.latency / self.per_byte)
+
+    def connections(self) -> int:
+        """Return how many requests to have under way at once at most, however short they are.
+
+        By Little's law as many as are answered during one latency; twice these, since they do not
+        come evenly.
+        """
+        return min(_FEWEST + int(2 * self.latency / max(self.per_request, 1e-9)), PARALLEL)
 
     def _busy(self, requests: int, nbytes: int) -> float:
         return requests * self.per_request + nbytes * self.per_byte
@@ -155,7 +161,7 @@ def _stretches(
     for (first, last), length in zip(
         itertools.pairwise(edges.tolist()), lengths.tolist(), strict=True
     ):
-        piece = _even(length, span, cost.most)
+        piece = even(length, span, cost.most)
         begin = first
         while begin < last:
             # To the end of the chunk in which the piece ends, where that is not too long.
@@ -166,10 +172,18 @@ def _stretches(
             begin = end
 
 
-def _even(length: int, span: int, most: int) -> int:
+def even(length: int, span: int, most: int) -> int:
     """Return the length of equal pieces of about `span`, and of no more than `most`."""
     pieces = max(round(length / max(span, 1)), -(-length // most), 1)
     return -(-length // pieces)
+
+
+def side_by_side(found: Sequence[Request], room: int) -> int:
+    """Return how many requests that follow each other fit into `room` bytes at most."""
+    lengths = np.array([request.length for request in found])
+    ends = np.cumsum(lengths)
+    fit = np.searchsorted(ends, ends - lengths + room, side="right") - np.arange(len(ends))
+    return max(int(fit.max(initial=0)), 1)
 
 
 def split(request: Request, places: Places, nbytes: int) -> tuple[Request, Request | None]:

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 _MUCH = 1.3
 """A plan is watched that fetches more than so many times what it wants."""
-_AT_FIRST = 4 * 1024 * 1024
-"""Bytes under way at once while a plan is watched, beside what a usual link holds."""
-_AT_FIRST_MOST = 16 * 1024 * 1024
+_AT_FIRST = 3 * 1024 * 1024
+"""Bytes of gaps under way at once while a plan is watched, beside what a usual link holds."""
+_AT_FIRST_MOST = 10 * 1024 * 1024
+_AT_FIRST_PARTS = 4
+"""Requests that all of it is divided into, at least."""
 _CONNECTING = 2
 """Round trips to the first answer of a new connection, at least: TCP, and the request."""
 _NARROW = 2.5
@@ -105,17 +107,12 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
         for at, data in planned.kept.items():
             stored = Stored(memoryview(data), [(0, len(data))], np.array([at]))
             planned.reader.take(stored, planned, view, out)
-    jobs = requests(plans)
-    workers = link.cost().workers(len(jobs), sum(request.length for request, _ in jobs))
-    feed = Feed(jobs, plans, workers, link)
-    budget = _parallel.ByteBudget(view.memory_limit)
+    feed = Feed(plans, view, link)
 
     def drain() -> None:
         while (job := feed.take()) is not None:
-            request, planned = job
-            with budget.claim(planned.reader.claim(request, view)):
-                planned.reader.run(request, planned, view, out)
-            feed.note(request.length)
+            job.planned.reader.run(job.request, job.planned, view, out)
+            feed.note(job)
 
     def work(job: Callable[[], object]) -> None:
         try:
@@ -127,75 +124,107 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
     tables = [
         planned.index for planned in plans if len(planned.lacking) and not planned.index.is_known
     ]
-    calls: list[Callable[[], object]] = [*tables, *[drain] * feed.workers]
+    calls: list[Callable[[], object]] = [*tables, *[drain] * feed.connections]
     start = time.perf_counter()
     _parallel.each(work, calls, workers=len(calls))
     link.learn(feed.sent, feed.nbytes, time.perf_counter() - start)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A request that was handed out."""
+
+    request: Request
+    planned: ArrayPlan
+    claim: int
+    """Bytes that it holds until it is done."""
+
+
 class Feed:
-    """Hands out requests, and divides what is left anew where the link turns out to be narrow."""
+    """Hands out requests, so many bytes at once.
 
-    def __init__(
-        self,
-        found: Sequence[tuple[Request, ArrayPlan]],
-        plans: Sequence[ArrayPlan],
-        workers: int,
-        link: Link,
-    ) -> None:
-        """Hand out the requests `found` of `plans`, to so many workers.
+    It divides what is left anew where the link turns out to be narrow. What a link is, is told by
+    what is usual for its kind: a few readings of a narrow one do not tell whether requests or bytes
+    are what takes long.
+    """
 
-        What a link is, is told by what is usual for its kind: a few readings of a narrow one do not
-        tell whether requests or bytes are what takes long.
-        """
-        fetched = sum(request.length for request, _ in found)
-        wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
-        self._lock = threading.Lock()
+    def __init__(self, plans: Sequence[ArrayPlan], view: View, link: Link) -> None:
+        """Hand out what fetches `plans`."""
+        found = requests(plans)
+        self._view = view
+        self._changed = threading.Condition()
         self._left = deque(found)
-        self._usual = replace(link.usual, latency=link.cost().latency)
+        self._held = 0
+        cost = link.cost()
+        fetched = sum(request.length for request, _ in found)
+        self._room = min(cost.under_way(cost.span(fetched)), view.memory_limit)
+        wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._watches = fetched > _MUCH * wanted
-        held = int(self._usual.latency / self._usual.per_byte)
-        self._at_first = min(_AT_FIRST + held, _AT_FIRST_MOST)
+        self._usual = replace(link.usual, latency=cost.latency)
+        gaps = min(_AT_FIRST + self._usual.latency / self._usual.per_byte, _AT_FIRST_MOST)
+        self._at_first = int(gaps * fetched / max(fetched - wanted, 1))
         self._begun = time.perf_counter()
         self._received = 0
-        self.workers = workers if self._watches else min(workers, len(found))
+        fit = _plan.side_by_side([request for request, _ in found], self._room)
+        self.connections = cost.connections() if self._watches else min(fit, _plan.PARALLEL)
         """How many can be busy with it."""
         self.sent = 0
         """Requests handed out."""
         self.nbytes = 0
         """Their bytes."""
 
-    def take(self) -> tuple[Request, ArrayPlan] | None:
-        """Return the next request and its plan, or None after the last."""
-        with self._lock:
-            if not self._left:
-                return None
-            request, planned = self._left.popleft()
-            if self._watches:
-                request, rest = _plan.split(request, planned.places, self._at_first // self.workers)
+    def take(self) -> Job | None:
+        """Return the next request once there is room for it, or None after the last."""
+        with self._changed:
+            while self._left:
+                job, rest = self._next()
+                room = min(self._room, self._at_first) if self._watches else self._room
+                if self._held and self._held + job.claim > room:
+                    self._changed.wait()
+                    continue
+                self._left.popleft()
                 if rest is not None:
-                    self._left.appendleft((rest, planned))
-            self.sent += 1
-            self.nbytes += request.length
-            return request, planned
+                    self._left.appendleft((rest, job.planned))
+                self._held += job.claim
+                self.sent += 1
+                self.nbytes += job.request.length
+                self._changed.notify()  # there may be room for another
+                return job
+            self._changed.notify_all()
+            return None
 
-    def note(self, nbytes: int) -> None:
+    def note(self, job: Job) -> None:
         """Take note of a request that has been answered."""
-        with self._lock:
-            self._received += nbytes
-            if not self._watches or self._received < self._at_first:
-                return
-            self._watches = False
-            # How much has come of what is still under way is not known: half of it, as it may be.
-            moved = (self._received + self.nbytes) / 2
-            busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
-            if busy / moved > _NARROW * self._usual.per_byte:
-                self._left = _again(self._left, replace(self._usual, per_byte=busy / moved))
+        with self._changed:
+            self._held -= job.claim
+            self._received += job.request.length
+            if self._watches and self._received >= self._at_first:
+                self._watches = False
+                self._divide_anew()
+            self._changed.notify()
 
     def close(self) -> None:
         """Hand out nothing more."""
-        with self._lock:
+        with self._changed:
             self._left.clear()
+            self._changed.notify_all()
+
+    def _next(self) -> tuple[Job, Request | None]:
+        """Return the next request, and what is left of it: while it watches, they are short."""
+        request, planned = self._left[0]
+        rest = None
+        if self._watches:
+            part = _plan.even(request.length, self._at_first // _AT_FIRST_PARTS, request.length)
+            request, rest = _plan.split(request, planned.places, part)
+        return Job(request, planned, planned.reader.claim(request, self._view)), rest
+
+    def _divide_anew(self) -> None:
+        """Divide what is left, where that which came was slow."""
+        # How much has come of what is still under way is not known: half of it, as it may be.
+        moved = (self._received + self.nbytes) / 2
+        busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
+        if busy / moved > _NARROW * self._usual.per_byte:
+            self._left = _again(self._left, replace(self._usual, per_byte=busy / moved))
 
 
 def _again(

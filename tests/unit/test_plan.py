@@ -204,20 +204,31 @@ def test_a_plan_takes_latency_requests_and_bytes() -> None:
     assert cost.seconds(0, 0) == 0
 
 
-def test_more_workers_where_answers_take_longer() -> None:
-    """Many small requests on a far store run side by side, few large ones on a near store not."""
+def test_more_is_under_way_where_answers_take_longer() -> None:
+    """Many small requests on a far store run side by side, on a near store not."""
     near, far = costs(1e-4, 1e-3, 1e-9), costs(0.1, 1e-3, 1e-9)
 
-    assert near.workers(100, 10**9) == 4
-    assert far.workers(1000, 10**6) == 32
-    assert 4 < far.workers(100, 10**9) < 32
-    assert near.workers(0, 0) == 4
+    assert (near.connections(), far.connections()) == (4, 32)
+    assert near.under_way(1_000_000) == 4_000_000 + 100_000
+    assert far.under_way(1_000_000) == 4_000_000 + 100_000_000
 
 
-def test_as_many_workers_as_fill_the_link_and_some_more() -> None:
+def test_as_much_is_under_way_as_fills_the_link_and_some_more() -> None:
     """Where one connection gets a tenth of the link's bytes, more than ten are used."""
-    assert costs(1e-4, 0, 1e-9, alone=1e-8).workers(10, 10**9) == 15
-    assert costs(1e-4, 0, 1e-9, alone=1e-6).workers(10, 10**9) == 32
+    assert costs(0, 0, 1e-9, alone=1e-8).under_way(1000) == 15_000
+
+
+@given(st.lists(st.integers(1, 100), max_size=20), st.integers(1, 300))
+def test_requests_fit_side_by_side(lengths: list[int], room: int) -> None:
+    """As many as follow each other within the room, and one however long it is."""
+    found = [_plan.Request(0, 0, length, np.empty(0, np.int64)) for length in lengths]
+    fitting = [
+        stop - start
+        for start, stop in itertools.combinations(range(len(lengths) + 1), 2)
+        if sum(lengths[start:stop]) <= room
+    ]
+
+    assert _plan.side_by_side(found, room) == max(fitting, default=1)
 
 
 def test_plans_sent_together_are_divided_as_one() -> None:
