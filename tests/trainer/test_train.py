@@ -26,8 +26,13 @@ LEARNS: dict[str, Any] = {
 
 
 def topic_cosines(checkpoint: embzarr.Checkpoint) -> tuple[float, float]:
-    """Mean cosine between words of one topic, and between words of different topics."""
+    """Mean cosine between words of one topic, and between words of different topics.
+
+    What all words have in common is taken out: the objective leaves it open, and where threads
+    interleave it differs from run to run (cosines across of -0.4 to 0.7 at one and the same loss).
+    """
     vectors = checkpoint.to_numpy()
+    vectors = vectors - vectors.mean(axis=0)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = unit @ unit.T
     topic = np.array([word[:3] for word in checkpoint.words])
@@ -48,8 +53,8 @@ def test_learns_what_was_planted(planted: Path, tmp_path: Path, changes: dict[st
     checkpoint = embzarr_trainer.train(planted, tmp_path / "run", **LEARNS | changes)
     within, across = topic_cosines(checkpoint)
 
-    assert within > 0.7
-    assert across < 0.2
+    assert within > 0.8
+    assert across < -0.8
     assert {word[:3] for word, _ in checkpoint.most_similar("seaa", topn=5)} == {"sea"}
 
 
