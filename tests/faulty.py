@@ -11,7 +11,7 @@ from embzarr.errors import StoreError
 from embzarr.objects import Capabilities, capabilities_of, known_of
 
 if TYPE_CHECKING:
-    from embzarr.objects import Data, ObjectInfo, Store
+    from embzarr.objects import Body, Data, ObjectInfo, Store
 
 Fault = Literal["not-sent", "answer-lost"]
 
@@ -46,10 +46,10 @@ class PassThrough:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         return self.store.list(prefix)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self.store.put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self.store.create(key, data)
 
     def delete(self, key: str) -> None:
@@ -84,11 +84,11 @@ class SlowStore(PassThrough):
         time.sleep(self._seconds)
         return super().list(prefix)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         time.sleep(self._seconds)
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         time.sleep(self._seconds)
         super().create(key, data)
 
@@ -104,10 +104,10 @@ class FaultyStore(PassThrough):
         self.hit: str | None = None
         """The verb and key of the write that failed."""
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self._write("put", key, lambda: self.store.put(key, data))
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self._write("create", key, lambda: self.store.create(key, data))
 
     def _write(self, verb: str, key: str, write: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from embzarr import _parallel, _records
+from embzarr import _jobs, _parallel, _records
 
 if TYPE_CHECKING:
     from embzarr._records import Record
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class _Jobs:
-    """`embzarr._parallel.Jobs` without threads."""
+    """`embzarr._jobs.Jobs` without threads."""
 
     def __init__(self, limit: int) -> None:
         del limit
@@ -38,6 +38,18 @@ class _Jobs:
             work()
         except Exception as exc:  # noqa: BLE001 - raised by `wait`
             self._failure = exc
+
+    def make(self, size: int, work: Callable[[], tuple[int, Callable[[], None]]]) -> None:
+        """Make it and do it."""
+
+        def both() -> None:
+            work()[1]()
+
+        self.submit(size, both)
+
+    def made(self) -> None:
+        """Raise what the last one raised."""
+        self.wait()
 
     def wait(self) -> None:
         """Raise what the last one raised."""
@@ -84,6 +96,6 @@ def in_turn(monkeypatch: pytest.MonkeyPatch, parsed_once: None) -> None:
     del parsed_once
     monkeypatch.setattr(_parallel, "together", _together)
     monkeypatch.setattr(_parallel, "ahead", _ahead)
-    monkeypatch.setattr(_parallel, "Jobs", _Jobs)
+    monkeypatch.setattr(_jobs, "Jobs", _Jobs)
     monkeypatch.setattr(_parallel._here, "working", True, raising=False)
     monkeypatch.setattr(time, "sleep", lambda _: None)

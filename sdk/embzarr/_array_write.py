@@ -9,28 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _parallel, _schema
+from embzarr import _chunk_index, _chunks, _digest, _dtypes, _grid, _keys, _schema
 from embzarr._grid import Grid
 from embzarr._manifest import Array, InlineIndex, Lossy, ObjectDigest
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
-from embzarr.objects import pieces
+from embzarr.objects import parts_of, pieces, size_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
+    from embzarr._jobs import Job, Jobs
     from embzarr._manifest import Codec
-    from embzarr.objects import Data, Put, Store
-
-
-_LITTLE_BYTES = 1024 * 1024
-"""An object whose digest is sooner computed than a thread for it begins."""
+    from embzarr.objects import Body, Data, Put, Store
 
 
 class ObjectWriter:
     """Puts objects of one layer and remembers what the manifest must say of them."""
 
-    def __init__(self, store: Put, path: str, jobs: _parallel.Jobs) -> None:
+    def __init__(self, store: Put, path: str, jobs: Jobs) -> None:
         """Write below the folder `path`."""
         self._store = store
         self._path = path
@@ -38,13 +35,14 @@ class ObjectWriter:
         self.jobs = jobs
         self.digests: dict[str, ObjectDigest] = {}
 
-    def put(self, name: str, data: Data) -> None:
+    def put(self, name: str, data: Body) -> None:
         """Store an object under `name`, relative to the layer."""
-        _parallel.together(
-            lambda: self._store.put(f"{self._path}/{name}", data),
-            lambda: self._note(name, ObjectDigest(size=len(data), sha256=_digest.sha256(data))),
-            alone=len(data) < _LITTLE_BYTES,
-        )
+        self.send(name, data, digest_of(data))
+
+    def send(self, name: str, data: Body, digest: ObjectDigest) -> None:
+        """Store an object whose digest is known."""
+        self._store.put(f"{self._path}/{name}", data)
+        self._note(name, digest)
 
     def _note(self, name: str, digest: ObjectDigest) -> None:
         with self._lock:
@@ -59,18 +57,17 @@ class SharedObjectWriter(ObjectWriter):
     one stops.
     """
 
-    def __init__(self, store: Store, path: str, jobs: _parallel.Jobs) -> None:
+    def __init__(self, store: Store, path: str, jobs: Jobs) -> None:
         """Write below the folder `path`."""
         super().__init__(store, path, jobs)
         self._shared = store
 
-    def put(self, name: str, data: Data) -> None:
+    def send(self, name: str, data: Body, digest: ObjectDigest) -> None:
         """Store an object under `name` unless it stands there already.
 
         Raises:
             ConflictError: code ``part-conflict``: other bytes stand there.
         """
-        digest = ObjectDigest(size=len(data), sha256=_digest.sha256(data))
         key = f"{self._path}/{name}"
         while not self._create(key, data):
             with contextlib.suppress(NotFoundError):  # a collection took it away just now
@@ -83,7 +80,7 @@ class SharedObjectWriter(ObjectWriter):
                 )
         self._note(name, digest)
 
-    def _create(self, key: str, data: Data) -> bool:
+    def _create(self, key: str, data: Body) -> bool:
         try:
             self._shared.create(key, data)
         except ConflictError:
@@ -94,6 +91,11 @@ class SharedObjectWriter(ObjectWriter):
         if self._shared.head(key).size != digest.size:
             return False
         return _digest.sha256_of(pieces(self._shared, key, 0, digest.size)) == digest.sha256
+
+
+def digest_of(data: Body) -> ObjectDigest:
+    """Return what the manifest says of an object."""
+    return ObjectDigest(size=size_of(data), sha256=_digest.sha256_of(parts_of(data)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,11 @@ class ArrayWriter:
         return self._chunk * self._shard
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Take rows of the array's type; they must not change until `array` has returned."""
+        """Take rows of the array's type; they are not copied.
+
+        They must not change until all is sent; the job that finds that they did fails with
+        ``input-changed``.
+        """
         while len(rows):
             taken = rows[: self.shard_rows - self._pending_rows]
             self._pending.append(taken)
@@ -218,7 +224,7 @@ class ArrayWriter:
             self._flush()
 
     def written(self) -> WrittenArray:
-        """Return what was written; all jobs must have ended."""
+        """Return what was written; everything must have been made, if not sent."""
         index = _chunk_index.concatenate([self._parts[shard] for shard in sorted(self._parts)])
         return WrittenArray(
             rows=self._rows,
@@ -246,13 +252,29 @@ class ArrayWriter:
         if self._codec is None:
             self._codec = _chunks.choose(rows, self._chunk)
         codec = self._codec
-        # The rows wait in memory beside what is made of them.
-        self._objects.jobs.submit(2 * rows.nbytes, lambda: self._encode(shard, rows, codec))
+        made = 0 if codec.name == "none" else rows.nbytes
+        self._objects.jobs.make(rows.nbytes + made, lambda: self._encode(shard, rows, codec))
 
-    def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> None:
+    def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> tuple[int, Job]:
+        """Return what it takes to send a shard: bytes of memory, and the job."""
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
         data, index = _chunks.encode_shard(rows, grid, codec)
         self._parts[shard] = index
         if not shard and index.nbytes[0] <= _schema.MAX_INLINE_BYTES:
-            self._first_chunk = bytes(data[: index.nbytes[0]])
-        self._objects.put(_keys.shard_key(self._name, shard, 1 + len(self.row_shape)), data)
+            self._first_chunk = b"".join(data[:2])
+        name = _keys.shard_key(self._name, shard, 1 + len(self.row_shape))
+        digest = digest_of(data)
+        if codec.name == "none":  # the pieces are the rows themselves
+            return rows.nbytes, lambda: self._send(name, data, digest, index)
+        return digest.size, lambda: self._objects.send(name, data, digest)
+
+    def _send(self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex) -> None:
+        try:
+            self._objects.send(name, data, digest)
+        finally:  # a store may itself refuse bytes that are not those that were signed
+            if not _chunks.is_as_indexed(data, index):
+                raise InvalidInputError(
+                    "input-changed",
+                    f"{name}: expected rows that stay as they are until they are saved, found that "
+                    "something writes to them meanwhile; save a copy",
+                )

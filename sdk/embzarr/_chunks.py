@@ -16,12 +16,13 @@ from embzarr._manifest import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import ChunkIndex
     from embzarr._grid import Grid
+    from embzarr.objects import Data
 
 NONE = Codec(name="none")
 ZSTD = Codec(name="zstd", level=3)
@@ -77,19 +78,36 @@ def choose(rows: NDArray[Any], chunk: int) -> Codec:
     return fast if stored < _WORTHWHILE * raw else NONE
 
 
-def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[memoryview, ChunkIndex]:
-    """Return the bytes of one shard, its last chunk padded with zeros, and where its chunks lie.
+def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[list[Data], ChunkIndex]:
+    """Return a shard in pieces, its last chunk padded with zeros, and where its chunks lie.
+
+    Uncompressed, the pieces are the very memory of contiguous `rows`: see `is_as_indexed`.
 
     Args:
         rows: at most ``grid.shard_rows`` rows, little-endian.
         grid: the array's grid.
         codec: its compression.
     """
-    whole, lacking = np.ascontiguousarray(rows), -len(rows) % grid.chunk
-    if lacking:
-        whole = np.concatenate((whole, np.zeros((lacking, *rows.shape[1:]), rows.dtype)))
-    chunks = as_bytes(whole).reshape(-1, grid.chunk_bytes)
-    return (_stored if codec.name == "none" else _compressed)(chunks, grid, codec)
+    pieces: list[Data] = []
+    nbytes, crcs = [], []
+    for chunk in _cut(as_bytes(np.ascontiguousarray(rows)), grid.chunk_bytes):
+        body: Any = chunk if codec.name == "none" else _compress(chunk, codec)
+        crcs.append(_digest.crc32c(body))
+        nbytes.append(len(body) + _schema.CRC_BYTES)
+        pieces += (memoryview(body), crcs[-1].to_bytes(_schema.CRC_BYTES, "little"))
+    sizes = np.array(nbytes, np.int64)
+    index = _chunk_index.ChunkIndex(np.cumsum(sizes) - sizes, sizes, np.array(crcs, np.int64))
+    pieces.append(index_bytes(index, grid))
+    return pieces, index
+
+
+def is_as_indexed(shard: list[Data], index: ChunkIndex) -> bool:
+    """Tell whether the pieces of a shard still have the checksums that they had.
+
+    Somebody may write to the memory that they are.
+    """
+    bodies = [np.frombuffer(piece, np.uint8) for piece in shard[:-1:2]]
+    return np.array_equal([_digest.crc32c(body) for body in bodies], index.crc32c)
 
 
 def decode_chunk(
@@ -199,38 +217,12 @@ def _blosc(rest: list[str], itemsize: int) -> Codec | None:
     )
 
 
-def _stored(chunks: NDArray[np.uint8], grid: Grid, _: Codec) -> tuple[memoryview, ChunkIndex]:
-    """Lay out uncompressed chunks: one copy, straight to their places."""
-    count, size = chunks.shape
-    data = np.empty(count * (size + _schema.CRC_BYTES) + grid.shard_index_bytes, np.uint8)
-    body = data[: -grid.shard_index_bytes].reshape(count, -1)
-    crcs = []
-    for place, chunk in zip(body, chunks, strict=True):
-        place[:size] = chunk
-        crcs.append(_digest.crc32c(place[:size]))  # while it is in the processor's cache
-    body[:, size:] = np.array(crcs, "<u4").view(np.uint8).reshape(count, _schema.CRC_BYTES)
-    index = _index_of(np.full(count, body.shape[1], np.int64), crcs)
-    data[-grid.shard_index_bytes :] = np.frombuffer(index_bytes(index, grid), np.uint8)
-    return data.data, index
-
-
-def _compressed(
-    chunks: NDArray[np.uint8], grid: Grid, codec: Codec
-) -> tuple[memoryview, ChunkIndex]:
-    data, nbytes, crcs = bytearray(), [], []
-    for chunk in chunks:
-        body = _compress(chunk, codec)
-        crcs.append(_digest.crc32c(body))
-        nbytes.append(len(body) + _schema.CRC_BYTES)
-        data += body
-        data += crcs[-1].to_bytes(_schema.CRC_BYTES, "little")
-    index = _index_of(np.array(nbytes, np.int64), crcs)
-    data += index_bytes(index, grid)
-    return memoryview(data), index
-
-
-def _index_of(nbytes: NDArray[np.int64], crcs: list[int]) -> ChunkIndex:
-    return _chunk_index.ChunkIndex(np.cumsum(nbytes) - nbytes, nbytes, np.array(crcs, np.int64))
+def _cut(whole: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield chunks of `size` bytes; zeros fill the last one."""
+    for start in range(0, len(whole), size):
+        chunk = whole[start : start + size]
+        lacking = size - len(chunk)
+        yield np.concatenate((chunk, np.zeros(lacking, np.uint8))) if lacking else chunk
 
 
 def _compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _chunks, _keys, _parallel, _schema, _zarr_json
+from embzarr import _chunks, _jobs, _keys, _schema, _zarr_json
 from embzarr._array_write import ArrayWriter, ObjectWriter, SharedObjectWriter
 from embzarr.errors import EmbzarrError
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from embzarr._words import WordTable
     from embzarr.objects import Data, Store
 
-JOB_BYTES = 128 * 1024 * 1024
-"""Rows and what is made of them, over all background work of a writer: four full shards."""
+JOB_BYTES = 80 * 1024 * 1024
+"""Rows and what is made of them, over all background work of a writer: five full shards."""
 
 
 class LayerFiles:
@@ -42,7 +42,7 @@ class LayerFiles:
         self.write_id = write_id
         self.path = _keys.layer_path(step, write_id)
         self._store = store
-        self._jobs = _parallel.Jobs(JOB_BYTES)
+        self._jobs = _jobs.Jobs(JOB_BYTES)
         kind = SharedObjectWriter if shared else ObjectWriter
         self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
@@ -133,7 +133,7 @@ class LayerFiles:
         rows: int = 0,
         room: int = 0,
     ) -> dict[str, Array]:
-        """Wait for all arrays, write chunk tables and documents, and return what was written.
+        """Write chunk tables and documents, wait for everything, and return what was written.
 
         Args:
             columns: names of the layer's columns.
@@ -142,7 +142,7 @@ class LayerFiles:
             rows: of a delta, the rows of the checkpoint from it down.
             room: bytes of copies that the manifest may hold.
         """
-        self._jobs.wait()
+        self._jobs.made()
         written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
         tables = self._write_tables(written)
         documents = _zarr_json.layer_documents(

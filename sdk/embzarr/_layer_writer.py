@@ -60,7 +60,7 @@ class LayerWriter:
         """Rows taken so far."""
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self._words: list[WordTable] = []
-        self._sorted: tuple[NDArray[np.int64], LookupImage] | None = None
+        self._fences: tuple[str, ...] | None = None
         self.lossy: dict[str, Lossy] = {}
         """What conversions of earlier writes cost, where rows are taken over from them."""
         self.dtypes = {
@@ -98,13 +98,20 @@ class LayerWriter:
         for name, block in stored.items():
             self.columns[name].append(block)
 
-    def sort(self, words: WordTable) -> None:
-        """Make the lookup of all words, which may be done while their rows are appended.
+    def put_words(self, words: WordTable, placement: Placement) -> None:
+        """Start writing all words and their lookup, which may be done before rows are appended.
+
+        Args:
+            words: in the final order of their rows.
+            placement: that order.
 
         Raises:
-            InvalidInputError: a word stands twice.
+            InvalidInputError: a word stands twice, or words are not in the order of `placement`.
         """
-        self._sorted = sort_words(words)
+        order, lookup = sort_words(words)
+        check_order(placement, order)
+        self._files.put_words(words, lookup)
+        self._fences = lookup.fences
 
     def finish(
         self, placement: Placement, *, meanwhile: Callable[[], object] | None = None
@@ -120,25 +127,23 @@ class LayerWriter:
         """
         for column in self.columns.values():
             column.finish()
-        words = _words.concatenate(self._words)
-        order, lookup = self._sorted or sort_words(words)
-        check_order(placement, order)
+        if self._fences is None:
+            self.put_words(_words.concatenate(self._words), placement)
         if meanwhile:
             self._files.beside(meanwhile)
-        self._files.put_words(words, lookup)
         losses = self._conversion.losses
         lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}
         arrays = self._files.finish(list(self.columns), lossy)
         return Layer(
             kind="full",
             path=self._files.path,
-            rows=len(words),
+            rows=self.rows,
             placement=PlacementMember(
                 kind=placement.kind, groups=placement.groups, starts=list(placement.starts)
             ),
             columns=list(self.columns),
             arrays=arrays,
-            fences=list(lookup.fences),
+            fences=list(self._fences or ()),
             objects=self._files.digests,
         )
 

@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from embzarr.objects import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -206,63 +207,6 @@ def _forget_pool() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
-
-
-class Jobs:
-    """Work in the background of a writer, a bounded number of bytes at a time."""
-
-    def __init__(self, limit: int, workers: int = WORKERS) -> None:
-        """Allow `limit` bytes of jobs under way."""
-        self._budget = ByteBudget(limit)
-        self._pool = ThreadPoolExecutor(workers)
-        self._futures: list[Future[object]] = []
-
-    def submit(self, size: int, work: Callable[[], object]) -> None:
-        """Run `work` in a thread; wait first where `size` more bytes would be too many.
-
-        Raises:
-            Exception: what an earlier job raised; nothing more is started after it.
-        """
-        self._raise_failed()
-        self._budget.take(size)
-        future = self._pool.submit(work)
-        future.add_done_callback(lambda _: self._budget.give(size))
-        self._futures.append(future)
-
-    def wait(self) -> None:
-        """Wait for all jobs.
-
-        Raises:
-            Exception: what the first failed job raised.
-        """
-        _results(self._futures)
-        self._futures.clear()
-
-    def close(self) -> None:
-        """Start nothing more and wait for what runs."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _raise_failed(self) -> None:
-        for future in self._futures:
-            if _failed(future):
-                self.wait()
-        self._futures = [future for future in self._futures if not future.done()]
-
-
-def _failed(future: Future[R]) -> bool:
-    """Tell whether a future ended in an error of its own; cancelled ones did not."""
-    return future.done() and not future.cancelled() and future.exception() is not None
-
-
-def _results(futures: list[Future[R]]) -> list[R]:
-    done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-    for future in waiting:
-        future.cancel()
-    for future in done:
-        if _failed(future):
-            wait([f for f in waiting if not f.cancelled()])
-            break
-    return [future.result() for future in futures if not future.cancelled()]
 
 
 def ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:

@@ -38,7 +38,8 @@ def encoded(layer: Layer, name: str, shard: int, rows: NDArray[Any]) -> memoryvi
     grid = Grid(
         rows=len(part), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
     )
-    return _chunks.encode_shard(stored, grid, array.codec)[0]
+    pieces, _ = _chunks.encode_shard(stored, grid, array.codec)
+    return memoryview(b"".join(pieces))
 
 
 def copied(layer: Layer, name: str) -> memoryview | None:

@@ -45,7 +45,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     Args:
         url: where to; see `embzarr.open`.
         words: any distinct texts that UTF-8 can hold, one for each row.
-        vectors: shape (rows, dim); a memory-mapped array is read once, in stretches.
+        vectors: shape (rows, dim); a memory-mapped array is read in stretches. It is not copied,
+            and must stay as it is until this returns; so must the other arrays.
         step: the step's number; by default one more than the newest commit's, or 0.
         counts: whole numbers, shape (rows,): how often each word was seen; short for a column
             ``counts``.
@@ -63,7 +64,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
 
     Raises:
         InvalidInputError: input that cannot be saved; nothing was committed, and what was sent
-            before a NaN or infinity was met is removed.
+            before a NaN or infinity was met is removed, as it is where something writes to the
+            arrays meanwhile (``input-changed``).
         AccessDeniedError: the store refused the credentials.
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
     """
@@ -106,7 +108,7 @@ def _write(
     columns: Mapping[str, NDArray[Any]],
     rows: NDArray[np.int64] | None,
 ) -> Checkpoint:
-    """Append everything, in the order of `rows`, sort the words meanwhile, and commit."""
+    """Append everything, in the order of `rows`, write the words meanwhile, and commit."""
     layer = writer._layer  # noqa: SLF001 - one write, in two modules
     step = layer.columns[_schema.VECTORS].shard_rows
     listed = words if rows is None else words.take(rows)
@@ -120,7 +122,7 @@ def _write(
             )
 
     try:
-        _parallel.together(append, lambda: layer.sort(listed))
+        _parallel.together(append, lambda: layer.put_words(listed, writer._placement))  # noqa: SLF001
     except BaseException:
         writer._abort()  # noqa: SLF001
         raise

@@ -10,7 +10,7 @@ from faulty import PassThrough
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from embzarr.objects import Data, ObjectInfo, Store
+    from embzarr.objects import Body, Data, ObjectInfo, Store
 
 
 class Recorder(PassThrough):
@@ -48,12 +48,12 @@ class Recorder(PassThrough):
             raise UnsupportedError("store-cannot-list", "this store cannot list")
         return super().list(prefix)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         """Note, and ask."""
         self.log.append(("put", key))
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Note, and ask, calling the test's functions before and after."""
         self.log.append(("create", key))
         self._before(key)

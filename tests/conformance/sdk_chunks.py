@@ -111,7 +111,7 @@ def _shard(given: Any) -> Any:
     shard, index = _chunks.encode_shard(
         rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none")
     )
-    return {"shard": shard.hex(), "index": index.lists()}
+    return {"shard": b"".join(shard).hex(), "index": index.lists()}
 
 
 def _shard_index(given: str) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import oracle
 from embzarr.errors import ConflictError, NotFoundError, StoreError
-from embzarr.objects import Data, ObjectInfo
+from embzarr.objects import Body, Data, ObjectInfo, parts_of
 
 Objects = dict[str, bytes]
 Kind = Literal[
@@ -81,11 +81,11 @@ class FaultyMemory:
         return iter([ObjectInfo(key=key, size=len(self.objects[key])) for key in found])
 
     # Writes ---------------------------------------------------------------------------------------
-    def put(self, key: str, data: Data) -> None:
-        self._write(f"put {key}", bytes(data), lambda part: self.objects.update({key: part}))
+    def put(self, key: str, data: Body) -> None:
+        self._write(f"put {key}", data, lambda part: self.objects.update({key: part}))
 
-    def create(self, key: str, data: Data) -> None:
-        if self._write(f"create {key}", bytes(data), lambda part: self._create(key, part)):
+    def create(self, key: str, data: Body) -> None:
+        if self._write(f"create {key}", data, lambda part: self._create(key, part)):
             raise ConflictError("object-exists", f"cannot create {key}: it exists")
 
     def delete(self, key: str) -> None:
@@ -115,7 +115,8 @@ class FaultyMemory:
         if kind is not None:
             raise Killed if self._killed else StoreError("store-failed", f"{what}: {kind}")
 
-    def _write(self, what: str, data: bytes, apply: Callable[[bytes], Any]) -> Any:
+    def _write(self, what: str, body: Body, apply: Callable[[bytes], Any]) -> Any:
+        data = b"".join(parts_of(body))
         kind = self._kind(what)
         for request in self._late:
             request()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy.ma  # noqa: F401 - numpy imports it at the first `unique`, which would be in each child
 
-from embzarr.objects import Data, Store
+from embzarr.objects import Body, Store
 from faulty import PassThrough
 
 
@@ -119,11 +119,11 @@ class Telling(PassThrough):
         super().__init__(store)
         self._voice = voice
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self._voice.mark()
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self._voice.mark()
         super().create(key, data)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr.objects import Data, Store, open_store
+from embzarr.objects import Body, Store, open_store
 from embzarr_bench.servers import _program
 from embzarr_bench.servers import minio as minio_server
 from faults.killing import WINDOW, WORDS, vectors_of
@@ -116,11 +116,11 @@ class Announcing(PassThrough):
         super().__init__(store)
         self.begun = threading.Semaphore(0)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self.begun.release()
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self.begun.release()
         super().create(key, data)
 

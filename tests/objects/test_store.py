@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from embzarr.errors import ConflictError, DamagedError, NotFoundError, UnsupportedError
@@ -133,6 +134,30 @@ class TestWriting:
     def test_put_takes_any_bytes(self, free: Store, data: bytes | bytearray | memoryview) -> None:
         free.put("a/b", data)
         assert bytes(free.get("a/b")) == bytes(data)
+
+    @pytest.mark.parametrize("write", ["put", "create"])
+    def test_pieces_are_one_object(self, free: Store, write: str) -> None:
+        numbers = np.arange(1000, dtype="<f4")
+        body = [memoryview(b"ab"), b"", bytearray(b"c"), numbers.data, b"de", numbers[7:].data]
+        getattr(free, write)("a/b", body)
+        assert bytes(free.get("a/b")) == b"abc%bde%b" % (numbers.tobytes(), numbers[7:].tobytes())
+        assert listed(free, "") == {"a/b": 5 + 4000 + 3972}
+
+    def test_many_pieces_are_one_object(self, free: Store) -> None:
+        pieces = [bytes([number % 256]) * (4 + 100_000 * (number % 2)) for number in range(200)]
+        free.put("c/0", list(pieces))
+        assert bytes(free.get("c/0")) == b"".join(pieces)
+
+    @pytest.mark.parametrize("write", ["put", "create"])
+    @pytest.mark.parametrize("in_pieces", [True, False])
+    def test_memory_may_be_used_again_once_written(
+        self, free: Store, write: str, *, in_pieces: bool
+    ) -> None:
+        memory = np.full(300_000, 1, np.uint8)
+        body = [memory[:100].data, memory[100:].data] if in_pieces else memory.data
+        getattr(free, write)("a/b", body)
+        memory[:] = 2
+        assert bytes(free.get("a/b")) == b"\1" * 300_000
 
     def test_put_replaces(self, free: Store) -> None:
         free.put("latest.json", b"a longer one")

@@ -17,7 +17,7 @@ from faulty import PassThrough
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embzarr.objects import Data
+    from embzarr.objects import Body
 
 LEARNS: dict[str, Any] = {
     "vector_size": 20,
@@ -35,11 +35,11 @@ class FullStore(PassThrough):
     full = False
     refused = 0
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self._check(key)
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self._check(key)
         super().create(key, data)
 
@@ -123,7 +123,7 @@ def test_commits_before_stay_good(planted: Path) -> None:
 class ReadOnlyStore(PassThrough):
     """A store whose owner lets us look only."""
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         del data
         raise embzarr.AccessDeniedError("access-denied", key)
 
@@ -149,7 +149,7 @@ class SlowPuts(PassThrough):
     most = 0
     lock = threading.Lock()
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         with self.lock:
             self.under_way += key.startswith("commits/")
             self.most = max(self.most, self.under_way)

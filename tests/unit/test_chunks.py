@@ -91,7 +91,7 @@ def encode(rows: NDArray[Any], codec: Codec) -> dict[str, Any]:
     for number in range(grid.shards):
         part = rows[number * grid.shard_rows : (number + 1) * grid.shard_rows]
         key = "/".join(["c", str(number), *["0"] * (rows.ndim - 1)])
-        objects[key] = Buffer.from_bytes(bytes(_chunks.encode_shard(part, grid, codec)[0]))
+        objects[key] = Buffer.from_bytes(b"".join(_chunks.encode_shard(part, grid, codec)[0]))
     return objects
 
 
@@ -243,9 +243,10 @@ def test_a_shard_says_where_its_chunks_lie(compression: str, rows: int) -> None:
     codec, data = codec_of(compression), numbers(rows)
     grid = grid_of(data)
 
-    whole, index = _chunks.encode_shard(data, grid, codec)
+    pieces, index = _chunks.encode_shard(data, grid, codec)
+    whole = b"".join(pieces)
 
-    places = _chunks.shard_index(whole[-grid.shard_index_bytes :], what="x")
+    places = _chunks.shard_index(memoryview(whole)[-grid.shard_index_bytes :], what="x")
     ours = np.stack((index.offset, index.nbytes), axis=1)
     assert len(index) == grid.chunks
     np.testing.assert_array_equal(places[: grid.chunks], ours)
@@ -253,7 +254,7 @@ def test_a_shard_says_where_its_chunks_lie(compression: str, rows: int) -> None:
     assert index.offset.tolist() == [0, *np.cumsum(index.nbytes)[:-1].tolist()]
     assert len(whole) == index.nbytes.sum() + grid.shard_index_bytes
     for offset, nbytes, crc32c in index.table().tolist():
-        stored = bytes(whole[offset : offset + nbytes])
+        stored = whole[offset : offset + nbytes]
         assert stored[-4:] == crc32c.to_bytes(4, "little")
         assert _digest.crc32c(stored[:-4]) == crc32c
 
@@ -267,14 +268,14 @@ def test_an_uncompressed_shard_is_known_to_the_byte() -> None:
 
     shard, _ = _chunks.encode_shard(np.array([1, 2, 3], np.uint8), grid, _chunks.NONE)
 
-    assert shard == body + index + _digest.crc32c(index).to_bytes(4, "little")
+    assert b"".join(shard) == body + index + _digest.crc32c(index).to_bytes(4, "little")
 
 
 @pytest.mark.parametrize("at", [0, 15, 63, 64, 67])
 def test_a_changed_shard_index_is_refused(at: int) -> None:
     """A flipped bit anywhere in the index at a shard's end, checksum included, is found."""
     data = numbers(20)
-    tail = bytearray(_chunks.encode_shard(data, grid_of(data), _chunks.NONE)[0][-68:])
+    tail = bytearray(b"".join(_chunks.encode_shard(data, grid_of(data), _chunks.NONE)[0])[-68:])
     tail[at] ^= 0x10
 
     with pytest.raises(DamagedError, match=r"^steps/1/c/0: .*CRC-32C") as caught:

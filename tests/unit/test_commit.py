@@ -10,7 +10,7 @@ import pytest
 
 import embzarr
 from embzarr.errors import UnsupportedError
-from embzarr.objects import Data, ObjectInfo, open_store
+from embzarr.objects import Body, ObjectInfo, open_store
 from faulty import Fault, FaultyStore, PassThrough
 
 WRITES = 14
@@ -114,7 +114,7 @@ def test_a_store_that_cannot_list(hint: str, tmp_path: Path) -> None:
 class _Silent(PassThrough):
     """Takes every manifest and never answers, and shows none."""
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         if key.startswith("commits/"):
             raise embzarr.StoreError("store-failed", "no answer")
         super().create(key, data)

@@ -20,7 +20,7 @@ from embzarr.objects import open_store
 from faulty import PassThrough, SlowStore
 
 if TYPE_CHECKING:
-    from embzarr.objects import Data
+    from embzarr.objects import Body
 
 
 def save(url: object, step: int, rows: int = 2) -> embzarr.Checkpoint:
@@ -249,11 +249,11 @@ class Interrupted(PassThrough):
         super().__init__(store)
         self.before = before
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self.before("put", key)
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         self.before("create", key)
         super().create(key, data)
 

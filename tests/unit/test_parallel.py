@@ -8,7 +8,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +15,7 @@ from hypothesis import strategies as st
 
 import embzarr
 from embzarr import _parallel
-from embzarr._parallel import ByteBudget, Jobs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from embzarr._parallel import ByteBudget
 
 WAIT = 10.0
 """Seconds after which a test that hangs fails instead."""
@@ -234,123 +230,6 @@ def test_a_failed_block_gives_its_bytes_back() -> None:
         fail()
 
     assert budget._used == 0
-
-
-# Jobs ---------------------------------------------------------------------------------------------
-@pytest.fixture
-def jobs() -> Iterator[Jobs]:
-    """Jobs of at most a hundred bytes, ended after the test."""
-    made = Jobs(100)
-    yield made
-    made.close()
-
-
-def test_all_jobs_are_done_when_waited_for(jobs: Jobs) -> None:
-    """After `wait`, every job has run, and more may follow."""
-    done: list[int] = []
-
-    for number in range(30):
-        jobs.submit(10, lambda number=number: done.append(number))  # type: ignore[misc]  # mypy#1124
-    jobs.wait()
-
-    assert sorted(done) == list(range(30))
-    jobs.submit(10, lambda: done.append(30))
-    jobs.wait()
-    assert done[-1] == 30
-
-
-def test_jobs_stay_within_their_bytes(jobs: Jobs) -> None:
-    """A writer that is faster than the store waits, so that memory does not grow."""
-    meter = Meter()
-
-    def work() -> None:
-        meter.add(40)
-        time.sleep(0.001)
-        meter.remove(40)
-
-    for _ in range(20):
-        jobs.submit(40, work)
-    jobs.wait()
-
-    assert meter.most in {40, 80}
-
-
-def test_a_job_larger_than_all_runs_alone(jobs: Jobs) -> None:
-    """A shard beyond the budget is still written."""
-    done: list[int] = []
-
-    jobs.submit(10, lambda: done.append(10))
-    jobs.submit(1000, lambda: done.append(1000))
-    jobs.submit(10, lambda: done.append(11))
-    jobs.wait()
-
-    assert sorted(done) == [10, 11, 1000]
-
-
-def test_a_failed_job_is_raised_by_wait(jobs: Jobs) -> None:
-    """The error of a job in the background is not lost."""
-    jobs.submit(1, fail)
-
-    with pytest.raises(BrokenError):
-        jobs.wait()
-
-
-def test_a_failed_job_stops_what_follows(jobs: Jobs) -> None:
-    """The next job is not started: the writer learns of the failure instead."""
-    done: list[int] = []
-    jobs.submit(100, fail)
-    jobs._budget.take(100)  # returns once the job has ended
-
-    with pytest.raises(BrokenError):
-        jobs.submit(1, lambda: done.append(1))
-
-    assert done == []
-
-
-def test_a_failure_stays_what_it_was() -> None:
-    """Asked again, the answer is the failure of the job, not that others were cancelled."""
-    jobs = Jobs(1000, workers=1)
-    begin = threading.Event()
-    done: list[int] = []
-
-    def broken() -> None:
-        assert begin.wait(WAIT)
-        raise BrokenError
-
-    jobs.submit(1, broken)
-    for _ in range(50):
-        jobs.submit(1, lambda: time.sleep(0.002))
-    begin.set()
-
-    for _ in range(3):
-        with pytest.raises(BrokenError):
-            jobs.wait()
-        time.sleep(0.01)
-    with pytest.raises(BrokenError):
-        jobs.submit(1, lambda: done.append(1))
-    jobs.close()
-    assert done == []
-
-
-def test_closing_starts_nothing_more() -> None:
-    """What runs is waited for, and what waits is dropped."""
-    jobs = Jobs(1000, workers=1)
-    begun, go = threading.Event(), threading.Event()
-    done: list[str] = []
-
-    def work() -> None:
-        begun.set()
-        assert go.wait(WAIT)
-        done.append("running")
-
-    jobs.submit(1, work)
-    for _ in range(10):
-        jobs.submit(1, lambda: done.append("waiting"))
-    assert begun.wait(WAIT)
-    threading.Timer(0.02, go.set).start()
-    jobs.close()
-
-    assert done == ["running"]
 
 
 # Ahead --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import embzarr
 from conformance.recorder import Recorder
 from embzarr import ConflictError, DamagedError, InvalidInputError, NotFoundError, StepPlan
 from embzarr._parts_receipt import key_of
-from embzarr.objects import Data, Store, open_store
+from embzarr.objects import Body, Data, Store, open_store
 from faulty import PassThrough
 from oracle import make_vectors, make_words, read_step
 
@@ -247,7 +247,7 @@ class Sleeper(PassThrough):
         self._key = key
         self._other = other
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         if key.endswith(self._key) and self._other:
             other, self._other = self._other, None
             other()
@@ -327,7 +327,7 @@ def test_publishers_that_do_not_agree(tmp_path: Path) -> None:
     write_all(tmp_path, plan)
 
     class Dying(PassThrough):
-        def create(self, key: str, data: Data) -> None:
+        def create(self, key: str, data: Body) -> None:
             if key.startswith("commits/"):
                 raise KeyboardInterrupt
             super().create(key, data)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from damage import Objects
-    from embzarr.objects import Data, Store
+    from embzarr.objects import Body, Store
     from servers.s3 import S3Server
 
 HEAD = f"commits/{3:020}.json"
@@ -86,11 +86,11 @@ class Watched(PassThrough):
         self.written: list[str] = []
         self.rival: list[int] = []
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         self.written.append(key)
         super().put(key, data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         if self.rival and key.startswith("commits/"):
             embzarr.save(self.store, ["rival"], [[1.0]], step=self.rival.pop())
         self.written.append(key)

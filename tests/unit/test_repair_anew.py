@@ -10,14 +10,14 @@ import pytest
 
 import embzarr
 from damage import ROWS, STEPS, WORDS, contents, filled, make_foreign_run, vectors_of
-from embzarr.objects import open_store
+from embzarr.objects import open_store, parts_of
 from faulty import FaultyStore, PassThrough
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from damage import Objects
-    from embzarr.objects import Data, Store
+    from embzarr.objects import Body, Store
 
 LOOKUP, WORDS_DATA = "lookup/blocks/c/0/0", "words/data/c/1"
 TOLD_TWICE = (
@@ -57,12 +57,12 @@ class Meddling(PassThrough):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.before: Callable[[], object] = lambda: None
-        self.spoil: Callable[[str, Data], Data] = lambda _, data: data
+        self.spoil: Callable[[str, bytes], bytes] = lambda _, data: data
 
-    def put(self, key: str, data: Data) -> None:
-        super().put(key, self.spoil(key, data))
+    def put(self, key: str, data: Body) -> None:
+        super().put(key, self.spoil(key, b"".join(parts_of(data))))
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         if key.startswith("commits/"):
             act, self.before = self.before, lambda: None
             act()

@@ -236,7 +236,7 @@ def test_zarr_reads_shards_by_this_metadata(shape: list[int], codec: Codec) -> N
     for shard in range(grid.shards):
         key = "/".join(["column/c", str(shard), *["0"] * (len(shape) - 1)])
         rows = data[shard * 8 : (shard + 1) * 8]
-        made[key] = bytes(_chunks.encode_shard(rows, grid, codec)[0])
+        made[key] = b"".join(_chunks.encode_shard(rows, grid, codec)[0])
 
     found = zarr.open_array(store_of(made), path="column", mode="r")
 

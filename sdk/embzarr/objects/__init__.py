@@ -6,6 +6,7 @@ from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
     PIECE_BYTES,
+    Body,
     Create,
     Data,
     Delete,
@@ -18,13 +19,16 @@ from embzarr.objects._port import (
     Put,
     Readable,
     Store,
+    parts_of,
     pieces,
+    size_of,
 )
 from embzarr.objects._read_only import ReadOnlyStore
 
 __all__ = [
     "KNOWN",
     "PIECE_BYTES",
+    "Body",
     "Capabilities",
     "CountingStore",
     "Create",
@@ -45,5 +49,7 @@ __all__ = [
     "get_at_most",
     "known_of",
     "open_store",
+    "parts_of",
     "pieces",
+    "size_of",
 ]

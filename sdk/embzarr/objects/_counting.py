@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from embzarr.objects._capabilities import known_of
-from embzarr.objects._port import Leftovers
+from embzarr.objects._port import Leftovers, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embzarr.objects._capabilities import Capabilities
-    from embzarr.objects._port import Data, ObjectInfo, Store
+    from embzarr.objects._port import Body, Data, ObjectInfo, Store
 
 T = TypeVar("T")
 
@@ -100,11 +100,11 @@ class CountingStore:
         """Return every object below `prefix`, fetched at once: only the store's time counts."""
         return iter(self._counted(lambda: [*self._store.list(prefix)]))
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         """Store the bytes."""
         self._counted(lambda: self._store.put(key, data), written=data)
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Store the bytes if the key is free."""
         self._counted(lambda: self._store.create(key, data), written=data)
 
@@ -128,14 +128,14 @@ class CountingStore:
         request: Callable[[], T],
         *,
         read: Callable[[T], memoryview] | None = None,
-        written: Data = b"",
+        written: Body = b"",
     ) -> T:
         start = time.perf_counter()
         read_bytes = written_bytes = 0
         try:
             answer = request()
             read_bytes = read(answer).nbytes if read else 0
-            written_bytes = memoryview(written).nbytes
+            written_bytes = size_of(written)
         finally:
             self._add(start, read_bytes, written_bytes)
         return answer

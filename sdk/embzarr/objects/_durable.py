@@ -10,12 +10,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from embzarr.errors import UnsupportedError
+from embzarr.objects._port import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from embzarr.objects._port import Data
+    from embzarr.objects._port import Body
 
 _TRIES = 100
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -35,11 +36,11 @@ class DurableFiles:
         self._unsettled: set[Path] = set()
         """Folders with new entries."""
 
-    def replace(self, key: str, data: Data) -> None:
+    def replace(self, key: str, data: Body) -> None:
         """Write a file, or replace one."""
         self._write(key, data, lambda temporary, path: temporary.replace(path))
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Write a file if nothing has its name, after all that was written before.
 
         Raises:
@@ -64,7 +65,7 @@ class DurableFiles:
             except OSError:
                 return  # something is in it, or somebody else removed it
 
-    def _write(self, key: str, data: Data, name: Callable[[Path, Path], object]) -> None:
+    def _write(self, key: str, data: Body, name: Callable[[Path, Path], object]) -> None:
         path = self._root / key
         # Not listed, as obstore's own temporary files are not: see `embzarr.objects._local`.
         temporary = path.with_name(f"{path.name}#{secrets.randbits(60)}")
@@ -77,12 +78,13 @@ class DurableFiles:
         with self._lock:
             self._unsettled.add(path.parent)
 
-    def _fill(self, path: Path, data: Data) -> None:
+    def _fill(self, path: Path, data: Body) -> None:
         file = self._open(path)
         try:
-            view = memoryview(data).cast("B")
-            while view:
-                view = view[os.write(file, view) :]
+            for part in parts_of(data):
+                view = memoryview(part).cast("B")
+                while view:
+                    view = view[os.write(file, view) :]
             os.fsync(file)
         finally:
             os.close(file)

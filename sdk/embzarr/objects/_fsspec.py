@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
-from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
+from embzarr.objects._port import (
+    Body,
+    Data,
+    ObjectInfo,
+    check_key,
+    check_prefix,
+    parts_of,
+)
 from embzarr.objects._retry import persistently
 
 if TYPE_CHECKING:
@@ -95,12 +102,12 @@ class FsspecStore:
             raise UnsupportedError("store-cannot-list", f"{self.url} has no listing to trust")
         return self._listed(prefix)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         """Store the bytes; whole or not at all where the filesystem can."""
         self._refuse_if_read_only(key)
         self._ask("write", key, lambda path: self._write(self._put, path, data))
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Store the bytes if nothing has this key, where the filesystem can tell."""
         self._refuse_if_read_only(key)
         create = self._create
@@ -179,12 +186,12 @@ class FsspecStore:
         size = info["size"]
         return len(self._fs.cat_file(path)) if size is None else int(size)
 
-    def _write(self, write: Write, path: str, data: Data) -> None:
+    def _write(self, write: Write, path: str, data: Body) -> None:
         folder = path.rpartition("/")[0]
         if not self._folder.is_flat and folder not in self._made:
             self._fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-        write(path, bytes(data))
+        write(path, b"".join(parts_of(data)))
 
     def leftovers(self) -> Iterator[ObjectInfo]:
         """Yield files that were to be renamed when they were whole."""

@@ -15,7 +15,7 @@ from embzarr.errors import DamagedError, NotFoundError
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._durable import DurableFiles
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import Data, ObjectInfo, check_key
+from embzarr.objects._port import Body, Data, ObjectInfo, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,10 +86,10 @@ class LocalFolder(ObstoreStore):
     def _delete(self, key: str) -> None:
         self._files.remove(key)
 
-    def _put(self, key: str, data: Data) -> None:
+    def _put(self, key: str, data: Body) -> None:
         self._files.replace(key, data)
 
-    def _create(self, key: str, data: Data) -> None:
+    def _create(self, key: str, data: Body) -> None:
         self._files.create(key, data)
 
     def _refuse_what_is_no_file(self, verb: Verb, key: str) -> None:

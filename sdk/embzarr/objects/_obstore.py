@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from obstore.exceptions import BaseError, NotSupportedError
 from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 from embzarr.objects._capabilities import capabilities_of, s3_capabilities
-from embzarr.objects._port import Data, ObjectInfo, check_key, check_prefix
+from embzarr.objects._port import (
+    Body,
+    Data,
+    ObjectInfo,
+    check_key,
+    check_prefix,
+    parts_of,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     from embzarr.objects._failures import Place, Verb
 
 T = TypeVar("T")
+
+_Flat: TypeAlias = bytes | memoryview | list[memoryview]
 
 _WHOLE_BYTES = 32 * 2**20
 """An object up to here goes up by one request: a server is quicker with it than with parts, and a
@@ -93,12 +103,12 @@ class ObstoreStore:
             raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
         return self._listed(prefix)
 
-    def put(self, key: str, data: Data) -> None:
+    def put(self, key: str, data: Body) -> None:
         """Store the bytes whole or not at all."""
         self._refuse_if_read_only(key)
         self._ask("write", key, lambda: self._put(key, data))
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Store the bytes if nothing has this key."""
         self._refuse_if_read_only(key)
         try:
@@ -164,24 +174,30 @@ class ObstoreStore:
     def _pages(self, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
         return self._reader().list(prefix or None, chunk_size=_LIST_PAGE)
 
-    def _put(self, key: str, data: Data) -> None:
-        flat = _flat(data)
-        self._writer(flat.nbytes).put(
+    def _put(self, key: str, data: Body) -> None:
+        size = size_of(data)
+        self._writer(size).put(
             key,
-            flat,
-            use_multipart=flat.nbytes > _WHOLE_BYTES,
+            self._flat(data),
+            use_multipart=size > _WHOLE_BYTES,
             chunk_size=_PART_BYTES,
             max_concurrency=_PARTS_AT_ONCE,
         )
 
-    def _create(self, key: str, data: Data) -> None:
-        flat = _flat(data)
-        self._writer(flat.nbytes).put(key, flat, mode="create")
+    def _create(self, key: str, data: Body) -> None:
+        self._writer(size_of(data)).put(key, self._flat(data), mode="create", use_multipart=False)
+
+    def _flat(self, data: Body) -> _Flat:
+        """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
+        if isinstance(self._client, MemoryStore):
+            return b"".join(parts_of(data))  # it keeps what it is given
+        views = [memoryview(part).cast("B") for part in parts_of(data)]
+        return views if len(views) > 1 else views[0]
 
     def _delete(self, key: str) -> None:
         self._writer(0).delete(key)
 
-    def _create_alone(self, key: str, data: Data) -> None:
+    def _create_alone(self, key: str, data: Body) -> None:
         """Look, then write: right where the caller vouches that nobody else writes."""
         try:
             self.head(key)
@@ -192,12 +208,6 @@ class ObstoreStore:
         if not free:
             raise ConflictError("object-exists", f"cannot create {key} in {self.url}: it exists")
         self.put(key, data)
-
-
-def _flat(data: Data) -> memoryview:
-    """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
-    view = memoryview(data)
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
 def _is_beyond_end(exc: BaseError) -> bool:

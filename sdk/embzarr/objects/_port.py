@@ -29,7 +29,9 @@ PIECE_BYTES = 4 * 1024 * 1024
 _LEAVES_ROOT = frozenset({"", ".", ".."})
 
 Data: TypeAlias = bytes | bytearray | memoryview
-"""What the store takes and gives: contiguous bytes."""
+"""What the store gives: contiguous bytes."""
+Body: TypeAlias = Data | list[Data]
+"""What the store takes: bytes, or pieces that follow each other and need not be copied into one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +84,21 @@ class List(Protocol):
 class Put(Protocol):
     """Write an object, replacing what was there."""
 
-    def put(self, key: str, data: Data) -> None:
-        """Store the bytes whole or not at all; once this returns, every reader sees them."""
+    def put(self, key: str, data: Body) -> None:
+        """Store the bytes whole or not at all; once this returns, every reader sees them.
+
+        The memory that holds them may then be written to again.
+        """
         ...
 
 
 class Create(Protocol):
     """Write an object only if the key is free."""
 
-    def create(self, key: str, data: Data) -> None:
+    def create(self, key: str, data: Body) -> None:
         """Store the bytes whole if nothing has this key, atomically among all writers.
+
+        The memory that holds them may be written to again once this returns.
 
         Raises:
             ConflictError: the key exists (perhaps by an earlier try of ours whose answer was lost).
@@ -142,6 +149,16 @@ class Store(Readable, Put, Create, Delete, Protocol):
     def native(self) -> object:
         """The obstore store or fsspec filesystem underneath, for handing to other libraries."""
         ...
+
+
+def parts_of(body: Body) -> list[Data]:
+    """Return the pieces of what is to be written, one after the other."""
+    return body if isinstance(body, list) else [body]
+
+
+def size_of(body: Body) -> int:
+    """Return the bytes of what is to be written."""
+    return sum(memoryview(part).nbytes for part in parts_of(body))
 
 
 def pieces(store: GetRange, key: str, start: int, length: int) -> Iterator[Data]:

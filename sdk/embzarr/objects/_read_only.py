@@ -9,7 +9,7 @@ from embzarr.errors import UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from embzarr.objects._port import Data, ObjectInfo, Store
+    from embzarr.objects._port import Body, Data, ObjectInfo, Store
 
 
 class ReadOnlyStore:
@@ -49,12 +49,12 @@ class ReadOnlyStore:
         """Yield every object below the folder `prefix`."""
         return self._store.list(prefix)
 
-    def put(self, key: str, data: Data) -> NoReturn:
+    def put(self, key: str, data: Body) -> NoReturn:
         """Refuse."""
         del data
         self._refuse(key)
 
-    def create(self, key: str, data: Data) -> NoReturn:
+    def create(self, key: str, data: Body) -> NoReturn:
         """Refuse."""
         del data
         self._refuse(key)
