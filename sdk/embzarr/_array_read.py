@@ -148,7 +148,7 @@ class ArrayReader:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
         index = _parallel.Later(lambda: self._index_of(selection.chunks))
-        places = self._places(selection.chunks) or index()
+        places = self._places(selection.chunks, view) or index()
         cost = self._link.cost().within(self._room(places, view))
         kept, keeps = self._kept(selection.chunks, places, index)
         lacks = np.ones(len(places), np.bool_)
@@ -164,11 +164,26 @@ class ArrayReader:
         """Return the cost of a plan over a narrow link."""
         return _plan.narrowed(planned.cost, *planned.left(), self._grid.shard)
 
-    def _places(self, chunks: NDArray[np.int64]) -> Places | None:
-        """Return where chunks lie, of uncompressed ones before the chunk table says so too."""
-        if self._index is None and self._raw:
+    def _places(self, chunks: NDArray[np.int64], view: View) -> Places | None:
+        """Return where to look for chunks before the chunk table says where they lie, if it may.
+
+        Uncompressed ones lie where their numbers tell. Where all are wanted and whole shards are
+        to be fetched, it does not matter where in them each lies.
+        """
+        if self._index is not None:
+            return None
+        if self._raw:
             return _chunk_index.packed(chunks, self._grid)
-        return None
+        if len(chunks) < self._grid.chunks:
+            return None
+        sizes = self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
+        total, largest = int(sizes.sum()), int(sizes.max(initial=0))
+        cost = self._link.cost().within(view.memory_limit - self._grid.chunk_bytes)
+        cached = self._link.cache is not None and self._link.cache.takes(total)
+        if cached or sizes.min(initial=0) < 0 or largest > cost.most:
+            return None
+        whole = _plan.even(largest, cost.span(total), cost.most) == largest
+        return _chunk_index.anywhere(chunks, self._grid, sizes) if whole else None
 
     def _kept(
         self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
@@ -228,10 +243,10 @@ class ArrayReader:
             out: where they go.
         """
         key = self._layer.shard_key(self._name, request.shard)
-        places = planned.places.take(request.wanted)
+        data = fetch(self._store, key, request.start, request.length)
+        places = planned.index().take(request.wanted)
         starts = places.offset - request.start
         bounds = list(zip(starts.tolist(), (starts + places.nbytes).tolist(), strict=True))
-        data = fetch(self._store, key, request.start, request.length)
         stored = Stored(data, bounds, request.wanted)
         for part in [stored] if self._raw else stored.parts(self._together(request, view)):
             self.take(part, planned, view, out)
@@ -242,7 +257,7 @@ class ArrayReader:
         if cache is None or not planned.keeps:
             return
         for at, (start, stop) in zip(stored.ats.tolist(), stored.bounds, strict=True):
-            name = self._chunk_name(planned.selection.chunks[at], planned.places, at)
+            name = self._chunk_name(planned.selection.chunks[at], planned.index(), at)
             cache.keep(name, bytes(stored.data[start:stop]))
 
     def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:

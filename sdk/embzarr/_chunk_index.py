@@ -92,6 +92,17 @@ def packed(chunks: NDArray[np.int64], grid: Grid) -> Places:
     return Places(chunks % grid.shard * size, np.full(len(chunks), size, np.int64))
 
 
+def anywhere(chunks: NDArray[np.int64], grid: Grid, sizes: NDArray[np.int64]) -> Places:
+    """Return chunks as lying anywhere in their shards: what is known of them without the table.
+
+    Args:
+        chunks: their numbers.
+        grid: the array's grid.
+        sizes: bytes of each shard that are chunks.
+    """
+    return Places(np.zeros(len(chunks), np.int64), sizes[chunks // grid.shard])
+
+
 def check(
     index: ChunkIndex,
     grid: Grid,

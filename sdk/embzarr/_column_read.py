@@ -90,7 +90,7 @@ class ColumnReader:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
         requests = [request for request, _ in _reading.requests(plans)]
-        return _plan.explain(requests, [planned.places for planned in plans], self._link.cost())
+        return _plan.explain(requests, [planned.index() for planned in plans], self._link.cost())
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
         if self._deltas:

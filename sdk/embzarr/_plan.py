@@ -40,7 +40,7 @@ class CostModel:
     """Seconds that each byte adds."""
     per_byte_alone: float
     """The same of one connection that has the link to itself."""
-    most: int = 8 * 1024 * 1024
+    most: int = 16 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
     widest: int = 2**62
     """Bytes between two chunks that are read over at most."""

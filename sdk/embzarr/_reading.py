@@ -74,9 +74,9 @@ class ArrayPlan:
     reader: Reader
     selection: Selection
     places: Places
-    """Where the wanted chunks lie."""
+    """Where to look for the wanted chunks."""
     index: Later[ChunkIndex]
-    """The same with their checksums, which may come while the chunks do."""
+    """Where they lie, and their checksums, which may come while the chunks do."""
     cost: CostModel
     lacking: NDArray[np.int64]
     """Wanted chunks that must be fetched, by their places."""

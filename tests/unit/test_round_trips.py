@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import embzarr
+from embzarr.errors import DamagedError
 from embzarr.objects import open_store
 from faulty import SlowStore
 from oracle import make_words
@@ -105,6 +108,58 @@ def test_rows_without_compression_take_one_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, vectors[10_000:12_000])
     assert checkpoint.traffic.round_trips - opening.round_trips == 1
     assert checkpoint.traffic.requests - opening.requests > 2
+
+
+@pytest.fixture
+def compressed(tmp_path: Path) -> NDArray[np.float32]:
+    """Save 600 rows of 128 KiB, a row a chunk, 128 chunks a shard, with lz4; return them."""
+    vectors = np.arange(600, dtype=np.float32)[:, None].repeat(32_768, axis=1)
+    embzarr.save(tmp_path, make_words(600), vectors, compression="lz4")
+    return vectors
+
+
+def test_all_rows_with_compression_take_one_round_trip(
+    compressed: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """Whole shards are asked for: where chunks lie in them may be learnt meanwhile."""
+    checkpoint = opened(tmp_path, embzarr.Cache(0))
+    opening = checkpoint.traffic
+
+    np.testing.assert_array_equal(checkpoint.to_numpy(), compressed)
+
+    assert checkpoint.traffic.round_trips - opening.round_trips == 1
+    assert checkpoint.traffic.requests - opening.requests == 5 + 1  # shards, and the chunk table
+
+
+def test_whole_shards_are_read_without_their_own_index(
+    compressed: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """A shard that lost its index gives its rows, as it does where they are read one by one."""
+    checkpoint = opened(tmp_path, embzarr.Cache(0))
+    shard = tmp_path / checkpoint.info().layers[0].path / "vectors/c/2/0"
+    shard.write_bytes(shard.read_bytes()[: -(16 * 128 + 4)])
+
+    np.testing.assert_array_equal(checkpoint.to_numpy(), compressed)
+
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(DamagedError, match="vectors/c/2/0") as caught:
+        checkpoint.to_numpy()
+    assert caught.value.code == "object-truncated"
+
+
+def test_a_part_or_little_memory_asks_for_no_whole_shards(
+    compressed: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """All but one row, or all of them with room for a few chunks: the table comes first."""
+    hows: tuple[tuple[int, Any], ...] = ((599, {}), (600, {"memory_limit": 160 * 1024}))
+    for last, how in hows:
+        checkpoint = opened(tmp_path, embzarr.Cache(0))
+        opening = checkpoint.traffic.round_trips
+
+        found = checkpoint.load_rows(0, last, **how).vectors
+
+        np.testing.assert_array_equal(found, compressed[:last])
+        assert checkpoint.traffic.round_trips - opening >= 2
 
 
 def test_one_row_without_compression_takes_one_round_trip(tmp_path: Path) -> None:
