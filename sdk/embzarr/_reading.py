@@ -39,6 +39,8 @@ _AT_FIRST_PARTS = 4
 """Requests that all of it is divided into, at least."""
 _CONNECTING = 2
 """Round trips to the first answer of a new connection, at least: TCP, and the request."""
+_ASIDE = 0.5
+"""Of what a request costs, what it costs over a narrow link: processors are idle there."""
 _NARROW = 2.5
 """Times as slow as it was thought to be: less, and any busy machine would be a narrow link."""
 
@@ -224,7 +226,9 @@ class Feed:
         moved = (self._received + self.nbytes) / 2
         busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
         if busy / moved > _NARROW * self._usual.per_byte:
-            self._left = _again(self._left, replace(self._usual, per_byte=busy / moved))
+            request = _ASIDE * self._usual.per_request
+            narrow = replace(self._usual, per_request=request, per_byte=busy / moved)
+            self._left = _again(self._left, narrow)
 
 
 def _again(
