@@ -11,39 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embzarr._jobs import Jobs
+from under_way import WAIT, BrokenError, Meter, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embzarr._jobs import Job
-
-WAIT = 10.0
-"""Seconds after which a test that hangs fails instead."""
-
-
-class BrokenError(Exception):
-    """What the work of these tests fails with."""
-
-
-class Meter:
-    """Counts what is under way at once, and remembers the most."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._now = 0
-        self.most = 0
-
-    def add(self, size: int) -> None:
-        with self._lock:
-            self._now += size
-            self.most = max(self.most, self._now)
-
-    def remove(self, size: int) -> None:
-        self.add(-size)
-
-
-def fail() -> None:
-    raise BrokenError
 
 
 @pytest.fixture

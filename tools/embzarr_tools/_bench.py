@@ -95,7 +95,9 @@ def bench(
     Starts a MinIO, and a toxiproxy for latency, on this machine; needs their programs on PATH or
     in $EMBZARR_SERVERS_BIN, and the peers: pip install 'embzarr[bench]'. What is not installed is
     left out. Everything is read cold, from the address, and compared with what was stored. Only
-    figures of one run can be compared. Exit code 1: somebody's result was wrong.
+    figures of one run can be compared. The server keeps its objects in the folder for temporary
+    files: with TMPDIR=/dev/shm saves are not measured by a disk. Exit code 1: somebody's result was
+    wrong.
     """
     if context.invoked_subcommand is not None:
         return
