@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PARALLEL = 32
 """Requests that are under way at most."""
+MOST_OVER_GAPS = 8 * 1024 * 1024
+"""Bytes that a request may span in which not all is wanted: it holds memory for the rest too."""
 _FEWEST = 4
 _HEADROOM = 1.5
 """More connections than fill the link as it is known: had it room for them, that will show."""
@@ -157,6 +159,8 @@ def _stretches(
     split = (shards[order][1:] != shards[order][:-1]) | (starts[1:] - stops[:-1] > cost.gap)
     edges = np.concatenate(([0], np.flatnonzero(split) + 1, [len(order)]))
     lengths = stops[edges[1:] - 1] - starts[edges[:-1]]
+    if lengths.sum() > places.nbytes.sum():
+        cost = cost.within(MOST_OVER_GAPS)
     span = cost.span(max(int(lengths.sum()), beside))
     for (first, last), length in zip(
         itertools.pairwise(edges.tolist()), lengths.tolist(), strict=True

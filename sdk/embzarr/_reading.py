@@ -159,7 +159,9 @@ class Feed:
         self._held = 0
         cost = link.cost()
         fetched = sum(request.length for request, _ in found)
-        self._room = min(cost.under_way(cost.span(fetched)), view.memory_limit)
+        longest = max((request.length for request, _ in found), default=0)
+        span = min(cost.span(fetched), longest)
+        self._room = min(cost.under_way(span), view.memory_limit)
         wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._watches = fetched > _MUCH * wanted
         self._usual = replace(link.usual, latency=cost.latency)

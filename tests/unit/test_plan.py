@@ -254,6 +254,20 @@ def test_a_long_stretch_is_read_side_by_side(megabytes: int, alone: float, reque
     assert max(stop - start for _, start, stop, _ in found) <= 2**24
 
 
+def test_a_request_with_gaps_is_shorter() -> None:
+    """It holds memory for bytes that nobody wants: 8 MiB of them at most, not 16."""
+    cost = costs(1, 1e9, 1)
+    longest = [
+        max(
+            stop - start for _, start, stop, _ in planned(chunks, gaps=gaps, shard=10**6, cost=cost)
+        )
+        for chunks, gaps in (([10**4] * 4000, [0] * 4000), ([10**4] * 4000, [0, 1] * 2000))
+    ]
+
+    assert 2**23 < longest[0] <= 2**24
+    assert 2**22 < longest[1] <= 2**23
+
+
 @given(st.integers(1, 10**9), st.floats(1e-5, 1e-2), st.floats(1e-10, 1e-7))
 def test_no_other_number_of_requests_is_quicker(
     nbytes: int, per_request: float, alone: float
