@@ -111,7 +111,8 @@ def search(
         each = enumerate(zip(low.tolist(), high.tolist(), strict=True))
         places = [cut(table, words[row], *bound) for row, bound in each]
         return np.array(places, np.int64)
-    rows = np.flatnonzero(low < high)
+    rows = _narrow(table, words, low, high)
+    rows = rows[low[rows] < high[rows]]
     while len(rows):
         middle = (low[rows] + high[rows]) // 2
         sign = compare(table, middle, words, rows)
@@ -120,3 +121,26 @@ def search(
         high[rows[~below]] = middle[~below]
         rows = rows[low[rows] < high[rows]]
     return low
+
+
+def _narrow(
+    table: Windows, words: Windows, low: NDArray[np.int64], high: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Draw bounds together, in place, by the first windows of as many words as are looked for.
+
+    Windows of the whole table would take longer than the steps that they save.
+
+    Returns:
+        Which of `words` come first in byte order: memory is read faster along it.
+    """
+    step = max(len(table) // max(len(words), 1), 1)
+    keys = table.window(np.arange(0, len(table), step), 0)
+    sought = words.window(np.arange(len(words)), 0)
+    order = np.argsort(sought)
+    sought = sought[order]
+    below = step * (np.searchsorted(keys, sought, "left") - 1) + 1
+    above = step * np.searchsorted(keys, sought, "right")
+    bounds = low[order], high[order]
+    low[order] = np.clip(below, *bounds)
+    high[order] = np.clip(above, *bounds)
+    return order
