@@ -17,16 +17,17 @@ from urllib.parse import urlsplit
 from objects.places import running
 
 Kind = Literal[
-    "reset", "busy", "stall", "lost-answer", "corrupted", "cut", "wrong-range", "error-body",
-    "stale-list", "twice",
+    "reset", "busy", "stall", "lost-answer", "garbled", "corrupted", "cut", "wrong-range",
+    "error-body", "stale-list", "twice",
 ]  # fmt: skip
 """What happens to a request.
 
 ``reset``: the connection is broken before it is sent on. ``busy``: 503. ``stall``: no answer.
-``lost-answer``: it is carried out, then the connection is broken. ``corrupted``: one bit of the
-body is flipped. ``cut``: the body ends early. ``wrong-range``: bytes from one further on, said to
-be those asked for. ``error-body``: 200 with an error in its body. ``stale-list``: the newest object
-is not in the listing. ``twice``: it is sent on twice, and the second answer told.
+``lost-answer``: it is carried out, then the connection is broken. ``garbled``: one bit of what is
+sent on is flipped. ``corrupted``: one bit of the answer is. ``cut``: the answer ends early.
+``wrong-range``: bytes from one further on, said to be those asked for. ``error-body``: 200 with an
+error in its body. ``stale-list``: the newest object is not in the listing. ``twice``: it is sent on
+twice, and the second answer told.
 """
 
 STALL_SECONDS = 30.0
@@ -101,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.pass_on(body, kind)
 
     def pass_on(self, body: bytes, kind: Kind | None) -> None:
-        answer = self.ask(body, shifted=kind == "wrong-range")
+        sent = _flipped(body) if kind == "garbled" else body
+        answer = self.ask(sent, shifted=kind == "wrong-range")
         if kind == "twice":
             answer = self.ask(body)
         if kind == "lost-answer":
@@ -158,8 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _spoiled(answer: _Answer, kind: Kind | None) -> _Answer:
     body = answer.body
     if kind == "corrupted" and body:
-        middle = len(body) // 2
-        body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        body = _flipped(body)
     elif kind == "stale-list":
         listed = _CONTENTS.findall(body)
         body = body.replace(max(listed), b"") if listed else body
@@ -170,6 +171,11 @@ def _spoiled(answer: _Answer, kind: Kind | None) -> _Answer:
         span = re.sub(r"(\d+)-(\d+)", _one_less, headers["Content-Range"], count=1)
         headers["Content-Range"] = span
     return _Answer(status=answer.status, headers=headers, body=body)
+
+
+def _flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
 
 
 def _one_less(found: re.Match[str]) -> str:

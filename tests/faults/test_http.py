@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,7 +59,9 @@ READ_FAULTS: tuple[Kind, ...] = (
     "reset", "busy", "stall", "corrupted", "cut", "wrong-range", "error-body",
 )  # fmt: skip
 LIST_FAULTS: tuple[Kind, ...] = ("reset", "busy", "stall", "cut", "error-body", "stale-list")
-WRITE_FAULTS: tuple[Kind, ...] = ("reset", "busy", "stall", "lost-answer", "twice")
+WRITE_FAULTS: tuple[Kind, ...] = ("reset", "busy", "stall", "lost-answer", "garbled", "twice")
+BY_CRC64 = {"checksum_algorithm": "CRC64NVME", "unsigned_payload": True}
+"""Uploads are checked by a CRC-64 instead of the SHA-256 that signs them."""
 ALWAYS = 1_000_000
 
 
@@ -96,7 +98,7 @@ def vectors(step: int) -> Any:
     return oracle.make_vectors(len(WORDS), 8, seed=step)
 
 
-def broken_promise(server: S3Server, cell: Cell) -> str | None:
+def broken_promise(server: S3Server, cell: Cell, how: Mapping[str, Any]) -> str | None:
     """Return what went wrong in a cell; None where the result is right or the error typed."""
     with server.bucket() as bucket:
         url = server.url(bucket, "run")
@@ -106,7 +108,7 @@ def broken_promise(server: S3Server, cell: Cell) -> str | None:
             embzarr.Run(url, store_options=server.options).tag("best")
         fault = Fault(method=cell.method, path=cell.path, kind=cell.kind, times=cell.times)
         with running_faulty_proxy(server.endpoint_url, fault) as proxy:
-            options = {**server.options, **IMPATIENT, "endpoint_url": proxy}
+            options = {**server.options, **IMPATIENT, **how, "endpoint_url": proxy}
             begun = time.monotonic()
             try:
                 said = _act(cell, url, options)
@@ -159,10 +161,12 @@ def _state(cell: Cell, url: str, options: dict[str, Any], said: str) -> str | No
     return None
 
 
-def try_cells(server: S3Server, where: str, tried: Sequence[Cell], tally: Tally) -> None:
-    """Look at each cell, several at once."""
+def try_cells(
+    server: S3Server, where: str, tried: Sequence[Cell], tally: Tally, **how: object
+) -> None:
+    """Look at each cell, several at once, with these options of the store."""
     with ThreadPoolExecutor(12) as threads:
-        found = list(threads.map(lambda cell: broken_promise(server, cell), tried))
+        found = list(threads.map(lambda cell: broken_promise(server, cell, how), tried))
     failures = [failure for failure in found if failure]
 
     of_which = Counter(f"of {cell.kind}" for cell in tried)
@@ -173,7 +177,8 @@ def try_cells(server: S3Server, where: str, tried: Sequence[Cell], tally: Tally)
 
 def test_http_faults_before_moto(moto_s3: S3Server, tally: Tally) -> None:
     """The result is right, or the error is typed, in time; and what was committed stands."""
-    tried = [cell for cell in _cells() if cell.kind != "stall"][::8]
+    # moto does not look whether what arrives is what was signed.
+    tried = [cell for cell in _cells() if cell.kind not in {"stall", "garbled"}][::8]
 
     try_cells(moto_s3, "moto", tried, tally)
 
@@ -185,3 +190,11 @@ def test_http_faults_before_minio(minio: S3Server, tally: Tally, *, full: Effort
     assert len(list(_cells())) >= 150
 
     try_cells(minio, "MinIO", full.some(_cells(), 8), tally)
+
+
+@pytest.mark.servers
+def test_uploads_that_a_crc64_guards(minio: S3Server, tally: Tally) -> None:
+    """What changes on the way is refused as it is where uploads are signed with their SHA-256."""
+    tried = [cell for cell in _cells() if cell.kind in {"garbled", "twice"}]
+
+    try_cells(minio, "MinIO, by CRC-64", tried, tally, **BY_CRC64)
