@@ -93,6 +93,29 @@ class SlowStore(PassThrough):
         super().create(key, data)
 
 
+class NarrowStore(PassThrough):
+    """All ranges share so many bytes a second."""
+
+    def __init__(self, store: Store, rate: float) -> None:
+        super().__init__(store)
+        self._rate = rate
+        self._free = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of a server, whatever holds the objects."""
+        return capabilities_of("s3-compatible")
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        with self._lock:
+            now = time.perf_counter()
+            self._free = max(now, self._free) + length / self._rate
+            wait = self._free - now
+        time.sleep(wait)
+        return super().get_range(key, start, length)
+
+
 class FaultyStore(PassThrough):
     """One write fails: before it was sent, or after it took effect."""
 

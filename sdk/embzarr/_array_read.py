@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan, _selection
+from embzarr._ahead import Ahead
 from embzarr._cache import ChunkName
 from embzarr._fetch import Stored, fetch
 from embzarr._reading import ArrayPlan, read
@@ -86,6 +87,20 @@ class ArrayReader:
             if stored <= WHOLE_TABLE_BYTES and table.shape[0] <= WHOLE_TABLE_CHUNKS:
                 self._whole_index()
 
+    def ahead(self, count: int, view: View) -> Ahead | None:
+        """Ask for the first chunks, where `count` rows want most of them whichever they are.
+
+        Not where the chunk table is at hand: the lookup is then mostly, too, and tells at once.
+        """
+        if self._index is not None or (self._link.cache and not self._link.cache.is_empty):
+            return None
+        cost = self._link.cost().within(view.room_ahead)
+        sizes = self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
+        nbytes = _plan.ahead(count, self._grid.chunks, int(sizes.sum()), cost)
+        chunks = _chunk_index.first(self._grid, sizes, nbytes, raw=self._raw)
+        requests = _plan.requests(*chunks, self._grid.shard, cost)
+        return Ahead(requests, self._fetch) if requests else None
+
     def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
         """Return rows in the caller's order, repeats included.
 
@@ -97,9 +112,8 @@ class ArrayReader:
 
     def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
         """Return rows `start` up to, not including, `stop`."""
-        return self._read(
-            _selection.RangeSelection(start, stop, self._grid.chunk), stop - start, view
-        )
+        chosen = _selection.RangeSelection(start, stop, self._grid.chunk)
+        return self._read(chosen, stop - start, view)
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""
@@ -151,9 +165,13 @@ class ArrayReader:
         places = self._places(selection.chunks, view) or index()
         cost = self._link.cost().within(self._room(places, view))
         kept, keeps = self._kept(selection.chunks, places, index)
+        early = view.ahead.wanted(selection.chunks, places, self._grid.shard) if view.ahead else {}
         lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
-        return ArrayPlan(self, selection, places, index, cost, np.flatnonzero(lacks), kept, keeps)
+        for request in early:
+            lacks[request.wanted] = False
+        lacking = np.flatnonzero(lacks)
+        return ArrayPlan(self, selection, places, index, cost, lacking, early, kept, keeps)
 
     def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
         """Return the requests of a plan, beside others that together fetch so many bytes."""
@@ -242,8 +260,8 @@ class ArrayReader:
             view: how the rows are wanted.
             out: where they go.
         """
-        key = self._layer.shard_key(self._name, request.shard)
-        data = fetch(self._store, key, request.start, request.length)
+        early = planned.early.get(request)
+        data = early() if early else self._fetch(request)
         places = planned.index().take(request.wanted)
         starts = places.offset - request.start
         bounds = list(zip(starts.tolist(), (starts + places.nbytes).tolist(), strict=True))
@@ -251,6 +269,10 @@ class ArrayReader:
         for part in [stored] if self._raw else stored.parts(self._together(request, view)):
             self.take(part, planned, view, out)
         self._keep(stored, planned)
+
+    def _fetch(self, request: Request) -> memoryview:
+        key = self._layer.shard_key(self._name, request.shard)
+        return fetch(self._store, key, request.start, request.length)
 
     def _keep(self, stored: Stored, planned: ArrayPlan) -> None:
         cache = self._link.cache

@@ -7,6 +7,7 @@ round trip more than a full step: row numbers come beside the chunk tables.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,10 @@ class ColumnReader:
         calls = [self._base.prepare, *(call for delta in self._deltas for call in delta.prepares())]
         _parallel.each(_tried, calls)
 
+    def expecting(self, count: int, view: View) -> View:
+        """Return `view` with what is worth asking for before it is known which rows are wanted."""
+        return replace(view, ahead=self._base.ahead(count, view))
+
     def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
         """Return rows in the caller's order, repeats included.
 
@@ -105,7 +110,11 @@ class ColumnReader:
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
         parts = [self._base, *(delta.numbers for delta in self._deltas)]
         wanted = [pair for pair in zip(parts, selections, strict=True) if len(pair[1].chunks)]
-        return [part.plan(selection, view) for part, selection in wanted]
+        above = replace(view, ahead=None)
+        return [
+            part.plan(selection, view if part is self._base else above)
+            for part, selection in wanted
+        ]
 
     def _numbers(self) -> list[RowNumbers]:
         return [delta.rows for delta in self._deltas]

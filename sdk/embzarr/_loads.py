@@ -115,7 +115,7 @@ class Loads:
             raise InvalidInputError(
                 "input-argument", f"missing is raise, skip, zeros or nan; found {missing!r}"
             )
-        wanted = views(how)
+        wanted = self._reader.expecting(len(asked), views(how))
         rows = self._rows_of(asked, wanted)
         lost = rows < 0
         if not lost.any():

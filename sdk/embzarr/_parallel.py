@@ -120,6 +120,11 @@ def each(
     return batch.results()
 
 
+def background(work: Callable[[], R]) -> Future[R]:
+    """Have one of the shared threads do something that waits for none of the others."""
+    return _pool().submit(work)
+
+
 def together(*calls: Callable[[], None], alone: bool = False) -> None:
     """Run a few independent calls at the same time, each free to use `each` itself.
 

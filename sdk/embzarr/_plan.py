@@ -25,6 +25,8 @@ PARALLEL = 32
 """Requests that are under way at most."""
 MOST_OVER_GAPS = 8 * 1024 * 1024
 """Bytes that a request may span in which not all is wanted: it holds memory for the rest too."""
+_LEAST_AHEAD = 4 * 1024 * 1024
+"""Less comes too soon after it is asked for to be worth asking ahead."""
 _FEWEST = 4
 _HEADROOM = 1.5
 """More connections than fill the link as it is known: had it room for them, that will show."""
@@ -230,6 +232,28 @@ def narrowed(cost: CostModel, chunks: NDArray[np.int64], places: Places, shard: 
     choices = np.append(np.flatnonzero(np.diff(gaps, prepend=-1)), len(gaps))
     merged = int(choices[seconds[choices].argmin()])
     return replace(cost, widest=int(gaps[merged - 1]) if merged else 0)
+
+
+def ahead(count: int, chunks: int, nbytes: int, cost: CostModel) -> int:
+    """Return how many bytes of an array to ask for before it is known which rows are wanted.
+
+    Were `count` rows to lie anywhere, and the gaps between their chunks mostly be read over, then
+    the first bytes are asked for as well as any, and the more since vocabularies mostly begin with
+    the words that are asked for most.
+
+    Args:
+        count: how many rows will be wanted.
+        chunks: of the array.
+        nbytes: of all of them.
+        cost: what requests cost on this store.
+    """
+    if count < 1 or chunks <= 1:
+        return 0
+    share = -math.expm1(count * math.log1p(-1 / chunks))
+    gap = (1 - share) / share * nbytes / chunks
+    # For one latency the answer that tells the rows is awaited, for another what they are.
+    found = min(int(2 * cost.latency / cost.per_byte), cost.most, nbytes)
+    return found if gap <= cost.gap / 2 and found >= _LEAST_AHEAD else 0
 
 
 def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:

@@ -19,7 +19,7 @@ from embzarr import _parallel, _plan
 from embzarr._fetch import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,8 +82,10 @@ class ArrayPlan:
     cost: CostModel
     lacking: NDArray[np.int64]
     """Wanted chunks that must be fetched, by their places."""
+    early: Mapping[Request, Callable[[], memoryview]]
+    """Requests that were sent before, and what waits for each of them."""
     kept: dict[int, bytes]
-    """The others, by their places."""
+    """Chunks at hand, by their places."""
     keeps: bool
     """Whether what is fetched goes to the cache."""
 
@@ -124,12 +126,13 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
             raise
 
     tables = [
-        planned.index for planned in plans if len(planned.lacking) and not planned.index.is_known
+        planned.index
+        for planned in plans
+        if (len(planned.lacking) or planned.early) and not planned.index.is_known
     ]
     calls: list[Callable[[], object]] = [*tables, *[drain] * feed.connections]
-    start = time.perf_counter()
     _parallel.each(work, calls, workers=len(calls))
-    link.learn(feed.sent, feed.nbytes, time.perf_counter() - start)
+    link.learn(feed.sent, feed.nbytes, time.perf_counter() - feed.begun)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,39 +159,44 @@ class Feed:
         self._view = view
         self._changed = threading.Condition()
         self._left = deque(found)
+        self._early = deque((request, planned) for planned in plans for request in planned.early)
         self._held = 0
         cost = link.cost()
         fetched = sum(request.length for request, _ in found)
         longest = max((request.length for request, _ in found), default=0)
         span = min(cost.span(fetched), longest)
-        self._room = min(cost.under_way(span), view.memory_limit)
+        ahead = view.ahead.nbytes if view.ahead else 0
+        self._room = min(cost.under_way(span), view.memory_limit - ahead)
         wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._watches = fetched > _MUCH * wanted
         self._usual = replace(link.usual, latency=cost.latency)
         gaps = min(_AT_FIRST + self._usual.latency / self._usual.per_byte, _AT_FIRST_MOST)
         self._at_first = int(gaps * fetched / max(fetched - wanted, 1))
-        self._begun = time.perf_counter()
+        self.begun = time.perf_counter() - (view.ahead.seconds if view.ahead else 0)
+        """When its first request was sent."""
         self._received = 0
         fit = _plan.side_by_side([request for request, _ in found], self._room)
-        self.connections = cost.connections() if self._watches else min(fit, _plan.PARALLEL)
+        fit = min(fit + len(self._early), _plan.PARALLEL)
+        self.connections = cost.connections() if self._watches else fit
         """How many can be busy with it."""
+        if self._watches and view.ahead and view.ahead.is_done:
+            self._judge(view.ahead.nbytes)
         self.sent = 0
         """Requests handed out."""
         self.nbytes = 0
         """Their bytes."""
 
     def take(self) -> Job | None:
-        """Return the next request once there is room for it, or None after the last."""
+        """Return the next request once there is room for it, or None after the last.
+
+        What was sent before comes after what is still to be sent.
+        """
         with self._changed:
-            while self._left:
-                job, rest = self._next()
-                room = min(self._room, self._at_first) if self._watches else self._room
-                if self._held and self._held + job.claim > room:
+            while self._left or self._early:
+                job = self._next() or self._next_early()
+                if job is None:
                     self._changed.wait()
                     continue
-                self._left.popleft()
-                if rest is not None:
-                    self._left.appendleft((rest, job.planned))
                 self._held += job.claim
                 self.sent += 1
                 self.nbytes += job.request.length
@@ -203,30 +211,50 @@ class Feed:
             self._held -= job.claim
             self._received += job.request.length
             if self._watches and self._received >= self._at_first:
-                self._watches = False
-                self._divide_anew()
+                # How much has come of what is still under way is not known: half, as it may be.
+                self._judge((self._received + self.nbytes) / 2)
             self._changed.notify()
 
     def close(self) -> None:
         """Hand out nothing more."""
         with self._changed:
             self._left.clear()
+            self._early.clear()
             self._changed.notify_all()
 
-    def _next(self) -> tuple[Job, Request | None]:
-        """Return the next request, and what is left of it: while it watches, they are short."""
+    def _next(self) -> Job | None:
+        """Return the next request where there is room for it: while it watches, they are short."""
+        if not self._left:
+            return None
         request, planned = self._left[0]
-        rest = None
+        room, rest = self._room, None
         if self._watches:
+            room = min(room, self._at_first)
             part = _plan.even(request.length, self._at_first // _AT_FIRST_PARTS, request.length)
             request, rest = _plan.split(request, planned.places, part)
-        return Job(request, planned, planned.reader.claim(request, self._view)), rest
+        claim = planned.reader.claim(request, self._view)
+        if self._held and self._held + claim > room:
+            return None
+        self._left.popleft()
+        if rest is not None:
+            self._left.appendleft((rest, planned))
+        return Job(request, planned, claim)
 
-    def _divide_anew(self) -> None:
-        """Divide what is left, where that which came was slow."""
-        # How much has come of what is still under way is not known: half of it, as it may be.
-        moved = (self._received + self.nbytes) / 2
-        busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
+    def _next_early(self) -> Job | None:
+        """Return a request that was sent before: its bytes have room of their own."""
+        if not self._early:
+            return None
+        request, planned = self._early[0]
+        claim = planned.reader.claim(request, self._view) - request.length
+        if self._held and self._held + claim > self._room:
+            return None
+        self._early.popleft()
+        return Job(request, planned, claim)
+
+    def _judge(self, moved: float) -> None:
+        """Watch no more, and divide what is left anew, where what has moved so far was slow."""
+        self._watches = False
+        busy = time.perf_counter() - self.begun - _CONNECTING * self._usual.latency
         if busy / moved > _NARROW * self._usual.per_byte:
             request = _ASIDE * self._usual.per_request
             narrow = replace(self._usual, per_request=request, per_byte=busy / moved)

@@ -52,6 +52,10 @@ class TableReader:
             )
         return self._columns[name]
 
+    def expecting(self, count: int, views: Mapping[str, View]) -> dict[str, View]:
+        """Return views of which the first rows are asked for, where `count` rows will want them."""
+        return {name: self.column(name).expecting(count, view) for name, view in views.items()}
+
     def find(self, words: WordTable, columns: Iterable[str]) -> NDArray[np.int64]:
         """Return the rows of words, -1 where there is none, and make ready to read `columns`.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+    from embzarr._ahead import Ahead
     from embzarr._selection import Blocks
 
 
@@ -41,6 +42,13 @@ class View:
     dims: slice | None = None
     out: NDArray[Any] | None = None
     memory_limit: int = 64 * 1024 * 1024
+    ahead: Ahead | None = None
+    """What of the column's base was asked for beforehand."""
+
+    @property
+    def room_ahead(self) -> int:
+        """Bytes that may be asked for before it is known whether they are wanted."""
+        return self.memory_limit // 4
 
     def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
         """Return the array that `count` rows are read into.

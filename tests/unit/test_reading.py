@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +15,8 @@ from embzarr import _chunk_index, _plan, _reading
 from embzarr._chunk_index import ChunkIndex
 from embzarr._plan import CostModel, Request
 from embzarr.errors import StoreError
-from embzarr.objects import Data, capabilities_of, open_store
-from faulty import PassThrough
+from embzarr.objects import Data, Store, open_store
+from faulty import NarrowStore, PassThrough
 from oracle import make_words
 
 ROWS = 30_000
@@ -27,28 +25,22 @@ WORDS = make_words(ROWS)
 ASKED = [WORDS[row] for row in np.random.default_rng(0).choice(ROWS, 80, replace=False)]
 
 
-class NarrowStore(PassThrough):
-    """All requests share so many bytes a second; one of them may fail."""
+class FailingStore(PassThrough):
+    """One of the ranges fails."""
 
-    capabilities = capabilities_of("s3-compatible")
-
-    def __init__(self, url: str, rate: float, fails_at: int = 2**62) -> None:
-        super().__init__(open_store(url))
-        self._rate = rate
-        self._free = 0.0
-        self._lock = threading.Lock()
+    def __init__(self, store: Store, at: int) -> None:
+        super().__init__(store)
         self._count = itertools.count()
-        self._fails_at = fails_at
+        self._at = at
 
     def get_range(self, key: str, start: int, length: int) -> Data:
-        if next(self._count) == self._fails_at:
+        if next(self._count) == self._at:
             raise StoreError("store-failed", "the link is down")
-        with self._lock:
-            now = time.perf_counter()
-            self._free = max(now, self._free) + length / self._rate
-            wait = self._free - now
-        time.sleep(wait)
         return super().get_range(key, start, length)
+
+
+def narrow(url: str, rate: float) -> NarrowStore:
+    return NarrowStore(open_store(url), rate)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +68,7 @@ def fetched(store: NarrowStore, monkeypatch: pytest.MonkeyPatch) -> tuple[int, i
 def test_over_a_wide_link_gaps_are_read_over(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request costs more than the bytes between two chunks: all goes as it was planned."""
     monkeypatch.setattr(_reading, "time", SimpleNamespace(perf_counter=lambda: 1.0))  # never busy
-    came, planned = fetched(NarrowStore(url, 1e12), monkeypatch)
+    came, planned = fetched(narrow(url, 1e12), monkeypatch)
 
     assert came > 0.6 * planned
 
@@ -85,14 +77,14 @@ def test_over_a_narrow_link_gaps_are_asked_around(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the first bytes have shown what the link gives, little is fetched but what is wanted."""
-    came, planned = fetched(NarrowStore(url, 50e6), monkeypatch)
+    came, planned = fetched(narrow(url, 50e6), monkeypatch)
 
     assert came < 0.6 * planned
 
 
 def test_after_a_failure_nothing_more_is_sent(url: str) -> None:
     """The failure of one request ends the read, however much was left to ask for."""
-    store = NarrowStore(url, 1e12, fails_at=6)
+    store = FailingStore(narrow(url, 1e12), at=6)
     checkpoint = embzarr.open(store)
 
     with pytest.raises(StoreError, match="the link is down"):
