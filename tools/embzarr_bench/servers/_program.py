@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -64,12 +66,9 @@ def running(name: str, plan: Callable[[Path], Launch[T]]) -> Iterator[T]:
         RuntimeError: it did not get ready; with what it said.
     """
     prefix = f"embzarr-{name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as place:
-        process, server = _started(name, plan, Path(place))
-        try:
-            yield server
-        finally:
-            _end(process)
+    with ExitStack() as ends:
+        place = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+        yield _started(name, plan, Path(ends.enter_context(place)), ends)
 
 
 def free_port() -> int:
@@ -87,22 +86,36 @@ def fetch(url: str, *, timeout: float = 2) -> bytes:
     return body
 
 
-def _started(
-    name: str, plan: Callable[[Path], Launch[T]], place: Path
-) -> tuple[subprocess.Popen[bytes], T]:
+def _started(name: str, plan: Callable[[Path], Launch[T]], place: Path, ends: ExitStack) -> T:
     """Start until one process is ready; raise what the last one said if none gets there."""
     for attempt in range(STARTS):
         log = place / f"log-{attempt}.txt"
         launch = plan(place)
-        process = _start(launch, place, log)
-        try:
-            if _ready(process, launch.health):
-                return process, launch.server
-        except BaseException:
-            _end(process)
-            raise
+        with _signals_held_back():
+            process = _start(launch, place, log)
+            ends.callback(_end, process)
+        if _ready(process, launch.health):
+            return launch.server
         _end(process)
     raise RuntimeError(f"{name} does not answer; it said:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a signal to end wait for the block, which starts what must be known to be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread handles signals
+        return
+    came: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda found, _: came.append(found)) for number in held]
+    try:
+        yield
+    finally:
+        for number, handler in zip(held, handlers, strict=True):
+            signal.signal(number, handler)
+        for first in came[:1]:
+            signal.raise_signal(first)
 
 
 def _start(launch: Launch[T], place: Path, log: Path) -> subprocess.Popen[bytes]:
