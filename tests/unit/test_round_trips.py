@@ -181,7 +181,7 @@ def test_a_save_takes_four_round_trips(tmp_path: Path) -> None:
     Where rows fill the link for longer than a round trip takes, that is all that is waited for.
     """
     vectors = np.zeros((300, 32_768), np.float32)  # a row a chunk: enough for a chunk table
-    store = SlowStore(open_store(tmp_path), LATENCY)
+    store = SlowStore(open_store(tmp_path), 10 * LATENCY)  # the rows are made meanwhile
 
     checkpoint = embzarr.save(
         store, make_words(300), vectors, compression="lz4", single_writer=True
