@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr import _chunks, _commit, _dtypes, _history, _parts_plan, _probe, _root, _schema
+from embzarr._input import check_step, column_kind
 from embzarr._manifest import Parent
-from embzarr._writer import check_step, column_kind
 from embzarr.errors import InvalidInputError
 from embzarr.objects import CountingStore, open_store
 

@@ -25,6 +25,7 @@ from embzarr import (
 from embzarr._array_write import WrittenArray
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
+from embzarr._input import check_lengths, check_metadata, column_kind
 from embzarr._layer_files import LayerFiles
 from embzarr._layer_writer import check_order, sort_words
 from embzarr._loss import LossMeter
@@ -32,7 +33,6 @@ from embzarr._manifest import Layer, PlacementMember
 from embzarr._protocol import Claim
 from embzarr._verify_report import Findings
 from embzarr._version import __version__
-from embzarr._writer import check_lengths, check_metadata, column_kind
 from embzarr.errors import ConflictError, DamagedError, InvalidInputError, NotFoundError
 from embzarr.objects import CountingStore, open_store
 

@@ -9,9 +9,9 @@ import numpy as np
 from embzarr import _parts_receipt, _probe, _root, _schema
 from embzarr._array_write import Shards
 from embzarr._conversion import Conversion
+from embzarr._input import check_blocks
 from embzarr._layer_files import LayerFiles
 from embzarr._parts_receipt import Places, Receipt
-from embzarr._writer import check_blocks
 from embzarr.errors import ConflictError, InvalidInputError
 from embzarr.objects import CountingStore, open_store
 

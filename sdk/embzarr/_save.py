@@ -8,7 +8,8 @@ import numpy as np
 
 from embzarr import _dtypes, _parallel, _placement, _schema, _words
 from embzarr._conversion import check_finite
-from embzarr._writer import check_lengths, column_kind, start
+from embzarr._input import check_lengths, column_kind
+from embzarr._writer import start
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:

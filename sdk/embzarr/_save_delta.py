@@ -9,10 +9,10 @@ from embzarr import _changes, _commit, _compact, _history, _schema, _words
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
 from embzarr._delta_writer import DeltaWriter, stored_bytes
+from embzarr._input import check_metadata, check_step
 from embzarr._link import link_to
 from embzarr._version import __version__
 from embzarr._vocabulary_read import VocabularyReader
-from embzarr._writer import check_metadata, check_step
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
 from embzarr.objects import known_of
 

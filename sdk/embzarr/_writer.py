@@ -10,8 +10,7 @@ from embzarr import (
     _commit,
     _dtypes,
     _history,
-    _json,
-    _keys,
+    _input,
     _parallel,
     _placement,
     _probe,
@@ -23,17 +22,16 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
 from embzarr._layer_writer import LayerWriter
 from embzarr._version import __version__
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.errors import InvalidInputError
 from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
-    from embzarr._array_write import ArrayWriter
     from embzarr._placement import Placement
-    from embzarr._records import Commit, Record
+    from embzarr._records import Record
 
 
 class Writer:
@@ -85,7 +83,7 @@ class Writer:
         table = _words.from_words(words, first_row=self._layer.rows)
         blocks = {_schema.VECTORS: vectors, **columns}
         taken = {name: np.array(block) for name, block in blocks.items()}
-        check_blocks(len(table), taken, self._layer.columns)
+        _input.check_blocks(len(table), taken, self._layer.columns)
         self._layer.append(table, taken)
 
     def __enter__(self) -> Self:
@@ -101,7 +99,7 @@ class Writer:
 
     def _commit(self) -> Checkpoint:
         try:
-            check_metadata(self.metadata)
+            _input.check_metadata(self.metadata)
             layer = self._layer.finish(self._placement, meanwhile=self._store_id)
         except BaseException:
             self._abort()
@@ -166,7 +164,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         raise InvalidInputError(
             "input-argument", f"rows in groups need all words at once: use save for {placement!r}"
         )
-    kinds = {name: column_kind(name, kind) for name, kind in (columns or {}).items()}
+    kinds = {name: _input.column_kind(name, kind) for name, kind in (columns or {}).items()}
     return start(
         url,
         step=step,
@@ -204,14 +202,14 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {_schema.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
-    check_metadata(metadata or {})
+    _input.check_metadata(metadata or {})
     _dtypes.numpy_dtype(dtype)
     store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
     # In any case: a store that cannot be read, or is of a later version, is refused here.
     base = _history.tip(store)
     layer = LayerWriter(
         store,
-        step=check_step(_history.newest_of(store, base) if step is None else None, step),
+        step=_input.check_step(_history.newest_of(store, base) if step is None else None, step),
         write_id=_commit.new_id(),
         dim=dim,
         dtype=dtype,
@@ -229,80 +227,3 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     layer.beside(sound)
     store_id = _parallel.Later(claim)
     return Writer(store, layer, placement, metadata or {}, base=base, store_id=store_id)
-
-
-def check_step(head: Commit | None, step: int | None) -> int:
-    """Return the step to save: the caller's, or the one after the newest checkpoint's."""
-    if step is None:
-        return head.manifest.step + 1 if head else 0
-    if isinstance(step, bool) or step != int(step) or not 0 <= step <= _schema.MAX_INTEGER:
-        raise InvalidInputError(
-            "input-argument", f"a step is a whole number from 0 to 2**53 - 1; found {step!r}"
-        )
-    return int(step)
-
-
-def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here
-    """Return stored data type and row shape of a column."""
-    dtype, shape = kind if isinstance(kind, tuple) else (kind, ())
-    if not _keys.is_column_name(name) or name == _schema.VECTORS:
-        raise InvalidInputError(
-            "input-argument",
-            f"a column's name is up to 64 letters, digits, '_', '.' or '-', and none of "
-            f"{', '.join(sorted(_schema.RESERVED_COLUMNS | {_schema.VECTORS}))}; found {name!r}",
-        )
-    if len(shape) >= _schema.MAX_RANK or any(size < 1 for size in shape):
-        raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
-    return _dtypes.column_name_of(dtype, what=f"column {name!r}"), tuple(map(int, shape))
-
-
-def check_lengths(count: int, columns: Mapping[str, NDArray[Any]]) -> None:
-    for name, block in columns.items():
-        if block.ndim == 0 or len(block) != count:
-            found = "a single number" if block.ndim == 0 else f"{len(block)} rows"
-            raise InvalidInputError(
-                "input-rows", f"{name}: expected a row for each of {count} words, found {found}"
-            )
-
-
-def check_blocks(
-    count: int, blocks: Mapping[str, NDArray[Any]], arrays: Mapping[str, ArrayWriter]
-) -> None:
-    """Refuse blocks that do not fit the columns of a layer.
-
-    Args:
-        count: rows that each must have.
-        blocks: by column.
-        arrays: the columns.
-
-    Raises:
-        InvalidInputError: codes ``input-argument``, ``input-shape``, ``input-rows`` or
-            ``input-dtype``.
-    """
-    if blocks.keys() != arrays.keys():
-        raise InvalidInputError(
-            "input-argument", f"expected the columns {sorted(arrays)}, found {sorted(blocks)}"
-        )
-    check_lengths(count, blocks)
-    for name, block in blocks.items():
-        expected = arrays[name].row_shape
-        if block.shape[1:] != expected:
-            raise InvalidInputError(
-                "input-shape", f"{name}: expected rows of shape {expected}, found {block.shape[1:]}"
-            )
-        _dtypes.column_name_of(block.dtype, what=name)
-
-
-def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Refuse metadata that could not be read back."""
-    data = _json.dumps(dict(metadata))
-    if len(data) > _schema.MAX_METADATA_BYTES:
-        raise InvalidInputError(
-            "input-argument",
-            f"metadata: expected at most {_schema.MAX_METADATA_BYTES} bytes of JSON, "
-            f"found {len(data)}",
-        )
-    try:  # as deep as they stand in the manifest
-        _json.loads(b'{"metadata":%b}' % data, what="metadata", max_bytes=2 * len(data) + 16)
-    except DamagedError as exc:
-        raise InvalidInputError("input-argument", str(exc.args[0])) from exc

@@ -1,0 +1,93 @@
+"""What may be saved: steps, columns, blocks of rows, metadata; refused before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr import _dtypes, _json, _keys, _schema
+from embzarr.errors import DamagedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from embzarr._array_write import ArrayWriter
+    from embzarr._records import Commit
+
+
+def check_step(head: Commit | None, step: int | None) -> int:
+    """Return the step to save: the caller's, or the one after the newest checkpoint's."""
+    if step is None:
+        return head.manifest.step + 1 if head else 0
+    if isinstance(step, bool) or step != int(step) or not 0 <= step <= _schema.MAX_INTEGER:
+        raise InvalidInputError(
+            "input-argument", f"a step is a whole number from 0 to 2**53 - 1; found {step!r}"
+        )
+    return int(step)
+
+
+def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here
+    """Return stored data type and row shape of a column."""
+    dtype, shape = kind if isinstance(kind, tuple) else (kind, ())
+    if not _keys.is_column_name(name) or name == _schema.VECTORS:
+        raise InvalidInputError(
+            "input-argument",
+            f"a column's name is up to 64 letters, digits, '_', '.' or '-', and none of "
+            f"{', '.join(sorted(_schema.RESERVED_COLUMNS | {_schema.VECTORS}))}; found {name!r}",
+        )
+    if len(shape) >= _schema.MAX_RANK or any(size < 1 for size in shape):
+        raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
+    return _dtypes.column_name_of(dtype, what=f"column {name!r}"), tuple(map(int, shape))
+
+
+def check_lengths(count: int, columns: Mapping[str, NDArray[Any]]) -> None:
+    for name, block in columns.items():
+        if block.ndim == 0 or len(block) != count:
+            found = "a single number" if block.ndim == 0 else f"{len(block)} rows"
+            raise InvalidInputError(
+                "input-rows", f"{name}: expected a row for each of {count} words, found {found}"
+            )
+
+
+def check_blocks(
+    count: int, blocks: Mapping[str, NDArray[Any]], arrays: Mapping[str, ArrayWriter]
+) -> None:
+    """Refuse blocks that do not fit the columns of a layer.
+
+    Args:
+        count: rows that each must have.
+        blocks: by column.
+        arrays: the columns.
+
+    Raises:
+        InvalidInputError: codes ``input-argument``, ``input-shape``, ``input-rows`` or
+            ``input-dtype``.
+    """
+    if blocks.keys() != arrays.keys():
+        raise InvalidInputError(
+            "input-argument", f"expected the columns {sorted(arrays)}, found {sorted(blocks)}"
+        )
+    check_lengths(count, blocks)
+    for name, block in blocks.items():
+        expected = arrays[name].row_shape
+        if block.shape[1:] != expected:
+            raise InvalidInputError(
+                "input-shape", f"{name}: expected rows of shape {expected}, found {block.shape[1:]}"
+            )
+        _dtypes.column_name_of(block.dtype, what=name)
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that could not be read back."""
+    data = _json.dumps(dict(metadata))
+    if len(data) > _schema.MAX_METADATA_BYTES:
+        raise InvalidInputError(
+            "input-argument",
+            f"metadata: expected at most {_schema.MAX_METADATA_BYTES} bytes of JSON, "
+            f"found {len(data)}",
+        )
+    try:  # as deep as they stand in the manifest
+        _json.loads(b'{"metadata":%b}' % data, what="metadata", max_bytes=2 * len(data) + 16)
+    except DamagedError as exc:
+        raise InvalidInputError("input-argument", str(exc.args[0])) from exc
