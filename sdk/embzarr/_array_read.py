@@ -6,15 +6,15 @@ their places in the result, so that no byte is touched twice and none waits for 
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan, _selection
+from embzarr import _chunks, _dtypes, _parallel, _plan, _selection
 from embzarr._ahead import Ahead
 from embzarr._cache import ChunkName
+from embzarr._chunk_table import ChunkTable
 from embzarr._fetch import Stored, fetch
 from embzarr._reading import ArrayPlan, read
 from embzarr._selection import Blocks
@@ -34,12 +34,8 @@ if TYPE_CHECKING:
     from embzarr._view import View
     from embzarr.objects import GetRange
 
-WHOLE_TABLE_BYTES = 8 * 1024 * 1024
-"""A chunk table up to this size is read whole, beside the lookup, to save a round trip."""
 _TOGETHER_BYTES = 1024 * 1024
 """Compressed chunks are decoded up to so many bytes at a time, and copied by one call."""
-WHOLE_TABLE_CHUNKS = 2 * 1024 * 1024
-"""The same, by what it holds: 64 MiB in memory, however well it compresses."""
 
 
 class ArrayReader:
@@ -61,8 +57,9 @@ class ArrayReader:
         self._array = layer.arrays[name]
         self._grid = self._array.grid
         self._dtype = _dtypes.numpy_dtype(self._array.dtype)
-        self._index = self._array.inline_index
-        self._table_lock = threading.Lock()
+        self._table = ChunkTable(
+            layer, name, lambda path: ArrayReader(self._store, layer, path, link)
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,24 +78,19 @@ class ArrayReader:
 
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
-        if isinstance(self._array.index, str):
-            table = self._layer.arrays[self._array.index]
-            stored = table.inline_index.nbytes.sum() if table.inline_index else 0
-            if stored <= WHOLE_TABLE_BYTES and table.shape[0] <= WHOLE_TABLE_CHUNKS:
-                self._whole_index()
+        self._table.prepare()
 
     def ahead(self, count: int, view: View) -> Ahead | None:
         """Ask for the first chunks, where `count` rows want most of them whichever they are.
 
         Not where the chunk table is at hand: the lookup is then mostly, too, and tells at once.
         """
-        if self._index is not None or (self._link.cache and not self._link.cache.is_empty):
+        if self._table.is_known or (self._link.cache and not self._link.cache.is_empty):
             return None
         cost = self._link.cost().within(view.room_ahead)
-        sizes = self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
-        nbytes = _plan.ahead(count, self._grid.chunks, int(sizes.sum()), cost)
-        chunks = _chunk_index.first(self._grid, sizes, nbytes, raw=self._raw)
-        requests = _plan.requests(*chunks, self._grid.shard, cost)
+        nbytes = int(self._table.sizes.sum())
+        chunks = self._table.first(_plan.ahead(count, self._grid.chunks, nbytes, cost))
+        requests = _plan.requests(chunks, self._table.unread(chunks), self._grid.shard, cost)
         return Ahead(requests, self._fetch) if requests else None
 
     def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
@@ -117,34 +109,7 @@ class ArrayReader:
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""
-        return self._index_of(np.arange(first, last, dtype=np.int64))
-
-    def _index_of(self, chunks: NDArray[np.int64]) -> ChunkIndex:
-        if self._index is not None:
-            return self._index.take(chunks)
-        table = self._table().rows(chunks)
-        return self._checked(table, chunks)
-
-    def _whole_index(self) -> None:
-        with self._table_lock:
-            if self._index is None:
-                chunks = np.arange(self._grid.chunks, dtype=np.int64)
-                self._index = self._checked(self._table().range(0, len(chunks)), chunks)
-
-    def _table(self) -> ArrayReader:
-        return ArrayReader(self._store, self._layer, str(self._array.index), self._link)
-
-    def _checked(self, table: NDArray[np.uint64], chunks: NDArray[np.int64]) -> ChunkIndex:
-        index = _chunk_index.from_table(table)
-        _chunk_index.check(
-            index,
-            self._grid,
-            chunks=chunks,
-            sizes=self._layer.shard_sizes(self._name),
-            raw=self._raw,
-            what=f"{self._layer.path}/{self._array.index}",
-        )
-        return index
+        return self._table.of(np.arange(first, last, dtype=np.int64))
 
     def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self._dtype)
@@ -161,9 +126,10 @@ class ArrayReader:
         Raises:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
-        index = _parallel.Later(lambda: self._index_of(selection.chunks))
-        places = self._places(selection.chunks, view) or index()
-        cost = self._link.cost().within(self._room(places, view))
+        index = _parallel.Later(lambda: self._table.of(selection.chunks))
+        cost = self._link.cost().within(view.memory_limit - self._grid.chunk_bytes)
+        places = self._places(selection.chunks, cost) or index()
+        self._require_room(places, view)
         kept, keeps = self._kept(selection.chunks, places, index)
         early = view.ahead.wanted(selection.chunks, places, self._grid.shard) if view.ahead else {}
         lacks = np.ones(len(places), np.bool_)
@@ -182,26 +148,24 @@ class ArrayReader:
         """Return the cost of a plan over a narrow link."""
         return _plan.narrowed(planned.cost, *planned.left(), self._grid.shard)
 
-    def _places(self, chunks: NDArray[np.int64], view: View) -> Places | None:
+    def _places(self, chunks: NDArray[np.int64], cost: CostModel) -> Places | None:
         """Return where to look for chunks before the chunk table says where they lie, if it may.
 
-        Uncompressed ones lie where their numbers tell. Where all are wanted and whole shards are
-        to be fetched, it does not matter where in them each lies.
+        Compressed, only where all are wanted, in whole shards: it does not matter then.
         """
-        if self._index is not None:
+        if self._table.is_known:
             return None
         if self._raw:
-            return _chunk_index.packed(chunks, self._grid)
+            return self._table.unread(chunks)
         if len(chunks) < self._grid.chunks:
             return None
-        sizes = self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
+        sizes = self._table.sizes
         total, largest = int(sizes.sum()), int(sizes.max(initial=0))
-        cost = self._link.cost().within(view.memory_limit - self._grid.chunk_bytes)
         cached = self._link.cache is not None and self._link.cache.takes(total)
         if cached or sizes.min(initial=0) < 0 or largest > cost.most:
             return None
         whole = _plan.even(largest, cost.span(total), cost.most) == largest
-        return _chunk_index.anywhere(chunks, self._grid, sizes) if whole else None
+        return self._table.unread(chunks) if whole else None
 
     def _kept(
         self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
@@ -224,18 +188,15 @@ class ArrayReader:
         sha256 = self._layer.objects[shard].sha256
         return ChunkName(sha256, int(places.offset[at]), int(places.nbytes[at]))
 
-    def _room(self, places: Places, view: View) -> int:
-        """Return how long a request may be."""
-        most = int(places.nbytes.max(initial=0))
-        room = view.memory_limit - self._grid.chunk_bytes
-        if room < most:
-            least = self._grid.chunk_bytes + most
+    def _require_room(self, places: Places, view: View) -> None:
+        """Refuse a memory limit that does not hold one chunk."""
+        least = self._grid.chunk_bytes + int(places.nbytes.max(initial=0))
+        if view.memory_limit < least:
             raise InvalidInputError(
                 "input-argument",
                 f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
                 f"takes stored and decoded, found {view.memory_limit}",
             )
-        return room
 
     def claim(self, request: Request, view: View) -> int:
         """Return the bytes that a request holds at once, what is decoded of it included."""

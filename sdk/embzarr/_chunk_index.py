@@ -92,38 +92,6 @@ def packed(chunks: NDArray[np.int64], grid: Grid) -> Places:
     return Places(chunks % grid.shard * size, np.full(len(chunks), size, np.int64))
 
 
-def anywhere(chunks: NDArray[np.int64], grid: Grid, sizes: NDArray[np.int64]) -> Places:
-    """Return chunks as lying anywhere in their shards: what is known of them without the table.
-
-    Args:
-        chunks: their numbers.
-        grid: the array's grid.
-        sizes: bytes of each shard that are chunks.
-    """
-    return Places(np.zeros(len(chunks), np.int64), sizes[chunks // grid.shard])
-
-
-def first(
-    grid: Grid, sizes: NDArray[np.int64], nbytes: int, *, raw: bool
-) -> tuple[NDArray[np.int64], Places]:
-    """Return the first chunks of an array, and where to look for them before the table is there.
-
-    Args:
-        grid: the array's grid.
-        sizes: bytes of each shard that are chunks.
-        nbytes: what they take at most.
-        raw: whether they are stored uncompressed; else they are all chunks of some shards.
-    """
-    if raw:
-        size = grid.chunk_bytes + _schema.CRC_BYTES
-        chunks = np.arange(min(nbytes // size, grid.chunks))
-        return chunks, packed(chunks, grid)
-    sound = sizes.min(initial=1) > 0
-    shards = int(np.searchsorted(np.cumsum(sizes), nbytes, side="right")) if sound else 0
-    chunks = np.arange(min(shards * grid.shard, grid.chunks))
-    return chunks, anywhere(chunks, grid, sizes)
-
-
 def check(
     index: ChunkIndex,
     grid: Grid,
