@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from embzarr._chunk_index import ChunkIndex
     from embzarr._manifest import ObjectDigest
-    from embzarr._verify_objects import ShardPlace
+    from embzarr._verify_shards import ShardPlace
 
 Offer: TypeAlias = tuple[str, memoryview]
 """Where bytes come from, in words, and the bytes."""

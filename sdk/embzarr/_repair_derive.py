@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _verify_objects, _words
+from embzarr import _chunk_index, _chunks, _dtypes, _lookup, _schema, _verify_shards, _words
 from embzarr._array_read import ArrayReader
 from embzarr._fetch import fetch
 from embzarr._grid import Grid
@@ -127,7 +127,7 @@ def _own_index(store: Readable, layer: Layer, name: str, shard: int) -> ChunkInd
         raw=layer.arrays[name].codec.name == "none",
         what=key,
     )
-    for start, stop, chunks in _verify_objects.pieces(index, size - tail):
+    for start, stop, chunks in _verify_shards.pieces(index, size - tail):
         data = fetch(store, key, start, stop - start)
         for at in chunks:
             end_at = int(index.offset[at] + index.nbytes[at]) - start

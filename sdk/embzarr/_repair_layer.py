@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr import _repair_bytes, _repair_derive, _schema, _verify
 from embzarr._link import link_to
 from embzarr._repair_sources import read
-from embzarr._verify_objects import Shards
+from embzarr._verify_shards import Shards
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from embzarr import (
 )
 from embzarr._link import link_to
 from embzarr._records import Expired
-from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck, Shards
+from embzarr._verify_objects import IN_FLIGHT_BYTES, LayerCheck
 from embzarr._verify_report import Findings, VerifyReport
+from embzarr._verify_shards import Shards
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most, known_of
 

@@ -16,8 +16,9 @@ from damage import flipped
 from embzarr import _parallel, _verify, _verify_root
 from embzarr._link import link_to
 from embzarr._manifest import Layer
-from embzarr._verify_objects import LayerCheck, Shards
+from embzarr._verify_objects import LayerCheck
 from embzarr._verify_report import Findings
+from embzarr._verify_shards import Shards
 from embzarr.objects import open_store
 from faults.tally import Effort, Tally
 
