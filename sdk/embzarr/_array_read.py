@@ -87,9 +87,10 @@ class ArrayReader:
         """
         if self._table.is_known or (self._link.cache and not self._link.cache.is_empty):
             return None
-        cost = self._link.cost().within(view.room_ahead)
+        cost = self._link.cost()
         nbytes = int(self._table.sizes.sum())
-        chunks = self._table.first(_plan.ahead(count, self._grid.chunks, nbytes, cost))
+        wanted = _plan.ahead(count, self._grid, nbytes, view.room_ahead, cost)
+        chunks = self._table.first(wanted, view.room_ahead)
         requests = _plan.requests(chunks, self._table.unread(chunks), self._grid.shard, cost)
         return Ahead(requests, self._fetch) if requests else None
 

@@ -112,16 +112,19 @@ class ChunkTable:
             return _chunk_index.Places(np.zeros_like(sizes), sizes)
         return _chunk_index.packed(chunks, self._grid)
 
-    def first(self, nbytes: int) -> NDArray[np.int64]:
+    def first(self, nbytes: int, most: int) -> NDArray[np.int64]:
         """Return the first chunks, as many as can be asked for before the table is read.
 
         Args:
-            nbytes: what they take at most; compressed, they are all chunks of some shards.
+            nbytes: what they take at least; compressed, they are all chunks of some shards.
+            most: what they take at most.
         """
         if self._raw:
-            count = nbytes // (self._grid.chunk_bytes + _schema.CRC_BYTES)
+            size = self._grid.chunk_bytes + _schema.CRC_BYTES
+            count = min(-(-nbytes // size), most // size)
         else:
-            sound = self.sizes.min(initial=1) > 0
             ends = np.cumsum(self.sizes)
-            count = self._grid.shard * int(np.searchsorted(ends, nbytes, "right")) if sound else 0
+            shards = np.searchsorted(ends, nbytes) + 1, np.searchsorted(ends, most, "right")
+            sound = nbytes and self.sizes.min(initial=1) > 0
+            count = self._grid.shard * int(min(shards)) if sound else 0
         return np.arange(min(count, self._grid.chunks))

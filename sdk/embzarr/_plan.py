@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._chunk_index import Places
+    from embzarr._grid import Grid
 
 
 PARALLEL = 32
@@ -234,26 +235,29 @@ def narrowed(cost: CostModel, chunks: NDArray[np.int64], places: Places, shard: 
     return replace(cost, widest=int(gaps[merged - 1]) if merged else 0)
 
 
-def ahead(count: int, chunks: int, nbytes: int, cost: CostModel) -> int:
+def ahead(count: int, grid: Grid, nbytes: int, room: int, cost: CostModel) -> int:
     """Return how many bytes of an array to ask for before it is known which rows are wanted.
 
     Were `count` rows to lie anywhere, and the gaps between their chunks mostly be read over, then
     the first bytes are asked for as well as any, and the more since vocabularies mostly begin with
-    the words that are asked for most.
+    the words that are asked for most. Often the first `count` rows are just what is wanted.
 
     Args:
         count: how many rows will be wanted.
-        chunks: of the array.
-        nbytes: of all of them.
+        grid: the array's grid.
+        nbytes: of all chunks.
+        room: bytes of memory; half of it for what may well not be wanted.
         cost: what requests cost on this store.
     """
-    if count < 1 or chunks <= 1:
+    if count < 1 or grid.chunks <= 1:
         return 0
-    share = -math.expm1(count * math.log1p(-1 / chunks))
-    gap = (1 - share) / share * nbytes / chunks
+    share = -math.expm1(count * math.log1p(-1 / grid.chunks))
+    gap = (1 - share) / share * nbytes / grid.chunks
     # For one latency the answer that tells the rows is awaited, for another what they are.
-    found = min(int(2 * cost.latency / cost.per_byte), cost.most, nbytes)
-    return found if gap <= cost.gap / 2 and found >= _LEAST_AHEAD else 0
+    idle = min(int(2 * cost.latency / cost.per_byte), room // 2, nbytes)
+    if gap > cost.gap / 2 or idle < _LEAST_AHEAD:
+        return 0
+    return max(idle, min(-(-count // grid.chunk) * nbytes // grid.chunks, room, nbytes))
 
 
 def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:

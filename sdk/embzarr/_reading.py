@@ -143,6 +143,8 @@ class Job:
     planned: ArrayPlan
     claim: int
     """Bytes that it holds until it is done."""
+    frees: int = 0
+    """Bytes that were held for it before it was handed out, until it is done."""
 
 
 class Feed:
@@ -166,7 +168,8 @@ class Feed:
         longest = max((request.length for request, _ in found), default=0)
         span = min(cost.span(fetched), longest)
         ahead = view.ahead.nbytes if view.ahead else 0
-        self._room = min(cost.under_way(span), view.memory_limit - ahead)
+        self._room = min(cost.under_way(span), view.memory_limit)
+        self._free = view.memory_limit - ahead
         wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._watches = fetched > _MUCH * wanted
         self._usual = replace(link.usual, latency=cost.latency)
@@ -209,6 +212,7 @@ class Feed:
         """Take note of a request that has been answered."""
         with self._changed:
             self._held -= job.claim
+            self._free += job.frees
             self._received += job.request.length
             if self._watches and self._received >= self._at_first:
                 # How much has come of what is still under way is not known: half, as it may be.
@@ -227,13 +231,13 @@ class Feed:
         if not self._left:
             return None
         request, planned = self._left[0]
-        room, rest = self._room, None
+        room, rest = min(self._room, self._free), None
         if self._watches:
             room = min(room, self._at_first)
             part = _plan.even(request.length, self._at_first // _AT_FIRST_PARTS, request.length)
             request, rest = _plan.split(request, planned.places, part)
         claim = planned.reader.claim(request, self._view)
-        if self._held and self._held + claim > room:
+        if (self._held or self._early) and self._held + claim > room:
             return None
         self._left.popleft()
         if rest is not None:
@@ -241,15 +245,15 @@ class Feed:
         return Job(request, planned, claim)
 
     def _next_early(self) -> Job | None:
-        """Return a request that was sent before: its bytes have room of their own."""
+        """Return a request that was sent before: what comes of it is held already."""
         if not self._early:
             return None
         request, planned = self._early[0]
         claim = planned.reader.claim(request, self._view) - request.length
-        if self._held and self._held + claim > self._room:
+        if self._held and self._held + claim > self._free:
             return None
         self._early.popleft()
-        return Job(request, planned, claim)
+        return Job(request, planned, claim, frees=request.length)
 
     def _judge(self, moved: float) -> None:
         """Watch no more, and divide what is left anew, where what has moved so far was slow."""

@@ -48,7 +48,7 @@ class View:
     @property
     def room_ahead(self) -> int:
         """Bytes that may be asked for before it is known whether they are wanted."""
-        return self.memory_limit // 4
+        return self.memory_limit // 2
 
     def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
         """Return the array that `count` rows are read into.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import embzarr
 from embzarr import _plan
 from embzarr._ahead import Ahead
+from embzarr._grid import Grid
 from embzarr._plan import CostModel
 from embzarr.errors import DamagedError
 from embzarr.objects import Data, Store, open_store
@@ -83,6 +85,17 @@ def test_words_in_any_order_repeats_included_and_some_missing(url: Path) -> None
     assert not loaded.vectors[-1].any()
 
 
+def test_the_first_words_come_with_it_however_many_they_are(url: Path) -> None:
+    """More of them than two latencies give, as far as memory allows; the rest takes one more."""
+    for count, trips in ((20_000, 1), (35_000, 2)):
+        checkpoint = embzarr.open(watched(url))
+        opening = checkpoint.traffic.round_trips
+
+        np.testing.assert_array_equal(checkpoint[WORDS[:count]], VECTORS[:count])
+
+        assert checkpoint.traffic.round_trips - opening == trips
+
+
 def test_few_words_ask_for_nothing_ahead(url: Path) -> None:
     """Their rows may be anywhere, and most of the array is not wanted."""
     store = watched(url)
@@ -151,14 +164,14 @@ def test_rows_that_deltas_hold_anew_are_theirs(url: Path) -> None:
 
 
 def test_all_that_is_under_way_stays_within_the_memory_limit(url: Path) -> None:
-    """What was asked for ahead counts, and what is decoded of it."""
+    """What was asked for ahead counts until it is used, and what is decoded of it."""
     limit = 24 * 1024 * 1024
     store = watched(url)
 
     loaded = embzarr.open(store).load(WORDS, memory_limit=limit)
 
     np.testing.assert_array_equal(loaded.vectors, VECTORS)
-    assert limit / 4 < store.meter.most <= limit
+    assert limit * 2 / 3 < store.meter.most <= limit
 
 
 def test_little_memory_leaves_no_room(tmp_path: Path) -> None:
@@ -191,24 +204,41 @@ def test_what_came_ahead_tells_how_wide_the_link_is(
 
 
 # How much -----------------------------------------------------------------------------------------
+GRID = Grid(rows=200_000, row_bytes=1200, chunk=64, shard=128)
+COST = CostModel(latency=0.02, per_request=1.6e-3, per_byte=2.5e-9, per_byte_alone=3e-9)
+MEBI = 1024 * 1024
+
+
 def worth(**changes: Any) -> int:
-    """Return what is asked for ahead of 20,000 of 200,000 rows over a link of 20 ms."""
-    cost = CostModel(latency=0.02, per_request=1.6e-3, per_byte=2e-9, per_byte_alone=3e-9)
-    given = {"count": 20_000, "chunks": 3125, "nbytes": 240_000_000, "cost": cost, **changes}
-    return _plan.ahead(**given)
+    """Return what is asked for ahead of 2,000 of 200,000 rows over a link of 20 ms."""
+    given: dict[str, Any] = {
+        "count": 2000,
+        "grid": GRID,
+        "nbytes": 240_000_000,
+        "room": 32 * MEBI,
+        "cost": COST,
+    }
+    return _plan.ahead(**given | changes)
 
 
 def test_as_much_is_asked_for_as_comes_in_two_latencies() -> None:
-    """No more than a request may span, and nothing where it would come at once."""
-    cost = CostModel(latency=0.02, per_request=1.6e-3, per_byte=2.5e-9, per_byte_alone=3e-9)
+    """It may come in vain, and takes half of the room; nothing where it would come at once."""
+    assert worth() == 16_000_000
+    assert worth(room=10 * MEBI) == 5 * MEBI
+    assert worth(room=6 * MEBI) == 0
+    assert worth(cost=replace(COST, latency=0.001)) == 0
 
-    assert worth(cost=cost) == 16_000_000
-    assert worth(cost=cost.within(5 * 1024 * 1024)) == 5 * 1024 * 1024
-    assert worth(cost=cost.within(3 * 1024 * 1024)) == 0
+
+def test_as_many_of_the_first_rows_are_asked_for_as_will_be_wanted() -> None:
+    """Vocabularies mostly begin with the words that are asked for most; where there is room."""
+    assert worth(count=20_000) == -(-20_000 // 64) * 240_000_000 // 3125
+    assert worth(count=30_000) == 32 * MEBI
+    assert worth(count=20_000, nbytes=20_000_000) == 16_000_000
 
 
 @pytest.mark.parametrize(
-    "changes", [{"count": 0}, {"count": 100}, {"chunks": 1}, {"nbytes": 10**6}]
+    "changes",
+    [{"count": 0}, {"count": 100}, {"grid": replace(GRID, rows=64)}, {"nbytes": 10**6}],
 )
 def test_nothing_is_asked_for_that_may_well_not_be_wanted(changes: dict[str, int]) -> None:
     """Few rows, or an array of one chunk, which is wanted or is not."""
