@@ -57,7 +57,10 @@ def test_requests_name_the_rows_that_they_ask_for(matrix: Matrix) -> None:
     } == dict.fromkeys((case for case in Case if case.whole), ROWS)
     assert [len(asked[case].words) for case in (Case.WORDS, Case.WORD)] == [50, 1]
     assert len(asked[Case.ROWS].rows) == len(asked[Case.RANGE].rows) == 100
-    assert np.all(np.diff(asked[Case.ROWS].rows) == 1)
+    assert asked[Case.FIRST].rows.tolist() == list(range(500))
+    for request in asked.values():
+        follow = len(request.rows) > 1 and bool(np.all(np.diff(request.rows) == 1))
+        assert follow == (request.case.contiguous or request.case.whole)
 
 
 def test_a_user_has_most_of_the_commonest_words_and_ever_fewer_of_the_others() -> None:

@@ -32,6 +32,8 @@ class Case(StrEnum):
     """1,000 random words by name."""
     WORD = "word"
     """One word by name."""
+    FIRST = "first"
+    """The first 20,000 words by name: the commonest, where rows stand by frequency."""
     COMMONEST = "commonest"
     """The commonest 20,000 words of a user's text, in the order of their frequency there."""
     ROWS = "rows"
@@ -67,7 +69,19 @@ class Case(StrEnum):
     @property
     def by_name(self) -> bool:
         """Whether rows are asked for by their words."""
-        return self in {Case.WORDS, Case.WORD, Case.COMMONEST, Case.RANGE, Case.PREFIX}
+        return self in {
+            Case.WORDS,
+            Case.WORD,
+            Case.FIRST,
+            Case.COMMONEST,
+            Case.RANGE,
+            Case.PREFIX,
+        }
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the rows that it asks for follow each other."""
+        return self in {Case.FIRST, Case.ROWS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,6 +132,8 @@ def requests(
 
     def request(case: Case) -> Request:
         chance = np.random.default_rng([seed, list(Case).index(case)])
+        if case is Case.FIRST:
+            return _named(case, matrix, np.arange(min(sizes.common_words, rows)))
         if case is Case.COMMONEST:
             return _commonest(matrix, sizes.common_words, text=text, seed=seed)
         if case is Case.RANGE:

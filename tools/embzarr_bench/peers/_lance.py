@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from embzarr_bench._cases import Case
 from embzarr_bench.peers import _vocabulary
 from embzarr_bench.peers._port import BY_WORD, ONE_WAY, Answer, Peer
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr_bench._cases import Request
+    from embzarr_bench._cases import Case, Request
     from embzarr_bench._matrix import Matrix
     from embzarr_bench._place import Place
 
@@ -51,7 +50,7 @@ class Lance(Peer):
         columns = ["vector"]
         if request.case.whole:
             table = dataset.to_table(columns=columns)
-        elif request.case is Case.ROWS:
+        elif request.case.contiguous:
             start, count = int(request.rows[0]), len(request.rows)
             table = dataset.to_table(columns=columns, offset=start, limit=count)
         else:

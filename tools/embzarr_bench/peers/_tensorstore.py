@@ -142,6 +142,6 @@ def _sharding(chunk: tuple[int, int], itemsize: int, compressed: bool) -> dict[s
 def _rows(vectors: Any, request: Request) -> Any:  # noqa: ANN401 - tensorstore's
     if request.case.whole:
         return vectors.read().result()
-    if request.case is Case.ROWS:
+    if request.case.contiguous:
         return vectors[int(request.rows[0]) : int(request.rows[-1]) + 1].read().result()
     return vectors[request.rows].read().result()

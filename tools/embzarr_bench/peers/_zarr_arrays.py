@@ -99,6 +99,6 @@ class ZarrWords(ZarrArrays):
 def _rows(vectors: Any, request: Request) -> Any:  # noqa: ANN401 - zarr arrays
     if request.case.whole:
         return vectors[...]
-    if request.case is Case.ROWS:
+    if request.case.contiguous:
         return vectors[int(request.rows[0]) : int(request.rows[-1]) + 1]
     return vectors.oindex[request.rows]
