@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embzarr import _dtypes, _json, _keys, _schema
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embzarr._array_write import ArrayWriter
     from embzarr._records import Commit
@@ -25,6 +27,18 @@ def check_step(head: Commit | None, step: int | None) -> int:
             "input-argument", f"a step is a whole number from 0 to 2**53 - 1; found {step!r}"
         )
     return int(step)
+
+
+def arrays_of(
+    columns: Mapping[str, ArrayLike] | None, counts: ArrayLike | None
+) -> dict[str, NDArray[Any]]:
+    """Return a caller's columns beside the vectors; `counts` are short for one of them."""
+    given = dict(columns or {})
+    if counts is not None:
+        if _schema.COUNTS in given:
+            raise InvalidInputError("input-argument", "counts are given twice")
+        given = {_schema.COUNTS: counts, **given}
+    return {name: np.asarray(array) for name, array in given.items()}
 
 
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from embzarr import (
     _chunk_index,
     _chunks,
@@ -18,14 +16,13 @@ from embzarr import (
     _probe,
     _records,
     _root,
-    _schema,
     _verify,
     _words,
 )
 from embzarr._array_write import WrittenArray
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
-from embzarr._input import check_lengths, check_metadata, column_kind
+from embzarr._input import arrays_of, check_lengths, check_metadata, column_kind
 from embzarr._layer_files import LayerFiles
 from embzarr._layer_writer import check_order, sort_words
 from embzarr._loss import LossMeter
@@ -262,10 +259,7 @@ def _own_columns(
     columns: Mapping[str, ArrayLike] | None,
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that the publisher writes, in their stored types."""
-    given = dict(columns or {}) | ({} if counts is None else {_schema.COUNTS: counts})
-    if counts is not None and _schema.COUNTS in (columns or {}):
-        raise InvalidInputError("input-argument", "counts are given twice")
-    own = {name: np.asarray(array) for name, array in given.items()}
+    own = arrays_of(columns, counts)
     if len(words) != plan.rows:
         raise InvalidInputError(
             "input-rows", f"expected a word for each of {plan.rows} rows, found {len(words)}"

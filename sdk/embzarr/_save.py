@@ -8,7 +8,7 @@ import numpy as np
 
 from embzarr import _dtypes, _parallel, _placement, _schema, _words
 from embzarr._conversion import check_finite
-from embzarr._input import check_lengths, column_kind
+from embzarr._input import arrays_of, check_lengths, column_kind
 from embzarr._writer import start
 from embzarr.errors import InvalidInputError
 
@@ -70,18 +70,16 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         AccessDeniedError: the store refused the credentials.
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
     """
-    given = _columns(vectors, counts, columns)
+    further, matrix = arrays_of(columns, counts), np.asarray(vectors)
     table = _words.from_words(words)
-    matrix = given[_schema.VECTORS]
     if matrix.ndim != 2 or matrix.shape[1] < 1:  # noqa: PLR2004 - a matrix
         raise InvalidInputError(
             "input-shape", f"vectors must be of shape (rows, dim); found {matrix.shape}"
         )
     name = _dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
     _dtypes.vector_name_of(matrix.dtype)
-    kinds = {
-        k: column_kind(k, (a.dtype, a.shape[1:])) for k, a in given.items() if k != _schema.VECTORS
-    }
+    kinds = {name: column_kind(name, (a.dtype, a.shape[1:])) for name, a in further.items()}
+    given = {_schema.VECTORS: matrix, **further}
     check_lengths(len(table), given)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)
     moved = rows is not None
@@ -128,14 +126,3 @@ def _write(
         writer._abort()  # noqa: SLF001
         raise
     return writer._commit()  # noqa: SLF001
-
-
-def _columns(
-    vectors: ArrayLike, counts: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
-) -> dict[str, NDArray[Any]]:
-    further = dict(columns or {})
-    if counts is not None:
-        if _schema.COUNTS in further:
-            raise InvalidInputError("input-argument", "counts are given twice")
-        further = {_schema.COUNTS: counts, **further}
-    return {name: np.asarray(a) for name, a in {_schema.VECTORS: vectors, **further}.items()}

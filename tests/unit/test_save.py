@@ -221,6 +221,11 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "integer_vectors": ({"vectors": np.ones((6, 5), int)}, "input-dtype"),
     "text_column": ({"columns": {"tag": np.array(["x"] * 6)}}, "input-dtype"),
     "reserved_column": ({"columns": {"words": np.arange(6)}}, "input-argument"),
+    "vectors_as_a_column": ({"columns": {"vectors": VECTORS}}, "input-argument"),
+    "counts_twice": (
+        {"counts": np.arange(6), "columns": {"counts": np.arange(6)}},
+        "input-argument",
+    ),
     "column_with_a_slash": ({"columns": {"a/b": np.arange(6)}}, "input-argument"),
     "unknown_placement": ({"placement": "best"}, "input-argument"),
     "no_groups": ({"placement": "hash:0"}, "input-argument"),
