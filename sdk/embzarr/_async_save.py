@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from embzarr import _dtypes, _probe, _save_delta, _schema
+from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._save import save
 from embzarr._snapshot import Snapshots
 from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
@@ -45,24 +46,18 @@ class Table:
     def of(
         cls, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
     ) -> Table:
-        """Return vectors and further columns as one."""
-        arrays = {_schema.VECTORS: vectors, **columns}
-        return cls(words, {name: np.asarray(array) for name, array in arrays.items()})
-
-    def __post_init__(self) -> None:
-        """Refuse what is no table.
+        """Return vectors and further columns as one.
 
         Raises:
-            InvalidInputError: a column without a row for each word, or of another type.
+            InvalidInputError: a column without a row for each word, of another type, or of a name
+                that no column may have.
         """
-        for name, array in self.columns.items():
-            if array.ndim == 0 or len(array) != len(self.words):
-                raise InvalidInputError(
-                    "input-rows",
-                    f"{name}: expected a row for each of {len(self.words)} words, found shape "
-                    f"{array.shape}",
-                )
-            _dtypes.column_name_of(array.dtype, what=name)
+        matrix, further = np.asarray(vectors), arrays_of(columns)
+        _dtypes.vector_name_of(matrix.dtype)
+        kinds_of(further)
+        arrays = {_schema.VECTORS: matrix, **further}
+        check_lengths(len(words), arrays)
+        return cls(words, arrays)
 
 
 def touched(changed: ArrayLike | Mapping[str, ArrayLike], table: Table) -> Changed:

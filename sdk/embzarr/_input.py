@@ -30,7 +30,7 @@ def check_step(head: Commit | None, step: int | None) -> int:
 
 
 def arrays_of(
-    columns: Mapping[str, ArrayLike] | None, counts: ArrayLike | None
+    columns: Mapping[str, ArrayLike] | None, counts: ArrayLike | None = None
 ) -> dict[str, NDArray[Any]]:
     """Return a caller's columns beside the vectors; `counts` are short for one of them."""
     given = dict(columns or {})
@@ -53,6 +53,11 @@ def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: A
     if len(shape) >= _schema.MAX_RANK or any(size < 1 for size in shape):
         raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
     return _dtypes.column_name_of(dtype, what=f"column {name!r}"), tuple(map(int, shape))
+
+
+def kinds_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return stored data type and row shape of each column."""
+    return {name: column_kind(name, (a.dtype, a.shape[1:])) for name, a in columns.items()}
 
 
 def check_lengths(count: int, columns: Mapping[str, NDArray[Any]]) -> None:

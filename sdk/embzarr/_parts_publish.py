@@ -22,7 +22,7 @@ from embzarr import (
 from embzarr._array_write import WrittenArray
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
-from embzarr._input import arrays_of, check_lengths, check_metadata, column_kind
+from embzarr._input import arrays_of, check_lengths, check_metadata, kinds_of
 from embzarr._layer_files import LayerFiles
 from embzarr._layer_writer import check_order, sort_words
 from embzarr._loss import LossMeter
@@ -268,8 +268,8 @@ def _own_columns(
     twice = sorted(own.keys() & {column.name for column in plan.columns})
     if twice:
         raise InvalidInputError("input-argument", f"the parts hold the column {twice[0]!r} already")
-    kinds = {name: column_kind(name, (a.dtype, a.shape[1:]))[0] for name, a in own.items()}
+    kinds = kinds_of(own)
     return {
-        name: array.astype(_dtypes.numpy_dtype(kinds[name]), copy=False)
+        name: array.astype(_dtypes.numpy_dtype(kinds[name][0]), copy=False)
         for name, array in own.items()
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from embzarr import _dtypes, _parallel, _placement, _schema, _words
 from embzarr._conversion import check_finite
-from embzarr._input import arrays_of, check_lengths, column_kind
+from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._writer import start
 from embzarr.errors import InvalidInputError
 
@@ -78,7 +78,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         )
     name = _dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
     _dtypes.vector_name_of(matrix.dtype)
-    kinds = {name: column_kind(name, (a.dtype, a.shape[1:])) for name, a in further.items()}
+    kinds = kinds_of(further)
     given = {_schema.VECTORS: matrix, **further}
     check_lengths(len(table), given)
     order, rows = _placement.arrange(_placement.parse(placement), table, families)

@@ -308,6 +308,8 @@ BAD: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "too few vectors": (WORDS, VECTORS[:3], {}, "input-rows"),
     "too few counts": (WORDS, VECTORS, {"columns": {"counts": COUNTS[:3]}}, "input-rows"),
     "objects": (WORDS, VECTORS, {"columns": {"x": np.array([None] * 400)}}, "input-dtype"),
+    "vectors twice": (WORDS, VECTORS, {"columns": {"vectors": VECTORS}}, "input-argument"),
+    "whole numbers": (WORDS, VECTORS.astype(np.int64), {}, "input-dtype"),
     "a row beyond": (WORDS, VECTORS, {"changed": [400]}, "input-rows"),
     "a negative row": (WORDS, VECTORS, {"changed": [-1]}, "input-rows"),
     "a short mask": (WORDS, VECTORS, {"changed": np.ones(3, np.bool_)}, "input-dtype"),
