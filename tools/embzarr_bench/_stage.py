@@ -134,7 +134,7 @@ def staged(
         raise BenchError(MISSING)
     with ExitStack() as stack:
         server = stack.enter_context(running_minio(program))
-        bucket = stack.enter_context(server.bucket())
+        bucket = server.new_bucket()  # it goes with the server
         addresses = stack.enter_context(_links.addresses(server.endpoint_url, links))
         environment = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
         environment["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import warnings
 from contextlib import contextmanager, suppress
@@ -140,6 +141,7 @@ def _outcome(near: Connection) -> Outcome:
 
 
 def _answer(far: Connection, job: Job, peer: Peer, work: _job.Work) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the terminal's own end: no traceback of ours
     far.send(_job.carry_out(job, peer, work))
     far.close()
 

@@ -107,7 +107,8 @@ def _signals_held_back() -> Iterator[None]:
         yield  # only the main thread handles signals
         return
     came: list[int] = []
-    held = (signal.SIGINT, signal.SIGTERM)
+    ends = (signal.SIGINT, signal.SIGTERM)
+    held = [number for number in ends if signal.getsignal(number) != signal.SIG_IGN]
     handlers = [signal.signal(number, lambda found, _: came.append(found)) for number in held]
     try:
         yield

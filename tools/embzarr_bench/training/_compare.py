@@ -191,8 +191,8 @@ def _served() -> Iterator[tuple[Minio, str]]:
     program = find_minio()
     if program is None:
         raise BenchError(MISSING)
-    with running_minio(program) as server, server.bucket() as bucket:
-        yield server, bucket
+    with running_minio(program) as server:
+        yield server, server.new_bucket()
 
 
 def _supplied() -> list[Path]:
