@@ -162,6 +162,8 @@ class Feed:
         self._changed = threading.Condition()
         self._left = deque(found)
         self._early = deque((request, planned) for planned in plans for request in planned.early)
+        self._coming = len(self._early)
+        """How many of these are not done."""
         self._held = 0
         cost = link.cost()
         fetched = sum(request.length for request, _ in found)
@@ -213,6 +215,7 @@ class Feed:
         with self._changed:
             self._held -= job.claim
             self._free += job.frees
+            self._coming -= bool(job.frees)
             self._received += job.request.length
             if self._watches and self._received >= self._at_first:
                 # How much has come of what is still under way is not known: half, as it may be.
@@ -237,7 +240,7 @@ class Feed:
             part = _plan.even(request.length, self._at_first // _AT_FIRST_PARTS, request.length)
             request, rest = _plan.split(request, planned.places, part)
         claim = planned.reader.claim(request, self._view)
-        if (self._held or self._early) and self._held + claim > room:
+        if (self._held or self._coming) and self._held + claim > room:
             return None
         self._left.popleft()
         if rest is not None:
