@@ -1,7 +1,7 @@
 """Requests that are sent before it is known which rows are wanted.
 
 A read by word waits for the lookup, and the link is idle meanwhile. Where most of an array will be
-read whichever rows they are, its first shards are asked for beside the lookup; and the connections
+read whichever rows they are, its first rows are asked for beside the lookup; and the connections
 that they came over are open by then.
 """
 

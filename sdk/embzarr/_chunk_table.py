@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -61,7 +62,7 @@ class ChunkTable:
         """Whether all places are at hand."""
         return self._known is not None
 
-    @property
+    @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """Bytes of each shard that are chunks; below zero where the manifest is wrong."""
         return self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
