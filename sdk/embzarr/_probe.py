@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embzarr import _schema
@@ -21,7 +22,7 @@ from embzarr.errors import (
     StoreError,
     UnsupportedError,
 )
-from embzarr.objects import known_of, open_store
+from embzarr.objects import known_of, open_store, persistently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,8 +138,9 @@ def require_sound(store: Store, *, single_writer: bool = False) -> None:
 
 
 def _answer(ask: Callable[[Store, str], str | None], store: Store, key: str) -> str:
+    """Return what a store answers: a failure counts as its answer only where it comes each time."""
     try:
-        return ask(store, key) or "ok"
+        return persistently(partial(ask, store, key)) or "ok"
     except (AccessDeniedError, NotFoundError) as exc:
         if exc.code != "object-missing":
             raise
@@ -169,6 +171,8 @@ def _ask_free(store: Store, key: str) -> str | None:
     try:
         store.create(key, _FIRST)
     except ConflictError:
+        if bytes(store.get(key)) == _FIRST:
+            return None  # by a try of ours whose answer was lost
         store.put(key, _FIRST)
         return "a free name is said to be taken"
     except UnsupportedError as exc:

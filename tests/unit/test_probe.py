@@ -14,12 +14,14 @@ from fsspec.implementations.dirfs import (  # type: ignore[import-untyped]  # fs
 from fsspec.implementations.memory import (  # type: ignore[import-untyped]  # the same
     MemoryFileSystem,
 )
+from obstore.store import MemoryStore
 
 import embzarr
 from embzarr import _probe
-from embzarr.objects import KNOWN, open_store
+from embzarr.objects import KNOWN, Body, Data, open_store
 from embzarr.objects._capabilities import s3_capabilities
 from faults.tally import Tally
+from faulty import PassThrough
 from servers.tiny_s3 import Defect, running_tiny_s3
 
 DEFECTS = [defect for defect in get_args(Defect) if defect != "none"]
@@ -172,3 +174,42 @@ def test_a_store_that_cannot_be_reached_is_an_error_not_an_answer() -> None:
     """No verdict is made of a refused connection."""
     with pytest.raises(embzarr.StoreError):
         embzarr.probe("s3://bucket/run", store_options=options("http://127.0.0.1:1"))
+
+
+class Flickering(PassThrough):
+    """Loses the answer to the first request of each verb: it is carried out, and fails."""
+
+    def __init__(self) -> None:
+        super().__init__(open_store(MemoryStore()))
+        self.lost: set[str] = set()
+
+    def _once(self, verb: str) -> None:
+        if verb not in self.lost:
+            self.lost.add(verb)
+            raise embzarr.StoreError("store-failed", f"{verb}: the answer was lost")
+
+    def get(self, key: str) -> Data:
+        self._once("get")
+        return super().get(key)
+
+    def create(self, key: str, data: Body) -> None:
+        super().create(key, data)
+        self._once("create")
+
+    def put(self, key: str, data: Body) -> None:
+        super().put(key, data)
+        self._once("put")
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self._once("delete")
+
+
+def test_an_answer_that_is_lost_once_is_no_answer() -> None:
+    """A store is judged by what it does, not by a connection that breaks while it is asked."""
+    store = Flickering()
+
+    report = _probe.probe(store)
+
+    assert store.lost == {"get", "create", "put", "delete"}
+    assert report.problems == ()

@@ -24,6 +24,7 @@ from embzarr.objects._port import (
     size_of,
 )
 from embzarr.objects._read_only import ReadOnlyStore
+from embzarr.objects._retry import persistently
 
 __all__ = [
     "KNOWN",
@@ -50,6 +51,7 @@ __all__ = [
     "known_of",
     "open_store",
     "parts_of",
+    "persistently",
     "pieces",
     "size_of",
 ]
