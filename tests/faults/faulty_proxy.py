@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import random
 import re
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,13 +55,36 @@ class Fault:
     """Set when the test has ended, so that no stall outlasts it."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def takes(self, method: str, path: str) -> bool:
-        """Tell whether this request is spoiled, and count it."""
+    def kind_for(self, method: str, path: str) -> Kind | None:
+        """Return what happens to this request, and count it where something does."""
         with self.lock:
             if method != self.method or not re.search(self.path, path) or self.hits >= self.times:
-                return False
+                return None
             self.hits += 1
-            return True
+            return self.kind
+
+
+@dataclass(kw_only=True)
+class Weather:
+    """Spoils any request, each kind as often as it is said to be."""
+
+    shares: Mapping[Kind, float]
+    """Of all requests."""
+    chance: random.Random
+    hits: Counter[Kind] = field(default_factory=Counter)
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def kind_for(self, _method: str, _path: str) -> Kind | None:
+        """Return what happens to this request, and count it where something does."""
+        with self.lock:
+            at = self.chance.random()
+            for kind, share in self.shares.items():
+                at -= share
+                if at < 0:
+                    self.hits[kind] += 1
+                    return kind
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +95,7 @@ class _Answer:
 
 
 @contextmanager
-def running_faulty_proxy(upstream: str, fault: Fault) -> Iterator[str]:
+def running_faulty_proxy(upstream: str, fault: Fault | Weather) -> Iterator[str]:
     """Pass requests on to `upstream` until the block ends; yield the URL."""
     handler = type("Handler", (_Handler,), {"fault": fault, "upstream": upstream})
     with running(handler) as url:
@@ -81,14 +106,14 @@ def running_faulty_proxy(upstream: str, fault: Fault) -> Iterator[str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    fault: Fault
+    fault: Fault | Weather
     upstream: str
 
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        kind = self.fault.kind if self.fault.takes(self.command, self.path) else None
+        kind = self.fault.kind_for(self.command, self.path)
         if kind == "reset":
             self.break_off()
         elif kind == "stall":
