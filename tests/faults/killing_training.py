@@ -23,7 +23,7 @@ import embzarr
 import embzarr_trainer
 from embzarr.objects import open_store
 from embzarr_trainer._buffers import Marks, Method
-from embzarr_trainer._kernel_gate import Kernel
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
 from faults.forking import Child, Telling, Voice, in_child
@@ -68,7 +68,7 @@ def load_kernel() -> None:
         tables=build_tables(np.ones(2, np.int64), sample=0),
     )
     ids, starts = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    kernel.train(ids, starts, alpha=np.float32(0), scratch=kernel.new_scratch())
+    Worker(kernel).train(ids, starts, alpha=np.float32(0), seed=np.uint64(0))
 
 
 def train(corpus: str, url: str, options: Options, way: Mapping[str, Any], voice: Voice) -> End:

@@ -24,9 +24,8 @@ from embzarr_trainer._buffers import (
     Marks,
     Method,
     Weights,
-    new_scratch,
 )
-from embzarr_trainer._kernel_gate import Kernel
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 Array = npt.NDArray[Any]
@@ -62,7 +61,6 @@ class Call:
             "weights": Weights(*(np.zeros((ROWS, WIDTH), np.float32) for _ in range(2))),
             "marks": Marks(*(np.zeros(ROWS, np.uint8) for _ in range(2))),
             "tables": build_tables(np.arange(ROWS, 0, -1), sample=0),
-            "scratch": new_scratch(WIDTH),
         }
     )
     ids: Any = field(default_factory=lambda: np.arange(10, dtype=np.int32) % ROWS)
@@ -81,10 +79,8 @@ class Call:
             setattr(self, name, value)
 
     def __call__(self) -> None:
-        shared = {name: self.groups[name] for name in ("weights", "marks", "tables")}
-        kernel = Kernel(method=self.method, **shared)
-        scratch = self.groups["scratch"]
-        kernel.train(self.ids, self.starts, alpha=self.alpha, scratch=scratch)
+        kernel = Kernel(method=self.method, **self.groups)
+        Worker(kernel).train(self.ids, self.starts, alpha=self.alpha, seed=np.uint64(1))
 
 
 def names() -> Iterator[str]:
@@ -167,16 +163,15 @@ def test_layouts_are_refused(layout: str) -> None:
         sound = call.get(name)
         other = LAYOUTS[layout](sound.copy())
         bytes_alone = sound.itemsize == 1 and layout in {"of the other byte order", "not aligned"}
-        of_one = len(sound) == 1 and layout in {"backwards", "with gaps", "one value over and over"}
         no_rule = name in LENGTH_IS_FREE and layout in {"longer", "empty"}
-        if bytes_alone or of_one or no_rule:
+        if bytes_alone or no_rule:
             continue
         call.put(name, other)
         # The first matrix says how large all else has to be.
         refusal(call, {"longer": "weights.outputs"}.get(layout, name) if name == NAMES[0] else name)
         tried += 1
 
-    assert tried >= 14
+    assert tried >= 8
 
 
 @given(data=st.data(), name=st.sampled_from(NAMES))
@@ -260,7 +255,7 @@ def test_learning_rates_are_checked(value: object) -> None:
     refusal(Call(alpha=value), "alpha")
 
 
-@pytest.mark.parametrize("group", ["weights", "marks", "tables", "scratch", "method"])
+@pytest.mark.parametrize("group", ["weights", "marks", "tables", "method"])
 def test_groups_are_checked(group: str) -> None:
     """A plain tuple in the place of a group is refused, whatever it holds."""
     call = Call()

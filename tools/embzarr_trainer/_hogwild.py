@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from embzarr_trainer._buffers import Marks, Method
-from embzarr_trainer._kernel_gate import Kernel
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from embzarr_trainer._buffers import Scratch, Weights
+    from embzarr_trainer._buffers import Weights
     from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._schedule import Schedule
@@ -96,8 +96,8 @@ class Hogwild:
             tables=build_tables(corpus.counts, sample=options.sample, frozen=frozen),
         )
         self.idle_since = time.perf_counter()
-        nothing, scratch = corpus.starts[:1], self._kernel.new_scratch()
-        self._kernel.train(corpus.ids, nothing, alpha=np.float32(0), scratch=scratch)
+        nothing = corpus.starts[:1]
+        Worker(self._kernel).train(corpus.ids, nothing, alpha=np.float32(0), seed=np.uint64(0))
 
     def train_turns(self, last: int, *, listener: Listener) -> None:
         """Train the turns from where training stands up to ``last``; weights are still on return.
@@ -127,25 +127,23 @@ class Hogwild:
 
     def _work(self, turns: Iterator[int], stop: threading.Event) -> None:
         """Train one turn after another until none is left."""
-        scratch = self._kernel.new_scratch()
+        worker = Worker(self._kernel)
         while not stop.is_set():
             with self._lock:
                 turn = next(turns, None)
             if turn is None:
                 break
-            scratch.state[0] = turn_seed(self._options.seed, turn)
-            self._train_turn(turn, scratch)
+            self._train_turn(turn, worker)
         with self._lock:
             self.idle_since = min(self.idle_since, time.perf_counter())
 
-    def _train_turn(self, turn: int, scratch: Scratch) -> None:
+    def _train_turn(self, turn: int, worker: Worker) -> None:
         plan = self._schedule
         chunk = plan.order[turn]
         first, last = plan.bounds[chunk], plan.bounds[chunk + 1]
         starts = self._corpus.starts[first : last + 1]
-        loss, pairs = self._kernel.train(
-            self._corpus.ids, starts, alpha=plan.alpha[turn], scratch=scratch
-        )
+        seed = turn_seed(self._options.seed, turn)
+        loss, pairs = worker.train(self._corpus.ids, starts, alpha=plan.alpha[turn], seed=seed)
         words = int(plan.done[turn + 1] - plan.done[turn])
         with self._lock:
             old = self.tally

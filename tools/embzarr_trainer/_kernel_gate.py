@@ -2,7 +2,7 @@
 
 Nothing else may import the kernel (import-linter holds that), so that it is entered with arrays
 alone whose every shape, stride, data type and index was checked against the arrays themselves. What
-lasts as long as training is checked once, what belongs to a chunk with each chunk: some 30
+lasts as long as training is checked once, and what belongs to a chunk with each chunk: some 30
 microseconds beside the 10 to 40 milliseconds that its training takes.
 """
 
@@ -15,16 +15,13 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import (
-    GROUP,
     MAX_NEGATIVE,
     MAX_SENTENCE,
     MAX_VECTOR_SIZE,
     MAX_WINDOW,
-    ROW_STRIDE,
     TABLE_SIZE,
     Marks,
     Method,
-    Scratch,
     Tables,
     Weights,
     new_scratch,
@@ -36,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy.typing as npt
+
+    from embzarr_trainer._buffers import Scratch
 
 _Layout: TypeAlias = "Mapping[str, tuple[type[np.generic], tuple[int, ...]]]"
 """Data type and shape of each array of a group."""
@@ -70,9 +69,17 @@ class Kernel:
         _check_group("tables", self.tables, Tables, _of_tables(rows))
         _check_ids("tables.alias_word", self.tables.alias_word, rows)
 
-    def new_scratch(self) -> Scratch:
-        """Allocate one thread's working space; ``state`` is to be seeded before each chunk."""
-        return new_scratch(self.weights.inputs.shape[1])
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Worker:
+    """The kernel, and one thread's working space."""
+
+    kernel: Kernel
+    _scratch: Scratch = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Allocate the working space."""
+        object.__setattr__(self, "_scratch", new_scratch(self.kernel.weights.inputs.shape[1]))
 
     def train(
         self,
@@ -80,7 +87,7 @@ class Kernel:
         starts: npt.NDArray[np.int64],
         *,
         alpha: np.float32,
-        scratch: Scratch,
+        seed: np.uint64,
     ) -> tuple[float, int]:
         """Train on sentences ``ids[starts[i]:starts[i + 1]]``, each of at most MAX_SENTENCE words.
 
@@ -88,24 +95,23 @@ class Kernel:
             ids: (words of the corpus,) word ids.
             starts: (sentences + 1,) where the sentences of this chunk begin, and the last one ends.
             alpha: the learning rate of the whole chunk.
-            scratch: the calling thread's own, its ``state`` seeded.
+            seed: of all that is drawn.
 
         Returns:
             The sum of the loss (nats) over one (context, centre) pair of each window, taken before
             the window's steps, and how many windows there were.
 
         Raises:
-            embzarr.InvalidInputError: ``input-argument``, as of the class; nothing was trained.
+            embzarr.InvalidInputError: ``input-argument``, as of ``Kernel``; nothing was trained.
         """
-        rows, width = self.weights.inputs.shape
-        _check_group("scratch", scratch, Scratch, _of_scratch(width))
+        shared, scratch = self.kernel, self._scratch
         _check_sentences(ids, starts)
-        _check_ids("ids", ids[starts[0] : starts[-1]], rows)
+        _check_ids("ids", ids[starts[0] : starts[-1]], len(shared.weights.inputs))
         if not isinstance(alpha, np.float32) or not np.isfinite(alpha):
             raise _refused("alpha", "a finite float32", repr(alpha))
-        return train_chunk(
-            ids, starts, alpha, self.method, self.weights, self.marks, self.tables, scratch
-        )
+        scratch.state[0] = seed
+        method, weights, marks, tables = shared.method, shared.weights, shared.marks, shared.tables
+        return train_chunk(ids, starts, alpha, method, weights, marks, tables, scratch)
 
 
 def _of_weights(rows: int, width: int) -> _Layout:
@@ -124,19 +130,6 @@ def _of_tables(rows: int) -> _Layout:
         "alias_word": (np.int32, (rows,)),
         "sigmoid": (np.float32, (TABLE_SIZE,)),
         "softplus": (np.float32, (TABLE_SIZE,)),
-    }
-
-
-def _of_scratch(width: int) -> _Layout:
-    return {
-        "kept": (np.int32, (MAX_SENTENCE,)),
-        "context": (np.int32, (2 * MAX_WINDOW + 1,)),
-        "targets": (np.int64, (MAX_NEGATIVE + 1,)),
-        "rows": (np.float32, (GROUP * ROW_STRIDE,)),
-        "slopes": (np.float32, (GROUP,)),
-        "mean": (np.float32, (width,)),
-        "start": (np.float32, (width,)),
-        "state": (np.uint64, (1,)),
     }
 
 
