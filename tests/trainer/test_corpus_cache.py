@@ -71,7 +71,7 @@ def test_told_apart(read: Read, tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 3
 
 
-@pytest.mark.parametrize("name", ["ids.npy", "starts.npy", "words.json", "corpus.json"])
+@pytest.mark.parametrize("name", ["ids", "starts", "counts", "words.json", "corpus.json"])
 def test_damage_is_noticed(read: Read, tmp_path: Path, name: str) -> None:
     """A file that is cut or missing is not trusted: the text is read again, and kept anew."""
     plain = read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,9 +109,9 @@ def test_what_is_sound_gets_through() -> None:
     """Arrays that fit, a chunk without a sentence, and the largest sizes reach the kernel."""
     with pytest.raises(ReachedError):
         Call()()
-    for starts in ([0], [9, 9], [0, 10]):
+    for places in ([0], [9, 9], [0, 10]):
         with pytest.raises(ReachedError):
-            Call(starts=np.array(starts))()
+            Call(starts=np.array(places))()
     largest = Method(window=MAX_WINDOW, negative=MAX_NEGATIVE, cbow=True)
     with pytest.raises(ReachedError):
         Call(method=largest)()
@@ -136,7 +136,7 @@ def strided(array: Array) -> Array:
     return np.repeat(array, 2, axis=-1)[..., ::2]
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Array], Any]] = {
     "with gaps": strided,
     "backwards": lambda array: np.ascontiguousarray(array[::-1])[::-1],
     "one value over and over": lambda array: np.broadcast_to(array[:1], array.shape),
