@@ -68,8 +68,9 @@ class Metrics:
         """
         for name in ("step", "words"):
             check_integer(name, getattr(self, name), low=0, high=MAX_INT)
-        for name in ("epoch", "alpha", "words_per_second", "seconds"):
+        for name in ("epoch", "words_per_second", "seconds"):
             check_number(name, getattr(self, name), low=0.0, high=_MOST)
+        check_number("alpha", self.alpha, low=0.0, high=1.0)
         check_number("loss", self.loss, low=-_MOST, high=_MOST)
 
     def to_json(self) -> dict[str, int | float]:
