@@ -87,6 +87,17 @@ def test_damage_is_noticed(read: Read, tmp_path: Path, name: str) -> None:
     assert entries(tmp_path) == [entry]
 
 
+def test_what_was_read_no_longer_is_the_cache(read: Read, tmp_path: Path) -> None:
+    """A corpus stays as it was checked, whatever becomes of the files that it came from."""
+    plain = read()
+    found = read()
+    (entry,) = (tmp_path / "cache").iterdir()
+    for file in entry.iterdir():
+        file.write_bytes(b"")  # what maps it would be ended by SIGBUS
+
+    assert_same(found, plain)
+
+
 def read_in_process(folder: Path, text: Path, settings: dict[str, Any]) -> tuple[int, int]:
     corpus = read_cached(folder, text, options=TrainOptions(**settings), split=split_words)
     return int(corpus.ids.sum()), int(corpus.counts.sum())

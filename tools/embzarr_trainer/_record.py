@@ -6,7 +6,15 @@ import dataclasses
 from typing import Any, Final, TypeVar
 
 import embzarr
-from embzarr_trainer._options import MAX_INT, TrainOptions, check_integer, check_text, refused
+from embzarr_trainer._options import (
+    FREE,
+    MAX_INT,
+    OF_CORPUS,
+    TrainOptions,
+    check_integer,
+    check_text,
+    refused,
+)
 from embzarr_trainer._progress import Metrics
 
 MODEL: Final = "word2vec-negative-sampling"
@@ -72,6 +80,24 @@ class Record:
     def to_json(self) -> dict[str, object]:
         """Return the record as a JSON object."""
         return dataclasses.asdict(self) | {"metrics": self.metrics.to_json()}
+
+    def changes(self, options: TrainOptions, *, digest: str) -> list[str]:
+        """Tell what differs from the run that saved this, in words; empty for nothing."""
+        before, now = self.options.to_json(), options.to_json()
+        told = [
+            f"{name} was {before[name]!r} and is {now[name]!r}"
+            for name in now
+            if name not in FREE and before[name] != now[name]
+        ]
+        sha256 = self.corpus.sha256
+        if sha256 != digest:
+            told.append(f"the corpus was {sha256[:12]!r} by its SHA-256 and is {digest[:12]!r}")
+        return told
+
+    def same_corpus(self, options: TrainOptions, *, digest: str) -> bool:
+        """Tell whether the same text is read in the same way."""
+        before, now = self.options.to_json(), options.to_json()
+        return self.corpus.sha256 == digest and all(before[name] == now[name] for name in OF_CORPUS)
 
 
 def parse_record(told: object) -> Record:

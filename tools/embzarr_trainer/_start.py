@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,10 @@ def find_start(
     """
     schedule = plan_schedule(corpus.starts, options=options)
     # Asked for in any case, so that a store that cannot be read is known before hours of training.
-    state, damaged = newest_state(run) if wishes.resume else (None, [])
+    accept = functools.partial(
+        _check_changes, corpus, schedule, options=options, allowed=wishes.allow_changes
+    )
+    state, damaged = newest_state(run, accept=accept) if wishes.resume else (None, [])
     if state is None:
         run.numbers()
         weights = start_weights(
@@ -85,7 +89,6 @@ def find_start(
         if wishes.init is not None:
             _take_over(start, wishes.init, options=options, store_options=store_options)
         return start
-    _check_changes(state, corpus, schedule, options=options, allowed=wishes.allow_changes)
     trouble = "; ".join([*damaged, f"went on from commit {state.checkpoint.commit}"])
     start = _go_on(state, corpus, schedule, options=options)
     return dataclasses.replace(
@@ -96,12 +99,16 @@ def find_start(
 
 
 def _check_changes(
-    state: State, corpus: Corpus, schedule: Schedule, *, options: TrainOptions, allowed: bool
+    corpus: Corpus,
+    schedule: Schedule,
+    record: Record,
+    checkpoint: embzarr.Checkpoint,
+    *,
+    options: TrainOptions,
+    allowed: bool,
 ) -> None:
-    changes = state.changes(options, digest=corpus.digest)
-    if not changes:
-        changes = _moves(state.record, schedule)
-    if state.record.options.vector_size != options.vector_size:
+    changes = record.changes(options, digest=corpus.digest) or _moves(record, schedule)
+    if record.options.vector_size != options.vector_size:
         changes = [change for change in changes if change.startswith("vector_size")]
         hint = "this cannot change within a run"
     else:
@@ -110,7 +117,7 @@ def _check_changes(
     if changes:
         raise embzarr.InvalidInputError(
             "trainer-changed",
-            f"cannot resume from commit {state.checkpoint.commit}: {'; '.join(changes)}; {hint}",
+            f"cannot resume from commit {checkpoint.commit}: {'; '.join(changes)}; {hint}",
         )
 
 
@@ -134,7 +141,7 @@ def _go_on(state: State, corpus: Corpus, schedule: Schedule, *, options: TrainOp
     words = [*state.words, *new]
     known.update((word, len(state.words) + number) for number, word in enumerate(new))
     rows = np.fromiter(map(known.__getitem__, corpus.words), np.int32, len(corpus.words))
-    same = state.same_corpus(options, digest=corpus.digest)
+    same = state.record.same_corpus(options, digest=corpus.digest)
     counts = np.append(state.counts, np.zeros(len(new), np.int64))
     if not same:
         counts[rows] += corpus.counts

@@ -10,15 +10,14 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import LANES, Weights, aligned_zeros
-from embzarr_trainer._options import FREE, MAX_INT, OF_CORPUS, check_integer, refused
+from embzarr_trainer._options import MAX_INT, check_integer, refused
 from embzarr_trainer._record import parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._record import Record
 
 _STATE_COLUMNS: Final = ("vectors", "context", "counts")
@@ -35,29 +34,15 @@ class State:
     record: Record
     """``metadata["trainer"]`` of the checkpoint."""
 
-    def changes(self, options: TrainOptions, *, digest: str) -> list[str]:
-        """Tell what differs from the run that saved this, in words; empty for nothing."""
-        before, now = self.record.options.to_json(), options.to_json()
-        told = [
-            f"{name} was {before[name]!r} and is {now[name]!r}"
-            for name in now
-            if name not in FREE and before[name] != now[name]
-        ]
-        sha256 = self.record.corpus.sha256
-        if sha256 != digest:
-            told.append(f"the corpus was {sha256[:12]!r} by its SHA-256 and is {digest[:12]!r}")
-        return told
 
-    def same_corpus(self, options: TrainOptions, *, digest: str) -> bool:
-        """Tell whether the same text is read in the same way."""
-        before, now = self.record.options.to_json(), options.to_json()
-        return self.record.corpus.sha256 == digest and all(
-            before[name] == now[name] for name in OF_CORPUS
-        )
-
-
-def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
+def newest_state(
+    run: embzarr.Run, *, accept: Callable[[Record, embzarr.Checkpoint], None]
+) -> tuple[State | None, list[str]]:
     """Load the newest sound checkpoint of a run.
+
+    Args:
+        run: where to look.
+        accept: refuses a checkpoint by what it says, before any of its arrays is loaded.
 
     Returns:
         The state, None where the run has no commit; and what is wrong with newer checkpoints.
@@ -70,7 +55,7 @@ def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
     failure: embzarr.DamagedError | None = None
     for number in run.numbers():
         try:
-            return load_state(run.open(commit=number)), damaged
+            return load_state(run.open(commit=number), accept), damaged
         except embzarr.NotFoundError:  # given up since, or a garbage collection
             continue
         except embzarr.DamagedError as exc:
@@ -81,7 +66,9 @@ def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
     return None, damaged
 
 
-def load_state(checkpoint: embzarr.Checkpoint) -> State:
+def load_state(
+    checkpoint: embzarr.Checkpoint, accept: Callable[[Record, embzarr.Checkpoint], None]
+) -> State:
     """Load everything of a checkpoint of this trainer, each chunk checked.
 
     What the manifest says is checked before anything is loaded, and what was loaded before it is
@@ -94,6 +81,7 @@ def load_state(checkpoint: embzarr.Checkpoint) -> State:
     with _of(checkpoint):
         record = parse_record(checkpoint.metadata.get("trainer"))
         _check_manifest(checkpoint, record)
+    accept(record, checkpoint)
     loaded = checkpoint.load_rows(0, len(checkpoint), columns=_STATE_COLUMNS)
     words = list(loaded.words)
     arrays = {name: loaded.columns[name] for name in _STATE_COLUMNS}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numcodecs import zstd  # type: ignore[import-untyped]
 
 from embzarr_tools.fixtures._plain import Objects, PlainArray
 from embzarr_tools.fixtures._plain_commit import commit, following
@@ -174,6 +175,7 @@ def _types() -> Cases:
 
 
 def _nesting() -> Cases:
+    trainer: Any
     for name, trainer in {
         "null": None, "a list": [], "a text": MODEL, "a number": 1, "empty": {},
         "the model alone": {"model": MODEL},
@@ -191,8 +193,6 @@ def _nesting() -> Cases:
 
 
 def _columns() -> Cases:
-    sound_ones = sound_arrays()
-    counts, context = sound_ones["counts"], sound_ones["context"]
     for name in ("context", "counts"):
         yield f"without {name}", _with_columns({name: None})
     yield "vectors alone", _with_columns({"context": None, "counts": None})
@@ -201,16 +201,38 @@ def _columns() -> Cases:
         yield f"vectors of {dim}", _with_columns({"vectors": np.zeros((10, dim), "<f4")})
         wide = np.zeros((10, dim), "<f4")
         yield f"both of {dim}", _with_columns({"vectors": wide, "context": wide})
+    for shape in ((10,), (10, 2, 1), (10, 1, 2)):
+        yield f"context {shape}", _with_columns({"context": np.zeros(shape, "<f4")})
+    for width in (1, 2):
+        yield f"counts of {width}", _with_columns({"counts": np.ones((10, width), "<i8")})
+    for name in sound_arrays():
+        yield f"{name} of 160 MiB, packed", _bomb(name)
+
+
+def _dtypes() -> Cases:
+    vectors, counts, context = sound_arrays().values()
     for dtype in ("<f2", "<f8"):
-        yield f"vectors {dtype}", _with_columns({"vectors": sound_ones["vectors"].astype(dtype)})
+        yield f"vectors {dtype}", _with_columns({"vectors": vectors.astype(dtype)})
     for dtype in ("<f2", "<f8", "<i4", "<u8", "|i1", "|b1"):
         yield f"context {dtype}", _with_columns({"context": context.astype(dtype)})
     for dtype in ("<f2", "<f4", "<f8", "<i4", "<u8", "|i1", "|b1"):
         yield f"counts {dtype}", _with_columns({"counts": counts.astype(dtype)})
-    for shape in ((10,), (10, 2, 1), (10, 1, 2)):
-        yield f"context {shape}", _with_columns({"context": np.zeros(shape, "<f4")})
-    for shape in ((10, 1), (10, 2)):
-        yield f"counts {shape}", _with_columns({"counts": np.ones(shape, "<i8")})
+
+
+def _bomb(name: str) -> Objects:
+    """Return a run of which one column is 10,000 times larger than it is stored."""
+    store = plain_store()
+    for column, data in sound_arrays().items():
+        store.arrays[column] = PlainArray(data=data, chunk=2, shard=8)
+    store.arrays[name] = PlainArray(
+        data=np.broadcast_to(np.zeros(1, "<f4"), (10, 2**22)),
+        chunk=1,
+        shard=16,
+        codec={"name": "zstd", "level": 1},
+        compress=lambda raw: bytes(zstd.compress(raw, 1)),
+    )
+    store.columns, store.metadata = list(sound_arrays()), {"trainer": sound_record()}
+    return commit(store)
 
 
 def _values() -> Cases:
@@ -229,7 +251,8 @@ def _values() -> Cases:
 
 
 def _with_columns(changes: Mapping[str, Any]) -> Objects:
-    arrays = {name: data for name, data in (sound_arrays() | changes).items() if data is not None}
+    arrays = {**sound_arrays(), **changes}
+    arrays = {name: data for name, data in arrays.items() if data is not None}
     return run(arrays, {"trainer": sound_record()})
 
 
@@ -291,7 +314,8 @@ _KINDS: Mapping[str, Callable[[], Cases]] = {
     "members that are missing": _missing,
     "members of other types and beyond bounds": _types,
     "metadata that is not the trainer's": _nesting,
-    "columns missing, of other shapes and data types": _columns,
+    "columns missing and of other shapes": _columns,
+    "columns of other data types": _dtypes,
     "numbers that cannot be": _values,
     "numbers from elsewhere": _elsewhere,
     "deltas upon a base that lacks a column": _chains,
