@@ -22,8 +22,8 @@ import numpy as np
 import embzarr
 import embzarr_trainer
 from embzarr.objects import open_store
-from embzarr_trainer._buffers import Marks, Method, new_scratch
-from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._buffers import Marks, Method
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
 from faults.forking import Child, Telling, Voice, in_child
@@ -61,13 +61,14 @@ class Length:
 
 def load_kernel() -> None:
     """Compile, or load what was compiled, before the first fork."""
-    weights = start_weights(2, vector_size=40, seed=1)
-    marks = Marks(inputs=np.zeros(2, np.uint8), outputs=np.zeros(2, np.uint8))
-    method = Method(window=5, negative=2, cbow=False)
-    tables = build_tables(np.ones(2, np.int64), sample=0)
-    starts = np.zeros(1, np.int64)
-    ids = np.zeros(1, np.int32)
-    train_chunk(ids, starts, np.float32(0), method, weights, marks, tables, new_scratch(48))
+    kernel = Kernel(
+        method=Method(window=5, negative=2, cbow=False),
+        weights=start_weights(2, vector_size=40, seed=1),
+        marks=Marks(inputs=np.zeros(2, np.uint8), outputs=np.zeros(2, np.uint8)),
+        tables=build_tables(np.ones(2, np.int64), sample=0),
+    )
+    ids, starts = np.zeros(1, np.int32), np.zeros(1, np.int64)
+    Worker(kernel).train(ids, starts, alpha=np.float32(0), seed=np.uint64(0))
 
 
 def train(corpus: str, url: str, options: Options, way: Mapping[str, Any], voice: Voice) -> End:

@@ -71,7 +71,7 @@ def test_told_apart(read: Read, tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 3
 
 
-@pytest.mark.parametrize("name", ["ids.npy", "starts.npy", "words.json", "corpus.json"])
+@pytest.mark.parametrize("name", ["ids", "starts", "counts", "words.json", "corpus.json"])
 def test_damage_is_noticed(read: Read, tmp_path: Path, name: str) -> None:
     """A file that is cut or missing is not trusted: the text is read again, and kept anew."""
     plain = read()
@@ -85,6 +85,17 @@ def test_damage_is_noticed(read: Read, tmp_path: Path, name: str) -> None:
     assert_same(read(), plain)
     assert file.read_bytes() == whole
     assert entries(tmp_path) == [entry]
+
+
+def test_what_was_read_no_longer_is_the_cache(read: Read, tmp_path: Path) -> None:
+    """A corpus stays as it was checked, whatever becomes of the files that it came from."""
+    plain = read()
+    found = read()
+    (entry,) = (tmp_path / "cache").iterdir()
+    for file in entry.iterdir():
+        file.write_bytes(b"")  # what maps it would be ended by SIGBUS
+
+    assert_same(found, plain)
 
 
 def read_in_process(folder: Path, text: Path, settings: dict[str, Any]) -> tuple[int, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from embzarr_trainer import _draws, _kernel
 from embzarr_trainer._buffers import GROUP, Marks, Method, Scratch, Tables, Weights, new_scratch
-from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 WORDS = 50
@@ -24,6 +25,19 @@ def make(*, seed: int = 1) -> tuple[Weights, Marks, Tables, Scratch]:
     scratch = new_scratch(WIDTH)
     scratch.state[0] = seed
     return weights, marks, build_tables(np.arange(WORDS, 0, -1), sample=0), scratch
+
+
+def train_chunk(
+    ids: npt.NDArray[np.int32],
+    starts: npt.NDArray[np.int64],
+    alpha: float,
+    method: Method,
+    weights: Weights,
+    marks: Marks,
+    tables: Tables,
+) -> tuple[float, int]:
+    kernel = Kernel(method=method, weights=weights, marks=marks, tables=tables)
+    return Worker(kernel).train(ids, starts, alpha=np.float32(alpha), seed=np.uint64(1))
 
 
 def draw_targets(centre: int, negative: int, tables: Tables, scratch: Scratch) -> list[int]:
@@ -135,14 +149,13 @@ def test_window_sizes() -> None:
 
 def test_subsampling() -> None:
     """Of a chunk about as many words are kept as the thresholds say."""
-    weights, marks, tables, scratch = make()
+    weights, marks, tables, _ = make()
     ids = np.random.default_rng(2).integers(0, WORDS, 10_000, np.int32)
     starts = np.array([0, 10_000])
     method = Method(window=5, negative=1, cbow=False)
-    nothing = np.float32(0)
-    _, windows = train_chunk(ids, starts, nothing, method, weights, marks, tables, scratch)
+    _, windows = train_chunk(ids, starts, 0, method, weights, marks, tables)
     thinned = tables._replace(keep=np.full(WORDS, 2**31, np.uint32))
-    _, fewer = train_chunk(ids, starts, nothing, method, weights, marks, thinned, scratch)
+    _, fewer = train_chunk(ids, starts, 0, method, weights, marks, thinned)
 
     assert windows == 10_000
     assert abs(fewer / 5_000 - 1) < 0.05
@@ -151,11 +164,11 @@ def test_subsampling() -> None:
 @pytest.mark.parametrize("cbow", [False, True])
 def test_marks(*, cbow: bool) -> None:
     """Exactly the rows that training moved are marked."""
-    weights, marks, tables, scratch = make()
+    weights, marks, tables, _ = make()
     before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
     ids = np.array([3, 9, 3, 12, 40], np.int32)
     method = Method(window=1, negative=1, cbow=cbow)
-    train_chunk(ids, np.array([0, 5]), np.float32(0.1), method, weights, marks, tables, scratch)
+    train_chunk(ids, np.array([0, 5]), 0.1, method, weights, marks, tables)
 
     for matrix, old, marked in zip(weights, before, marks, strict=True):
         assert np.array_equal((matrix != old).any(axis=1), marked == 1)
@@ -164,13 +177,13 @@ def test_marks(*, cbow: bool) -> None:
 @pytest.mark.parametrize("cbow", [False, True])
 def test_frozen_rows_stay(*, cbow: bool) -> None:
     """Rows of frozen words keep all their bits and are not marked; the others learn."""
-    weights, marks, tables, scratch = make()
+    weights, marks, tables, _ = make()
     before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
     tables.frozen[10:] = 1
     ids = np.random.default_rng(2).integers(0, WORDS, 1000, np.int32)
     method = Method(window=5, negative=5, cbow=cbow)
     starts = np.array([0, 1000])
-    train_chunk(ids, starts, np.float32(0.1), method, weights, marks, tables, scratch)
+    train_chunk(ids, starts, 0.1, method, weights, marks, tables)
 
     for matrix, old, marked in zip(weights, before, marks, strict=True):
         assert np.array_equal(matrix[10:], old[10:])
@@ -180,11 +193,11 @@ def test_frozen_rows_stay(*, cbow: bool) -> None:
 
 def test_sentences_do_not_mix() -> None:
     """No window reaches over the end of a sentence: words alone in theirs have none."""
-    weights, marks, tables, scratch = make()
+    weights, marks, tables, _ = make()
     ids = np.arange(20, dtype=np.int32)
     method = Method(window=5, negative=1, cbow=False)
     starts = np.array([0, 1, 2, 10, 11, 20])
-    _, windows = train_chunk(ids, starts, np.float32(0), method, weights, marks, tables, scratch)
+    _, windows = train_chunk(ids, starts, 0, method, weights, marks, tables)
 
     assert windows == 8 + 9
 
@@ -195,10 +208,8 @@ def test_same_seed_same_weights() -> None:
     method = Method(window=5, negative=5, cbow=False)
     results = []
     for _ in range(2):
-        weights, marks, tables, scratch = make()
-        train_chunk(
-            ids, np.array([0, 5000]), np.float32(0.1), method, weights, marks, tables, scratch
-        )
+        weights, marks, tables, _ = make()
+        train_chunk(ids, np.array([0, 5000]), 0.1, method, weights, marks, tables)
         results.append(weights)
 
     assert np.array_equal(results[0].inputs, results[1].inputs)

@@ -208,6 +208,57 @@ def test_another_trainers_checkpoint(planted: Path, tmp_path: Path) -> None:
     assert caught.value.code == "trainer-foreign"
 
 
+def rewritten(url: Path, **changes: Any) -> embzarr.Checkpoint:
+    """Save the newest checkpoint once more, with other members of the trainer's metadata."""
+    old = embzarr.open(url)
+    loaded = old.load_rows(0, len(old), columns=("vectors", "context", "counts"))
+    trainer = old.metadata["trainer"] | changes
+    columns = {name: loaded.columns[name] for name in ("counts", "context")}
+    return embzarr.save(
+        url,
+        list(loaded.words),
+        loaded.vectors,
+        step=old.step,
+        columns=columns,
+        metadata={"trainer": trainer},
+    )
+
+
+def test_a_place_that_the_schedule_does_not_have(planted: Path, tmp_path: Path) -> None:
+    """The same settings on the same text lead to the same place, or the difference is told."""
+    url = tmp_path / "run"
+    train_part(planted, url)
+    turns = embzarr.open(url).metadata["trainer"]["turns"]
+    for wrong, says in ((turns + 1, "had trained"), (10**9, "and more, and has")):
+        rewritten(url, turns=wrong)
+        with pytest.raises(embzarr.InvalidInputError, match=says) as caught:
+            train(planted, url, resume=True)
+        assert caught.value.code == "trainer-changed"
+    end = train(planted, url, resume=True, allow_changes=True)
+
+    assert end.step == 80_000
+
+
+def test_a_checkpoint_that_only_looks_like_ours(planted: Path, tmp_path: Path) -> None:
+    """Columns of another form than the metadata says are refused by name, and nothing is saved."""
+    url = tmp_path / "run"
+    first = train(planted, url)
+    old = embzarr.open(url)
+    embzarr.save(
+        url,
+        list(old.words),
+        old.to_numpy(),
+        step=old.step,
+        columns={"counts": matrices(old)[2], "context": np.zeros((len(old), 3), np.float32)},
+        metadata=old.metadata,
+    )
+    with pytest.raises(embzarr.InvalidInputError, match="column context: expected") as caught:
+        train(planted, url, resume=True)
+
+    assert caught.value.code == "trainer-foreign"
+    assert embzarr.open(url).commit == first.commit + 1
+
+
 def test_init_from_another_run(planted: Path, tmp_path: Path) -> None:
     """Shared words start where the other run ended, both matrices; others as ever."""
     other = train(planted, tmp_path / "other")
@@ -238,3 +289,7 @@ def test_only_some_words(planted: Path, tmp_path: Path) -> None:
         assert {words[row] for row in np.flatnonzero(moved)} == {"seaa", "skyb"}
     with pytest.raises(embzarr.InvalidInputError, match="none of these 1 words"):
         train(planted, tmp_path / "run", only=["absent"])
+    wrong: Any
+    for wrong in ("seaa", 7, [["seaa"]], [b"seaa"]):
+        with pytest.raises(embzarr.InvalidInputError, match="only: expected several words"):
+            train(planted, tmp_path / "run", only=wrong)

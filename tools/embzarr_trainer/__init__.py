@@ -12,7 +12,7 @@ are compiled by numba: ``pip install 'embzarr[train]'``.
 from embzarr_trainer._docstrings import library_prose
 from embzarr_trainer._options import SaveOptions, TrainOptions
 from embzarr_trainer._progress import Metrics, Progress
-from embzarr_trainer._state import MODEL
+from embzarr_trainer._record import MODEL
 from embzarr_trainer._train import train
 
 __all__ = ["MODEL", "Metrics", "Progress", "SaveOptions", "TrainOptions", "library_prose", "train"]

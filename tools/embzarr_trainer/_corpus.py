@@ -28,7 +28,7 @@ _BLOCK_IDS: Final = 1 << 22
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Corpus:
-    """Text, counted and encoded; the ids lie in a mapped file, unnamed where none is kept."""
+    """Text, counted and encoded; the ids lie in a mapped file without a name."""
 
     words: Sequence[str]
     """The vocabulary, the commonest first; equally common ones as they were met."""
@@ -68,7 +68,7 @@ class Corpus:
                 for part in _slices(len(ids)):
                     numbers[ids[part]].tofile(spool)
                 spool.flush()
-                ids = _map(spool)
+                ids = map_ids(spool)
         return dataclasses.replace(self, words=words, counts=counts, ids=ids)
 
 
@@ -103,8 +103,8 @@ def read_corpus(
         spool.flush()
         if numbering.size == 1:
             raise embzarr.InvalidInputError("corpus-empty", f"no word in {_named(paths)}")
-        stream = _map(spool)
-        counts = _count(stream, numbering.size)
+        stream = map_ids(spool)
+        counts = count_ids(stream, numbering.size)
         vocabulary = numbering.vocabulary(
             counts, min_count=options.min_count, max_vocab=options.max_vocab
         )
@@ -140,8 +140,8 @@ def _named(paths: object) -> str:
     return str(paths) if not isinstance(paths, list | tuple) else ", ".join(map(str, paths))
 
 
-def _map(spool: IO[bytes]) -> npt.NDArray[np.int32]:
-    """Map the file of ids; the map keeps it alive when it, having no name, is closed."""
+def map_ids(spool: IO[bytes]) -> npt.NDArray[np.int32]:
+    """Map a file of ids; the map keeps it alive when it, having no name, is closed."""
     return np.memmap(spool, np.int32, mode="r+").view(np.ndarray)
 
 
@@ -150,7 +150,8 @@ def _slices(length: int) -> Iterator[slice]:
         yield slice(start, min(start + _BLOCK_IDS, length))
 
 
-def _count(stream: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int64]:
+def count_ids(stream: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int64]:
+    """Return how often each id below ``size`` stands in a stream that has no other."""
     counts = np.zeros(size, np.int64)
     for part in _slices(len(stream)):
         counts += np.bincount(stream[part], minlength=size)

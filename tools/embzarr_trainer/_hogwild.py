@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from embzarr_trainer._buffers import (
-    Marks,
-    Method,
-    Scratch,
-    Weights,
-    new_scratch,
-)
-from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._buffers import Marks, Method
+from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 if TYPE_CHECKING:
@@ -26,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from embzarr_trainer._buffers import Weights
     from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._schedule import Schedule
@@ -71,7 +66,6 @@ class Hogwild:
     weights every time; several differ in how their updates interleave.
     """
 
-    weights: Weights
     marks: Marks
     """The rows touched since somebody last cleared these."""
     idle_since: float
@@ -90,16 +84,20 @@ class Hogwild:
         """Have the kernel compiled; no further word is trained yet."""
         self._corpus = corpus
         self._schedule = schedule
-        self._tables = build_tables(corpus.counts, sample=options.sample, frozen=frozen)
         self._options = options
-        self._method = Method(window=options.window, negative=options.negative, cbow=not options.sg)
         self._lock = threading.Lock()
         self.tally = tally
-        self.weights = weights
         rows = len(weights.inputs)
         self.marks = Marks(inputs=np.zeros(rows, np.uint8), outputs=np.zeros(rows, np.uint8))
+        self._kernel = Kernel(
+            method=Method(window=options.window, negative=options.negative, cbow=not options.sg),
+            weights=weights,
+            marks=self.marks,
+            tables=build_tables(corpus.counts, sample=options.sample, frozen=frozen),
+        )
         self.idle_since = time.perf_counter()
-        self._train_sentences(corpus.starts[:1], np.float32(0), self._new_scratch())
+        nothing = corpus.starts[:1]
+        Worker(self._kernel).train(corpus.ids, nothing, alpha=np.float32(0), seed=np.uint64(0))
 
     def train_turns(self, last: int, *, listener: Listener) -> None:
         """Train the turns from where training stands up to ``last``; weights are still on return.
@@ -129,23 +127,23 @@ class Hogwild:
 
     def _work(self, turns: Iterator[int], stop: threading.Event) -> None:
         """Train one turn after another until none is left."""
-        scratch = self._new_scratch()
+        worker = Worker(self._kernel)
         while not stop.is_set():
             with self._lock:
                 turn = next(turns, None)
             if turn is None:
                 break
-            scratch.state[0] = turn_seed(self._options.seed, turn)
-            self._train_turn(turn, scratch)
+            self._train_turn(turn, worker)
         with self._lock:
             self.idle_since = min(self.idle_since, time.perf_counter())
 
-    def _train_turn(self, turn: int, scratch: Scratch) -> None:
+    def _train_turn(self, turn: int, worker: Worker) -> None:
         plan = self._schedule
         chunk = plan.order[turn]
         first, last = plan.bounds[chunk], plan.bounds[chunk + 1]
         starts = self._corpus.starts[first : last + 1]
-        loss, pairs = self._train_sentences(starts, plan.alpha[turn], scratch)
+        seed = turn_seed(self._options.seed, turn)
+        loss, pairs = worker.train(self._corpus.ids, starts, alpha=plan.alpha[turn], seed=seed)
         words = int(plan.done[turn + 1] - plan.done[turn])
         with self._lock:
             old = self.tally
@@ -156,23 +154,6 @@ class Hogwild:
                 pairs=old.pairs + pairs,
                 seconds=old.seconds,
             )
-
-    def _train_sentences(
-        self, starts: npt.NDArray[np.int64], alpha: np.float32, scratch: Scratch
-    ) -> tuple[float, int]:
-        return train_chunk(
-            self._corpus.ids,
-            starts,
-            alpha,
-            self._method,
-            self.weights,
-            self.marks,
-            self._tables,
-            scratch,
-        )
-
-    def _new_scratch(self) -> Scratch:
-        return new_scratch(self.weights.inputs.shape[1])
 
 
 def turn_seed(seed: int, turn: int) -> np.uint64:

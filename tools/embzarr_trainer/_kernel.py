@@ -11,7 +11,8 @@ statistics of plain stochastic gradient descent; the step for one and the produc
 are one pass over the rows. CBOW hands each context word its share of the gradient of the mean
 (Irsoy et al. 2021, arXiv 2012.15332), where word2vec.c hands each the whole.
 
-Every array comes from the caller; nothing here allocates. Threads call ``train_chunk`` on the same
+Every array comes from the caller, ``_kernel_gate`` alone, which has checked it: nothing here
+allocates, and no index is looked at. Threads call ``train_chunk`` on the same
 weights without locks (Hogwild, Niu et al. 2011). All compiled functions but the outermost are
 inlined by LLVM, which made training three times faster than with calls.
 """
@@ -137,7 +138,7 @@ def _train_window(
 
 
 class TrainChunk(Protocol):
-    """The outermost compiled function."""
+    """The outermost compiled function, which ``Kernel.train`` describes."""
 
     def __call__(
         self,
@@ -150,22 +151,7 @@ class TrainChunk(Protocol):
         tables: Tables,
         scratch: Scratch,
     ) -> tuple[float, int]:
-        """Train on sentences ``ids[starts[i]:starts[i + 1]]``, each of at most MAX_SENTENCE words.
-
-        Args:
-            ids: (words of the corpus,) word ids.
-            starts: (sentences + 1,) where the sentences of this chunk begin, and the last one ends.
-            alpha: the learning rate of the whole chunk.
-            method: see ``Method``.
-            weights: changed in place.
-            marks: set for the rows that are changed.
-            tables: see ``Tables``.
-            scratch: the calling thread's own, its ``state`` seeded.
-
-        Returns:
-            The sum of the loss (nats) over one (context, centre) pair of each window, taken before
-            the window's steps, and how many windows there were.
-        """
+        """Train on sentences; nothing is checked here."""
         ...
 
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import reprlib
 from typing import Final, Literal
 
 import embzarr
 from embzarr_trainer._buffers import MAX_NEGATIVE, MAX_VECTOR_SIZE, MAX_WINDOW
 
-_MAX_INT: Final = 2**53 - 1
+MAX_INT: Final = 2**53 - 1
+"""The largest integer that every reader of JSON has."""
 _INTEGERS: Final = {
     "vector_size": (1, MAX_VECTOR_SIZE),
     "window": (1, MAX_WINDOW),
     "negative": (1, MAX_NEGATIVE),
     "epochs": (1, 100_000),
-    "min_count": (1, _MAX_INT),
+    "min_count": (1, MAX_INT),
     "max_vocab": (1, 2**31 - 1),
     "workers": (1, 1024),
-    "seed": (0, _MAX_INT),
+    "seed": (0, MAX_INT),
 }
 _NUMBERS: Final = {"sample": (0.0, 1.0), "alpha": (0.0, 1.0), "min_alpha": (0.0, 1.0)}
 _MAY_BE_NONE: Final = frozenset({"max_vocab"})
 UNICODE_ERRORS: Final = ("strict", "replace", "ignore")
+
+_LONGEST_NAME: Final = 1000
 
 LOSSY: Final = ("float16", "int8")
 
@@ -86,6 +90,7 @@ class TrainOptions:
             raise refused("alpha", "above 0 and not below min_alpha", self.alpha)
         if self.unicode_errors not in UNICODE_ERRORS:
             raise refused("unicode_errors", " or ".join(UNICODE_ERRORS), self.unicode_errors)
+        check_text("tokenizer", self.tokenizer, longest=_LONGEST_NAME)
 
     def to_json(self) -> dict[str, int | float | str | None]:
         """Return the settings as a JSON object."""
@@ -150,7 +155,7 @@ def _interval(value: int | str | None) -> tuple[int | None, float | None]:
             return None, float(found[1]) * _SECONDS[found[2]]
         value = found[1]
     words = int(value) if isinstance(value, str) and value.isdecimal() else value
-    check_integer("save_every", words, low=1, high=_MAX_INT)
+    check_integer("save_every", words, low=1, high=MAX_INT)
     return int(words), None
 
 
@@ -167,8 +172,19 @@ def check_number(name: str, value: object, *, low: float, high: float) -> None:
         raise refused(name, f"a number from {low:g} to {high:g}", value)
 
 
+def check_text(name: str, value: object, *, longest: int) -> None:
+    """Refuse what is no text, or has more characters."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise refused(name, f"a text of at most {longest} characters", value)
+
+
 def refused(name: str, expected: str, found: object) -> embzarr.InvalidInputError:
-    """Return the error for a setting."""
+    """Return the error for a setting, or for a member of the same name in a checkpoint."""
     return embzarr.InvalidInputError(
-        "input-argument", f"{name}: expected {expected}, found {found!r}"
+        "input-argument", f"{name}: expected {expected}, found {_SHORT.repr(found)}"
     )
+
+
+_SHORT: Final = reprlib.Repr()
+"""What is found may come from a checkpoint, and be of any size."""
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80

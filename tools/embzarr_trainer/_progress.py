@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from typing import Final
+
+from embzarr_trainer._options import MAX_INT, check_integer, check_number
+
+_MOST: Final = sys.float_info.max
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,19 @@ class Metrics:
     """Mean speed since the checkpoint before."""
     seconds: float
     """Training time in all, over all sessions."""
+
+    def __post_init__(self) -> None:
+        """Check every member: a later session reads the record again.
+
+        Raises:
+            embzarr.InvalidInputError: ``input-argument``, naming the member.
+        """
+        for name in ("step", "words"):
+            check_integer(name, getattr(self, name), low=0, high=MAX_INT)
+        for name in ("epoch", "words_per_second", "seconds"):
+            check_number(name, getattr(self, name), low=0.0, high=_MOST)
+        check_number("alpha", self.alpha, low=0.0, high=1.0)
+        check_number("loss", self.loss, low=-_MOST, high=_MOST)
 
     def to_json(self) -> dict[str, int | float]:
         """Return the record as a JSON object."""

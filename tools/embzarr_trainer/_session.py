@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from embzarr_trainer._hogwild import Hogwild, Tally, tally_at
 from embzarr_trainer._progress import Metrics, Progress
+from embzarr_trainer._record import MODEL, CorpusRecord, Record
 from embzarr_trainer._saver import Saver, diverged
-from embzarr_trainer._schedule import plan_schedule, save_points
-from embzarr_trainer._state import MODEL
+from embzarr_trainer._schedule import save_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class Session:
         saving: SaveOptions,
         progress: Callable[[Progress], object] | None,
     ) -> None:
-        """Plan the turns; nothing is trained yet."""
+        """Make all ready; nothing is trained yet."""
         self._start = start
         self._saver = Saver(
             run,
@@ -47,7 +47,7 @@ class Session:
         self._options = options
         self._saving = saving
         self._progress = progress
-        self._schedule = plan_schedule(start.corpus.starts, options=options)
+        self._schedule = start.schedule
         turn = min(start.turn, len(self._schedule.order))
         self._learner = Hogwild(
             start.corpus,
@@ -137,7 +137,7 @@ class Session:
     def _submit(self) -> None:
         """Have the present state saved; threads are still."""
         learner, tally = self._learner, self._learner.tally
-        metadata = {"trainer": self._describe(tally)}
+        metadata = {"trainer": self._describe(tally).to_json()}
         step = self._step(tally)
         self._saver.save(learner.marks, step=step, metadata=metadata)
         self._saved = tally
@@ -147,28 +147,23 @@ class Session:
     def _next_due(self) -> float:
         return time.perf_counter() + (self._saving.seconds or math.inf)
 
-    def _describe(self, tally: Tally) -> dict[str, object]:
-        """Tell what a reader of the checkpoint, or a later session, wants to know: plain JSON.
-
-        What a turn draws follows from the seed and the turn's number, so that these two are the
-        whole random state.
-        """
+    def _describe(self, tally: Tally) -> Record:
         corpus = self._start.corpus
-        return {
-            "model": MODEL,
-            "options": self._options.to_json(),
-            "turns": tally.turns,
-            "words_total": self._schedule.total_words,
-            "base_words": self._start.base_words,
-            "metrics": self._metrics(tally).to_json(),
-            "corpus": {
-                "sha256": corpus.digest,
-                "words": corpus.raw_words,
-                "vocabulary_words": len(corpus.ids),
-                "sentences": len(corpus.starts) - 1,
-                "invalid_utf8": corpus.invalid,
-            },
-        }
+        return Record(
+            model=MODEL,
+            options=self._options,
+            turns=tally.turns,
+            words_total=self._schedule.total_words,
+            base_words=self._start.base_words,
+            metrics=self._metrics(tally),
+            corpus=CorpusRecord(
+                sha256=corpus.digest,
+                words=corpus.raw_words,
+                vocabulary_words=len(corpus.ids),
+                sentences=len(corpus.starts) - 1,
+                invalid_utf8=corpus.invalid,
+            ),
+        )
 
     def _metrics(self, tally: Tally) -> Metrics:
         seconds, loss = tally.seconds - self._saved.seconds, tally.loss_since(self._saved)

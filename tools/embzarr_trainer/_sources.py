@@ -8,7 +8,7 @@ import hashlib
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 
@@ -72,14 +72,25 @@ def find_sources(paths: CorpusPaths) -> list[Source]:
     return [source for path in several for source in _sources_of(os.fspath(path))]
 
 
-def digest_of(sources: Iterable[Source]) -> str:
-    """Return the SHA-256 of all bytes, uncompressed, with a zero byte after each file."""
-    sha256 = hashlib.sha256()
+class Fingerprint(NamedTuple):
+    """What tells one text from another."""
+
+    sha256: str
+    """Of all bytes, uncompressed, with a zero byte after each file."""
+    size: int
+    """Of those bytes."""
+
+
+def fingerprint_of(sources: Iterable[Source]) -> Fingerprint:
+    """Read a text for its digest and its size."""
+    sha256, size = hashlib.sha256(), 0
     for source in sources:
         for block in source.blocks():
             sha256.update(block)
+            size += len(block)
         sha256.update(FILE_END)
-    return sha256.hexdigest()
+        size += len(FILE_END)
+    return Fingerprint(sha256.hexdigest(), size)
 
 
 def _sources_of(path: str) -> list[Source]:

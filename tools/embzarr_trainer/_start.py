@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import Weights
-from embzarr_trainer._state import newest_state, padded, start_weights
+from embzarr_trainer._options import refused
+from embzarr_trainer._schedule import plan_schedule
+from embzarr_trainer._state import foreign, is_finite, newest_state, padded, start_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
     from embzarr_trainer._corpus import Corpus
     from embzarr_trainer._options import TrainOptions
+    from embzarr_trainer._record import Record
+    from embzarr_trainer._schedule import Schedule
     from embzarr_trainer._state import State
 
 
@@ -40,6 +46,7 @@ class Start:
     weights: Weights
     frozen: npt.NDArray[np.uint8]
     """(words,): 1 for rows that are to stay as they are."""
+    schedule: Schedule
     turn: int = 0
     """The turn of the schedule to go on with."""
     base_words: int = 0
@@ -66,20 +73,24 @@ def find_start(
         embzarr.InvalidInputError: ``trainer-foreign`` or ``trainer-changed``, as ``train`` says;
             ``input-argument`` for vectors of another size.
     """
+    schedule = plan_schedule(corpus.starts, options=options)
     # Asked for in any case, so that a store that cannot be read is known before hours of training.
-    state, damaged = newest_state(run) if wishes.resume else (None, [])
+    accept = functools.partial(
+        _check_changes, corpus, schedule, options=options, allowed=wishes.allow_changes
+    )
+    state, damaged = newest_state(run, accept=accept) if wishes.resume else (None, [])
     if state is None:
         run.numbers()
         weights = start_weights(
             len(corpus.words), vector_size=options.vector_size, seed=options.seed
         )
-        start = Start(corpus=corpus, weights=weights, frozen=_frozen(corpus, wishes.only))
+        frozen = _frozen(corpus, wishes.only)
+        start = Start(corpus=corpus, weights=weights, frozen=frozen, schedule=schedule)
         if wishes.init is not None:
             _take_over(start, wishes.init, options=options, store_options=store_options)
         return start
-    _check_changes(state, corpus, options=options, allowed=wishes.allow_changes)
     trouble = "; ".join([*damaged, f"went on from commit {state.checkpoint.commit}"])
-    start = _go_on(state, corpus, options=options)
+    start = _go_on(state, corpus, schedule, options=options)
     return dataclasses.replace(
         start,
         frozen=_frozen(start.corpus, wishes.only),
@@ -87,9 +98,17 @@ def find_start(
     )
 
 
-def _check_changes(state: State, corpus: Corpus, *, options: TrainOptions, allowed: bool) -> None:
-    changes = state.changes(options, digest=corpus.digest)
-    if state.trainer["options"]["vector_size"] != options.vector_size:
+def _check_changes(
+    corpus: Corpus,
+    schedule: Schedule,
+    record: Record,
+    checkpoint: embzarr.Checkpoint,
+    *,
+    options: TrainOptions,
+    allowed: bool,
+) -> None:
+    changes = record.changes(options, digest=corpus.digest) or _moves(record, schedule)
+    if record.options.vector_size != options.vector_size:
         changes = [change for change in changes if change.startswith("vector_size")]
         hint = "this cannot change within a run"
     else:
@@ -98,28 +117,46 @@ def _check_changes(state: State, corpus: Corpus, *, options: TrainOptions, allow
     if changes:
         raise embzarr.InvalidInputError(
             "trainer-changed",
-            f"cannot resume from commit {state.checkpoint.commit}: {'; '.join(changes)}; {hint}",
+            f"cannot resume from commit {checkpoint.commit}: {'; '.join(changes)}; {hint}",
         )
 
 
-def _go_on(state: State, corpus: Corpus, *, options: TrainOptions) -> Start:
+def _moves(record: Record, schedule: Schedule) -> list[str]:
+    """Tell where the same settings on the same text do not lead to the same place, in words."""
+    turns = len(schedule.order)
+    if record.turns > turns:
+        return [f"the schedule had {record.turns} turns and more, and has {turns}"]
+    before, before_total = record.metrics.words, record.words_total
+    now, now_total = int(schedule.done[record.turns]), schedule.total_words
+    if (before, before_total) == (now, now_total):
+        return []
+    told = f"{before} of {before_total} words, and now {now} of {now_total}"
+    return [f"after {record.turns} turns the schedule had trained {told}"]
+
+
+def _go_on(state: State, corpus: Corpus, schedule: Schedule, *, options: TrainOptions) -> Start:
     """Go on with the same schedule on the same text, or begin one on other text."""
     known = {word: row for row, word in enumerate(state.words)}
     new = [word for word in corpus.words if word not in known]
     words = [*state.words, *new]
     known.update((word, len(state.words) + number) for number, word in enumerate(new))
     rows = np.fromiter(map(known.__getitem__, corpus.words), np.int32, len(corpus.words))
-    same = state.same_corpus(options, digest=corpus.digest)
+    same = state.record.same_corpus(options, digest=corpus.digest)
     counts = np.append(state.counts, np.zeros(len(new), np.int64))
     if not same:
         counts[rows] += corpus.counts
+    elif (counts[rows] < corpus.counts).any():
+        row = int(np.argmax(counts[rows] < corpus.counts))
+        found = f"{corpus.words[row]!r} {corpus.counts[row]} times in the same text"
+        raise foreign(state.checkpoint, f"counts: expected {found}, found {counts[rows][row]}")
     return Start(
         corpus=corpus.renumbered(rows, words=words, counts=counts),
         weights=_grown(state.weights, new=len(new), options=options),
         frozen=np.zeros(len(words), np.uint8),
-        turn=state.trainer["turns"] if same else 0,
-        base_words=state.trainer["base_words"] if same else state.checkpoint.step,
-        seconds=state.trainer["metrics"]["seconds"],
+        schedule=schedule,
+        turn=state.record.turns if same else 0,
+        base_words=state.record.base_words if same else state.checkpoint.step,
+        seconds=state.record.metrics.seconds,
         checkpoint=state.checkpoint if same else None,  # else counts are others, too
     )
 
@@ -158,20 +195,35 @@ def _take_over(
             "input-argument",
             f"init: expected vectors of vector_size {size}, found {other.dim} numbers each",
         )
-    columns = ("vectors", "context") if "context" in other.columns else ("vectors",)
-    found = other.load(start.corpus.words, missing="skip", columns=columns)
+    matrices = {"vectors": start.weights.inputs}
+    if _has_context(other, size=size):
+        matrices["context"] = start.weights.outputs
+    found = other.load(start.corpus.words, missing="skip", columns=tuple(matrices))
     known = {word: row for row, word in enumerate(start.corpus.words)}
     rows = np.fromiter(map(known.__getitem__, found.words), np.int64, len(found.words))
-    start.weights.inputs[rows, :size] = found.vectors
-    context = found.columns.get("context")
-    if context is not None and context.shape == found.vectors.shape:
-        start.weights.outputs[rows, :size] = context
+    for name, matrix in matrices.items():
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+            values = found.columns[name].astype(np.float32)
+        if not is_finite(values):
+            raise embzarr.InvalidInputError(
+                "input-argument", f"init: expected finite numbers as {name}, found others"
+            )
+        matrix[rows, :size] = values
+
+
+def _has_context(other: embzarr.Checkpoint, *, size: int) -> bool:
+    """Tell whether there is a context matrix of this size, before any of it is loaded."""
+    return any(
+        column.name == "context" and column.shape[1:] == (size,) and "float" in column.dtype
+        for column in other.info().columns
+        if column.layer == 0
+    )
 
 
 def _frozen(corpus: Corpus, only: Iterable[str] | None) -> npt.NDArray[np.uint8]:
     if only is None:
         return np.zeros(len(corpus.words), np.uint8)
-    wanted = frozenset(only)
+    wanted = _words_of(only)
     frozen = np.fromiter((word not in wanted for word in corpus.words), np.uint8)
     if frozen.all():
         raise embzarr.InvalidInputError(
@@ -180,3 +232,12 @@ def _frozen(corpus: Corpus, only: Iterable[str] | None) -> npt.NDArray[np.uint8]
             " the vocabulary",
         )
     return frozen
+
+
+def _words_of(only: Iterable[str]) -> frozenset[str]:
+    if not isinstance(only, Iterable) or isinstance(only, str):
+        raise refused("only", "several words", only)
+    words = list(only)
+    if not all(isinstance(word, str) for word in words):
+        raise refused("only", "several words", words)
+    return frozenset(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,17 +10,15 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import LANES, Weights, aligned_zeros
-from embzarr_trainer._options import FREE, OF_CORPUS
+from embzarr_trainer._options import MAX_INT, check_integer, refused
+from embzarr_trainer._record import parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from embzarr_trainer._options import TrainOptions
-
-MODEL: Final = "word2vec-negative-sampling"
-"""What ``metadata["trainer"]["model"]`` says of these checkpoints."""
+    from embzarr_trainer._record import Record
 
 _STATE_COLUMNS: Final = ("vectors", "context", "counts")
 
@@ -32,36 +31,18 @@ class State:
     words: list[str]
     counts: npt.NDArray[np.int64]
     weights: Weights
-    trainer: Mapping[str, Any]
+    record: Record
     """``metadata["trainer"]`` of the checkpoint."""
 
-    def changes(self, options: TrainOptions, *, digest: str) -> list[str]:
-        """Tell what differs from the run that saved this, in words; empty for nothing."""
-        before = self.trainer["options"]
-        now = options.to_json()
-        told = [
-            f"{name} was {before.get(name)!r} and is {now[name]!r}"
-            for name in now
-            if name not in FREE and before.get(name) != now[name]
-        ]
-        if self.trainer["corpus"]["sha256"] != digest:
-            told.append(
-                f"the corpus was {self.trainer['corpus']['sha256'][:12]} by its SHA-256 "
-                f"and is {digest[:12]}"
-            )
-        return told
 
-    def same_corpus(self, options: TrainOptions, *, digest: str) -> bool:
-        """Tell whether the same text is read in the same way."""
-        before, now = self.trainer["options"], options.to_json()
-        return bool(
-            self.trainer["corpus"]["sha256"] == digest
-            and all(before.get(name) == now[name] for name in OF_CORPUS)
-        )
-
-
-def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
+def newest_state(
+    run: embzarr.Run, *, accept: Callable[[Record, embzarr.Checkpoint], None]
+) -> tuple[State | None, list[str]]:
     """Load the newest sound checkpoint of a run.
+
+    Args:
+        run: where to look.
+        accept: refuses a checkpoint by what it says, before any of its arrays is loaded.
 
     Returns:
         The state, None where the run has no commit; and what is wrong with newer checkpoints.
@@ -74,7 +55,7 @@ def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
     failure: embzarr.DamagedError | None = None
     for number in run.numbers():
         try:
-            return load_state(run.open(commit=number)), damaged
+            return load_state(run.open(commit=number), accept), damaged
         except embzarr.NotFoundError:  # given up since, or a garbage collection
             continue
         except embzarr.DamagedError as exc:
@@ -85,24 +66,99 @@ def newest_state(run: embzarr.Run) -> tuple[State | None, list[str]]:
     return None, damaged
 
 
-def load_state(checkpoint: embzarr.Checkpoint) -> State:
-    """Load everything of a checkpoint of this trainer, each chunk checked."""
-    trainer = checkpoint.metadata.get("trainer")
-    if not isinstance(trainer, dict) or trainer.get("model") != MODEL:
-        found = trainer.get("model") if isinstance(trainer, dict) else None
-        raise embzarr.InvalidInputError(
-            "trainer-foreign",
-            f"commit {checkpoint.commit} was not saved by this trainer: expected the model "
-            f"{MODEL!r}, found {found!r}; init starts a new run from its vectors",
-        )
+def load_state(
+    checkpoint: embzarr.Checkpoint, accept: Callable[[Record, embzarr.Checkpoint], None]
+) -> State:
+    """Load everything of a checkpoint of this trainer, each chunk checked.
+
+    What the manifest says is checked before anything is loaded, and what was loaded before it is
+    used.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-foreign``: another trainer's checkpoint, or one that
+            is not as this trainer saves them; the message names what.
+    """
+    with _of(checkpoint):
+        record = parse_record(checkpoint.metadata.get("trainer"))
+        _check_manifest(checkpoint, record)
+    accept(record, checkpoint)
     loaded = checkpoint.load_rows(0, len(checkpoint), columns=_STATE_COLUMNS)
+    words = list(loaded.words)
+    arrays = {name: loaded.columns[name] for name in _STATE_COLUMNS}
+    with _of(checkpoint):
+        _check_words(words, rows=len(checkpoint))
+        _check_arrays(arrays, rows=len(words), size=record.options.vector_size)
     return State(
         checkpoint=checkpoint,
-        words=list(loaded.words),
-        counts=loaded.columns["counts"].astype(np.int64),
-        weights=Weights(inputs=padded(loaded.vectors), outputs=padded(loaded.columns["context"])),
-        trainer=trainer,
+        words=words,
+        counts=arrays["counts"],
+        weights=Weights(inputs=padded(arrays["vectors"]), outputs=padded(arrays["context"])),
+        record=record,
     )
+
+
+@contextlib.contextmanager
+def _of(checkpoint: embzarr.Checkpoint) -> Iterator[None]:
+    """Say of which checkpoint something was refused."""
+    try:
+        yield
+    except embzarr.InvalidInputError as exc:
+        raise foreign(checkpoint, exc.args[0]) from exc
+
+
+def foreign(checkpoint: embzarr.Checkpoint, problem: str) -> embzarr.InvalidInputError:
+    """Return the error for a checkpoint that is not as this trainer saves them."""
+    return embzarr.InvalidInputError(
+        "trainer-foreign",
+        f"commit {checkpoint.commit} was not saved by this trainer: {problem}; init starts a new "
+        "run from its vectors",
+    )
+
+
+def _check_manifest(checkpoint: embzarr.Checkpoint, record: Record) -> None:
+    """Refuse a checkpoint by its manifest: nothing that does not fit is even loaded."""
+    size, step = record.options.vector_size, record.metrics.step
+    check_integer("step", checkpoint.step, low=step, high=step)
+    columns = {column.name: column for column in checkpoint.info().columns if column.layer == 0}
+    for name, (dtype, rest) in _layout(size).items():
+        column = columns.get(name)
+        found = None if column is None else (column.dtype, column.shape[1:])
+        if found != (dtype, rest):
+            raise refused(f"column {name}", f"{dtype} with rows of shape {rest}", found)
+
+
+def _check_words(words: Sequence[str], *, rows: int) -> None:
+    if len(words) != rows:
+        raise refused("words", f"one for each of {rows} rows", len(words))
+    if len(set(words)) != rows:
+        raise refused("words", "each word once", f"{rows - len(set(words))} of them twice")
+
+
+def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], *, rows: int, size: int) -> None:
+    """Refuse arrays of another form than the manifest told, and numbers that cannot be."""
+    for name, (dtype, rest) in _layout(size).items():
+        array, shape = arrays[name], (rows, *rest)
+        if (array.dtype.name, array.shape) != (dtype, shape):
+            raise refused(f"column {name}", f"{dtype} {shape}", f"{array.dtype} {array.shape}")
+    for name in ("vectors", "context"):
+        if not is_finite(arrays[name]):
+            raise refused(f"column {name}", "finite numbers", "others")
+    counts = arrays["counts"]
+    most = MAX_INT // max(rows, 1)  # so that they can be added up
+    if counts.min(initial=1) < 1 or counts.max(initial=1) > most:
+        found = f"from {counts.min()} to {counts.max()}"
+        raise refused("column counts", f"numbers from 1 to {most}", found)
+
+
+def is_finite(matrix: npt.NDArray[np.float32]) -> bool:
+    """Tell whether no number is NaN or infinite, without another array of that size."""
+    return bool(np.isfinite([matrix.min(initial=0), matrix.max(initial=0)]).all())
+
+
+def _layout(size: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return data type and shape, but for the rows, of each column."""
+    matrix = ("float32", (size,))
+    return {"vectors": matrix, "context": matrix, "counts": ("int64", ())}
 
 
 def start_weights(words: int, *, vector_size: int, seed: int) -> Weights:

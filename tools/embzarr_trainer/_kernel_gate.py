@@ -1,0 +1,216 @@
+"""The gate before the compiled loops, which read and write wherever an index says.
+
+Nothing else may import the kernel (import-linter holds that), so that it is entered with arrays
+alone whose every shape, stride, data type and index was checked against the arrays themselves. What
+lasts as long as training is checked once, and what belongs to a chunk with each chunk: some 30
+microseconds beside the 10 to 40 milliseconds that its training takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+import embzarr
+from embzarr_trainer._buffers import (
+    MAX_NEGATIVE,
+    MAX_SENTENCE,
+    MAX_VECTOR_SIZE,
+    MAX_WINDOW,
+    TABLE_SIZE,
+    Marks,
+    Method,
+    Tables,
+    Weights,
+    new_scratch,
+)
+from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._options import check_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from embzarr_trainer._buffers import Scratch
+
+_Layout: TypeAlias = "Mapping[str, tuple[type[np.generic], tuple[int, ...]]]"
+"""Data type and shape of each array of a group."""
+
+_MAX_ROWS: Final = 2**31 - 1
+"""Word ids are int32."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kernel:
+    """The compiled loops, and the arrays that all threads share, which fit one another.
+
+    Raises:
+        embzarr.InvalidInputError: ``input-argument``, naming the array, what was expected of it
+            and what was found.
+    """
+
+    method: Method
+    weights: Weights
+    """Changed in place."""
+    marks: Marks
+    """Set for the rows that are changed."""
+    tables: Tables
+    """Not to be changed any more."""
+
+    def __post_init__(self) -> None:
+        """Check what stays the same from one chunk to the next."""
+        _check_method(self.method)
+        rows, width = _shape_of(self.weights)
+        _check_group("weights", self.weights, Weights, _of_weights(rows, width))
+        _check_group("marks", self.marks, Marks, _of_marks(rows))
+        _check_group("tables", self.tables, Tables, _of_tables(rows))
+        _check_ids("tables.alias_word", self.tables.alias_word, rows)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Worker:
+    """The kernel, and one thread's working space."""
+
+    kernel: Kernel
+    _scratch: Scratch = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Allocate the working space."""
+        object.__setattr__(self, "_scratch", new_scratch(self.kernel.weights.inputs.shape[1]))
+
+    def train(
+        self,
+        ids: npt.NDArray[np.int32],
+        starts: npt.NDArray[np.int64],
+        *,
+        alpha: np.float32,
+        seed: np.uint64,
+    ) -> tuple[float, int]:
+        """Train on sentences ``ids[starts[i]:starts[i + 1]]``, each of at most MAX_SENTENCE words.
+
+        Args:
+            ids: (words of the corpus,) word ids.
+            starts: (sentences + 1,) where the sentences of this chunk begin, and the last one ends.
+            alpha: the learning rate of the whole chunk.
+            seed: of all that is drawn.
+
+        Returns:
+            The sum of the loss (nats) over one (context, centre) pair of each window, taken before
+            the window's steps, and how many windows there were.
+
+        Raises:
+            embzarr.InvalidInputError: ``input-argument``, as of ``Kernel``; nothing was trained.
+        """
+        shared, scratch = self.kernel, self._scratch
+        _check_sentences(ids, starts)
+        _check_ids("ids", ids[starts[0] : starts[-1]], len(shared.weights.inputs))
+        if not isinstance(alpha, np.float32) or not np.isfinite(alpha):
+            raise _refused("alpha", "a finite float32", repr(alpha))
+        scratch.state[0] = seed
+        method, weights, marks, tables = shared.method, shared.weights, shared.marks, shared.tables
+        return train_chunk(ids, starts, alpha, method, weights, marks, tables, scratch)
+
+
+def _of_weights(rows: int, width: int) -> _Layout:
+    return {"inputs": (np.float32, (rows, width)), "outputs": (np.float32, (rows, width))}
+
+
+def _of_marks(rows: int) -> _Layout:
+    return {"inputs": (np.uint8, (rows,)), "outputs": (np.uint8, (rows,))}
+
+
+def _of_tables(rows: int) -> _Layout:
+    return {
+        "keep": (np.uint32, (rows,)),
+        "frozen": (np.uint8, (rows,)),
+        "alias_cut": (np.uint32, (rows,)),
+        "alias_word": (np.int32, (rows,)),
+        "sigmoid": (np.float32, (TABLE_SIZE,)),
+        "softplus": (np.float32, (TABLE_SIZE,)),
+    }
+
+
+def _check_method(method: Method) -> None:
+    _check_kind("method", method, Method)
+    check_integer("method.window", method.window, low=1, high=MAX_WINDOW)
+    check_integer("method.negative", method.negative, low=1, high=MAX_NEGATIVE)
+    if not isinstance(method.cbow, bool):
+        raise _refused("method.cbow", "True or False", repr(method.cbow))
+
+
+def _shape_of(weights: Weights) -> tuple[int, int]:
+    """Return rows and padded size, within the bounds that the loops rely on."""
+    _check_kind("weights", weights, Weights)
+    inputs = weights.inputs
+    _check_array("weights.inputs", inputs, np.float32, "(words, padded size)", rank=2)
+    rows, width = inputs.shape
+    if not (1 <= rows <= _MAX_ROWS and 1 <= width <= MAX_VECTOR_SIZE):
+        expected = f"1 to {_MAX_ROWS} rows of 1 to {MAX_VECTOR_SIZE} numbers"
+        raise _refused("weights.inputs", expected, str(inputs.shape))
+    return rows, width
+
+
+def _check_group(
+    name: str, group: tuple[Any, ...], kind: type[tuple[Any, ...]], layout: _Layout
+) -> None:
+    _check_kind(name, group, kind)
+    for (field, (dtype, shape)), array in zip(layout.items(), group, strict=True):
+        _check_array(f"{name}.{field}", array, dtype, str(shape), rank=len(shape))
+        if array.shape != shape:
+            raise _refused(f"{name}.{field}", f"shape {shape}", str(array.shape))
+
+
+def _check_kind(name: str, group: object, kind: type[tuple[Any, ...]]) -> None:
+    if type(group) is not kind:
+        raise _refused(name, kind.__name__, type(group).__name__)
+
+
+def _check_sentences(ids: npt.NDArray[np.int32], starts: npt.NDArray[np.int64]) -> None:
+    _check_array("ids", ids, np.int32, "(words,)", rank=1)
+    _check_array("starts", starts, np.int64, "(sentences + 1,)", rank=1)
+    if len(starts) == 0:
+        raise _refused("starts", "one number at least", "none")
+    low, high = int(starts.min()), int(starts.max())
+    if low < 0 or high > len(ids):  # also bounds the differences, which could wrap around
+        raise _refused("starts", f"places from 0 to {len(ids)}", f"from {low} to {high}")
+    lengths = np.diff(starts)
+    shortest, longest = int(lengths.min(initial=0)), int(lengths.max(initial=0))
+    if shortest < 0 or longest > MAX_SENTENCE:
+        expected = f"sentences of 0 to {MAX_SENTENCE} words"
+        raise _refused("starts", expected, f"from {shortest} to {longest}")
+
+
+def _check_ids(name: str, ids: npt.NDArray[np.int32], rows: int) -> None:
+    """Refuse ids of rows that are not there; as unsigned numbers the negative ones are large."""
+    if ids.view(np.uint32).max(initial=0) >= rows:
+        raise _refused(name, f"word ids below {rows}", f"from {ids.min()} to {ids.max()}")
+
+
+def _check_array(
+    name: str, array: object, dtype: type[np.generic], shape: str, *, rank: int
+) -> None:
+    """Refuse what is not laid out in memory as the compiled loops take for granted.
+
+    Another data type or layout would also have all of them compiled once more.
+    """
+    if (
+        type(array) is np.ndarray
+        and array.dtype == dtype
+        and array.ndim == rank
+        and array.flags.carray  # contiguous, aligned, and writable
+    ):
+        return
+    found = type(array).__name__
+    if isinstance(array, np.ndarray):
+        read_only = "" if array.flags.writeable else "read-only "
+        found = f"{read_only}{found} {array.dtype} {array.shape} of strides {array.strides}"
+    raise _refused(name, f"a contiguous writable array, {np.dtype(dtype)} {shape}", found)
+
+
+def _refused(name: str, expected: str, found: str) -> embzarr.InvalidInputError:
+    return embzarr.InvalidInputError(
+        "input-argument", f"{name}: expected {expected}, found {found}"
+    )
