@@ -153,9 +153,10 @@ class Redactor:
         return masked(text, wary=True)
 
     def cause(self, exc: BaseException) -> BaseException | None:
-        """Return an exception as the cause of ours, or None where anything of it shows a secret.
+        """Return an exception as the cause of ours, or None where a traceback must not print it.
 
-        Where there are secrets it loses its frames, whose variables a crash report prints.
+        That is where it shows a secret, or what a terminal obeys: a server's answer may stand in
+        it. Where there are secrets it loses its frames, whose variables a crash report prints.
         """
         chain = _chain_of(exc)
         if not all(self._is_clean(link) for link in chain):
@@ -169,7 +170,11 @@ class Redactor:
         shown = [str(exc), *map(str, getattr(exc, "__notes__", ()))]
         if exc.args != (shown[0],):
             shown.append(repr(exc))
-        return all(self.clean(text) == text for text in shown)
+        return all(_is_plain_text(text) and self.clean(text) == text for text in shown)
+
+
+def _is_plain_text(text: str) -> bool:
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _spellings_of(secrets: Iterable[str]) -> tuple[str, ...]:
