@@ -36,6 +36,7 @@ _MATTERS = (
     "region file path name style"
 )
 _ABOUT = frozenset(_MATTERS.split())
+_NAME = re.compile(r"[\w .:-]{1,100}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _PLAIN_VALUE = re.compile(
@@ -68,7 +69,7 @@ HARMLESS_HEADERS = frozenset(["useragent", *_HEADERS.split()])
 def doubt_of(name: str) -> Doubt:
     """Return how sure the name is, in a text or as a member of JSON."""
     words, joined = _spelled(name)
-    if words and words[-1] in _ABOUT:
+    if not _NAME.fullmatch(name) or (words and words[-1] in _ABOUT):
         return Doubt.HARMLESS
     if _SURE.search(joined) or not _SURE_WORDS.isdisjoint(words):
         return Doubt.SURE
