@@ -182,7 +182,8 @@ def said_of(found: Any) -> Iterator[str]:
 
 def test_values_stay(tally: Tally, tmp_path: Path) -> None:
     """What is escaped can be read back: JSON gives the same words and metadata, a column too."""
-    failures, readable = [], 0
+    failures: list[str] = []
+    readable = 0
     for number, case in enumerate(one for one in cases() if one.metadata):
         root = written(case, tmp_path / str(number))
         document = json.loads(ask(["inspect", str(root), "--json"], terminal=False).out)
@@ -202,7 +203,8 @@ def test_values_stay(tally: Tally, tmp_path: Path) -> None:
 
 def test_servers(tally: Tally, *, full: Effort) -> None:
     """What a server says in an error, and what a URL says, is shown as it is."""
-    failures, runs = [], 0
+    failures: list[str] = []
+    runs = 0
     for text in full.some(TEXTS.values(), 5):
         body = f"<Error><Code>Oops</Code><Message>{text}</Message></Error>"
         for status, said in ((400, body), (403, text), (501, body)):

@@ -80,6 +80,8 @@ def _places() -> dict[str, Callable[[str], Objects]]:
         "an object's key": _key,
         "a column's name": _column,
         "a tag": lambda text: {**sound(), "tags/best.json": _json({"target": text, text: 1})},
+        "a tag's member": _tag_member,
+        "a layer's member": lambda text: changed((*LAYER, "placement", text), 1),
         "a tag's name": _tag_name,
         "the hint": lambda text: {**sound(), "latest.json": _json({text: text})},
         "the root": lambda text: {**sound(), "zarr.json": _json({text: text})},
@@ -109,6 +111,11 @@ def _column(text: str) -> Objects:
 def _tag_name(text: str) -> Objects:
     name = text.replace("/", "").replace("\x00", "")[:60]
     return {**sound(), f"tags/{name}.json": tag(1, sha256(sound()[KEY]))}
+
+
+def _tag_member(text: str) -> Objects:
+    document = json.loads(tag(1, sha256(sound()[KEY])))
+    return {**sound(), "tags/best.json": _json({**document, text: 1})}
 
 
 def _quarantine(text: str) -> Objects:
