@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from embzarr._cache_folder import CacheFolder
+from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ class Cache:
 
     def __repr__(self) -> str:
         """Tell how much is kept in memory."""
-        return f"Cache({self._bytes} of {self._limit} bytes in memory, folder {self._folder})"
+        return (
+            f"Cache({self._bytes} of {self._limit} bytes in memory, "
+            f"folder {printable(str(self._folder))})"
+        )
 
     @property
     def is_empty(self) -> bool:

@@ -83,7 +83,7 @@ def collection_of(document: dict[str, Any], *, what: str) -> Collection:
     try:
         found = _to_collection(kept)
     except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
     for folder in found.revokes:
         _keys.check_key(folder)
     numbers = [*found.expired, *([number, number] for number in found.expires)]
@@ -107,7 +107,7 @@ def tombstone_of(document: dict[str, Any], *, what: str) -> Tombstone:
     try:
         found = _to_tombstone(kept)
     except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
     if found.by <= found.commit:
         raise DamagedError("manifest-invalid", f"{what}: expired by the earlier commit {found.by}")
     return found

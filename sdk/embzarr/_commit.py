@@ -36,7 +36,7 @@ from embzarr._protocol import (
     Unknown,
 )
 from embzarr._records import Expired
-from embzarr._secrets import without_secrets
+from embzarr._redact import without_secrets
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _schema
+from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Loaded:
     def __repr__(self) -> str:
         """Return the size of what was read, not the numbers."""
         shapes = ", ".join(f"{name} {list(a.shape)} {a.dtype}" for name, a in self.columns.items())
-        return f"Loaded({len(self)} rows: {shapes})"
+        return printable(f"Loaded({len(self)} rows: {shapes})")
 
 
 def fill(

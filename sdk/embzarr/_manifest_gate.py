@@ -57,7 +57,7 @@ def of_document(document: dict[str, Any], *, what: str) -> Manifest:
     try:
         manifest = _to_manifest(_understood(document, what))
     except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
     follows = manifest.parent.commit if manifest.parent else 0
     require(follows == manifest.commit - 1, what, f"commit {manifest.commit} after {follows}")
     kind = "delta" if len(manifest.layers) > 1 else "full"

@@ -104,7 +104,7 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             plan = _to_plan(document)
             _check(plan)
         except (DamagedError, msgspec.ValidationError) as exc:
-            raise InvalidInputError("input-argument", f"not a plan: {exc.args[0]}") from exc
+            raise InvalidInputError("input-argument", f"not a plan: {exc.args[0]}") from None
         return plan
 
 

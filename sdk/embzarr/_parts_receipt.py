@@ -99,7 +99,7 @@ def parse(data: bytes | bytearray | memoryview, plan: StepPlan, part: int) -> Re
     try:
         receipt = _to_receipt(document)
     except msgspec.ValidationError as exc:
-        raise DamagedError("part-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("part-invalid", f"{what}: {exc}") from None  # its text is raw
     _require(receipt.plan == plan.identity, f"{what}: of another plan")
     _require(receipt.part == part, f"{what}: of part {receipt.part}")
     _require(

@@ -54,7 +54,7 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
     try:
         return _to_record(document)
     except msgspec.ValidationError as exc:
-        raise DamagedError("quarantine-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("quarantine-invalid", f"{what}: {exc}") from None  # its text is raw
 
 
 def is_marked(store: Get, number: int) -> bool:

@@ -62,7 +62,7 @@ def parse_tag(data: bytes | bytearray | memoryview, what: str) -> Parent:
     try:
         return _to_tag(document).target
     except msgspec.ValidationError as exc:
-        raise DamagedError("tag-invalid", f"{what}: {exc}") from exc
+        raise DamagedError("tag-invalid", f"{what}: {exc}") from None  # its text is raw
 
 
 def read_all(store: Readable) -> dict[str, Parent]:

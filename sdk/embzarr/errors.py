@@ -11,10 +11,28 @@
     └── StoreError           (OSError)            the store or the way to it failed: retry
 
 Every error carries a stable ``code`` from section "Error codes" of ``spec/v1/embzarr.md``. Codes
-are append-only; messages are not part of the contract.
+are append-only; messages are not part of the contract. A message is one line that shows as it is:
+`printable` and `masked`, which programs may use for texts of their own, have gone over it.
 """
 
 from __future__ import annotations
+
+from embzarr._printable import printable
+from embzarr._redact import masked
+
+__all__ = [
+    "AccessDeniedError",
+    "ConflictError",
+    "DamagedError",
+    "EmbzarrError",
+    "InvalidInputError",
+    "NotFoundError",
+    "StoreError",
+    "UnsupportedError",
+    "WordNotFoundError",
+    "masked",
+    "printable",
+]
 
 
 class EmbzarrError(Exception):
@@ -24,8 +42,12 @@ class EmbzarrError(Exception):
     """The stable code from the specification, such as ``chunk-checksum``."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Keep the code beside a message that says what was expected, found, and where."""
-        super().__init__(message)
+        """Keep the code beside a message that says what was expected, found, and where.
+
+        What a message quotes may come from a store, a server or a library: no password of a URL
+        and no control code gets any further than here.
+        """
+        super().__init__(printable(masked(message)))
         self.code = code
 
     def __str__(self) -> str:

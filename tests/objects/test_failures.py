@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from obstore.exceptions import GenericError
 
+from embzarr._redact import Redactor
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -21,7 +22,6 @@ from embzarr.errors import (
 )
 from embzarr.objects import _cloud, open_store
 from embzarr.objects._failures import Place
-from embzarr.objects._redact import Redactor
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:

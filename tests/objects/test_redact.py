@@ -9,10 +9,10 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from obstore.exceptions import GenericError
 
+from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
 from embzarr.errors import EmbzarrError, StoreError
 from embzarr.objects import open_store
 from embzarr.objects._failures import Place
-from embzarr.objects._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:

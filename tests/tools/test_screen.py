@@ -37,7 +37,8 @@ def test_sizes(count: int, text: str) -> None:
         (Ratio(1.23456), "1.23", "1.23456"),
         (Parts("blosc:lz4"), "blosc lz4", "blosc:lz4"),
         ("a\tb\\c\nd", "a\\tb\\c\\nd", "a\\tb\\\\c\\nd"),
-        ("\x1b[31m猫", "\\x1b[31m猫", "\x1b[31m猫"),
+        ("\x1b[31m猫", "\\x1b[31m猫", "\\x1b[31m猫"),
+        ("\x9b1m\x7f\u202e\u2028", "\\x9b1m\\x7f\\u202e\\u2028", "\\x9b1m\\x7f\\u202e\\u2028"),
     ],
 )
 def test_cells(cell: Cell, for_people: str, for_programs: str) -> None:

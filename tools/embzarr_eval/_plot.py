@@ -71,13 +71,20 @@ def figure_of(curve: Curve, losses: Sequence[tuple[int, float]]) -> Any:  # noqa
         _draw_loss(axes["loss"], of_commits, losses)
     for colour, name in zip(_COLOURS * len(names), names, strict=False):
         series = [(at.step, at.scores[name]) for at in curve.points if name in at.scores]
-        axes["score"].plot(*zip(*series, strict=True), "o-", color=colour, label=name)
+        axes["score"].plot(*zip(*series, strict=True), "o-", color=colour, label=_label(name))
     for panel, of in axes.items():
         of.set_xlabel("step")
         of.set_ylabel(panel)
         of.grid(alpha=0.3)
-        of.legend(frameon=False)
+        for text in of.legend(frameon=False).get_texts():
+            text.set_parse_math(False)
     return figure
+
+
+def _label(name: str) -> str:
+    """Return a name as matplotlib shows it: it hides what begins with an underscore."""
+    shown = embzarr.errors.printable(name)
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _draw_loss(

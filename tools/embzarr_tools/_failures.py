@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from embzarr_tools._screen import say_aside
+from embzarr_tools._screen import say_aside, show_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def reported(*, debug: bool) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:
-            traceback.print_exc()
+            show_aside(_traceback_of(exc))
         say_aside(describe(exc))
         raise typer.Exit(exit_code(exc)) from None
 
@@ -72,17 +72,31 @@ def describe(exc: Exception) -> str:
 
     if isinstance(exc, embzarr.EmbzarrError):
         return str(exc)
+    code, message = _told(exc)
+    # As an error of the SDK, whose text shows no secret and no control code.
+    told = str(embzarr.EmbzarrError(code, " ".join(message.split())))
+    return f"{told}; --debug shows where" if code == "internal" else told
+
+
+def _told(exc: Exception) -> tuple[str, str]:
+    """Return the code and the message of an exception that is not the SDK's."""
     if isinstance(exc, ClaimError):
-        return f"a claim did not hold: {exc} [demo-claim]"
+        return "demo-claim", f"a claim did not hold: {exc}"
     if isinstance(exc, UsageError):
-        return f"{exc} [usage]"
+        return "usage", str(exc)
     if hasattr(exc, "format_message"):  # typer's parser; its base class depends on the version
         command = getattr(getattr(exc, "ctx", None), "command_path", "embzarr")
-        return f"{exc.format_message().rstrip('.')}; see {command} --help [usage]"
+        return "usage", f"{exc.format_message().rstrip('.')}; see {command} --help"
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
-        return f"{where}{exc.strerror} [system]"
-    return f"{type(exc).__name__}: {exc} [internal]; --debug shows where"
+        return "system", f"{where}{exc.strerror}"
+    return "internal", f"{type(exc).__name__}: {exc}"
+
+
+def _traceback_of(exc: Exception) -> str:
+    import embzarr  # noqa: PLC0415 - as above
+
+    return embzarr.errors.masked("".join(traceback.format_exception(exc)))
 
 
 def exit_code(exc: Exception) -> int:

@@ -12,12 +12,11 @@ from embzarr_tools._screen import (
     Column,
     finite_or_text,
     on_terminal,
-    plain,
     say_aside,
     show_json,
+    show_row,
     show_table,
     size,
-    write,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def _show(part: "embzarr.Loaded", *, as_json: bool) -> None:
         show_table(_COLUMNS, rows)
     else:
         for word, vector in zip(part.words, part.vectors, strict=True):
-            write("\t".join((plain(word), *map(str, vector))))
+            show_row((word, *map(str, vector)))
 
 
 def _abbreviated(vector: "NDArray[Any]") -> str:

@@ -2,6 +2,10 @@
 
 On a terminal: aligned tables, numbers with separators. Through a pipe: tab-separated text with
 plain numbers, no colour and no lines drawn.
+
+Words, metadata and messages come from a store, and a stranger may have written it. Whatever the
+commands say passes through this module, which alone writes to the streams and knows rich: nothing
+that a terminal obeys gets out of it, and no column is broken by a text that holds tabs or lines.
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ import math
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
 
 class Size(int):
@@ -56,7 +61,8 @@ class Parts(str):
 Cell: TypeAlias = "str | int | float | None"
 
 _KILO = 1000
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_REFRESHES: Final = 4
+"""A second, of what is renewed in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +85,16 @@ def show_table(
 ) -> None:
     """Print a table; through a pipe: a line of column names, then a line a row."""
     if not on_terminal():
-        write("\t".join(column.name for column in columns))
+        show_row(column.name for column in columns)
         for row in rows:
-            write("\t".join(map(plain, row)))
+            show_row(row)
         return
     from rich import box  # noqa: PLC0415 - a pipe needs no rich
     from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
 
     table = Table(
-        title=title,
+        title=None if title is None else _text(title, style="bold"),
         title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -104,50 +108,58 @@ def show_table(
             overflow="fold" if column.wrap else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(people(cell)) for cell in row))
+        table.add_row(*map(_text, row))
     _console().print(table)
+
+
+def show_row(cells: Iterable[Cell]) -> None:
+    """Print a line of cells for programs."""
+    _put(sys.stdout, "\t".join(map(plain, cells)) + "\n")
 
 
 def show_fields(fields: Mapping[str, Cell]) -> None:
     """Print named values, one a line."""
     if not on_terminal():
-        for name, value in fields.items():
-            write(f"{name}\t{plain(value)}")
+        for row in fields.items():
+            show_row(row)
         return
     from rich.table import Table  # noqa: PLC0415 - a pipe needs no rich
-    from rich.text import Text  # noqa: PLC0415
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in fields.items():
         if value is not None:
-            grid.add_row(Text(name, style="bold"), Text(people(value)))
+            grid.add_row(_text(name, style="bold"), _text(value))
     _console().print(grid)
 
 
 def show_json(document: object, *, indent: int | None = 2) -> None:
-    """Print a JSON document, or a line of JSON with `indent` None; numbers must be finite."""
-    write(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False))
+    """Print a JSON document, or a line of JSON with `indent` None; numbers must be finite.
+
+    What does not show is written as JSON's own escape, so that the values are the same.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
+    if not _is_safe(text):
+        text = "".join(letter if _is_safe(letter) else json.dumps(letter)[1:-1] for letter in text)
+    _put(sys.stdout, f"{text}\n")
 
 
-def write(line: str) -> None:
-    """Print a line as it is."""
-    sys.stdout.write(f"{line}\n")
+def write(text: str) -> None:
+    """Print lines of our own, such as a help text."""
+    _put(sys.stdout, f"{text}\n")
 
 
 def say(text: str) -> None:
     """Print a sentence at once, also into a log that somebody follows."""
-    write(printable(text))
+    _put(sys.stdout, f"{printable(text)}\n")
     sys.stdout.flush()
 
 
 def heading(text: str) -> None:
     """Print a line that begins something."""
     if on_terminal():
-        from rich.text import Text  # noqa: PLC0415 - a pipe needs no rich
-
-        _console().print(Text(printable(text), style="bold"))
+        _console().print(_text(text, style="bold"))
     else:
         say(text)
 
@@ -156,7 +168,12 @@ def say_aside(text: str) -> None:
     """Print one line on standard error."""
     with suppress(BrokenPipeError):
         sys.stdout.flush()
-    sys.stderr.write(f"embzarr: {printable(' '.join(text.split()))}\n")
+    _put(sys.stderr, f"embzarr: {printable(' '.join(text.split()))}\n")
+
+
+def show_aside(lines: str) -> None:
+    """Print lines, such as a traceback, on standard error."""
+    _put(sys.stderr, lines)
 
 
 class Advance(Protocol):
@@ -176,21 +193,54 @@ def progress(label: str) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
     from rich.progress import TimeRemainingColumn as Remaining  # noqa: PLC0415
 
-    look = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Remaining())
+    label_column = TextColumn("{task.description}", markup=False)
+    look = (label_column, BarColumn(), TaskProgressColumn(), Remaining())
     console = _console(stderr=True)
     # What is printed meanwhile scrolls above the bar, but only where both are on one terminal.
     with Progress(*look, console=console, transient=True, redirect_stdout=on_terminal()) as bar:
-        task = bar.add_task(label, total=None)
+        task = bar.add_task(printable(label), total=None)
 
         def advance(done: int, total: int, label: str | None = None) -> None:
-            bar.update(task, completed=done, total=total, description=label)
+            shown = None if label is None else printable(label)
+            bar.update(task, completed=done, total=total, description=shown)
 
         yield advance
 
 
-def stderr_console() -> Console:
-    """Return rich's console of standard error."""
-    return _console(stderr=True)
+@contextmanager
+def live(
+    label: str, console: Console | None = None
+) -> Iterator[Callable[[int, int, str, Sequence[str]], None]]:
+    """Show a bar with lines below it, renewed in place.
+
+    Args:
+        label: what to say beside the bar at first.
+        console: where to; by default a terminal's standard error.
+
+    Yields:
+        What shows the work done, the work in all, what to say beside the bar, and the lines.
+    """
+    from rich.console import Group  # noqa: PLC0415 - a pipe needs no rich
+    from rich.live import Live  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
+
+    label_column = TextColumn("{task.description}", markup=False)
+    bar = Progress(label_column, BarColumn(), TaskProgressColumn())
+    task = bar.add_task(printable(label), total=None)
+    shown = Live(
+        bar,
+        console=console or _console(stderr=True),
+        transient=True,
+        refresh_per_second=_REFRESHES,
+        redirect_stdout=on_terminal(),
+    )
+    with shown:
+
+        def show(done: int, total: int, label: str, lines: Sequence[str]) -> None:
+            bar.update(task, completed=done, total=total, description=printable(label))
+            shown.update(Group(bar, *map(_text, lines)))
+
+        yield show
 
 
 def _no_bar(done: int, total: int, label: str | None = None) -> None:
@@ -198,11 +248,15 @@ def _no_bar(done: int, total: int, label: str | None = None) -> None:
 
 
 def plain(cell: Cell) -> str:
-    """Return a cell for programs: no separators, tabs and line ends escaped."""
+    """Return a cell for programs: numbers as they are, text in one line that can be read back.
+
+    A backslash is doubled, and what does not show is spelled out, as in Python's literals.
+    """
     if cell is None:
         return ""
-    text = cell if isinstance(cell, str) else repr(cell + 0)  # + 0: of a subclass, the number
-    return "".join(_ESCAPES.get(letter, letter) for letter in text)
+    if not isinstance(cell, str):
+        return repr(cell + 0)  # + 0: of a subclass, the number
+    return printable(cell.replace("\\", "\\\\"))
 
 
 def people(cell: Cell) -> str:
@@ -229,15 +283,35 @@ def size(count: int) -> str:
 
 def printable(text: str) -> str:
     """Return the text with what a terminal could obey, such as escape codes, spelled out."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
+    if text.isprintable():
+        return text
+    import embzarr  # noqa: PLC0415 - slow to import, and few texts need it
+
+    return embzarr.errors.printable(text)
 
 
 def finite_or_text(number: float) -> float | str:
     """Return a number that JSON can hold, or its name: ``NaN``, ``Infinity``, ``-Infinity``."""
     return number if math.isfinite(number) else json.dumps(number)
+
+
+def _is_safe(text: str) -> bool:
+    """Tell whether a text holds nothing but letters that show, tabs and line ends."""
+    return text.replace("\t", "").replace("\n", "").isprintable()
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Write to a stream; the only way to it, but for rich, which is given `_text`."""
+    if not _is_safe(text):  # somebody forgot
+        text = "".join(letter if _is_safe(letter) else printable(letter) for letter in text)
+    stream.write(text)
+
+
+def _text(cell: Cell, *, style: str = "") -> Text:
+    """Return what rich takes for a text that shows as it is, markup and control codes too."""
+    from rich.text import Text  # noqa: PLC0415 - a pipe needs no rich
+
+    return Text(people(cell), style=style)
 
 
 def _console(*, stderr: bool = False) -> Console:

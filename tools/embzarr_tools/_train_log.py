@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from embzarr_tools._screen import on_terminal, say, say_aside, stderr_console, write
+from embzarr_tools._screen import live, on_terminal, say, say_aside, show_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ LOG_SECONDS: Final = 10.0
 """Between two lines in a log."""
 _COLUMNS: Final = ("step", "epoch", "loss", "alpha", "words_per_second", "stall_seconds")
 _MINUTE: Final = 60
-_REFRESHES: Final = 4
 
 
 class Log:
@@ -62,7 +61,7 @@ def training_log(losses: embzarr_eval.LossLine) -> Iterator[Log]:
     if not sys.stderr.isatty():
         yield Log(LogLines(), losses)
         return
-    with live_lines(stderr_console()) as show:
+    with live_lines() as show:
         yield Log(show, losses)
 
 
@@ -84,28 +83,15 @@ class LogLines:
 
 
 @contextmanager
-def live_lines(console: Console) -> Iterator[Callable[[embzarr_trainer.Progress], None]]:
+def live_lines(
+    console: Console | None = None,
+) -> Iterator[Callable[[embzarr_trainer.Progress], None]]:
     """Show a bar and two lines, renewed in place, until the block ends."""
-    from rich.console import Group  # noqa: PLC0415 - a pipe needs no rich
-    from rich.live import Live  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    task = bar.add_task("reading", total=None)
-    live = Live(
-        bar,
-        console=console,
-        transient=True,
-        refresh_per_second=_REFRESHES,
-        redirect_stdout=on_terminal(),
-    )
-    with live:
+    with live("reading", console) as renew:
 
         def show(now: embzarr_trainer.Progress) -> None:
             left = f"{duration(now.eta_seconds)} left"
-            bar.update(task, completed=now.words, total=now.total_words, description=left)
-            live.update(Group(bar, Text(learning(now)), Text(saving(now))))
+            renew(now.words, now.total_words, left, (learning(now), saving(now)))
 
         yield show
 
@@ -140,7 +126,7 @@ def _tell_checkpoint(now: embzarr_trainer.Progress, *, first: bool) -> None:
         say(f"step {now.step}: {learning(now)}, stall {now.stall_seconds:.3f} s")
         return
     if first:
-        write("\t".join(_COLUMNS))
+        show_row(_COLUMNS)
     numbers = (now.epoch, now.loss, now.alpha, now.words_per_second, now.stall_seconds)
-    write("\t".join((str(now.step), *(f"{number:.6g}" for number in numbers))))
+    show_row((str(now.step), *(f"{number:.6g}" for number in numbers)))
     sys.stdout.flush()

@@ -1,6 +1,7 @@
 """The program ``embzarr``: its commands, its help, its exit codes."""
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -115,10 +116,20 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+class _Aside(logging.Handler):
+    """Prints what libraries warn of as every other line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line, escaped as all are."""
+        say_aside(record.getMessage())
+
+
 def main() -> None:
     """Run the command line of this process."""
     for stream in (sys.stdout, sys.stderr):
         # Words are of any language; what a pipe gets must not depend on the machine's.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    logging.basicConfig(handlers=[_Aside()], level=logging.WARNING)
+    logging.captureWarnings(capture=True)
     sys.exit(run(sys.argv[1:]))

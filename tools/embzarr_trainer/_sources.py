@@ -52,7 +52,7 @@ class Source:
                 "corpus-not-text", f"{self.name}: named .gz, but cannot be unpacked: {exc}"
             ) from exc
         except OSError as exc:
-            raise _failure(self.name, exc) from exc
+            raise _failure(self.name, exc) from None
 
 
 def find_sources(paths: CorpusPaths) -> list[Source]:
@@ -116,9 +116,9 @@ def _remote(url: str) -> list[Source]:
         filesystem, path = fsspec.core.url_to_fs(url)
         names = sorted(filesystem.find(path)) if filesystem.isdir(path) else [path]
     except (ImportError, ValueError) as exc:
-        raise embzarr.InvalidInputError("input-argument", f"corpus {url}: {exc}") from exc
+        raise embzarr.InvalidInputError("input-argument", f"corpus {url}: {exc}") from None
     except OSError as exc:
-        raise _failure(url, exc) from exc
+        raise _failure(url, exc) from None
 
     def opener(name: str) -> Callable[[], BinaryIO]:
         return lambda: filesystem.open(name, "rb")
@@ -131,6 +131,7 @@ def _nothing_in(folder: str) -> list[Source]:
 
 
 def _failure(name: str, exc: OSError) -> embzarr.EmbzarrError:
+    """Return our error; the library's is not chained, since it may quote a password of the URL."""
     reason = exc.strerror or str(exc)
     if isinstance(exc, FileNotFoundError | IsADirectoryError):
         return embzarr.NotFoundError("corpus-missing", f"{name}: {reason}")

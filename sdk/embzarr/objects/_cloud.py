@@ -13,17 +13,17 @@ from urllib.parse import unquote
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
-from embzarr.errors import InvalidInputError
-from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
-from embzarr.objects._failures import Place
-from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._redact import (
+from embzarr._redact import (
     Redactor,
-    credentials_in_url,
-    redact_url,
     secrets_in_options,
     secrets_in_url,
+    secrets_of_environment,
+    user_of_url,
 )
+from embzarr.errors import InvalidInputError
+from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
+from embzarr.objects._failures import Place, shown_url
+from embzarr.objects._obstore import ObstoreStore
 
 if TYPE_CHECKING:
     from typing import Any
@@ -118,9 +118,8 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     _refuse_unknown(options, _CONNECTION_OPTIONS, url)
 
     # obstore drops the user of a URL, so that we say it as the header that it stands for.
-    user = credentials_in_url(url)
+    user, bare = user_of_url(url)
     headers = {"authorization": _basic(user)} if user else {}
-    bare = redact_url(url)
 
     def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
         given = client_options.get("default_headers", {})
@@ -143,7 +142,7 @@ def open_memory(url: str, options: Mapping[str, object], *, single_writer: bool)
     name = url.partition("://")[2].strip("/")
     with _memory_lock:
         client = _memory_stores.setdefault(name, MemoryStore())
-    return ObstoreStore(client, place=Place(url=redact_url(url), redactor=Redactor()))
+    return ObstoreStore(client, place=Place(url=shown_url(url), redactor=Redactor()))
 
 
 def _build(
@@ -195,16 +194,16 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:
-    every = (*secrets, *secrets_in_url(url), *secrets_in_options(options))
-    return Place(url=redact_url(url), redactor=Redactor(every))
+    found = (*secrets_in_url(url), *secrets_in_options(options), *secrets_of_environment())
+    return Place(url=shown_url(url), redactor=Redactor((*secrets, *found)))
 
 
 def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
     _refuse_query(url)
     bucket, _, prefix = url.partition("://")[2].partition("/")
-    if not bucket or redact_url(url) != url:
+    if not bucket or user_of_url(url)[0]:
         wanted = "a bucket, and no user: credentials belong into store_options"
-        raise InvalidInputError("input-argument", f"{redact_url(url)} does not name {wanted}")
+        raise InvalidInputError("input-argument", f"{shown_url(url)} does not name {wanted}")
     return bucket, prefix.strip("/") or None
 
 
@@ -212,7 +211,7 @@ def _refuse_query(url: str) -> None:
     # A key is appended to the URL's path, which a query would end. S3 users who wish to pass
     # options or tokens by query have store_options for that.
     if "?" in url or "#" in url:
-        message = f"{redact_url(url)} has a query or fragment; pass options by store_options"
+        message = f"{shown_url(url)} has a query or fragment; pass options by store_options"
         raise InvalidInputError("input-argument", message)
 
 
@@ -220,7 +219,7 @@ def _refuse_unknown(options: Mapping[str, object], known: tuple[str, ...], url: 
     for name in options:
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
-            message = f"unknown store option {name!r} for {redact_url(url)}; known: {listed}"
+            message = f"unknown store option {name!r} for {shown_url(url)}; known: {listed}"
             raise InvalidInputError("input-argument", message)
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
+from embzarr._printable import printable
 from embzarr.objects._capabilities import known_of
 from embzarr.objects._port import Leftovers, size_of
 
@@ -49,8 +50,8 @@ class CountingStore:
 
     @property
     def url(self) -> str:
-        """Where the store underneath is."""
-        return self._store.url
+        """Where the store underneath is, printable also where a caller's own store is not."""
+        return printable(self._store.url)
 
     @property
     def capabilities(self) -> Capabilities:

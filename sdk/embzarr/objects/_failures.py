@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from obstore import exceptions as obstore_errors
 
+from embzarr._printable import printable
+from embzarr._redact import redact_url
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -21,7 +23,7 @@ from embzarr.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from embzarr.objects._redact import Redactor
+    from embzarr._redact import Redactor
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ class Place:
     """A store as its error messages name it."""
 
     url: str
-    """Printable: see `embzarr.objects._redact.redact_url`."""
+    """Printable: see `shown_url`."""
     redactor: Redactor
     """Knows the secrets that this store was opened with."""
 
@@ -109,8 +111,13 @@ class Place:
         where = f"{key} in {self.url}" if key else self.url
         reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc))
         error = kind(code, f"cannot {verb} {where}: {reason}")
-        error.__cause__ = exc if self.redactor.printable(exc) else None
+        error.__cause__ = self.redactor.cause(exc)
         return error
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as messages and reprs show it: no secret, and no control code."""
+    return printable(redact_url(url))
 
 
 def _classify(exc: Exception, verb: Verb) -> tuple[type[EmbzarrError], str]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embzarr._redact import (
+    Redactor,
+    secrets_in_options,
+    secrets_in_url,
+    secrets_of_environment,
+)
 from embzarr.errors import EmbzarrError, InvalidInputError, UnsupportedError
-from embzarr.objects._failures import Place
-from embzarr.objects._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
+from embzarr.objects._failures import Place, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,8 +138,8 @@ def folder_of(fs: AbstractFileSystem, path: str = "") -> Folder:
 
 def place_of(url: str, options: Mapping[str, object]) -> Place:
     """Return how messages name this store."""
-    secrets = (*secrets_in_url(url), *secrets_in_options(options))
-    return Place(url=redact_url(url), redactor=Redactor(secrets))
+    secrets = (*secrets_in_url(url), *secrets_in_options(options), *secrets_of_environment())
+    return Place(url=shown_url(url), redactor=Redactor(secrets))
 
 
 def _protocols(fs: AbstractFileSystem) -> frozenset[str]:

@@ -20,14 +20,14 @@ from obstore.store import (
     S3Store,
 )
 
+from embzarr._redact import Redactor, secrets_in_options, user_of_url
 from embzarr.errors import InvalidInputError
 from embzarr.objects import _cloud
-from embzarr.objects._failures import Place
+from embzarr.objects._failures import Place, shown_url
 from embzarr.objects._folder import folder_of, folder_of_url, place_of
 from embzarr.objects._fsspec import FsspecStore
 from embzarr.objects._local import LocalFolder
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._redact import Redactor, redact_url, secrets_in_options
 
 if TYPE_CHECKING:
     from embzarr.objects._folder import Folder
@@ -92,7 +92,7 @@ def open_store(
 
 def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: bool) -> Store:
     if not isinstance(url, str) or not url or _COLLAPSED.match(url):
-        shown = redact_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
+        shown = shown_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
         raise InvalidInputError("input-argument", f"{shown!r} is neither a URL nor a path")
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else ""
@@ -109,9 +109,9 @@ def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: b
 
 def _path_of_url(url: str) -> Path:
     path = url.partition("://")[2].removeprefix("localhost")
-    if not path.startswith("/"):
+    if not path.startswith("/") or user_of_url(url)[0]:
         wanted = "file:///folder, or a plain path if it is relative"
-        raise InvalidInputError("input-argument", f"{url!r} is not of the form {wanted}")
+        raise InvalidInputError("input-argument", f"{shown_url(url)} is not of the form {wanted}")
     return Path(unquote(path))
 
 
@@ -124,7 +124,7 @@ def _wrap_obstore(client: ObjectStoreMethods, *, single_writer: bool) -> Store:
     if isinstance(client, LocalStore):
         return _open_path(Path(client.prefix or "/"))
     url, options = _describe(client)
-    place = Place(url=redact_url(url), redactor=Redactor(secrets_in_options(options)))
+    place = Place(url=shown_url(url), redactor=Redactor(secrets_in_options(options)))
     web = isinstance(client, HTTPStore)
     return ObstoreStore(
         client, place=place, writable=not web, listable=not web, single_writer=single_writer

@@ -7,7 +7,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._secrets import without_secrets
+from embzarr._redact import without_secrets
 
 SIGNED = (
     "https://b.s3.amazonaws.com/texts.gz?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2"
