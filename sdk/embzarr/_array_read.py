@@ -180,14 +180,18 @@ class ArrayReader:
         if cache.is_empty:
             return {}, True
         known = index()
-        names = (self._chunk_name(chunks[at], known, at) for at in range(len(known)))
-        found = (cache.find(name, int(crc)) for name, crc in zip(names, known.crc32c, strict=True))
+        found = (cache.find(self._chunk_name(chunks[at], known, at)) for at in range(len(known)))
         return {at: stored for at, stored in enumerate(found) if stored is not None}, True
 
-    def _chunk_name(self, chunk: int, places: Places, at: int) -> ChunkName:
-        shard = self._layer.shard_name(self._name, int(chunk) // self._grid.shard)
-        sha256 = self._layer.objects[shard].sha256
-        return ChunkName(sha256, int(places.offset[at]), int(places.nbytes[at]))
+    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
+        shard = int(chunk) // self._grid.shard
+        return ChunkName(
+            self._layer.shard_key(self._name, shard),
+            self._layer.objects[self._layer.shard_name(self._name, shard)].sha256,
+            int(index.offset[at]),
+            int(index.nbytes[at]),
+            int(index.crc32c[at]),
+        )
 
     def _require_room(self, places: Places, view: View) -> None:
         """Refuse a memory limit that does not hold one chunk."""

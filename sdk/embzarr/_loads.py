@@ -43,7 +43,9 @@ class Loads:
         self._store = store
         self._commit = commit
         living = LivingStore(store, commit.number)
-        link = link_to(store.capabilities.kind, cache or Cache())
+        asked = store.identity
+        kept = (cache or Cache()).of(asked.text, on_disk=asked.lasting)
+        link = link_to(store.capabilities.kind, kept)
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
         self._reader = TableReader(living, commit.manifest, link)
