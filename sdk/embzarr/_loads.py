@@ -207,7 +207,7 @@ class Loads:
         last = len(self) if stop is None else stop
         self._check_range(start, last)
         views(how)
-        if "memory_limit" in how:
+        if how.get("memory_limit") is not None:
             how["memory_limit"] //= _STREAM_PARTS
             batch_bytes = min(batch_bytes, how["memory_limit"])
         row_bytes = self.dim * self.dtype.itemsize
