@@ -143,9 +143,9 @@ class Checkpoint(Loads):
     def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group.
 
-        It holds what the manifest lists: metadata is made from that, a shard that is listed and is
-        not there or has another size is a `DamagedError`, never zeros, and a shard that is read
-        whole is compared with its SHA-256. Of parts of a shard, Zarr checks the CRC-32C.
+        It holds what the manifest lists: metadata is made from that, and a shard that is listed and
+        is not there, is cut, or holds chunks or an index with other checksums than were recorded is
+        a `DamagedError`, never zeros. Zarr compares the chunks with their checksums.
 
         Of a delta it is the group of the newest layer, which holds what the delta changed: in
         ``rows/vectors`` the row numbers, in ``vectors`` the rows. The attribute ``embzarr`` names

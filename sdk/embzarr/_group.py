@@ -11,6 +11,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import zarr
 from zarr.abc.store import (
     ByteRequest,
@@ -20,10 +21,13 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 
-from embzarr import _digest, _zarr_json
+from embzarr import _chunks, _digest, _parallel, _schema, _zarr_json
 from embzarr._fetch import fetch
+from embzarr._link import link_to
 from embzarr._living import LivingStore
+from embzarr._verify_shards import Shards
 from embzarr.errors import DamagedError
+from embzarr.objects import known_of
 
 Group = zarr.Group
 
@@ -32,7 +36,9 @@ if TYPE_CHECKING:
 
     from zarr.core.buffer import Buffer, BufferPrototype
 
+    from embzarr._chunk_index import ChunkIndex
     from embzarr._records import Commit
+    from embzarr._verify_shards import ShardPlace
     from embzarr.objects import Data, Readable
 
 
@@ -55,10 +61,19 @@ class ListedStore(Store):
         super().__init__(read_only=True)
         layer = commit.manifest.top
         made = _zarr_json.documents_of(commit.manifest.layers)
+        self._store = store
         self._commit = commit
+        self._below = f"{layer.path}/"
+        self._shards = Shards(store, layer, link_to(known_of(store).kind))
+        self._tables = _parallel.Later(self._shards.prepare)
+        self._places: dict[str, ShardPlace | None] = {}
         self._objects = LivingStore(store, commit.number)
         self._digests = {f"{layer.path}/{name}": found for name, found in layer.objects.items()}
         self._documents = {f"{layer.path}/{name}": data for name, data in made.items()}
+
+    def __reduce__(self) -> tuple[type[ListedStore], tuple[Readable, Commit]]:
+        """Pickle the store underneath and the commit."""
+        return type(self), (self._store, self._commit)
 
     def __repr__(self) -> str:
         """Name the layer."""
@@ -81,7 +96,7 @@ class ListedStore(Store):
         """Return an object or a part of it; None only of what the manifest does not list.
 
         Raises:
-            DamagedError: it is listed, and missing, cut, or read whole and not what was written.
+            DamagedError: it is listed, and missing or cut, or its checksums are not as recorded.
             NotFoundError: code ``commit-expired``.
         """
         if not await self.exists(key):
@@ -149,11 +164,43 @@ class ListedStore(Store):
         if made is not None:
             return made[start:stop]
         data = fetch(self._objects, key, start, stop - start)
-        digest = self._digests[key]
-        if stop - start == digest.size and _digest.sha256(data) != digest.sha256:
+        digest, place = self._digests[key], self._place(key)
+        if place is not None and place.index is not None:
+            _check_shard(key, data, start, place, place.index, size=digest.size)
+        elif stop - start == digest.size and _digest.sha256(data) != digest.sha256:
             message = f"{key}: its SHA-256 is not the one that the manifest lists"
             raise DamagedError("object-digest", message)
         return data
+
+    def _place(self, key: str) -> ShardPlace | None:
+        self._tables()
+        if key not in self._places:
+            self._places[key] = self._shards.find(key.removeprefix(self._below))
+        return self._places[key]
+
+
+def _check_shard(
+    key: str, data: memoryview, start: int, place: ShardPlace, index: ChunkIndex, *, size: int
+) -> None:
+    """Compare the checksums of chunks, and the index of the shard, with the chunk table.
+
+    Zarr compares the chunks themselves with their checksums.
+
+    Raises:
+        DamagedError: codes ``chunk-checksum`` or ``shard-index``.
+    """
+    stop = start + len(data)
+    ends = index.offset + index.nbytes
+    for at in np.flatnonzero((index.offset >= start) & (ends <= stop)).tolist():
+        end = int(ends[at]) - start
+        found = int.from_bytes(data[end - _schema.CRC_BYTES : end], "little")
+        if found != index.crc32c[at]:
+            message = f"{key}: chunk {place.chunks[at]} has another CRC-32C than was recorded"
+            raise DamagedError("chunk-checksum", message)
+    expected = _chunks.index_bytes(index, place.grid)
+    if stop == size and len(data) >= len(expected) and data[-len(expected) :] != expected:
+        message = f"{key}: the index at its end and the chunk table disagree"
+        raise DamagedError("shard-index", message)
 
 
 def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:

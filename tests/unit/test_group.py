@@ -16,6 +16,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 
 import embzarr
+from embzarr import _chunk_index, _chunks
 from embzarr.objects import open_store
 from faulty import PassThrough
 from servers.http_folder import running_http_folder
@@ -100,14 +101,49 @@ def test_a_shard_that_is_no_file_of_the_store_is_an_error(
     assert caught.value.code == code
 
 
-def test_a_shard_that_is_read_whole_has_its_sha256(run: Path) -> None:
-    """Other bytes are refused even where Zarr's own checksums hold, as a shard of zeros' do."""
-    other = run.with_name("other")
-    embzarr.save(other, WORDS, VECTORS[::-1])
-    shard_of(run).write_bytes(shard_of(other).read_bytes())
+@pytest.mark.parametrize("reads", [read, read_part])
+@pytest.mark.parametrize("stored", ["none", "lz4"])
+def test_another_shard_is_refused_where_it_is_sound_in_itself(
+    tmp_path: Path, stored: str, reads: Callable[[Any], object]
+) -> None:
+    """Another store's shard, all of whose own checksums hold, is not what was recorded."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    embzarr.save(one, WORDS, np.round(VECTORS), compression=stored)
+    embzarr.save(other, WORDS, np.round(-VECTORS), compression=stored)
+    data = shard_of(other).read_bytes()
+    shard_of(one).write_bytes(data.ljust(shard_of(one).stat().st_size, b"x"))
     with pytest.raises(embzarr.DamagedError) as caught:
-        read(embzarr.open(run).group())
-    assert caught.value.code == "object-digest"
+        reads(embzarr.open(one).group())
+    assert caught.value.code in {"chunk-checksum", "shard-index"}
+
+
+@pytest.mark.parametrize("reads", [read, read_part])
+def test_an_index_that_says_that_chunks_are_empty_makes_no_zeros(
+    run: Path, reads: Callable[[Any], object]
+) -> None:
+    """A shard whose index was written anew, checksum and all, is refused."""
+    shard = shard_of(run)
+    data, grid = shard.read_bytes(), embzarr.open(run)._commit.manifest.base.arrays["vectors"].grid
+    empty = _chunks.index_bytes(_chunk_index.from_lists([], [], []), grid)
+    shard.write_bytes(data[: -len(empty)] + empty)
+    with pytest.raises(embzarr.DamagedError) as caught:
+        reads(embzarr.open(run).group())
+    assert caught.value.code == "shard-index"
+
+
+def test_a_chunk_table_is_read_once(tmp_path: Path) -> None:
+    """Of an array with a table of its own, a row takes no more requests than Zarr needs."""
+    wide = np.ones((300, 65536), np.float16)
+    embzarr.save(tmp_path, WORDS[:300], wide, compression="none")
+    checkpoint = embzarr.open(tmp_path)
+    assert checkpoint._commit.manifest.base.arrays["vectors"].inline_index is None
+    vectors: Any = checkpoint.group()["vectors"]
+    assert vectors[0, 0] == 1
+    before = checkpoint.traffic.requests
+
+    assert vectors[5, 7] == 1
+
+    assert checkpoint.traffic.requests - before == 2  # the index of the shard, and the chunk
 
 
 def test_metadata_is_what_the_manifest_says(run: Path) -> None:
