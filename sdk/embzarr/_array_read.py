@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunks, _dtypes, _parallel, _plan, _selection
+from embzarr import _chunk_index, _chunks, _dtypes, _parallel, _plan, _selection
 from embzarr._ahead import Ahead
 from embzarr._cache import ChunkName
 from embzarr._chunk_table import ChunkTable
@@ -76,6 +76,11 @@ class ArrayReader:
         """Rows in one chunk."""
         return self._grid.chunk
 
+    @property
+    def least(self) -> int:
+        """Bytes that a read takes at once: one chunk, stored as badly as can be, and decoded."""
+        return self._grid.chunk_bytes + _chunk_index.longest(self._grid, raw=self._raw)
+
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
         self._table.prepare()
@@ -89,8 +94,9 @@ class ArrayReader:
             return None
         cost = self._link.cost()
         nbytes = int(self._table.sizes.sum())
-        wanted = _plan.ahead(count, self._grid, nbytes, view.room_ahead, cost)
-        chunks = self._table.first(wanted, view.room_ahead)
+        room = view.room(self.least) // 2
+        wanted = _plan.ahead(count, self._grid, nbytes, room, cost)
+        chunks = self._table.first(wanted, room)
         requests = _plan.requests(chunks, self._table.unread(chunks), self._grid.shard, cost)
         return Ahead(requests, self._fetch) if requests else None
 
@@ -114,7 +120,8 @@ class ArrayReader:
 
     def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self._dtype)
-        read([self.plan(selection, view)], view, out, self._link)
+        within = view.within(self.least)
+        read([self.plan(selection, within)], within, out, self._link)
         return out
 
     def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
@@ -128,9 +135,10 @@ class ArrayReader:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
         index = _parallel.Later(lambda: self._table.of(selection.chunks))
-        cost = self._link.cost().within(view.memory_limit - self._grid.chunk_bytes)
+        room = view.room(self.least)
+        cost = self._link.cost().within(room - self._grid.chunk_bytes)
         places = self._places(selection.chunks, cost) or index()
-        self._require_room(places, view)
+        self._require_room(places, room)
         kept, keeps = self._kept(selection.chunks, places, index)
         early = view.ahead.wanted(selection.chunks, places, self._grid.shard) if view.ahead else {}
         lacks = np.ones(len(places), np.bool_)
@@ -180,23 +188,27 @@ class ArrayReader:
         if cache.is_empty:
             return {}, True
         known = index()
-        names = (self._chunk_name(chunks[at], known, at) for at in range(len(known)))
-        found = (cache.find(name, int(crc)) for name, crc in zip(names, known.crc32c, strict=True))
+        found = (cache.find(self._chunk_name(chunks[at], known, at)) for at in range(len(known)))
         return {at: stored for at, stored in enumerate(found) if stored is not None}, True
 
-    def _chunk_name(self, chunk: int, places: Places, at: int) -> ChunkName:
-        shard = self._layer.shard_name(self._name, int(chunk) // self._grid.shard)
-        sha256 = self._layer.objects[shard].sha256
-        return ChunkName(sha256, int(places.offset[at]), int(places.nbytes[at]))
+    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
+        shard = int(chunk) // self._grid.shard
+        return ChunkName(
+            self._layer.shard_key(self._name, shard),
+            self._layer.objects[self._layer.shard_name(self._name, shard)].sha256,
+            int(index.offset[at]),
+            int(index.nbytes[at]),
+            int(index.crc32c[at]),
+        )
 
-    def _require_room(self, places: Places, view: View) -> None:
+    def _require_room(self, places: Places, room: int) -> None:
         """Refuse a memory limit that does not hold one chunk."""
         least = self._grid.chunk_bytes + int(places.nbytes.max(initial=0))
-        if view.memory_limit < least:
+        if room < least:
             raise InvalidInputError(
                 "input-argument",
                 f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
-                f"takes stored and decoded, found {view.memory_limit}",
+                f"takes stored and decoded, found {room}",
             )
 
     def claim(self, request: Request, view: View) -> int:
@@ -210,7 +222,7 @@ class ArrayReader:
 
     def _together(self, request: Request, view: View) -> int:
         """Return how many chunks to decode together: they may grow far beyond what is stored."""
-        room = min(view.memory_limit - request.length, _TOGETHER_BYTES)
+        room = min(view.room(self.least) - request.length, _TOGETHER_BYTES)
         return max(room // self._grid.chunk_bytes, 1)
 
     def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:

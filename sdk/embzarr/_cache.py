@@ -1,7 +1,9 @@
 """Chunks kept after they were read: in memory, and in a folder that processes share.
 
-A chunk is known by the SHA-256 of the object that holds it and by its place there, so that what is
-kept is true whatever store or commit it came from, and never goes stale.
+A chunk is known by the store that it came from, and within it by what the manifest says of it.
+That alone would name it only where the SHA-256 of its object had been computed, which a read of a
+part never does: another store may claim the same SHA-256, and have other bytes with the same
+CRC-32C. So nothing that one store gave is ever given out for another one.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from embzarr._cache_folder import CacheFolder
 from embzarr._printable import printable
@@ -25,20 +27,37 @@ _SHARE = 4
 
 
 class ChunkName(NamedTuple):
-    """Which bytes a chunk is."""
+    """Which chunk of a store."""
 
-    sha256: str
+    key: str
     """Of the object that holds it."""
+    sha256: str
+    """What the manifest says that the object's is."""
     offset: int
     nbytes: int
+    crc32c: int
+
+
+_Kept: TypeAlias = "OrderedDict[tuple[str, ChunkName], bytes]"
 
 
 class Cache:
     """Keeps chunks that were read, the last used ones, up to a number of bytes.
 
-    It may be given to many checkpoints and used from many threads. Its folder may be used by many
-    processes at once: files appear whole or not at all, and each is compared with its CRC-32C when
-    it is read. Chunks are kept as they are stored, compressed ones compressed.
+    It may be given to many checkpoints, of many stores too, and used from many threads: what came
+    from one store is given out for that store only, as it was opened: by its server, bucket or
+    folder, proxy and user. A store is believed as long as the cache lives: empty it after a store
+    turned out to have been tampered with.
+
+    Its folder may be used by many processes at once: files appear whole or not at all, and each is
+    compared with its CRC-32C when it is read. In it each user has a folder of their own, which is
+    used only if nobody else may write to it, and in which nothing is touched but files that we
+    wrote; whoever can write there as this user is trusted. Chunks are kept as they are stored,
+    compressed ones compressed.
+
+    In memory alone is kept what only this process can tell from others: ``memory://``, stores that
+    were opened with headers of their own or handed in as objects, and what fsspec reaches, but for
+    HDFS.
     """
 
     def __init__(
@@ -64,10 +83,10 @@ class Cache:
                 f"a cache takes 0 bytes or more; found {min(memory_bytes, folder_bytes)}",
             )
         self._limit = memory_bytes
+        self._folder_limit = folder_bytes
         self._folder = None if folder is None else CacheFolder(Path(folder), folder_bytes)
-        self._most = max(memory_bytes, folder_bytes if self._folder else 0) // _SHARE
         self._lock = threading.Lock()
-        self._kept: OrderedDict[ChunkName, bytes] = OrderedDict()
+        self._kept: _Kept = OrderedDict()
         self._bytes = 0
 
     def __repr__(self) -> str:
@@ -77,40 +96,38 @@ class Cache:
             f"folder {printable(str(self._folder))})"
         )
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing can be in it."""
-        return self._folder is None and not self._kept
-
-    def takes(self, nbytes: int) -> bool:
-        """Tell whether a read of so many bytes is small enough to be kept."""
-        return 0 < nbytes <= self._most
-
-    def find(self, name: ChunkName, crc32c: int) -> bytes | None:
-        """Return the stored bytes of a chunk, its checksum included, or None.
+    def of(self, store: str, *, on_disk: bool) -> StoreCache:
+        """Return the part of the cache that holds what came from a store.
 
         Args:
-            name: which chunk.
-            crc32c: what it must have: a file that has another is removed.
+            store: its identity.
+            on_disk: whether that is the same in other processes.
         """
+        return StoreCache(self, store, on_disk=on_disk)
+
+    def most(self, *, on_disk: bool) -> int:
+        """Return the bytes of the largest read that is kept."""
+        return max(self._limit, self._folder_limit if self.folder(on_disk=on_disk) else 0) // _SHARE
+
+    def folder(self, *, on_disk: bool) -> CacheFolder | None:
+        """Return where on disk chunks may be kept, if anywhere."""
+        return self._folder if on_disk else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept in memory."""
+        return not self._kept
+
+    def find(self, name: tuple[str, ChunkName]) -> bytes | None:
+        """Return a chunk that is kept in memory."""
         with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-                return self._kept[name]
-        if self._folder is None:
-            return None
-        found = self._folder.find("-".join(map(str, name)), name.nbytes, crc32c)
-        if found is not None:
-            self._remember(name, found)
-        return found
+            if name not in self._kept:
+                return None
+            self._kept.move_to_end(name)
+            return self._kept[name]
 
-    def keep(self, name: ChunkName, stored: bytes) -> None:
-        """Keep a chunk that was found to be sound."""
-        self._remember(name, stored)
-        if self._folder is not None:
-            self._folder.keep("-".join(map(str, name)), stored)
-
-    def _remember(self, name: ChunkName, stored: bytes) -> None:
+    def keep(self, name: tuple[str, ChunkName], stored: bytes) -> None:
+        """Keep a chunk in memory."""
         if len(stored) > self._limit:
             return
         with self._lock:
@@ -119,3 +136,39 @@ class Cache:
                 self._bytes += len(stored)
             while self._bytes > self._limit:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+class StoreCache:
+    """What a cache keeps of one store."""
+
+    def __init__(self, cache: Cache, store: str, *, on_disk: bool) -> None:
+        """Look at the chunks of `store`; others are not to be seen."""
+        self._cache = cache
+        self._store = store
+        self._folder = cache.folder(on_disk=on_disk)
+        self._most = cache.most(on_disk=on_disk)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be in it."""
+        return self._folder is None and self._cache.is_empty
+
+    def takes(self, nbytes: int) -> bool:
+        """Tell whether a read of so many bytes is small enough to be kept."""
+        return 0 < nbytes <= self._most
+
+    def find(self, name: ChunkName) -> bytes | None:
+        """Return the stored bytes of a chunk, its checksum included, or None."""
+        full = (self._store, name)
+        found = self._cache.find(full)
+        if found is None and self._folder is not None:
+            found = self._folder.find((self._store, *name), name.nbytes, name.crc32c)
+            if found is not None:
+                self._cache.keep(full, found)
+        return found
+
+    def keep(self, name: ChunkName, stored: bytes) -> None:
+        """Keep a chunk that was found to be sound."""
+        self._cache.keep((self._store, name), stored)
+        if self._folder is not None:
+            self._folder.keep((self._store, *name), stored)

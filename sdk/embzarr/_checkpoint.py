@@ -143,10 +143,14 @@ class Checkpoint(Loads):
     def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group.
 
+        It holds what the manifest lists: metadata is made from that, and a shard that is listed and
+        is not there, is cut, or holds chunks or an index with other checksums than were recorded is
+        a `DamagedError`, never zeros. Zarr compares the chunks with their checksums.
+
         Of a delta it is the group of the newest layer, which holds what the delta changed: in
         ``rows/vectors`` the row numbers, in ``vectors`` the rows. The attribute ``embzarr`` names
         the layer ``below`` it.
         """
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 
-        return _group.open_group(self._store, self._commit.manifest.top.path)
+        return _group.open_group(self._store, self._commit)

@@ -92,6 +92,13 @@ def packed(chunks: NDArray[np.int64], grid: Grid) -> Places:
     return Places(chunks % grid.shard * size, np.full(len(chunks), size, np.int64))
 
 
+def longest(grid: Grid, *, raw: bool) -> int:
+    """Return the most bytes that a chunk can take where it is stored, its checksum included."""
+    size = grid.chunk_bytes + _schema.CRC_BYTES
+    # No codec here grows data by more than 1 % and a header.
+    return size if raw else 2 * size + 4096
+
+
 def check(
     index: ChunkIndex,
     grid: Grid,
@@ -146,7 +153,5 @@ def _is_amiss(
         known = packed(chunks, grid)
         amiss = (index.offset != known.offset) | (index.nbytes != known.nbytes)
     else:
-        # No codec here grows data by more than 1 % and a header.
-        longest = 2 * (grid.chunk_bytes + _schema.CRC_BYTES) + 4096
-        amiss = (index.nbytes <= _schema.CRC_BYTES) | (index.nbytes > longest)
+        amiss = (index.nbytes <= _schema.CRC_BYTES) | (index.nbytes > longest(grid, raw=raw))
     return np.asarray(amiss)

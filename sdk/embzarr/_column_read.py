@@ -104,17 +104,22 @@ class ColumnReader:
 
     def _read(self, selections: list[Selection], count: int, view: View) -> NDArray[Any]:
         out = view.target(count, self.shape[1:], self.dtype)
-        _reading.read(self._plans(selections, view), view, out, self._link)
+        # One limit for the chunks of all layers, which are read together.
+        within = view.within(max(part.least for part in self._parts()))
+        _reading.read(self._plans(selections, within), within, out, self._link)
         return out
 
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
-        parts = [self._base, *(delta.numbers for delta in self._deltas)]
-        wanted = [pair for pair in zip(parts, selections, strict=True) if len(pair[1].chunks)]
+        pairs = zip(self._parts(), selections, strict=True)
+        wanted = [pair for pair in pairs if len(pair[1].chunks)]
         above = replace(view, ahead=None)
         return [
             part.plan(selection, view if part is self._base else above)
             for part, selection in wanted
         ]
+
+    def _parts(self) -> list[ArrayReader]:
+        return [self._base, *(delta.numbers for delta in self._deltas)]
 
     def _numbers(self) -> list[RowNumbers]:
         return [delta.rows for delta in self._deltas]

@@ -1,31 +1,214 @@
-"""A step as a plain Zarr group: the only module that imports zarr."""
+"""A step as a plain Zarr group: the only module that imports zarr.
+
+Zarr reads it by a store of ours, which knows of nothing but what the manifest lists: what is not
+there is then an error, where Zarr's own stores would make zeros of it, and links and pipes are
+refused by the port underneath.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import zarr
-from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
-from zarr.storage import FsspecStore, ObjectStore
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    Store,
+    SuffixByteRequest,
+)
+
+from embzarr import _chunks, _digest, _parallel, _schema, _zarr_json
+from embzarr._fetch import fetch
+from embzarr._link import link_to
+from embzarr._living import LivingStore
+from embzarr._verify_shards import Shards
+from embzarr.errors import DamagedError
+from embzarr.objects import known_of
 
 Group = zarr.Group
 
 if TYPE_CHECKING:
-    from embzarr.objects import Store
+    from collections.abc import AsyncIterator, Iterable
+
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+    from embzarr._chunk_index import ChunkIndex
+    from embzarr._records import Commit
+    from embzarr._verify_shards import ShardPlace
+    from embzarr.objects import Data, Readable
 
 
-def open_group(store: Store, path: str) -> zarr.Group:
-    """Open the group at `path`, read-only, through zarr's own stores."""
-    native = store.native
-    if isinstance(native, AbstractFileSystem):
-        return zarr.open_group(_fsspec_store(native), path=path, mode="r", use_consolidated=False)
-    wrapped: ObjectStore[object] = ObjectStore(native, read_only=True)  # type: ignore[type-var]
-    return zarr.open_group(wrapped, path=path, mode="r", use_consolidated=False)
+def open_group(store: Readable, commit: Commit) -> Group:
+    """Open the newest layer of a commit, read-only."""
+    path = commit.manifest.top.path
+    listed = ListedStore(store, commit)
+    return zarr.open_group(listed, path=path, mode="r", zarr_format=3, use_consolidated=False)
 
 
-def _fsspec_store(filesystem: AbstractFileSystem) -> FsspecStore:
-    from fsspec.implementations.asyn_wrapper import (  # type: ignore[import-untyped]  # noqa: PLC0415 - newer fsspec only
-        AsyncFileSystemWrapper,
-    )
+class ListedStore(Store):
+    """The objects of one layer, as its manifest lists them; nothing of it can be written."""
 
-    return FsspecStore(AsyncFileSystemWrapper(filesystem, asynchronous=True), read_only=True)
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
+    def __init__(self, store: Readable, commit: Commit) -> None:
+        """Read nothing yet."""
+        super().__init__(read_only=True)
+        layer = commit.manifest.top
+        made = _zarr_json.documents_of(commit.manifest.layers)
+        self._store = store
+        self._commit = commit
+        self._below = f"{layer.path}/"
+        self._shards = Shards(store, layer, link_to(known_of(store).kind))
+        self._tables = _parallel.Later(self._shards.prepare)
+        self._places: dict[str, ShardPlace | None] = {}
+        self._objects = LivingStore(store, commit.number)
+        self._digests = {f"{layer.path}/{name}": found for name, found in layer.objects.items()}
+        self._documents = {f"{layer.path}/{name}": data for name, data in made.items()}
+
+    def __reduce__(self) -> tuple[type[ListedStore], tuple[Readable, Commit]]:
+        """Pickle the store underneath and the commit."""
+        return type(self), (self._store, self._commit)
+
+    def __repr__(self) -> str:
+        """Name the layer."""
+        return f"<embzarr layer {self._commit.manifest.top.path}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another store reads the same commit."""
+        return isinstance(other, ListedStore) and self._commit.sha256 == other._commit.sha256
+
+    def __hash__(self) -> int:
+        """Be hashed as the commit is compared."""
+        return hash(self._commit.sha256)
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Return an object or a part of it; None only of what the manifest does not list.
+
+        Raises:
+            DamagedError: it is listed, and missing or cut, or its checksums are not as recorded.
+            NotFoundError: code ``commit-expired``.
+        """
+        if not await self.exists(key):
+            return None
+        start, stop = _span(byte_range, self._size(key))
+        data = await asyncio.to_thread(partial(self._read, key, start, stop))
+        return prototype.buffer.from_bytes(data)
+
+    async def get_partial_values(
+        self,
+        prototype: BufferPrototype,
+        key_ranges: Iterable[tuple[str, ByteRequest | None]],
+    ) -> list[Buffer | None]:
+        """Return several parts, in the order of `key_ranges`."""
+        parts = (self.get(key, prototype, byte_range) for key, byte_range in key_ranges)
+        return await asyncio.gather(*parts)
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether the manifest lists an object."""
+        return key in self._documents or key in self._digests
+
+    async def getsize(self, key: str) -> int:
+        """Return the size of an object."""
+        if not await self.exists(key):
+            raise FileNotFoundError(key)
+        return self._size(key)
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield every key."""
+        async for key in self.list_prefix(""):
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys that begin with `prefix`."""
+        for key in sorted(self._documents.keys() | self._digests.keys()):
+            if key.startswith(prefix):
+                yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names, of objects and folders, that lie in the folder `prefix`."""
+        folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+        names = [key[len(folder) :].split("/")[0] async for key in self.list_prefix(folder)]
+        for name in sorted(set(names)):
+            yield name
+
+    async def set(self, key: str, value: Buffer) -> NoReturn:
+        """Refuse."""
+        del key, value
+        self._refuse()
+
+    async def delete(self, key: str) -> NoReturn:
+        """Refuse."""
+        del key
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ValueError("store was opened in read-only mode and does not support writing")
+
+    def _size(self, key: str) -> int:
+        made = self._documents.get(key)
+        return self._digests[key].size if made is None else len(made)
+
+    def _read(self, key: str, start: int, stop: int) -> Data:
+        made = self._documents.get(key)
+        if made is not None:
+            return made[start:stop]
+        data = fetch(self._objects, key, start, stop - start)
+        digest, place = self._digests[key], self._place(key)
+        if place is not None and place.index is not None:
+            _check_shard(key, data, start, place, place.index, size=digest.size)
+        elif stop - start == digest.size and _digest.sha256(data) != digest.sha256:
+            message = f"{key}: its SHA-256 is not the one that the manifest lists"
+            raise DamagedError("object-digest", message)
+        return data
+
+    def _place(self, key: str) -> ShardPlace | None:
+        self._tables()
+        if key not in self._places:
+            self._places[key] = self._shards.find(key.removeprefix(self._below))
+        return self._places[key]
+
+
+def _check_shard(
+    key: str, data: memoryview, start: int, place: ShardPlace, index: ChunkIndex, *, size: int
+) -> None:
+    """Compare the checksums of chunks, and the index of the shard, with the chunk table.
+
+    Zarr compares the chunks themselves with their checksums.
+
+    Raises:
+        DamagedError: codes ``chunk-checksum`` or ``shard-index``.
+    """
+    stop = start + len(data)
+    ends = index.offset + index.nbytes
+    for at in np.flatnonzero((index.offset >= start) & (ends <= stop)).tolist():
+        end = int(ends[at]) - start
+        found = int.from_bytes(data[end - _schema.CRC_BYTES : end], "little")
+        if found != index.crc32c[at]:
+            message = f"{key}: chunk {place.chunks[at]} has another CRC-32C than was recorded"
+            raise DamagedError("chunk-checksum", message)
+    expected = _chunks.index_bytes(index, place.grid)
+    if stop == size and len(data) >= len(expected) and data[-len(expected) :] != expected:
+        message = f"{key}: the index at its end and the chunk table disagree"
+        raise DamagedError("shard-index", message)
+
+
+def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
+    """Return the first byte that is wanted and the one past the last, of an object of `size`."""
+    if isinstance(byte_range, RangeByteRequest):
+        return min(byte_range.start, size), min(byte_range.end, size)
+    if isinstance(byte_range, OffsetByteRequest):
+        return min(byte_range.offset, size), size
+    if isinstance(byte_range, SuffixByteRequest):
+        return max(size - byte_range.suffix, 0), size
+    return 0, size

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from embzarr._plan import CostModel
 
 if TYPE_CHECKING:
-    from embzarr._cache import Cache
+    from embzarr._cache import StoreCache
 
 _LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
 _SERVER = CostModel(latency=2e-3, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 300e6)
@@ -39,7 +39,7 @@ _WITHIN = (0.02, 50)
 class Link:
     """The way to one store, shared by all that read from it; safe to use from many threads."""
 
-    def __init__(self, prior: CostModel, cache: Cache | None = None) -> None:
+    def __init__(self, prior: CostModel, cache: StoreCache | None = None) -> None:
         """Begin with what is usual for this kind of store."""
         self.cache = cache
         """What is kept of that which came over it."""
@@ -104,6 +104,6 @@ def _within(factor: float) -> float:
     return min(max(factor, least), most)
 
 
-def link_to(kind: str, cache: Cache | None = None) -> Link:
+def link_to(kind: str, cache: StoreCache | None = None) -> Link:
     """Return the way to a store of some kind (`Capabilities.kind`), before anything was read."""
     return Link(_PRIORS.get(kind, _NETWORK), cache)

@@ -43,7 +43,9 @@ class Loads:
         self._store = store
         self._commit = commit
         living = LivingStore(store, commit.number)
-        link = link_to(store.capabilities.kind, cache or Cache())
+        asked = store.identity
+        kept = (cache or Cache()).of(asked.text, on_disk=asked.lasting)
+        link = link_to(store.capabilities.kind, kept)
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
         self._reader = TableReader(living, commit.manifest, link)
@@ -205,7 +207,7 @@ class Loads:
         last = len(self) if stop is None else stop
         self._check_range(start, last)
         views(how)
-        if "memory_limit" in how:
+        if how.get("memory_limit") is not None:
             how["memory_limit"] //= _STREAM_PARTS
             batch_bytes = min(batch_bytes, how["memory_limit"])
         row_bytes = self.dim * self.dtype.itemsize

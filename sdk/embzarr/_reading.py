@@ -156,7 +156,7 @@ class Feed:
     """
 
     def __init__(self, plans: Sequence[ArrayPlan], view: View, link: Link) -> None:
-        """Hand out what fetches `plans`."""
+        """Hand out what fetches `plans`, within the memory that `view` names."""
         found = requests(plans)
         self._view = view
         self._changed = threading.Condition()
@@ -170,8 +170,9 @@ class Feed:
         longest = max((request.length for request, _ in found), default=0)
         span = min(cost.span(fetched), longest)
         ahead = view.ahead.nbytes if view.ahead else 0
-        self._room = min(cost.under_way(span), view.memory_limit)
-        self._free = view.memory_limit - ahead
+        limit = view.room(0)
+        self._room = min(cost.under_way(span), limit)
+        self._free = limit - ahead
         wanted = sum(int(planned.places.nbytes[planned.lacking].sum()) for planned in plans)
         self._watches = fetched > _MUCH * wanted
         self._usual = replace(link.usual, latency=cost.latency)

@@ -21,6 +21,7 @@ from embzarr import (
 from embzarr._repair_head import Again
 from embzarr._repair_history import History
 from embzarr._repair_layers import Layers
+from embzarr._repair_mirror import Mirror
 from embzarr._repair_report import RepairReport
 from embzarr._repair_sources import Sources
 from embzarr._repair_store import RepairStore
@@ -62,7 +63,8 @@ def repair(
 
     Args:
         url: where the run is; see `embzarr.open`.
-        source: a mirror of it, or another store that holds some of the same data.
+        source: a mirror of it, or another store that holds some of the same data. What of it
+            cannot be read is passed over, and told of.
         dry_run: write nothing, and tell what would be written.
         progress: called with the bytes verified and the bytes in all.
         store_options: credentials and endpoint.
@@ -71,16 +73,19 @@ def repair(
     Raises:
         NotFoundError: code ``checkpoint-missing``: there is no commit at all.
         UnsupportedError: the newest commit was written by a newer version.
-        AccessDeniedError: the store refused the credentials.
+        AccessDeniedError: the store, or the source as a whole, refused the credentials.
+        StoreError: one of them does not answer.
         DamagedError: what was written anew reads back as something else; no commit names it.
     """
     store = open_store(url, store_options=store_options)
-    other = open_store(source, store_options=source_options) if source is not None else None
+    other = None
+    if source is not None:
+        other = Mirror(open_store(source, store_options=source_options))
     return _Repair(store, other, dry_run=dry_run).run(progress)
 
 
 class _Repair:
-    def __init__(self, store: Store, other: Store | None, *, dry_run: bool) -> None:
+    def __init__(self, store: Store, other: Mirror | None, *, dry_run: bool) -> None:
         self._target = store
         self._other = other
         self._store = RepairStore(store, dry_run=dry_run)
@@ -112,6 +117,7 @@ class _Repair:
             head=head,
             actions=tuple(store.actions),
             lost=tuple(lost),
+            skipped=self._other.skipped if self._other else (),
         )
 
     def _checkpoints(self) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _repair_bytes, _repair_derive, _schema, _verify
+from embzarr import _repair_bytes, _repair_derive, _schema, _zarr_json
 from embzarr._link import link_to
 from embzarr._repair_sources import read
 from embzarr._verify_shards import Shards
@@ -122,7 +122,7 @@ class LayerRepair:
     def _computed(self, name: str) -> Iterator[Offer]:
         """Yield what follows from other parts of the layer."""
         if name.endswith(_schema.ZARR_JSON):
-            document = _verify.documents(self._layers).get(name)
+            document = _zarr_json.documents_of(self._layers).get(name)
             if document is not None:
                 yield "the manifest", memoryview(document)
             return

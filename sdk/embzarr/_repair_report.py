@@ -39,6 +39,8 @@ class RepairReport:
     actions: tuple[RepairAction, ...]
     lost: tuple[Problem, ...]
     """What is damaged and could not be restored, with rows and words where those are lost."""
+    skipped: tuple[Problem, ...] = ()
+    """What of the source could not be read, such as a link that leaves it: taken as not there."""
 
     @property
     def ok(self) -> bool:

@@ -72,20 +72,6 @@ def verify(
     )
 
 
-def documents(layers: Sequence[Layer]) -> dict[str, bytes]:
-    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names."""
-    layer = layers[-1]
-    step, write_id = _keys.layer_name(layer.path) or (-1, "")
-    return _zarr_json.layer_documents(
-        layer.arrays,
-        step=step,
-        write_id=write_id,
-        columns=layer.columns,
-        below=layers[-2] if layer.kind == "delta" else None,
-        rows=layer.rows,
-    )
-
-
 def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
     """Read the last of `layers`; what names its rows is compared with them at the same time."""
     layer, link = layers[-1], link_to(known_of(store).kind)
@@ -93,7 +79,7 @@ def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) ->
         store=store,
         layer=layer,
         shards=Shards(store, layer, link),
-        documents=documents(layers),
+        documents=_zarr_json.documents_of(layers),
         findings=findings,
         budget=_parallel.ByteBudget(IN_FLIGHT_BYTES),
     )

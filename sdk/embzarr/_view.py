@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from embzarr._selection import Blocks
 
 
+MEMORY_BYTES = 64 * 1024 * 1024
+
+
 class How(TypedDict, total=False):
     """Keywords that every load takes."""
 
@@ -31,7 +34,8 @@ class How(TypedDict, total=False):
     out: NDArray[Any]
     """An array for the vectors, a memory-mapped one too; exactly the result's shape and type."""
     memory_limit: int
-    """Bytes of a column that may be under way beside the result; by default 64 MiB."""
+    """Bytes of a column that may be under way beside the result; by default 64 MiB, or what its
+    largest chunk takes stored and decoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +45,27 @@ class View:
     dtype: np.dtype[Any] | None = None
     dims: slice | None = None
     out: NDArray[Any] | None = None
-    memory_limit: int = 64 * 1024 * 1024
+    memory_limit: int | None = None
+    """None where the caller named none."""
     ahead: Ahead | None = None
     """What of the column's base was asked for beforehand."""
 
-    @property
-    def room_ahead(self) -> int:
-        """Bytes that may be asked for before it is known whether they are wanted."""
-        return self.memory_limit // 2
+    def room(self, least: int) -> int:
+        """Return the bytes that may be under way: by default as many as any chunk takes, too.
+
+        Args:
+            least: what a chunk of the array takes.
+        """
+        limit = self.memory_limit
+        return max(MEMORY_BYTES, least) if limit is None else limit
+
+    def within(self, least: int) -> View:
+        """Return the same with a memory limit, one that holds a chunk where the caller named none.
+
+        Args:
+            least: what a chunk of any array that is read takes.
+        """
+        return replace(self, memory_limit=self.room(least)) if self.memory_limit is None else self
 
     def target(self, count: int, row_shape: tuple[int, ...], stored: np.dtype[Any]) -> NDArray[Any]:
         """Return the array that `count` rows are read into.
@@ -101,7 +118,7 @@ def views(how: How) -> dict[str, View]:
     dims = how.get("dims")
     if dims is not None and not isinstance(dims, slice):
         raise InvalidInputError("input-argument", f"dims is a slice, found {dims!r}")
-    whole = View(memory_limit=how.get("memory_limit", WHOLE.memory_limit))
+    whole = View(memory_limit=how.get("memory_limit"))
     vectors = replace(whole, dtype=_floating(how.get("dtype")), dims=dims, out=how.get("out"))
     return {name: vectors if name == _schema.VECTORS else whole for name in names}
 

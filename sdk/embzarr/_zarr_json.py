@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _json, _schema
+from embzarr import _json, _keys, _schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embzarr._manifest import Array, Codec, Layer
 
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
@@ -95,6 +97,20 @@ def layer_documents(
     top["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
     documents = {f"{name}/{_schema.ZARR_JSON}": _json.dumps(node) for name, node in nodes.items()}
     return {_schema.ZARR_JSON: _json.dumps(top), **documents}
+
+
+def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
+    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names."""
+    layer = layers[-1]
+    step, write_id = _keys.layer_name(layer.path) or (-1, "")
+    return layer_documents(
+        layer.arrays,
+        step=step,
+        write_id=write_id,
+        columns=layer.columns,
+        below=layers[-2] if layer.kind == "delta" else None,
+        rows=layer.rows,
+    )
 
 
 def codec_chain(codec: Codec, dtype: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 
 import embzarr
 from damage import flipped
-from embzarr import _parallel, _verify, _verify_root
+from embzarr import _parallel, _verify, _verify_root, _zarr_json
 from embzarr._link import link_to
 from embzarr._manifest import Layer
 from embzarr._verify_objects import LayerCheck
@@ -60,7 +60,7 @@ class Damaged:
         for key, data in sound().items():
             self.store.put(key, data)
         self._sound = embzarr.open(self.store)
-        self._documents = _verify.documents(self._layers)
+        self._documents = _zarr_json.documents_of(self._layers)
         self._count = 0
 
     @property

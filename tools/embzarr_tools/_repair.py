@@ -101,7 +101,7 @@ def _kind(url: str) -> str:
 
 
 def _tell(report: "embzarr.RepairReport") -> None:
-    if not report.actions and not report.lost:
+    if not report.actions and not report.lost and not report.skipped:
         say(f"Sound: {report.commits:,} commits. Nothing to do.")
         return
     for action in report.actions:
@@ -111,6 +111,9 @@ def _tell(report: "embzarr.RepairReport") -> None:
         words = f": {', '.join(problem.words)}, ..." if problem.words else ""
         found = f"{problem.message} [{problem.code}]{more}{words}"
         show_fields({"lost": problem.key, "": found})
+    for problem in report.skipped:
+        found = f"not read from the source: {problem.message} [{problem.code}]"
+        show_fields({"skipped": problem.key, "": found})
     say("")
     say(_summary(report))
 
@@ -134,3 +137,5 @@ def _rows(report: "embzarr.RepairReport") -> Iterator[list[Cell]]:
     for problem in report.lost:
         found = [problem.key, problem.chunk, _span(problem), problem.code]
         yield ["lost", *found, problem.message]
+    for problem in report.skipped:
+        yield ["skipped", problem.key, None, None, problem.code, problem.message]

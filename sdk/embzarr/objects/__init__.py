@@ -3,6 +3,7 @@
 from embzarr.objects._bounded import get_at_most
 from embzarr.objects._capabilities import KNOWN, Capabilities, capabilities_of, known_of
 from embzarr.objects._counting import CountingStore, Traffic
+from embzarr.objects._identity import Identity, identity_of
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
     PIECE_BYTES,
@@ -38,6 +39,7 @@ __all__ = [
     "Get",
     "GetRange",
     "Head",
+    "Identity",
     "Leftovers",
     "List",
     "ObjectInfo",
@@ -48,6 +50,7 @@ __all__ = [
     "Traffic",
     "capabilities_of",
     "get_at_most",
+    "identity_of",
     "known_of",
     "open_store",
     "parts_of",

@@ -21,8 +21,10 @@ from embzarr._redact import (
     user_of_url,
 )
 from embzarr.errors import InvalidInputError
+from embzarr.objects._capabilities import s3_capabilities
 from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
 from embzarr.objects._failures import Place, shown_url
+from embzarr.objects._identity import of_object, of_place
 from embzarr.objects._obstore import ObstoreStore
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
         RetryConfig,
         S3Config,
     )
+
+    from embzarr.objects._identity import Identity
 
 T = TypeVar("T")
 
@@ -82,7 +86,13 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
             credential_provider=access.provider,
         )
 
-    return _build(connect, options, place, allow_http=insecure, single_writer=single_writer)
+    # Some servers have buckets of one name for each of their tenants, whom a key tells apart.
+    server = s3_capabilities(str(access.config.get("endpoint", "")), bucket)
+    tenant = "" if server.kind in {"s3", "r2"} else access.key_id
+    identify = partial(_identity, "s3", tenant, options)
+    return _build(
+        connect, options, place, identify, allow_http=insecure, single_writer=single_writer
+    )
 
 
 def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
@@ -95,7 +105,8 @@ def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) ->
             bucket, prefix=prefix, config=config, client_options=client_options, retry_config=retry
         )
 
-    return _build(connect, options, _place(url, options), single_writer=single_writer)
+    identify = partial(_identity, "gcs", "", options)
+    return _build(connect, options, _place(url, options), identify, single_writer=single_writer)
 
 
 def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
@@ -108,7 +119,8 @@ def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) 
             url, config=config, client_options=client_options, retry_config=retry
         )
 
-    return _build(connect, options, _place(url, options), single_writer=single_writer)
+    identify = partial(_identity, "azure", "", options)
+    return _build(connect, options, _place(url, options), identify, single_writer=single_writer)
 
 
 def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
@@ -128,7 +140,20 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
 
     place = _place(url, options, tuple(headers.values()))
     read, _ = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
-    return ObstoreStore(read, place=place, writable=False, listable=False)
+    identity = _identity("http", user.partition(":")[0], options, read)
+    return ObstoreStore(read, place=place, writable=False, listable=False, identity=identity)
+
+
+def _identity(
+    kind: str, user: str, options: Mapping[str, object], client: ObjectStoreMethods
+) -> Identity:
+    """Return whom a client asks: it alone where headers may decide that, which are secrets too."""
+    given = _mapping(options, "client_options")
+    if given.get("default_headers"):
+        return of_object(client)
+    address = getattr(client, "url", None) or getattr(client, "prefix", None)
+    config: Mapping[str, object] = {**getattr(client, "config", {}), "client_options": given}
+    return of_place(kind, address or "", user, options=config)
 
 
 def _basic(credentials: str) -> str:
@@ -149,12 +174,15 @@ def _build(
     connect: _Connect,
     options: Mapping[str, object],
     place: Place,
+    identify: Callable[[ObjectStoreMethods], Identity],
     *,
     single_writer: bool,
     allow_http: bool = False,
 ) -> ObstoreStore:
     read, uploads = _clients(connect, options, place, allow_http=allow_http)
-    return ObstoreStore(read, uploads=uploads, place=place, single_writer=single_writer)
+    return ObstoreStore(
+        read, uploads=uploads, place=place, single_writer=single_writer, identity=identify(read)
+    )
 
 
 def _clients(

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from embzarr._printable import printable
 from embzarr.objects._capabilities import known_of
+from embzarr.objects._identity import identity_of
 from embzarr.objects._port import Leftovers, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embzarr.objects._capabilities import Capabilities
+    from embzarr.objects._identity import Identity
     from embzarr.objects._port import Body, Data, ObjectInfo, Store
 
 T = TypeVar("T")
@@ -57,6 +59,11 @@ class CountingStore:
     def capabilities(self) -> Capabilities:
         """What is known of the store underneath."""
         return known_of(self._store)
+
+    @property
+    def identity(self) -> Identity:
+        """Whom the store underneath asks."""
+        return identity_of(self._store)
 
     @property
     def native(self) -> object:

@@ -64,6 +64,11 @@ class S3Access:
     secrets: tuple[str, ...]
     """What must never be printed."""
 
+    @property
+    def key_id(self) -> str:
+        """Which key signs requests: its name, which is no secret; empty where none does."""
+        return self.secrets[0] if self.secrets else ""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Given:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
+from embzarr.objects._identity import of_object, of_place
 from embzarr.objects._port import (
     Body,
     Data,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from embzarr.objects._exclusive import Write
     from embzarr.objects._failures import Place, Verb
     from embzarr.objects._folder import Folder
+    from embzarr.objects._identity import Identity
 
 T = TypeVar("T")
 
@@ -63,6 +65,13 @@ class FsspecStore:
     def url(self) -> str:
         """Where this store is, printable."""
         return self._place.url
+
+    @property
+    def identity(self) -> Identity:
+        """Whom it asks: of most filesystems only that it is this one, whose options may be all."""
+        if self._folder.library == "hdfs_native":
+            return of_place("hdfs", self.url, options=self._fs.storage_options)
+        return of_object(self._fs, self._root)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -14,6 +14,7 @@ from obstore.store import LocalStore
 from embzarr.errors import DamagedError, NotFoundError
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._durable import DurableFiles
+from embzarr.objects._identity import of_folder
 from embzarr.objects._obstore import ObstoreStore
 from embzarr.objects._port import Body, Data, ObjectInfo, check_key
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._failures import Place, Verb
+    from embzarr.objects._identity import Identity
 
 T = TypeVar("T")
 
@@ -47,6 +49,11 @@ class LocalFolder(ObstoreStore):
         self._place = place
         self._writable = self._listable = True
         self._single_writer = False
+
+    @property
+    def identity(self) -> Identity:
+        """This folder, while it is there."""
+        return of_folder(str(self._root))
 
     @property
     def capabilities(self) -> Capabilities:

@@ -9,6 +9,7 @@ from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 from embzarr.objects._capabilities import capabilities_of, s3_capabilities
+from embzarr.objects._identity import of_object
 from embzarr.objects._port import (
     Body,
     Data,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._failures import Place, Verb
+    from embzarr.objects._identity import Identity
 
 T = TypeVar("T")
 
@@ -54,9 +56,11 @@ class ObstoreStore:
         writable: bool = True,
         listable: bool = True,
         single_writer: bool = False,
+        identity: Identity | None = None,
     ) -> None:
         """Use what `uploads` makes, a client with patience for slow links, for large objects."""
         self._client = client
+        self._identity = identity
         self._uploads = uploads or (lambda: client)
         self._place = place
         self._writable = writable
@@ -71,6 +75,11 @@ class ObstoreStore:
     def url(self) -> str:
         """Where this store is, printable."""
         return self._place.url
+
+    @property
+    def identity(self) -> Identity:
+        """Whom it asks: of a client that was handed in, only that it is this one."""
+        return self._identity or of_object(self._client)
 
     @property
     def capabilities(self) -> Capabilities:

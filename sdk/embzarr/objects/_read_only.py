@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from embzarr.errors import UnsupportedError
+from embzarr.objects._capabilities import known_of
+from embzarr.objects._identity import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from embzarr.objects._capabilities import Capabilities
+    from embzarr.objects._identity import Identity
     from embzarr.objects._port import Body, Data, ObjectInfo, Store
 
 
@@ -27,6 +31,16 @@ class ReadOnlyStore:
     def url(self) -> str:
         """Where the store underneath is."""
         return self._store.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of the store underneath."""
+        return known_of(self._store)
+
+    @property
+    def identity(self) -> Identity:
+        """Whom the store underneath asks."""
+        return identity_of(self._store)
 
     @property
     def native(self) -> object:
