@@ -63,6 +63,13 @@ _RETRY = {
 _SILENCE = "read_timeout"
 
 _CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
+_HEADERS_FOLLOW = "headers_follow_redirects"
+# The first are taken off by obstore where a redirect leads to another host, the others tell nobody
+# anything. Of all else it takes to the other host what was meant for the first, and cannot be told.
+_SAFE_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
+    | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
+)
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
 _memory_lock = threading.Lock()
@@ -120,7 +127,8 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     """Open a folder of a web server, to read what one knows the name of."""
     del single_writer  # nobody writes
     _refuse_query(url)
-    _refuse_unknown(options, _CONNECTION_OPTIONS, url)
+    _refuse_unknown(options, (*_CONNECTION_OPTIONS, _HEADERS_FOLLOW), url)
+    _refuse_headers_that_leak(options, url)
 
     # obstore drops the user of a URL, so that we say it as the header that it stands for.
     user = credentials_in_url(url)
@@ -137,6 +145,18 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     return ObstoreStore(
         clients.little, large=clients.large, place=place, writable=False, listable=False
     )
+
+
+def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
+    given = _mapping(_mapping(options, "client_options"), "default_headers")
+    leaking = sorted(str(name) for name in given if str(name).lower() not in _SAFE_HEADERS)
+    if leaking and not options.get(_HEADERS_FOLLOW):
+        raise InvalidInputError(
+            "input-argument",
+            f"the header {leaking[0]!r} would follow a redirect of {redact_url(url)} to another"
+            " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
+            f' it, say store_options={{"{_HEADERS_FOLLOW}": True}}',
+        )
 
 
 def _basic(credentials: str) -> str:

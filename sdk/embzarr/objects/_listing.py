@@ -73,7 +73,8 @@ def _timed(pages: Iterator[_Page]) -> Iterator[_Page]:
         begun = time.monotonic()
         page = _deadline.within(left, partial(next, pages, None))
         spent += time.monotonic() - begun
-        if page is None:
+        if page is not None:
+            yield page
+        if page is None or len(page) < _PAGE:  # only the last one is not full
             return
         listed += len(page)
-        yield page

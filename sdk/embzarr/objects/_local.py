@@ -60,10 +60,14 @@ class LocalFolder(ObstoreStore):
 
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)
-        if self._is_linked(key):
-            self._refuse_link_outside(key)
-        self._refuse_what_is_no_file(verb, key)
-        return super()._ask(verb, key, request)
+
+        def ask() -> T:
+            if self._is_linked(key):
+                self._refuse_link_outside(key)
+            self._refuse_what_is_no_file(verb, key)
+            return request()
+
+        return super()._ask(verb, key, ask)
 
     def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
         del nbytes  # a disk has no deadline
