@@ -5,6 +5,7 @@ from embzarr.objects._capabilities import KNOWN, Capabilities, capabilities_of, 
 from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
+    MOST_WHOLE_BYTES,
     PIECE_BYTES,
     Body,
     Create,
@@ -27,6 +28,7 @@ from embzarr.objects._read_only import ReadOnlyStore
 
 __all__ = [
     "KNOWN",
+    "MOST_WHOLE_BYTES",
     "PIECE_BYTES",
     "Body",
     "Capabilities",

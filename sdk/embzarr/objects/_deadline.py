@@ -50,7 +50,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         finally:
             ended.set()
 
-    threading.Thread(target=run, name="embzarr-request", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="embzarr-request", daemon=True).start()
+    except RuntimeError as exc:
+        raise StoreError("store-failed", str(exc)) from exc
     if not ended.wait(seconds):
         raise StoreError("store-failed", f"no answer within {seconds:g} s")
     if raised:
