@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ class Hdfs:
 
     url: str
     """``hdfs://127.0.0.1:port``, without a slash at the end."""
+    data_node: ExitStack
+    """Ends the one DataNode when it is closed; the NameNode goes on, and soon takes notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +72,39 @@ def running_hdfs(program: Program) -> Iterator[Hdfs]:
     """Run both until the block ends, then end those processes and remove their data."""
     with (
         _program.running("namenode", lambda place: _name_node(program, place)) as (url, web),
-        _program.running("datanode", lambda place: _data_node(program, place, url)),
+        ExitStack() as data,
     ):
+        data.enter_context(
+            _program.running("datanode", lambda place: _data_node(program, place, url))
+        )
         _wait_for_data_node(web)
-        yield Hdfs(url=url)
+        yield Hdfs(url=url, data_node=data)
+
+
+@contextmanager
+def silent_data_node() -> Iterator[None]:
+    """Have every DataNode that this process has started say nothing more until the block ends."""
+    ours = [
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if f"PPid:\t{os.getpid()}\n" in _told(process / "status")
+        and "datanode.DataNode" in _told(process / "cmdline")
+    ]
+    assert ours
+    for process_id in ours:
+        os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process_id in ours:
+            os.kill(process_id, signal.SIGCONT)
+
+
+def _told(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""  # it has ended meanwhile
 
 
 def _name_node(program: Program, place: Path) -> _program.Launch[tuple[str, str]]:

@@ -6,6 +6,7 @@ from embzarr.objects._counting import CountingStore, Traffic
 from embzarr.objects._identity import Identity, identity_of
 from embzarr.objects._open import open_store
 from embzarr.objects._port import (
+    MOST_WHOLE_BYTES,
     PIECE_BYTES,
     Body,
     Create,
@@ -29,6 +30,7 @@ from embzarr.objects._retry import persistently
 
 __all__ = [
     "KNOWN",
+    "MOST_WHOLE_BYTES",
     "PIECE_BYTES",
     "Body",
     "Capabilities",

@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embzarr.errors import DamagedError
+from embzarr.objects._deadline import LITTLE_BYTES
 
 if TYPE_CHECKING:
-    from embzarr.objects._port import Data, Readable
+    from embzarr.objects._port import Data, GetRange
 
-_FIRST_BYTES = 8 * 1024 * 1024
+_FIRST_BYTES = LITTLE_BYTES
 
 
-def get_at_most(store: Readable, key: str, max_bytes: int) -> Data:
+def get_at_most(store: GetRange, key: str, max_bytes: int) -> Data:
     """Return all bytes of an object of at most `max_bytes`.
 
-    One request for anything up to 8 MiB; what is longer is asked for its size before the rest.
+    One request for anything up to 1 MiB, which is given up soon where it stalls; the rest of what
+    is longer comes by a second.
 
     Raises:
         DamagedError: code ``json-too-large``: it is larger.
     """
     asked = min(max_bytes + 1, _FIRST_BYTES)
     data = store.get_range(key, 0, asked)
-    if memoryview(data).nbytes < asked:
-        return data
-    size = store.head(key).size
-    if size > max_bytes:
+    if memoryview(data).nbytes == asked <= max_bytes:
+        data = b"".join([data, store.get_range(key, asked, max_bytes + 1 - asked)])
+    if memoryview(data).nbytes > max_bytes:
         raise DamagedError(
-            "json-too-large", f"{key}: expected at most {max_bytes} bytes, found {size}"
+            "json-too-large", f"{key}: expected at most {max_bytes} bytes, found more"
         )
-    return store.get_range(key, 0, size)
+    return data

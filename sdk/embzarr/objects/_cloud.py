@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
@@ -23,6 +24,7 @@ from embzarr._redact import (
 from embzarr.errors import InvalidInputError
 from embzarr.objects._capabilities import s3_capabilities
 from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
+from embzarr.objects._deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr.objects._failures import Place, shown_url
 from embzarr.objects._identity import of_object, of_place
 from embzarr.objects._obstore import ObstoreStore
@@ -46,9 +48,12 @@ T = TypeVar("T")
 _Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
 """Makes a client of one bucket; what the options hold is checked by obstore itself."""
 
-# A server that refuses, drops or swallows connections is given up after 10 to 15 s. What is cut
-# off here is silence, not slowness: a download may take as long as its bytes keep coming.
-_CLIENT = {"connect_timeout": "4s", "read_timeout": "12s", "timeout": "300s"}
+# A server that refuses, drops or swallows connections is given up after 10 to 15 s. One that sends
+# a byte now and then is, too, by the time that a request may take in all: a minute where little is
+# asked for, five for up to 8 MiB or one shard. That is 18 to 220 KB a second, so that 32 requests
+# side by side need a link of some megabits.
+_CLIENT = {"connect_timeout": "4s", "read_timeout": "12s", "timeout": f"{LITTLE_SECONDS:g}s"}
+_PATIENCE = {"timeout": f"{LARGE_SECONDS:g}s"}
 _RETRY = {
     "max_retries": 10,
     "retry_timeout": timedelta(seconds=10),
@@ -62,6 +67,13 @@ _RETRY = {
 _SILENCE = "read_timeout"
 
 _CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
+_HEADERS_FOLLOW = "headers_follow_redirects"
+# The first are taken off by obstore where a redirect leads to another host, the others tell nobody
+# anything. Of all else it takes to the other host what was meant for the first, and cannot be told.
+_SAFE_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
+    | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
+)
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
 _memory_lock = threading.Lock()
@@ -127,7 +139,8 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     """Open a folder of a web server, to read what one knows the name of."""
     del single_writer  # nobody writes
     _refuse_query(url)
-    _refuse_unknown(options, _CONNECTION_OPTIONS, url)
+    _refuse_unknown(options, (*_CONNECTION_OPTIONS, _HEADERS_FOLLOW), url)
+    _refuse_headers_that_leak(options, url)
 
     # obstore drops the user of a URL, so that we say it as the header that it stands for.
     user, bare = user_of_url(url)
@@ -139,9 +152,16 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
         return HTTPStore.from_url(bare, client_options=every, retry_config=retry)
 
     place = _place(url, options, tuple(headers.values()))
-    read, _ = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
-    identity = _identity("http", user.partition(":")[0], options, read)
-    return ObstoreStore(read, place=place, writable=False, listable=False, identity=identity)
+    clients = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
+    identity = _identity("http", user.partition(":")[0], options, clients.little)
+    return ObstoreStore(
+        clients.little,
+        large=clients.large,
+        place=place,
+        writable=False,
+        listable=False,
+        identity=identity,
+    )
 
 
 def _identity(
@@ -154,6 +174,18 @@ def _identity(
     address = getattr(client, "url", None) or getattr(client, "prefix", None)
     config: Mapping[str, object] = {**getattr(client, "config", {}), "client_options": given}
     return of_place(kind, address or "", user, options=config)
+
+
+def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
+    given = _mapping(_mapping(options, "client_options"), "default_headers")
+    leaking = sorted(str(name) for name in given if str(name).lower() not in _SAFE_HEADERS)
+    if leaking and not options.get(_HEADERS_FOLLOW):
+        raise InvalidInputError(
+            "input-argument",
+            f"the header {leaking[0]!r} would follow a redirect of {shown_url(url)} to another"
+            " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
+            f' it, say store_options={{"{_HEADERS_FOLLOW}": True}}',
+        )
 
 
 def _basic(credentials: str) -> str:
@@ -179,29 +211,51 @@ def _build(
     single_writer: bool,
     allow_http: bool = False,
 ) -> ObstoreStore:
-    read, uploads = _clients(connect, options, place, allow_http=allow_http)
+    clients = _clients(connect, options, place, allow_http=allow_http)
     return ObstoreStore(
-        read, uploads=uploads, place=place, single_writer=single_writer, identity=identify(read)
+        clients.little,
+        large=clients.large,
+        uploads=clients.uploads,
+        place=place,
+        single_writer=single_writer,
+        identity=identify(clients.little),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clients:
+    """Clients of one place: a deadline is a matter of the client, not of the request.
+
+    One takes milliseconds to make, most of it for TLS: many a reader needs only the first.
+    """
+
+    little: ObjectStoreMethods
+    """Reads and writes up to 1 MiB, listings and deletes."""
+    large: Callable[[], ObjectStoreMethods]
+    """Makes what reads more."""
+    uploads: Callable[[], ObjectStoreMethods]
+    """Makes what writes more: nothing comes down meanwhile, so that silence says nothing."""
 
 
 def _clients(
     connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
-) -> tuple[ObjectStoreMethods, Callable[[], ObjectStoreMethods]]:
-    """Return a client for reads and small writes, and what makes one that waits for uploads.
-
-    A client takes milliseconds to make, most of it for TLS: a reader needs only one.
-    """
+) -> _Clients:
     given = _mapping(options, "client_options")
     allowed = bool(options.get("allow_http", allow_http))
-    reading = {"allow_http": allowed, **_CLIENT, **given}
-    uploading = {name: reading[name] for name in reading if name != _SILENCE or name in given}
+    little = {"allow_http": allowed, **_CLIENT, **given}
+    large = {**little, **_PATIENCE, **given}
+    uploading = {name: large[name] for name in large if name != _SILENCE or name in given}
     retry = {**_RETRY, **_mapping(options, "retry_config")}
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
+
+    def make(how: Mapping[str, object]) -> ObjectStoreMethods:
+        return connect(cast("ClientConfig", how), cast("RetryConfig", retry))
+
     try:
-        client = connect(cast("ClientConfig", reading), cast("RetryConfig", retry))
-        return client, _once(
-            partial(connect, cast("ClientConfig", uploading), cast("RetryConfig", retry))
+        return _Clients(
+            little=make(little),
+            large=_once(partial(make, large)),
+            uploads=_once(partial(make, uploading)),
         )
     except (BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -105,8 +106,8 @@ class CountingStore:
         return self._counted(lambda: self._store.head(key))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Return every object below `prefix`, fetched at once: only the store's time counts."""
-        return iter(self._counted(lambda: [*self._store.list(prefix)]))
+        """Return every object below `prefix`; counted is the way to the first of them."""
+        return self._counted(lambda: _begun(self._store.list(prefix)))
 
     def put(self, key: str, data: Body) -> None:
         """Store the bytes."""
@@ -123,7 +124,7 @@ class CountingStore:
     def leftovers(self) -> Iterator[ObjectInfo]:
         """Return what killed writers left that no listing shows, where the store has such."""
         store = self._store
-        return iter(self._counted(lambda: [*store.leftovers()])) if _has(store) else iter(())
+        return self._counted(lambda: _begun(store.leftovers())) if _has(store) else iter(())
 
     def discard(self, key: str) -> None:
         """Remove a file of `leftovers`."""
@@ -161,6 +162,11 @@ class CountingStore:
             self._bytes_read += read_bytes
             self._bytes_written += written_bytes
             self._round_trips += longer
+
+
+def _begun(items: Iterator[T]) -> Iterator[T]:
+    """Return the same items, the first of them at hand: a listing need not fit into memory."""
+    return itertools.chain([*itertools.islice(items, 1)], items)
 
 
 def _has(store: object) -> TypeGuard[Leftovers]:

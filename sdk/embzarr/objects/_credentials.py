@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from embzarr.errors import AccessDeniedError, InvalidInputError
+from embzarr.errors import AccessDeniedError, InvalidInputError, StoreError
+from embzarr.objects import _deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,6 +80,16 @@ class _Given:
 
     def __call__(self) -> S3Credential:
         return self.credential
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _InTime:
+    """Gives what another gives, or fails soon: a metadata server may never end its answer."""
+
+    provider: Provider
+
+    def __call__(self) -> S3Credential:
+        return _deadline.within(_deadline.LITTLE_SECONDS, self.provider)
 
 
 def resolve_s3(options: Mapping[str, object]) -> S3Access:
@@ -211,20 +223,29 @@ def _provider(given: S3Credential | None, session: botocore.session.Session | No
     if given is not None:
         # Given as a provider, since obstore would otherwise add a token of the environment.
         return _Given(given)
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see _session
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
-
     try:
-        if session is not None and session.get_credentials() is not None:
-            provider = Boto3CredentialProvider(session)
-            provider()  # now, where the error can be told, and not inside of the first request
+        provider = _deadline.within(_deadline.LITTLE_SECONDS, partial(_found_by, session))
+        if provider is not None:
             return provider
         found = "none were found"
-    except (BotoCoreError, ClientError, OSError) as exc:
+    except StoreError as exc:
+        found = exc.args[0]
+    except Exception as exc:  # noqa: BLE001 - what botocore makes of a server's odd answer
         # Its text may quote what a credential process said.
         found = type(exc).__name__
     hint = 'store_options={"key": ..., "secret": ...}, {"profile": ...} or {"anon": True}'
     raise AccessDeniedError("access-denied", f"S3 credentials: {found}; give {hint}")
+
+
+def _found_by(session: botocore.session.Session | None) -> Provider | None:
+    """Return what gives the credentials that botocore finds."""
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
+
+    if session is None or session.get_credentials() is None:
+        return None
+    provider = _InTime(Boto3CredentialProvider(session))
+    provider()  # now, where the error can be told, and not inside of the first request
+    return provider
 
 
 def _secrets(provider: Provider | None) -> tuple[str, ...]:

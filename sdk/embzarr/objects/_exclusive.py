@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from embzarr.objects import _deadline
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
 
@@ -21,6 +23,7 @@ Write: TypeAlias = Callable[[str, bytes], None]
 """Writes bytes under a path of the filesystem."""
 
 TEMPORARY_SUFFIX = ".tmp"
+_CLEANING_SECONDS = 10.0
 
 _memory_lock = threading.Lock()
 """One for the process, as the store of every fsspec ``MemoryFileSystem`` is one for the process."""
@@ -32,7 +35,7 @@ def exclusive_create(fs: AbstractFileSystem) -> Write | None:
     if _protocol(fs) == "memory":
         return _MemoryCreate(fs)
     if library == "s3fs" and "mode" in inspect.signature(type(fs)._pipe_file).parameters:  # noqa: SLF001 - how s3fs says that it sends If-None-Match
-        return lambda path, data: fs.pipe_file(path, data, mode="create")
+        return lambda path, data: _pipe(fs, path, data, mode="create")
     if library == "hdfs_native":
         return lambda path, data: _through_temporary(fs, path, data)
     return None
@@ -45,18 +48,19 @@ def whole_put(fs: AbstractFileSystem) -> Write:
         return lambda path, data: _through_temporary(fs, path, data, overwrite=True)
     if _protocol(fs) in {"sftp", "ssh"}:  # renames by posix-rename
         return lambda path, data: _through_temporary(fs, path, data)
-    return fs.pipe_file  # type: ignore[no-any-return]  # fsspec has no types
+    return lambda path, data: _pipe(fs, path, data)
 
 
 def lone_create(fs: AbstractFileSystem) -> Write:
     """Return what creates on any `fs`, right only if nobody else writes there."""
 
     def create(path: str, data: bytes) -> None:
-        if fs.exists(path):
+        if _deadline.within(_deadline.LITTLE_SECONDS, lambda: fs.exists(path)):
             raise FileExistsError(path)
         _through_temporary(fs, path, data)
         fs.invalidate_cache()
-        if fs.cat_file(path) != data:
+        seconds = _deadline.seconds_for(len(data))
+        if _deadline.within(seconds, lambda: fs.cat_file(path)) != data:
             raise FileExistsError(f"{path} holds another writer's bytes")
 
     return create
@@ -76,16 +80,25 @@ class _MemoryCreate:
 def _through_temporary(
     fs: AbstractFileSystem, path: str, data: bytes, **rename_options: bool
 ) -> None:
-    """Write beside the place and rename, so that no reader meets half a file."""
+    """Write beside the place and rename, so that no reader meets half a file.
+
+    Each step has a deadline of its own: a writing that is given up is never renamed, whatever the
+    library still does with it.
+    """
     temporary = f"{path}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
     try:
-        fs.pipe_file(temporary, data)
-        fs.mv(temporary, path, **rename_options)
+        _pipe(fs, temporary, data)
+        _deadline.within(_deadline.LITTLE_SECONDS, lambda: fs.mv(temporary, path, **rename_options))
     except BaseException:
         # Best effort: the error that brought us here is the one to tell.
         with contextlib.suppress(Exception):
-            fs.rm_file(temporary)
+            _deadline.within(_CLEANING_SECONDS, lambda: fs.rm_file(temporary))
         raise
+
+
+def _pipe(fs: AbstractFileSystem, path: str, data: bytes, **how: str) -> None:
+    seconds = _deadline.seconds_for(len(data))
+    _deadline.within(seconds, lambda: fs.pipe_file(path, data, **how))
 
 
 def _protocol(fs: AbstractFileSystem) -> str:

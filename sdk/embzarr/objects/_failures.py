@@ -37,6 +37,10 @@ _SYSTEM_MESSAGE = re.compile(r'code: (?P<code>\d+),\s+kind: \w+,\s+message: "(?P
 # Where a library's text turns into a trace: obstore's, and the Java one that HDFS sends along.
 _DETAIL = re.compile(r"\n\nDebug source:|\\n\\tat ")
 _LONGEST_REASON = 300
+_LONGEST_TEXT = 64 * 1024
+"""Of an exception that is looked at and kept: a server's answer may be in it, however long."""
+_PANIC = "pyo3_runtime"
+"""Where the Rust libraries' panics come from, such as that no thread can be started."""
 
 # What HDFS says, as a denial, where a file stands in the way to a file.
 _MISSING = re.compile(r"\(is not a directory\)")
@@ -90,9 +94,15 @@ class Place:
         """Run one request of a library, and raise ours in place of its exceptions."""
         try:
             return request()
-        except (EmbzarrError, MemoryError):
+        except StoreError as exc:
+            error: EmbzarrError = self._placed(exc, verb, key)
+        except EmbzarrError:
             raise
         except Exception as exc:  # noqa: BLE001 - each backend library raises types of its own
+            error = self.translate(exc, verb, key)
+        except BaseException as exc:
+            if type(exc).__module__ != _PANIC:
+                raise
             error = self.translate(exc, verb, key)
         # Outside of the handler, else Python would keep the original as ``__context__`` even
         # where its text holds a secret.
@@ -105,14 +115,25 @@ class Place:
         while (item := self.ask(verb, key, lambda: next(iterator, end))) is not end:
             yield item  # type: ignore[misc]  # not `end`, so a T
 
-    def translate(self, exc: Exception, verb: Verb, key: str) -> EmbzarrError:
-        """Return our error, with the original as its cause where that shows no secret."""
-        kind, code = _classify(exc, verb)
-        where = f"{key} in {self.url}" if key else self.url
-        reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc))
-        error = kind(code, f"cannot {verb} {where}: {reason}")
-        error.__cause__ = self.redactor.cause(exc)
+    def translate(self, exc: BaseException, verb: Verb, key: str) -> EmbzarrError:
+        """Return our error, with the original as its cause where that is short and no secret."""
+        text = _text(exc)
+        kind, code = _classify(exc, text, verb)
+        reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc, text))
+        error = kind(code, self._told(verb, key, reason))
+        short = len(text) < _LONGEST_TEXT
+        error.__cause__ = self.redactor.cause(exc) if short else None
         return error
+
+    def _placed(self, error: StoreError, verb: Verb, key: str) -> StoreError:
+        """Say where it was that something of ours refused an answer."""
+        if error.args[0].startswith(f"cannot {verb} "):
+            return error
+        return StoreError(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
+
+    def _told(self, verb: Verb, key: str, reason: str) -> str:
+        where = f"{key} in {self.url}" if key else self.url
+        return f"cannot {verb} {where}: {reason}"
 
 
 def shown_url(url: str) -> str:
@@ -120,35 +141,41 @@ def shown_url(url: str) -> str:
     return printable(redact_url(url))
 
 
-def _classify(exc: Exception, verb: Verb) -> tuple[type[EmbzarrError], str]:
+def _text(exc: BaseException) -> str:
+    """Return what an exception says, of something very long its two ends."""
     text = str(exc)
-    status = _status(exc)
-    number = _number(exc)
+    half = _LONGEST_TEXT // 2
+    return text if len(text) < _LONGEST_TEXT else f"{text[:half]} ... {text[-half:]}"
+
+
+def _classify(exc: BaseException, text: str, verb: Verb) -> tuple[type[EmbzarrError], str]:
+    status = _status(exc, text)
+    number = _number(exc, text)
     if _NO_BUCKET.search(text):
         return NotFoundError, "bucket-missing"
-    if verb == "create" and (_is_conflict(exc) or status in _CONFLICTS):
+    if verb == "create" and (_is_conflict(exc, text) or status in _CONFLICTS):
         return ConflictError, "object-exists"
-    if _is_denial(exc) or number in _DENIED_NUMBERS or status in _DENIALS:
+    if _is_denial(exc, text) or number in _DENIED_NUMBERS or status in _DENIALS:
         return AccessDeniedError, "access-denied"
-    return _missing(exc, verb, status) or _unsupported(exc, verb, status) or _FAILED
+    return _missing(exc, text, verb, status) or _unsupported(exc, text, verb, status) or _FAILED
 
 
 def _missing(
-    exc: Exception, verb: Verb, status: int | None
+    exc: BaseException, text: str, verb: Verb, status: int | None
 ) -> tuple[type[EmbzarrError], str] | None:
     if verb in _WRITES:
         # Nothing need be there to be written, but what holds it.
         return (NotFoundError, "bucket-missing") if status == _NOT_FOUND else None
-    found = isinstance(exc, FileNotFoundError) or _number(exc) in _MISSING_NUMBERS
-    if found or status == _NOT_FOUND or _MISSING.search(str(exc)):
+    found = isinstance(exc, FileNotFoundError) or _number(exc, text) in _MISSING_NUMBERS
+    if found or status == _NOT_FOUND or _MISSING.search(text):
         return NotFoundError, "object-missing"
     return None
 
 
 def _unsupported(
-    exc: Exception, verb: Verb, status: int | None
+    exc: BaseException, text: str, verb: Verb, status: int | None
 ) -> tuple[type[EmbzarrError], str] | None:
-    if _number(exc) == errno.EROFS or (verb in _WRITES and status == _NOT_ALLOWED):
+    if _number(exc, text) == errno.EROFS or (verb in _WRITES and status == _NOT_ALLOWED):
         return UnsupportedError, "store-read-only"
     lacking = isinstance(exc, (NotImplementedError, obstore_errors.NotSupportedError))
     if verb != "read" and (lacking or status in {_NOT_ALLOWED, _NOT_IMPLEMENTED}):
@@ -156,45 +183,43 @@ def _unsupported(
     return None
 
 
-def _is_conflict(exc: Exception) -> bool:
+def _is_conflict(exc: BaseException, text: str) -> bool:
     conflicts = (
         FileExistsError,
         obstore_errors.AlreadyExistsError,
         obstore_errors.PreconditionError,
     )
-    return isinstance(exc, conflicts) or bool(_PRECONDITION.search(str(exc)))
+    return isinstance(exc, conflicts) or bool(_PRECONDITION.search(text))
 
 
-def _is_denial(exc: Exception) -> bool:
+def _is_denial(exc: BaseException, text: str) -> bool:
     denials = (
         PermissionError,
         obstore_errors.PermissionDeniedError,
         obstore_errors.UnauthenticatedError,
     )
-    text = str(exc)
     return isinstance(exc, denials) or bool(_DENIED.search(text) and not _MISSING.search(text))
 
 
-def _number(exc: Exception) -> int | None:
+def _number(exc: BaseException, text: str) -> int | None:
     """Return the system's error number, which obstore writes into its text."""
     if isinstance(exc, OSError):
         return exc.errno
-    found = _SYSTEM_MESSAGE.search(str(exc))
+    found = _SYSTEM_MESSAGE.search(text)
     return int(found["code"]) if found else None
 
 
-def _status(exc: Exception) -> int | None:
+def _status(exc: BaseException, text: str) -> int | None:
     """Return the HTTP status: aiohttp and gcsfs carry it, obstore writes it into its text."""
     for name in ("status", "code"):
         value = getattr(exc, name, None)
         if isinstance(value, int):
             return value
-    found = _STATUS.search(str(exc))
+    found = _STATUS.search(text)
     return int(found["number"]) if found else None
 
 
-def _reason(exc: Exception) -> str:
-    text = str(exc)
+def _reason(exc: BaseException, text: str) -> str:
     if code := _SERVICE_CODE.search(text):
         message = _SERVICE_MESSAGE.search(text)
         reason = f"{code[1]}: {message[1]}" if message else code[1]
@@ -202,6 +227,8 @@ def _reason(exc: Exception) -> str:
         reason = status["line"].strip()
     elif "TimedOut" in text or isinstance(exc, TimeoutError):
         reason = "no answer within the timeout"
+    elif isinstance(exc, MemoryError):
+        reason = "there is not enough memory"
     elif system := _SYSTEM_MESSAGE.search(text):
         reason = system["message"]
     else:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 import threading
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
+from embzarr.objects import _deadline, _web
+from embzarr.objects._bounded import get_at_most
 from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
 from embzarr.objects._identity import of_object, of_place
 from embzarr.objects._port import (
+    MOST_WHOLE_BYTES,
     Body,
     Data,
     ObjectInfo,
@@ -41,7 +45,10 @@ _TEMPORARY = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(TEMPORARY_SUFFIX)}$")
 
 
 class FsspecStore:
-    """A store that a folder of an fsspec filesystem stands for."""
+    """A store that a folder of an fsspec filesystem stands for.
+
+    Not every library gives up by itself, so that each call has a deadline of ours.
+    """
 
     def __init__(self, folder: Folder, *, place: Place, single_writer: bool) -> None:
         """Find out how, and whether, this filesystem can be written."""
@@ -91,14 +98,14 @@ class FsspecStore:
         )
 
     def get(self, key: str) -> Data:
-        """Return all bytes of the object."""
-        return self._ask("read", key, self._cat)
+        """Return all bytes of an object of at most 64 MiB; a larger one is read by its ranges."""
+        return get_at_most(self, key, MOST_WHOLE_BYTES)
 
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`; fewer than `length` where the object ends before."""
         if length == 0:
             return b""
-        return self._ask("read", key, lambda path: self._range(path, start, length))
+        return self._ask("read", key, lambda path: self._range(path, start, length), length)
 
     def head(self, key: str) -> ObjectInfo:
         """Return the size without the bytes."""
@@ -132,33 +139,38 @@ class FsspecStore:
         """Remove the object; one that is not there is no error."""
         self._refuse_if_read_only(key)
         try:
-            self._ask("delete", key, self._fs.rm_file)
+            self._ask("delete", key, self._remove)
         except NotFoundError as error:
             if error.code != "object-missing":
                 raise
 
-    def _ask(self, verb: Verb, key: str, request: Callable[[str], T]) -> T:
+    def _ask(self, verb: Verb, key: str, request: Callable[[str], T], nbytes: int = 0) -> T:
+        """Ask once for a change, whose steps have their own deadlines, and persistently else."""
         check_key(key)
-
-        def ask() -> T:
-            return self._place.ask(verb, key, lambda: request(f"{self._root}{key}"))
-
-        return persistently(ask) if verb == "read" else ask()
+        path = f"{self._root}{key}"
+        if verb != "read":
+            return self._place.ask(verb, key, lambda: request(path))
+        seconds = _deadline.seconds_for(nbytes)
+        return persistently(
+            lambda: self._place.ask(
+                verb, key, lambda: _deadline.within(seconds, lambda: request(path))
+            )
+        )
 
     def _refuse_if_read_only(self, key: str) -> None:
         if not self._folder.is_writable:
             message = f"cannot write {key}: {self.url} is read only"
             raise UnsupportedError("store-read-only", message)
 
-    def _cat(self, path: str, **limits: int) -> bytes:
-        if self._folder.library == "hdfs_native" and limits:
-            return self._cut(path, **limits)
+    def _cat(self, path: str, start: int, end: int) -> bytes:
+        if self._folder.library == "hdfs_native":
+            return self._cut(path, start, end)
         if not self._folder.is_cache:
-            return bytes(self._fs.cat_file(path, **limits))
+            return bytes(self._fs.cat_file(path, start=start, end=end))
         # A cache downloads into the very file that it takes for complete as soon as it is there,
         # so that a second thread would read what the first has not yet written.
         with self._locks.setdefault(path, threading.Lock()):
-            return bytes(self._fs.cat_file(path, **limits))
+            return bytes(self._fs.cat_file(path, start=start, end=end))
 
     def _cut(self, path: str, start: int, end: int) -> bytes:
         """Read a range from an open file, as hdfs-native panics on one beyond the end."""
@@ -170,8 +182,10 @@ class FsspecStore:
             return bytes(file.read(end - start))
 
     def _range(self, path: str, start: int, length: int) -> bytes:
+        if _web.is_web(self._fs):
+            return _web.read(self._fs, path, start, length)
         try:
-            data = self._cat(path, start=start, end=start + length)
+            data = self._cat(path, start, start + length)
         except FileNotFoundError:
             raise
         except Exception:
@@ -189,18 +203,26 @@ class FsspecStore:
 
     def _size(self, path: str) -> int:
         self._fs.invalidate_cache()  # listings that s3fs and others keep know no other writer
+        if _web.is_web(self._fs):
+            _web.guard(self._fs)
         info = self._fs.info(path)
         if info["type"] == "directory":
             raise FileNotFoundError(path)
-        size = info["size"]
-        return len(self._fs.cat_file(path)) if size is None else int(size)
+        if self._folder.is_cache and info["size"] is None:
+            return len(self._fs.cat_file(path))  # it lies on this machine by now
+        return _size_in(info, path)
 
     def _write(self, write: Write, path: str, data: Body) -> None:
         folder = path.rpartition("/")[0]
         if not self._folder.is_flat and folder not in self._made:
-            self._fs.makedirs(folder, exist_ok=True)
+            _deadline.within(
+                _deadline.LITTLE_SECONDS, lambda: self._fs.makedirs(folder, exist_ok=True)
+            )
             self._made.add(folder)
         write(path, b"".join(parts_of(data)))
+
+    def _remove(self, path: str) -> None:
+        _deadline.within(_deadline.LITTLE_SECONDS, lambda: self._fs.rm_file(path))
 
     def leftovers(self) -> Iterator[ObjectInfo]:
         """Yield files that were to be renamed when they were whole."""
@@ -216,7 +238,13 @@ class FsspecStore:
     def _found(self, prefix: str) -> Iterator[ObjectInfo]:
         folder = f"{self._root}{prefix}"
         try:
-            found = self._place.ask("list", prefix, lambda: self._find(folder.rstrip("/")))
+            found = self._place.ask(
+                "list",
+                prefix,
+                lambda: _deadline.within(
+                    _deadline.LARGE_SECONDS, lambda: self._find(folder.rstrip("/"))
+                ),
+            )
         except NotFoundError as error:
             if error.code != "object-missing":
                 raise
@@ -225,11 +253,19 @@ class FsspecStore:
             # Some spell a name with a slash in front of it, whatever they were asked for.
             key = name.lstrip("/").removeprefix(self._root.lstrip("/"))
             if key.startswith(prefix):
-                yield ObjectInfo(key=key, size=info["size"], modified=_modified(info))
+                size = self._place.ask("list", key, partial(_size_in, info, key))
+                yield ObjectInfo(key=key, size=size, modified=_modified(info))
 
     def _find(self, folder: str) -> dict[str, dict[str, Any]]:
         self._fs.invalidate_cache()
         return self._fs.find(folder, detail=True)  # type: ignore[no-any-return]  # no types
+
+
+def _size_in(info: Mapping[str, Any], what: str) -> int:
+    size = info.get("size")
+    if not isinstance(size, int) or size < 0:
+        raise StoreError("store-failed", f"the size of {what} is said to be {size!r}")
+    return size
 
 
 def _modified(info: Mapping[str, Any]) -> float | None:

@@ -16,7 +16,7 @@ from embzarr.objects._capabilities import capabilities_of
 from embzarr.objects._durable import DurableFiles
 from embzarr.objects._identity import of_folder
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import Body, Data, ObjectInfo, check_key
+from embzarr.objects._port import Body, ObjectInfo, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,18 +65,19 @@ class LocalFolder(ObstoreStore):
         """The obstore store of the folder, which must be there."""
         return self._place.ask("read", "", self._reader)
 
-    def get(self, key: str) -> Data:
-        """Return all bytes of the file."""
-        return self._ask("read", key, lambda: _read(self._inside + key, 0, None))
-
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)
-        if self._is_linked(key):
-            self._refuse_link_outside(key)
-        self._refuse_what_is_no_file(verb, key)
-        return super()._ask(verb, key, request)
 
-    def _reader(self) -> ObjectStoreMethods:
+        def ask() -> T:
+            if self._is_linked(key):
+                self._refuse_link_outside(key)
+            self._refuse_what_is_no_file(verb, key)
+            return request()
+
+        return super()._ask(verb, key, ask)
+
+    def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
+        del nbytes  # a disk has no deadline
         if self._opened is None:
             if not self._root.is_dir():
                 raise FileNotFoundError(f"no folder {self._root}")
@@ -169,12 +170,11 @@ class LocalFolder(ObstoreStore):
                 )
 
 
-def _read(path: str, start: int, length: int | None) -> memoryview:
+def _read(path: str, start: int, length: int) -> memoryview:
     """Return a part of a file, less where it ends before."""
     with Path(path).open("rb", buffering=0) as file:
         # Not more than is there: room for `length` bytes would be taken first.
-        left = os.fstat(file.fileno()).st_size - start
-        left = left if length is None else min(left, length)
+        left = min(os.fstat(file.fileno()).st_size - start, length)
         file.seek(start)
         parts: list[bytes] = []
         while left > 0 and (part := file.read(left)):

@@ -8,9 +8,14 @@ from obstore.exceptions import BaseError, NotSupportedError
 from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
+from embzarr.objects._answers import body_of, cut_of
+from embzarr.objects._bounded import get_at_most
 from embzarr.objects._capabilities import capabilities_of, s3_capabilities
+from embzarr.objects._deadline import LITTLE_BYTES
 from embzarr.objects._identity import of_object
+from embzarr.objects._listing import pages_of
 from embzarr.objects._port import (
+    MOST_WHOLE_BYTES,
     Body,
     Data,
     ObjectInfo,
@@ -21,9 +26,8 @@ from embzarr.objects._port import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
-    from obstore import ObjectMeta
     from obstore.store import ObjectStoreMethods
 
     from embzarr.objects._capabilities import Capabilities
@@ -40,8 +44,6 @@ writer that is killed leaves no parts behind, which listings do not show and whi
 _PART_BYTES = 8 * 2**20
 _PARTS_AT_ONCE = 4
 """Of one larger object, side by side; objects go up side by side as well."""
-_SMALL_BYTES = 2**20
-_LIST_PAGE = 1000
 
 
 class ObstoreStore:
@@ -52,15 +54,17 @@ class ObstoreStore:
         client: ObjectStoreMethods,
         *,
         place: Place,
+        large: Callable[[], ObjectStoreMethods] | None = None,
         uploads: Callable[[], ObjectStoreMethods] | None = None,
         writable: bool = True,
         listable: bool = True,
         single_writer: bool = False,
         identity: Identity | None = None,
     ) -> None:
-        """Use what `uploads` makes, a client with patience for slow links, for large objects."""
+        """Use what `large` and `uploads` make, clients with patience, where much is moved."""
         self._client = client
         self._identity = identity
+        self._large = large or (lambda: client)
         self._uploads = uploads or (lambda: client)
         self._place = place
         self._writable = writable
@@ -92,8 +96,8 @@ class ObstoreStore:
         return self._reader()
 
     def get(self, key: str) -> Data:
-        """Return all bytes of the object, as a view of obstore's own memory."""
-        return self._ask("read", key, lambda: memoryview(self._reader().get(key).bytes()))
+        """Return all bytes of an object of at most 64 MiB; a larger one is read by its ranges."""
+        return get_at_most(self, key, MOST_WHOLE_BYTES)
 
     def get_range(self, key: str, start: int, length: int) -> Data:
         """Return the bytes from `start`; fewer than `length` where the object ends before."""
@@ -142,11 +146,12 @@ class ObstoreStore:
         check_key(key)
         return self._place.ask(verb, key, request)
 
-    def _reader(self) -> ObjectStoreMethods:
-        return self._client
+    def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
+        """Return the client whose deadline fits what is asked for."""
+        return self._client if nbytes <= LITTLE_BYTES else self._large()
 
     def _writer(self, size: int) -> ObjectStoreMethods:
-        return self._client if size <= _SMALL_BYTES else self._uploads()
+        return self._client if size <= LITTLE_BYTES else self._uploads()
 
     def _refuse_if_read_only(self, key: str) -> None:
         if not self._writable:
@@ -154,22 +159,23 @@ class ObstoreStore:
             raise UnsupportedError("store-read-only", message)
 
     def _range(self, key: str, start: int, length: int) -> memoryview:
-        client = self._reader()
         try:
-            return memoryview(client.get_range(key, start=start, length=length))
+            answer = self._reader(length).get(key, options={"range": (start, start + length)})
         except NotSupportedError:
             # An http server without ranges: correct, and as slow as that server makes it.
-            return memoryview(client.get(key).bytes())[start : start + length]
+            return cut_of(self._large().get(key), start, length)
         except BaseError as exc:
             if not _is_beyond_end(exc) or self._size(key) > start:
                 raise
             return memoryview(b"")
+        return body_of(answer, start, length, strict=not self._listable)
 
     def _size(self, key: str) -> int:
         return self._reader().head(key)["size"]
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
-        pages = self._place.each("list", prefix, lambda: iter(self._pages(prefix)))
+        client = self._reader()
+        pages = self._place.each("list", prefix, lambda: pages_of(client, prefix))
         for page in pages:
             for item in page:
                 # A folder marker has the name of the folder itself.
@@ -179,9 +185,6 @@ class ObstoreStore:
                         size=item["size"],
                         modified=item["last_modified"].timestamp(),
                     )
-
-    def _pages(self, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
-        return self._reader().list(prefix or None, chunk_size=_LIST_PAGE)
 
     def _put(self, key: str, data: Body) -> None:
         size = size_of(data)

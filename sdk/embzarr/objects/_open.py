@@ -91,7 +91,7 @@ def open_store(
 
 
 def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: bool) -> Store:
-    if not isinstance(url, str) or not url or _COLLAPSED.match(url):
+    if not isinstance(url, str) or not url or _COLLAPSED.match(url) or _has_no_name(url):
         shown = shown_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
         raise InvalidInputError("input-argument", f"{shown!r} is neither a URL nor a path")
     found = _SCHEME.match(url)
@@ -104,7 +104,7 @@ def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: b
     if options:
         message = f"unknown store option {next(iter(options))!r} for a folder; known: none"
         raise InvalidInputError("input-argument", message)
-    return _open_path(_path_of_url(url) if scheme else Path(url).expanduser())
+    return _open_path(_path_of_url(url) if scheme else _expanded(url))
 
 
 def _path_of_url(url: str) -> Path:
@@ -115,9 +115,22 @@ def _path_of_url(url: str) -> Path:
     return Path(unquote(path))
 
 
+def _has_no_name(url: str) -> bool:
+    """Tell whether there is a character that no file system and no server has in its names."""
+    return "\0" in url or any("\ud800" <= character <= "\udc7f" for character in url)
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:
+        raise InvalidInputError("input-argument", f"{path!r} is no path: {exc}") from exc
+
+
 def _open_path(path: Path) -> LocalFolder:
     path = path.absolute()
-    return LocalFolder(path, place=Place(url=path.as_uri(), redactor=Redactor()))
+    place = Place(url=path.as_uri(), redactor=Redactor())
+    return place.ask("read", "", lambda: LocalFolder(path, place=place))
 
 
 def _wrap_obstore(client: ObjectStoreMethods, *, single_writer: bool) -> Store:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 * 1024 * 1024
 """What is asked for at a time of what need not be held whole."""
+MOST_WHOLE_BYTES = 64 * 1024 * 1024
+"""What `get` returns at most: no document is larger."""
 
 _LEAVES_ROOT = frozenset({"", ".", ".."})
 
@@ -50,7 +52,11 @@ class Get(Protocol):
     """Read a whole object."""
 
     def get(self, key: str) -> Data:
-        """Return all bytes of the object."""
+        """Return all bytes of an object of at most `MOST_WHOLE_BYTES`.
+
+        Raises:
+            DamagedError: code ``json-too-large``: it is larger.
+        """
         ...
 
 

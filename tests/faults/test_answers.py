@@ -1,0 +1,143 @@
+"""Answers of hostile servers: whatever they say, time and memory are bounded by what was asked."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import pytest
+from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
+
+from embzarr.errors import EmbzarrError
+from embzarr.objects import Store, _deadline, _listing, open_store
+from faults.scripted_server import LISTINGS, READS, WRITES, running_scripted_server
+from faults.tally import Effort, Tally
+
+pytestmark = pytest.mark.faults
+
+MOST_BYTES = 64 * 2**20
+TIMEOUT = 1.0
+"""Seconds that a request may take here; by default it is a minute, or five where much is asked."""
+MOST_SECONDS = 6.0
+"""No more than four such requests and what a busy machine adds."""
+CLIENT = {"timeout": f"{TIMEOUT}s", "read_timeout": "500ms", "connect_timeout": "500ms"}
+ONCE = {"client_options": CLIENT, "retry_config": {"max_retries": 0}}
+LITTLE, LARGE = 2**16, 4 * 2**20
+OBSTORE_ENDS_THE_PROCESS = {"error-2to40", "missing-2to40"}
+"""obstore takes memory for an error's body by the length that is claimed, before we hear of it."""
+OBSTORE_READS_ON = {
+    "partial-length-2to40",
+    "partial-length-2to62",
+    "partial-chunked",
+}
+"""obstore takes a large body to where the server ends it, or to the deadline."""
+
+
+def over_http(url: str, name: str) -> Store:
+    return open_store(f"{url}/{name}/run", store_options=ONCE)
+
+
+def over_s3(url: str, name: str) -> Store:
+    options = {"endpoint_url": f"{url}/{name}", "key": "key", "secret": "secret", **ONCE}
+    return open_store("s3://bucket/run", store_options=options)
+
+
+def over_fsspec(url: str, name: str) -> Store:
+    web = fsspec.filesystem("http", skip_instance_cache=True)
+    return open_store(DirFileSystem(f"{url}/{name}/run", web))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One question that is answered in one way."""
+
+    answer: str
+    over: Callable[[str, str], Store]
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.answer} {self.over.__name__} to {self.verb}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is for us to bound."""
+        if self.over is not over_fsspec and self.answer in OBSTORE_ENDS_THE_PROCESS:
+            return False
+        large = self.over is over_s3 and self.verb == "read 4 MiB"
+        return not (large and self.answer in OBSTORE_READS_ON)
+
+
+ASK: dict[str, Callable[[Store], Any]] = {
+    "read 64 KiB": lambda store: (LITTLE, store.get_range("c/a", 0, LITTLE)),
+    "read 4 MiB": lambda store: (LARGE, store.get_range("c/a", 0, LARGE)),
+    "read from 1000": lambda store: (LITTLE, store.get_range("c/a", 1000, LITTLE)),
+    "list": lambda store: sum(1 for _ in store.list("c/")),
+    "put": lambda store: store.put("c/a", b"1"),
+    "create": lambda store: store.create("c/a", b"1"),
+    "delete": lambda store: store.delete("c/a"),
+}
+
+
+def cases() -> Iterator[Case]:
+    for verb in ("read 64 KiB", "read 4 MiB", "read from 1000"):
+        for over in (over_http, over_s3, over_fsspec):
+            yield from (Case(answer=answer, over=over, verb=verb) for answer in READS)
+    yield from (Case(answer=answer, over=over_s3, verb="list") for answer in LISTINGS)
+    for verb in ("put", "create", "delete"):
+        yield from (Case(answer=answer, over=over_s3, verb=verb) for answer in WRITES)
+
+
+def peak() -> int:
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.findall(r"^VmHWM:\s+(\d+)", text, re.MULTILINE)[0]) * 1024
+
+
+def faults_of(case: Case, url: str) -> Iterator[str]:
+    """Yield what was wrong; an answer is fine that is no longer than what was asked for."""
+    store = case.over(url, case.answer)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before, begun = peak(), time.monotonic()
+    try:
+        found = ASK[case.verb](store)
+        if isinstance(found, tuple) and memoryview(found[1]).nbytes > found[0]:
+            yield f"{case}: more came than was asked for"
+    except EmbzarrError as exc:
+        if store.url not in str(exc):
+            yield f"{case}: {exc} does not say where"
+        if len(str(exc)) > 1000:
+            yield f"{case}: {len(str(exc))} characters of message"
+    except BaseException as exc:  # noqa: BLE001 - a panic of Rust's is one, too
+        yield f"{case}: untyped {exc!r:.300}"
+    spent, added = time.monotonic() - begun, peak() - before
+    if spent > MOST_SECONDS:
+        yield f"{case}: {spent:.1f} s"
+    if added > MOST_BYTES:
+        yield f"{case}: {added / 2**20:.0f} MiB"
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rules with smaller numbers: what scales with a caller's timeout is set by that."""
+    monkeypatch.setattr(_deadline, "LITTLE_SECONDS", TIMEOUT)
+    monkeypatch.setattr(_deadline, "LARGE_SECONDS", TIMEOUT)
+    monkeypatch.setattr(_listing, "MOST_LISTED", 50_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
+@pytest.mark.usefixtures("_impatient")
+def test_hostile_answers(tally: Tally, *, full: Effort) -> None:
+    """Every answer ends in a typed error or in no more than was asked for, soon and in little."""
+    tried = full.some((case for case in cases() if case.is_ours), 12)
+    with running_scripted_server() as url:
+        over_http(url, "no-answer")  # imports what is imported late
+        failures = [fault for case in tried for fault in faults_of(case, url)]
+
+    of_which = Counter(f"{case.over.__name__.replace('_', ' ')}" for case in tried)
+    tally("hostile answers of servers", len(tried), failures=failures, of_which=of_which)

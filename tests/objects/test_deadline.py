@@ -1,0 +1,48 @@
+"""The clock of our own."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from embzarr.errors import StoreError
+from embzarr.objects._deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
+
+
+def test_what_is_quick_is_passed_on() -> None:
+    """What a call returns or raises is the caller's."""
+    assert within(10, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        within(10, lambda: 1 // 0)
+    with pytest.raises(SystemExit):
+        within(10, lambda: exec("raise SystemExit"))  # noqa: S102 - in one expression
+
+
+def test_what_is_late_is_left_alone() -> None:
+    """The caller goes on at the deadline, and what comes later is dropped."""
+    go = threading.Event()
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=r"within 0\.05 s"):
+        within(0.05, lambda: go.wait(60))
+    assert time.monotonic() - begun < 30
+    go.set()
+
+
+def test_a_process_without_threads_to_spare_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That no thread can be started is the store's error, not a RuntimeError."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(StoreError, match="can't start new thread"):
+        within(1, lambda: 1)
+
+
+def test_a_deadline_follows_from_what_is_moved() -> None:
+    """A minute for a megabyte, five for a shard, and more for more."""
+    assert seconds_for(0) == seconds_for(2**20) == LITTLE_SECONDS
+    assert seconds_for(2**20 + 1) == seconds_for(2**26) == LARGE_SECONDS
+    assert seconds_for(2**26 + 1) == 2 * LARGE_SECONDS
