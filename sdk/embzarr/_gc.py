@@ -10,7 +10,17 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from embzarr import _collection, _commit, _keys, _parallel, _records, _retention, _survey, _tags
+from embzarr import (
+    _collection,
+    _commit,
+    _keys,
+    _numbers,
+    _parallel,
+    _records,
+    _retention,
+    _survey,
+    _tags,
+)
 from embzarr._collection import Collection, Tombstone
 from embzarr._manifest import Parent
 from embzarr._protocol import NONE, Claim
@@ -170,7 +180,7 @@ def _publish(store: Store, found: Survey, plan: Plan) -> Record:
                 newest=Parent(commit=newest.number, sha256=newest.sha256) if newest else None,
                 revokes=list(plan.revokes),
                 expires=list(plan.expires),
-                expired=_collection.merged(found.gone, stones),
+                expired=_numbers.merged(found.gone, stones),
             )
         )
 

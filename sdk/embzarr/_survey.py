@@ -74,7 +74,7 @@ def survey(store: Store) -> Survey:
     records: dict[int, Record] = {}
     damaged: dict[int, DamagedError] = {}
     gone: list[Span] = []
-    for number, record in _history.numbered(store, list(range(tip.number, 0, -1))):
+    for number, record in _history.numbered(store, [[1, tip.number]]):
         if isinstance(record, DamagedError):
             damaged[number] = record
             continue
