@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from embzarr import (
     _collection,
     _commit,
+    _history,
     _keys,
     _numbers,
     _parallel,
-    _records,
     _retention,
     _survey,
     _tags,
@@ -194,7 +194,8 @@ def _sweep(store: Store, record: Record) -> list[ObjectInfo]:
     if not isinstance(record, Collected):
         return []  # given up by another collection, which had seen that all was done
     numbers = record.collection.expires
-    standing = {n: _records.read(store, n) for n in numbers}
+    # A copy of a store may lack one of them; there is nothing to bury then.
+    standing = {n: found for n in numbers if (found := _history.find(store, n))}
     tagged = {target.commit for target in _tags.read_all(store).values()}
     entries = [one.entry for one in standing.values()]
     todo = _retention.sweep(record.entry, entries, tagged=tagged)

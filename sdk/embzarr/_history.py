@@ -49,8 +49,6 @@ def newest_of(store: Readable, newest: Record | None) -> Commit | None:
         found = _records.read(store, named.commit)
         if isinstance(found, Commit) and found.sha256 == named.sha256:
             return found
-        if isinstance(found, Expired) and found.is_lost:
-            return None
         if not isinstance(found, Expired):  # else there is a newer one by now
             break
         newest = tip(store)
@@ -109,9 +107,7 @@ def since(store: Readable, number: int) -> list[Record]:
     while True:
         first = number + len(found) + 1
         numbers = range(first, first + size)
-        batch = _parallel.each(
-            lambda n: _standing(store, n), numbers, alone=_parallel.is_quick(store)
-        )
+        batch = _parallel.each(lambda n: find(store, n), numbers, alone=_parallel.is_quick(store))
         for record in batch:
             if record is None:
                 return found
@@ -230,18 +226,29 @@ def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | D
     Raises:
         NotFoundError: code ``commit-missing``: nothing stands there.
     """
+    gone: list[Run] = []
     while runs:
         batch, runs = _numbers.take_newest(runs, _BATCH)
         found = _parallel.each(
             lambda n: _sound_or_not(store, n), batch, alone=_parallel.is_quick(store)
         )
         for number, record in zip(batch, found, strict=True):
+            if not _numbers.without([[number, number]], gone):
+                continue
+            if isinstance(record, NotFoundError):
+                raise record
             if isinstance(record, Collected):
-                runs = _numbers.without(runs, record.collection.expired)
+                gone = _numbers.merged([*gone, *record.collection.expired])
+                runs = _numbers.without(runs, gone)
             yield number, record
 
 
-def _standing(store: Readable, number: int) -> Record | None:
+def find(store: Readable, number: int) -> Record | None:
+    """Return what stands at a number; None for nothing.
+
+    Raises:
+        DamagedError: it is damaged, or belongs to another number.
+    """
     try:
         return _records.read(store, number)
     except NotFoundError as exc:
@@ -250,10 +257,10 @@ def _standing(store: Readable, number: int) -> Record | None:
         return None
 
 
-def _sound_or_not(store: Readable, number: int) -> Record | DamagedError:
+def _sound_or_not(store: Readable, number: int) -> Record | DamagedError | NotFoundError:
     try:
         return _records.read(store, number)
-    except DamagedError as exc:
+    except (DamagedError, NotFoundError) as exc:
         return exc
 
 
