@@ -6,7 +6,7 @@ Spec section "Garbage collection". Both stand in ``commits/`` beside the manifes
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,9 +14,6 @@ from msgspec import Meta, Struct
 from embzarr import _json, _keys, _manifest_gate, _schema
 from embzarr._manifest import Count, Hex128, Hex256, Instant, Parent, Positive
 from embzarr.errors import DamagedError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Span: TypeAlias = Annotated[list[Positive], Meta(min_length=2, max_length=2)]
 Folder: TypeAlias = Annotated[str, Meta(max_length=_schema.MAX_KEY_CHARS)]
@@ -115,14 +112,3 @@ def tombstone_of(document: dict[str, Any], *, what: str) -> Tombstone:
 
 def _rises(items: list[Any]) -> bool:
     return all(a < b for a, b in itertools.pairwise(items))
-
-
-def merged(spans: Iterable[Span], numbers: Iterable[int]) -> list[Span]:
-    """Return first and last of each run of the numbers in `spans` and in `numbers`."""
-    found: list[list[int]] = []
-    for first, last in sorted([*spans, *([number, number] for number in numbers)]):
-        if found and first <= found[-1][1] + 1:
-            found[-1][1] = max(last, found[-1][1])
-        else:
-            found.append([first, last])
-    return found

@@ -194,7 +194,7 @@ def take_number(
         event: Event
         if isinstance(action, Create):
             # Sent again, it is the same bytes: an earlier try may have been carried out.
-            data = sent.get(action.number) or compose(_name_of(parent))
+            data = sent.get(action.number) or _composed(compose, parent, action.number)
             sent[action.number] = data
             # What we could not read back, nobody could: the gate for strangers checks us too.
             found = [_records.parse(data, _keys.commit_key(action.number))]
@@ -215,6 +215,13 @@ def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
     if sent is not None and _manifest.identity(sent) == record.sha256:
         return sent
     return bytes(get_at_most(store, _keys.commit_key(record.number), _schema.MAX_MANIFEST_BYTES))
+
+
+def _composed(compose: Compose, parent: Named | None, number: int) -> bytes:
+    if number > _schema.MAX_INTEGER:
+        key = _keys.commit_key(number - 1)
+        raise DamagedError("manifest-invalid", f"{key}: no number is left for a commit after it")
+    return compose(_name_of(parent))
 
 
 def _name_of(parent: Named | None) -> Parent | None:

@@ -10,7 +10,17 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from embzarr import _collection, _commit, _keys, _parallel, _records, _retention, _survey, _tags
+from embzarr import (
+    _collection,
+    _commit,
+    _history,
+    _keys,
+    _numbers,
+    _parallel,
+    _retention,
+    _survey,
+    _tags,
+)
 from embzarr._collection import Collection, Tombstone
 from embzarr._manifest import Parent
 from embzarr._protocol import NONE, Claim
@@ -170,7 +180,7 @@ def _publish(store: Store, found: Survey, plan: Plan) -> Record:
                 newest=Parent(commit=newest.number, sha256=newest.sha256) if newest else None,
                 revokes=list(plan.revokes),
                 expires=list(plan.expires),
-                expired=_collection.merged(found.gone, stones),
+                expired=_numbers.merged(found.gone, stones),
             )
         )
 
@@ -184,7 +194,8 @@ def _sweep(store: Store, record: Record) -> list[ObjectInfo]:
     if not isinstance(record, Collected):
         return []  # given up by another collection, which had seen that all was done
     numbers = record.collection.expires
-    standing = {n: _records.read(store, n) for n in numbers}
+    # A copy of a store may lack one of them; there is nothing to bury then.
+    standing = {n: found for n in numbers if (found := _history.find(store, n))}
     tagged = {target.commit for target in _tags.read_all(store).values()}
     entries = [one.entry for one in standing.values()]
     todo = _retention.sweep(record.entry, entries, tagged=tagged)

@@ -5,17 +5,19 @@ Spec section "Finding a commit".
 
 from __future__ import annotations
 
-import bisect
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embzarr import _keys, _parallel, _quarantine, _records, _schema
+from embzarr import _keys, _numbers, _parallel, _quarantine, _records, _schema
 from embzarr._records import Collected, Commit, Expired
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from embzarr._numbers import Run
     from embzarr._records import Record
     from embzarr.objects import Readable
 
@@ -57,19 +59,22 @@ def newest_of(store: Readable, newest: Record | None) -> Commit | None:
 def tip(store: Readable) -> Record | None:
     """Return what stands at the highest number; None for a store without commits.
 
-    Listing and ``latest.json`` are asked at the same time.
+    Listing and ``latest.json`` are asked at the same time. The latter is a copy, which may have
+    come here without what it is a copy of: it counts only where that is found under ``commits/``.
     """
-    hints: list[Record | None] = [None]
-    numbers: list[list[int] | None] = [None]
+    hints: list[_Hint | None] = [None]
+    sizes: list[dict[int, int] | None] = [None]
 
     def ask_hint() -> None:
         hints[0] = _hint(store)
 
     def ask_listing() -> None:
-        numbers[0] = _listed(store)
+        sizes[0] = _listed(store)
 
     _parallel.together(ask_hint, ask_listing, alone=_parallel.is_quick(store))
-    return _newest(store, hints[0], numbers[0])
+    if sizes[0] is None:
+        return _walked(store, hints[0])
+    return _newest(store, hints[0], sizes[0])
 
 
 def read(store: Readable, number: int) -> Commit:
@@ -102,9 +107,7 @@ def since(store: Readable, number: int) -> list[Record]:
     while True:
         first = number + len(found) + 1
         numbers = range(first, first + size)
-        batch = _parallel.each(
-            lambda n: _standing(store, n), numbers, alone=_parallel.is_quick(store)
-        )
+        batch = _parallel.each(lambda n: find(store, n), numbers, alone=_parallel.is_quick(store))
         for record in batch:
             if record is None:
                 return found
@@ -113,21 +116,8 @@ def since(store: Readable, number: int) -> list[Record]:
 
 
 def records(store: Readable) -> Iterator[Record | DamagedError]:
-    """Yield what stands at each number that the store lists, newest first; see `records_at`."""
-    return records_at(store, numbers_of(store))
-
-
-def records_at(store: Readable, numbers: list[int]) -> Iterator[Record | DamagedError]:
-    """Yield what stands at each of the numbers, which fall, reading several at once.
-
-    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged
-    one is yielded as its error, since it does not hide the others.
-
-    Raises:
-        NotFoundError: code ``commit-missing``.
-    """
-    for _, record in numbered(store, numbers):
-        yield record
+    """Yield what stands at each number that the store lists, newest first; see `numbered`."""
+    return (record for _, record in numbered(store, runs_of(store)))
 
 
 def history(store: Readable) -> Iterator[Commit]:
@@ -136,20 +126,45 @@ def history(store: Readable) -> Iterator[Commit]:
     Raises:
         DamagedError: a manifest is damaged, and not in quarantine.
     """
-    for number, record in numbered(store, numbers_of(store)):
+    for number, record in numbered(store, runs_of(store)):
         if isinstance(record, Commit):
             yield record
         elif isinstance(record, DamagedError) and not _quarantine.is_marked(store, number):
             raise record
 
 
+def runs_of(store: Readable) -> list[Run]:
+    """Return the runs of numbers of all commits, collections and expired ones included.
+
+    On a store that cannot list these are all up to the newest: who reads on finds what is there.
+    """
+    listed = _listed(store)
+    if listed is not None:
+        return _numbers.merged([], listed)
+    newest = tip(store)
+    return [[1, newest.number]] if newest else []
+
+
 def numbers_of(store: Readable) -> list[int]:
-    """Return the numbers of all commits, newest first, collections and expired ones included."""
-    numbers = _listed(store)
-    if numbers is None:
-        newest = tip(store)
-        return list(range(newest.number if newest else 0, 0, -1))
-    return sorted(numbers, reverse=True)
+    """Return the numbers of all commits, newest first, collections and expired ones included.
+
+    On a store that cannot list, those down to the first at which nothing stands.
+    """
+    listed = _listed(store)
+    if listed is not None:
+        return sorted(listed, reverse=True)
+    found: list[int] = []
+    left = runs_of(store)
+    while left:
+        batch, left = _numbers.take_newest(left, _BATCH)
+        sizes = _parallel.each(lambda number: _size_of(store, number), batch)
+        there = [
+            *itertools.takewhile(lambda pair: pair[1] is not None, zip(batch, sizes, strict=True))
+        ]
+        found += [number for number, _ in there]
+        if len(there) < len(batch):
+            break
+    return found
 
 
 def find_step(store: Readable, step: int) -> Commit:
@@ -202,20 +217,38 @@ def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | Non
     return None
 
 
-def numbered(store: Readable, numbers: list[int]) -> Iterator[tuple[int, Record | DamagedError]]:
-    """Yield what `records_at` yields, each with its number."""
-    while numbers:
-        batch, numbers = numbers[:_BATCH], numbers[_BATCH:]
+def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | DamagedError]]:
+    """Yield each number in `runs` and what stands there, newest first, reading several at once.
+
+    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged
+    one is yielded as its error, since it does not hide the others.
+
+    Raises:
+        NotFoundError: code ``commit-missing``: nothing stands there.
+    """
+    gone: list[Run] = []
+    while runs:
+        batch, runs = _numbers.take_newest(runs, _BATCH)
         found = _parallel.each(
             lambda n: _sound_or_not(store, n), batch, alone=_parallel.is_quick(store)
         )
         for number, record in zip(batch, found, strict=True):
+            if not _numbers.without([[number, number]], gone):
+                continue
+            if isinstance(record, NotFoundError):
+                raise record
             if isinstance(record, Collected):
-                numbers = _without(numbers, record.collection.expired)
+                gone = _numbers.merged([*gone, *record.collection.expired])
+                runs = _numbers.without(runs, gone)
             yield number, record
 
 
-def _standing(store: Readable, number: int) -> Record | None:
+def find(store: Readable, number: int) -> Record | None:
+    """Return what stands at a number; None for nothing.
+
+    Raises:
+        DamagedError: it is damaged, or belongs to another number.
+    """
     try:
         return _records.read(store, number)
     except NotFoundError as exc:
@@ -224,46 +257,73 @@ def _standing(store: Readable, number: int) -> Record | None:
         return None
 
 
-def _sound_or_not(store: Readable, number: int) -> Record | DamagedError:
+def _sound_or_not(store: Readable, number: int) -> Record | DamagedError | NotFoundError:
     try:
         return _records.read(store, number)
-    except DamagedError as exc:
+    except (DamagedError, NotFoundError) as exc:
         return exc
 
 
-def _without(numbers: list[int], spans: list[list[int]]) -> list[int]:
-    firsts = [first for first, _ in spans]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hint:
+    """What ``latest.json`` holds."""
 
-    def is_gone(number: int) -> bool:
-        at = bisect.bisect_right(firsts, number) - 1
-        return at >= 0 and number <= spans[at][1]
-
-    return [number for number in numbers if not is_gone(number)]
+    record: Record
+    size: int
 
 
-def _hint(store: Readable) -> Record | None:
+def _hint(store: Readable) -> _Hint | None:
     try:
         data = get_at_most(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
-        return _records.parse(data, _schema.LATEST)
+        record = _records.parse(data, _schema.LATEST)
     except (NotFoundError, DamagedError):
         return None  # a hint that is missing or unreadable costs a round trip, nothing else
+    return _Hint(record=record, size=memoryview(data).nbytes)
 
 
-def _listed(store: Readable) -> list[int] | None:
+def _listed(store: Readable) -> dict[int, int] | None:
+    """Return the size of what stands at each number; None where the store cannot list."""
     try:
-        keys = [info.key for info in store.list(f"{_schema.COMMITS}/")]
+        sizes = {info.key: info.size for info in store.list(f"{_schema.COMMITS}/")}
     except UnsupportedError:
         return None
-    return [number for number in map(_keys.commit_number, keys) if number is not None]
+    numbers = {_keys.commit_number(key): size for key, size in sizes.items()}
+    return {number: size for number, size in numbers.items() if number is not None}
 
 
-def _newest(store: Readable, hint: Record | None, numbers: list[int] | None) -> Record | None:
-    if numbers is None:
-        later = since(store, hint.number if hint else 0)
-        return later[-1] if later else hint
-    if not numbers:
+def _newest(store: Readable, hint: _Hint | None, sizes: Mapping[int, int]) -> Record | None:
+    top = max(sizes, default=0)
+    if hint is not None and hint.record.number >= top:
+        number = hint.record.number
         # A listing may lag behind a write on a few stores; a manifest that is there is there.
-        return hint
-    if hint and hint.number >= max(numbers):
-        return hint
-    return _records.read(store, max(numbers))
+        size = sizes[top] if number == top else _size_of(store, number)
+        if size == hint.size:
+            return hint.record
+    return _records.read(store, top) if top else None
+
+
+def _walked(store: Readable, hint: _Hint | None) -> Record | None:
+    """Return the newest commit of a store that cannot list, found by going on from the hint."""
+    there: list[bool] = [False]
+    later: list[list[Record]] = [[]]
+
+    def ask_whether() -> None:
+        there[0] = hint is not None and _size_of(store, hint.record.number) == hint.size
+
+    def ask_later() -> None:
+        later[0] = since(store, hint.record.number if hint else 0)
+
+    _parallel.together(ask_whether, ask_later, alone=_parallel.is_quick(store))
+    if hint is not None and not there[0]:
+        return _walked(store, None)
+    return later[0][-1] if later[0] else (hint.record if hint else None)
+
+
+def _size_of(store: Readable, number: int) -> int | None:
+    """Return the size of what stands at a number; None where nothing does."""
+    try:
+        return store.head(_keys.commit_key(number)).size
+    except NotFoundError as exc:
+        if exc.code != "object-missing":
+            raise
+        return None

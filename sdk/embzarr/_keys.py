@@ -23,7 +23,8 @@ def commit_key(number: int) -> str:
 def commit_number(key: str) -> int | None:
     """Return the number in a manifest's key, or None where `key` is not one."""
     match = _COMMIT.fullmatch(key)
-    return int(match.group(1)) if match else None
+    number = int(match.group(1)) if match else 0
+    return number if 0 < number <= _schema.MAX_INTEGER else None
 
 
 def quarantine_key(number: int) -> str:

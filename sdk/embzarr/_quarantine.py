@@ -12,7 +12,7 @@ from embzarr._manifest import Hex256, Instant, Positive
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
-    from embzarr.objects import Get
+    from embzarr.objects import Head
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,10 +57,10 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
         raise DamagedError("quarantine-invalid", f"{what}: {exc}") from None  # its text is raw
 
 
-def is_marked(store: Get, number: int) -> bool:
+def is_marked(store: Head, number: int) -> bool:
     """Tell whether a commit is in quarantine: the record's being there says it."""
     try:
-        store.get(_keys.quarantine_key(number))
+        store.head(_keys.quarantine_key(number))
     except NotFoundError:
         return False
     return True

@@ -113,9 +113,17 @@ class Expired:
             return "checkpoint"
         return "collection" if self.tombstone.was == _schema.COLLECT else "unknown"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether a repair closed the number, as nothing stood there any more."""
+        return self.tombstone.was == _schema.LOST
+
     def error(self) -> NotFoundError:
         """Say that it expired."""
         tombstone = self.tombstone
+        if self.is_lost:
+            message = f"commit {tombstone.commit} is lost: a repair found nothing at its number"
+            return NotFoundError("commit-expired", message)
         what = "" if tombstone.step is None else f" (step {tombstone.step})"
         return expired(f"commit {tombstone.commit}{what}", by=tombstone.by)
 

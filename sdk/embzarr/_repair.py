@@ -14,6 +14,7 @@ from embzarr import (
     _history,
     _keys,
     _repair_anew,
+    _repair_gaps,
     _repair_head,
     _repair_marks,
     _schema,
@@ -96,19 +97,19 @@ class _Repair:
     def run(self, progress: Callable[[int, int], None] | None) -> RepairReport:
         history, store = self._history, self._store
         history.survey()
-        top = history.top
-        if top is None:
-            raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
-        if isinstance(top.error, UnsupportedError):
-            raise top.error
+        if history.top and isinstance(history.top.error, UnsupportedError):
+            raise history.top.error
         self._layers.verify(self._commits(), history.bytes(), progress)
         self._layers.mend()
-        self._try_alternative(top)
+        self._try_alternative(history.top)
+        if history.top is None:
+            raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
         lost = [*self._layers.lost(), *self._lost_manifests()]
+        lost += _repair_gaps.close(store, history)
         if history.store_id:
             lost += _repair_head.mend_root(store, history.store_id)
         self._mark()
-        head = self._settle(history.standings[top.number])
+        head = self._settle(history.top)
         lost += _repair_head.mend_tags(store, self._other, self._names_sound)
         self._sources.discard_kept(self._layers.missing() | history.missing())
         return RepairReport(
@@ -131,10 +132,16 @@ class _Repair:
         for number in self._checkpoints():
             yield _history.read(self._store, number)
 
-    def _try_alternative(self, top: Standing) -> None:
-        """Believe ``latest.json`` where its layers are sound and those of the commit are not."""
-        other = self._history.alternative()
-        if other is None or self._layers.is_sound(top.number) or not self._layers.adopt(other):
+    def _try_alternative(self, top: Standing | None) -> None:
+        """Believe ``latest.json`` where its layers are sound and those of the commit are not.
+
+        So it is where it tells of a later commit, unless too many are missing before that.
+        """
+        other, newest = self._history.alternative(), top.number if top else 0
+        if other is None or other.number > newest + _repair_gaps.MOST:
+            return
+        is_better = other.number > newest or not self._layers.is_sound(newest)
+        if not is_better or not self._layers.adopt(other):
             return
         self._history.put(other.number, self._store.get(_schema.LATEST), _schema.LATEST)
 
@@ -168,14 +175,26 @@ class _Repair:
                 continue
             head = number
             later = [x for x in self._history.standings.values() if x.number > number]
-            if not self._layers.is_sound(number) or any(map(self._is_damaged, later)):
+            hidden = top.leads_to != number or any(map(self._is_damaged, later))
+            if hidden or not self._layers.is_sound(number):
                 newest = _repair_head.Top(number=top.number, sha256=top.identity or str(top.stored))
                 if not _repair_head.relist(self._target, self._store, again, newest):
                     return None  # somebody else has committed meanwhile
                 head = top.number + 1
             _repair_head.mend_hint(self._store, head)
             return head
+        self._lead(top)
         return None
+
+    def _lead(self, top: Standing) -> None:
+        """Say which checkpoint is the newest where none is sound and the newest commit does not."""
+        standings = self._history.standings
+        newest = next((standings[number] for number in self._checkpoints()), None)
+        if top.error or top.is_checkpoint or (top.leads_now and top.leads_to == _number(newest)):
+            return
+        here = _repair_head.Top(number=top.number, sha256=str(top.identity))
+        there = newest and _repair_head.Top(number=newest.number, sha256=str(newest.identity))
+        _repair_head.lead(self._target, self._store, self._history.store_id or "", here, there)
 
     def _again(self, commit: Commit) -> Again | None:
         """Return a checkpoint whose values are all there; what is damaged of it is written anew."""
@@ -195,13 +214,17 @@ class _Repair:
 
     def _lost_manifests(self) -> Iterator[Problem]:
         for _, standing in sorted(self._history.standings.items()):
-            if self._history.is_expired(standing.number):
-                continue
+            if self._history.is_expired(standing.number) or standing.stored is None:
+                continue  # what is not there at all is told of where its number is closed
             yield from _problems_of(standing)
             if standing.error is None and self._history.contradicted(standing):
                 message = "is not the commit that a later one or a tag names"
                 key = _keys.commit_key(standing.number)
                 yield Problem(code="manifest-mismatch", key=key, message=message)
+
+
+def _number(standing: Standing | None) -> int | None:
+    return standing.number if standing else None
 
 
 def _problems_of(standing: Standing) -> list[Problem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from embzarr import (
+    _collection,
     _commit,
     _json,
     _keys,
@@ -18,6 +19,8 @@ from embzarr import (
     _tags,
     _zarr_json,
 )
+from embzarr._collection import Collection
+from embzarr._manifest import Parent
 from embzarr._protocol import Claim
 from embzarr._verify_report import Problem
 from embzarr._version import __version__
@@ -26,7 +29,7 @@ from embzarr.errors import ConflictError, DamagedError, NotFoundError, Unsupport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from embzarr._manifest import Layer, Parent
+    from embzarr._manifest import Layer
     from embzarr._records import Commit
     from embzarr._repair_store import RepairStore
     from embzarr.objects import Data, Readable, Store
@@ -99,6 +102,42 @@ def relist(target: Store, store: RepairStore, again: Again, top: Top) -> bool:
         return False
     store.note("commit", _keys.commit_key(made.number), again.message)
     return True
+
+
+def lead(target: Store, store: RepairStore, store_id: str, top: Top, newest: Top | None) -> None:
+    """Say which checkpoint is the newest, by a collection that follows `top` and gives up nothing.
+
+    Raises:
+        StoreError: code ``commit-unknown``.
+    """
+    key = _keys.commit_key(top.number + 1)
+    message = f"commit {newest.number} is the newest" if newest else "no checkpoint is left"
+    if store.dry_run:
+        store.note("commit", key, message)
+        return
+    record = Collection(
+        format="embzarr",
+        version=1,
+        store=store_id,
+        commit=top.number + 1,
+        write_id=_commit.new_id(),
+        parent=Parent(commit=top.number, sha256=top.sha256),
+        kind="collect",
+        created=_commit.now(),
+        writer=WRITER,
+        newest=Parent(commit=newest.number, sha256=newest.sha256) if newest else None,
+        revokes=[],
+        expires=[],
+        expired=[],
+    )
+    claim = Claim(
+        write_id=record.write_id, folders=frozenset(), seen=top.number, passes=_protocol.NONE
+    )
+    try:
+        _commit.take_number(target, claim, top, lambda _: _collection.encode(record))
+    except ConflictError:
+        return  # somebody else has committed meanwhile
+    store.note("commit", key, message)
 
 
 def mend_hint(store: RepairStore, head: int) -> None:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from embzarr import _digest, _history, _keys, _manifest, _records, _schema, _tags
+from embzarr import _digest, _history, _keys, _manifest, _numbers, _records, _schema, _tags
 from embzarr._records import Collected, Commit, Expired
 from embzarr.errors import DamagedError, EmbzarrError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from embzarr._collection import Span
     from embzarr._manifest import Layer, Manifest, Parent
+    from embzarr._numbers import Run
     from embzarr._records import Record
     from embzarr._repair_store import RepairStore
     from embzarr.objects import Data, Readable
@@ -43,6 +43,12 @@ class Standing:
     """The bytes of each layer that it names, by `chain_id`."""
     stray: int | None = None
     """Number of the commit whose manifest this is, where it is another one's."""
+    leads_to: int | None = None
+    """Where this is the newest commit, number of the checkpoint that a reader finds."""
+    leads_now: bool = False
+    """Whether it says so: a tombstone does not."""
+    is_lost: bool = False
+    """Whether it is a tombstone that an earlier repair put where nothing was."""
 
 
 class History:
@@ -55,7 +61,10 @@ class History:
         self._recorded: dict[int, set[str]] = {}
         self._store_ids: set[str] = set()
         self._strays: dict[int, list[str]] = {}
-        self._expired: list[Span] = []
+        self._expired: list[Run] = []
+        self._gone: list[Run] = []
+        """Numbers that have had tombstones for long."""
+        self._revoked: set[str] = set()
         self.standings: dict[int, Standing] = {}
         self.hint: Commit | None = None
 
@@ -74,15 +83,16 @@ class History:
         hint = self._parsed(self._get(self._store, _schema.LATEST), _schema.LATEST)
         self.hint = hint if isinstance(hint, Commit) else None
         for number in sorted(_history.numbers_of(self._store), reverse=True):
-            self._look(number)
+            self.look(number)
         self._note_tags()
-        if self.hint and self.hint.number not in self.standings and self.follows(self.hint):
-            self._look(self.hint.number)
+        top = max(self.standings, default=0)
+        if self.hint and self.hint.number == top + 1 and self.follows(self.hint):
+            self.look(self.hint.number)
         for number in self._downwards():
             standing = self.standings[number]
             if self.is_expired(number):
                 continue
-            if standing.error is not None or self.contradicted(standing):
+            if standing.error is not None or standing.is_lost or self.contradicted(standing):
                 self._restore(number)
 
     def is_expired(self, number: int) -> bool:
@@ -92,7 +102,8 @@ class History:
     def contradicted(self, standing: Standing) -> bool:
         """Tell whether another identity is recorded of a number than what stands there has."""
         recorded = self._recorded.get(standing.number)
-        return bool(recorded) and standing.identity not in (recorded or ())
+        known = not standing.is_lost and bool(recorded)
+        return known and standing.identity not in (recorded or ())
 
     def recorded(self, number: int) -> frozenset[str]:
         """Return the identities that others record of a commit."""
@@ -120,14 +131,37 @@ class History:
         return same_store and in_chain
 
     def alternative(self) -> Commit | None:
-        """Return what ``latest.json`` says of the newest commit where it says something else."""
+        """Return what ``latest.json`` says of the newest commit where it says something else.
+
+        It may tell of a later one, too, which did not come with a copy of a store.
+        """
         top, hint = self.top, self.hint
-        if top is None or hint is None or hint.number != top.number or hint.sha256 == top.stored:
+        if hint is None or not self.follows(hint):
             return None
-        return hint if not self.recorded(top.number) and self.follows(hint) else None
+        if top is None or hint.number > top.number:
+            return hint
+        same = hint.number == top.number and hint.sha256 != top.stored
+        return hint if same and not self.recorded(top.number) else None
+
+    def gaps(self) -> list[Run]:
+        """Return the numbers before the newest at which nothing stands, and something should."""
+        there = [number for number, x in self.standings.items() if x.stored is not None]
+        if not there:
+            return []
+        missing = _numbers.without([[1, max(there)]], _numbers.merged([], there))
+        return _numbers.without(missing, _numbers.merged(self._gone))
+
+    def named_by_next(self, number: int) -> str | None:
+        """Return the identity of a commit by the one that follows it, or else by a tag."""
+        later = self.standings.get(number + 1)
+        if later and later.parent:
+            return later.parent.sha256
+        return min(self.recorded(number), default=None)
 
     def put(self, number: int, data: Data, origin: str) -> None:
         """Write a manifest to its place, unless that has changed meanwhile."""
+        if number not in self.standings:
+            self.look(number)
         key, standing = _keys.commit_key(number), self.standings[number]
         found = self._get(self._store, key)
         if found is None:
@@ -139,7 +173,7 @@ class History:
                 self._store.write("keep", kept, found, message)
                 self._strays.setdefault(standing.stray, []).append(kept)
             self._store.restore(key, data, f"from {origin}")
-        self._look(number)
+        self.look(number)
 
     def _downwards(self) -> Iterator[int]:
         """Yield numbers, newest first, those included that only their follower tells of."""
@@ -150,10 +184,11 @@ class History:
             yield number
             parent = self.standings[number].parent
             if parent and parent.commit not in self.standings:
-                self._look(parent.commit)
+                self.look(parent.commit)
                 waiting.add(parent.commit)
 
-    def _look(self, number: int) -> None:
+    def look(self, number: int) -> None:
+        """Take note of what stands at a number."""
         key = _keys.commit_key(number)
         data = self._get(self._store, key)
         if data is None:
@@ -183,12 +218,15 @@ class History:
         self._store_ids.add(record.store)
         parent: Parent | None = None
         layers: Mapping[str, int] = {}
+        leads_to: int | None = None
         if isinstance(record, Collected):
-            parent = record.collection.parent
-            expired = record.collection.expires
-            self._expired += [[number, number] for number in expired] + record.collection.expired
+            found = record.collection
+            parent, leads_to = found.parent, found.newest.commit if found.newest else None
+            self._expired += [[number, number] for number in found.expires] + found.expired
+            self._gone += found.expired
+            self._revoked |= set(found.revokes)
         elif isinstance(record, Commit):
-            parent = record.manifest.parent
+            parent, leads_to = record.manifest.parent, record.number
             layers = {chain_id(x): _size(x[-1]) for x in chains(record.manifest)}
         if parent:
             self._record(parent)
@@ -199,6 +237,9 @@ class History:
             is_checkpoint=isinstance(record, Commit),
             parent=parent,
             layers=layers,
+            leads_to=leads_to,
+            leads_now=not isinstance(record, Expired),
+            is_lost=isinstance(record, Expired) and record.is_lost,
         )
 
     def _record(self, named: Parent) -> None:
@@ -234,6 +275,8 @@ class History:
 
     def _is_believed(self, record: Record) -> bool:
         recorded = self.recorded(record.number)
+        if self._revoked & record.entry.folders:
+            return False  # given up since it was lost
         if recorded:
             return record.sha256 in recorded and not isinstance(record, Expired)
         newest = record.number == max(self.standings)

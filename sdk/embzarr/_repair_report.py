@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from embzarr._verify_report import Problem
 
-Kind: TypeAlias = Literal["restore", "keep", "quarantine", "release", "rewrite", "commit", "remove"]
+Kind: TypeAlias = Literal[
+    "restore", "keep", "quarantine", "release", "rewrite", "close", "commit", "remove"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,8 @@ class RepairAction:
     """``restore``: an object gets the bytes that it should have. ``keep``: bytes that lie in the
     wrong place are copied before that place gets its own. ``quarantine``: a commit is marked as
     damaged. ``release``: the mark is taken away. ``rewrite``: what a damaged object should hold is
-    written in other bytes below another folder, beside copies of the rest of its layer. ``commit``:
+    written in other bytes below another folder, beside copies of the rest of its layer. ``close``:
+    the number of a commit that is lost is taken, so that nobody takes it for free. ``commit``:
     a sound commit becomes the newest, or a damaged one with what was written anew. ``remove``: a
     copy that was kept is needed no more."""
     key: str

@@ -32,6 +32,8 @@ CHECKPOINT_KINDS: Final = ("full", "delta")
 COLLECT: Final = "collect"
 EXPIRED: Final = "expired"
 """A tombstone."""
+LOST: Final = "lost"
+"""Of what a tombstone stands for: nobody knows, as nothing was there any more."""
 
 # Arrays of a layer ----------------------------------------------------------------------------
 VECTORS: Final = "vectors"

@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embzarr import _commit, _history, _keys, _quarantine, _schema, _tags
+from embzarr import _commit, _history, _keys, _numbers, _quarantine, _schema, _tags
 from embzarr._records import Collected, Commit
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
-    from embzarr._collection import Span
+    from collections.abc import Iterator
+
+    from embzarr._numbers import Run
     from embzarr._protocol import Entry
     from embzarr._records import Record
     from embzarr.objects import ObjectInfo, Readable, Store
@@ -27,7 +29,7 @@ class Survey:
     """By number, those left out whose tombstones are known to stand."""
     unreadable: dict[int, DamagedError]
     """What stands at numbers that are known to be damaged: in quarantine, or given up."""
-    gone: list[Span]
+    gone: list[Run]
     """Numbers that are left out."""
     tagged: frozenset[int]
     """Numbers that have a name."""
@@ -73,14 +75,14 @@ def survey(store: Store) -> Survey:
     tip = [tip, *_history.since(store, tip.number)][-1]  # a listing may lag
     records: dict[int, Record] = {}
     damaged: dict[int, DamagedError] = {}
-    gone: list[Span] = []
-    for number, record in _history.numbered(store, list(range(tip.number, 0, -1))):
+    gone: list[Run] = []
+    for number, record in _every(store, tip.number):
         if isinstance(record, DamagedError):
             damaged[number] = record
             continue
         records[number] = record
-        if isinstance(record, Collected) and not gone:
-            gone = record.collection.expired
+        if isinstance(record, Collected):
+            gone = _numbers.merged([*gone, *record.collection.expired])
     _require_known(store, damaged, records)
     return Survey(
         tip=tip,
@@ -90,6 +92,14 @@ def survey(store: Store) -> Survey:
         tagged=frozenset(target.commit for target in _tags.read_all(store).values()),
         folders=_folders(store),
     )
+
+
+def _every(store: Readable, newest: int) -> Iterator[tuple[int, Record | DamagedError]]:
+    try:
+        yield from _history.numbered(store, [[1, newest]])
+    except NotFoundError as exc:
+        message = f"{exc.args[0]}, so that nobody can tell what it named: repair the store first"
+        raise NotFoundError(exc.code, message) from exc
 
 
 def _require_known(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 import embzarr
 from conformance.corpus import CHECKPOINTS
 from conformance.recorder import Recorder
-from embzarr.objects import open_store
-from faulty import SlowStore
+from embzarr.objects import ObjectInfo, open_store
+from faulty import PassThrough, SlowStore
 
 HISTORY, TABLE = CHECKPOINTS / "history/store", CHECKPOINTS / "chunk-table/store"
 
@@ -43,11 +44,27 @@ def test_a_hint_that_lags_is_overtaken_by_the_listing(history: Path) -> None:
     assert embzarr.open(history).commit == 3
 
 
+class _Lagging(PassThrough):
+    """Lists nothing of the newest commit yet."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        newest = commit_file(Path(), 3).as_posix()
+        return (info for info in super().list(prefix) if info.key != newest)
+
+
 def test_a_listing_that_lags_is_overtaken_by_the_hint(history: Path) -> None:
-    """A hint with a higher number than any that is listed is the newest commit."""
+    """A commit that is there and that a hint tells of is the newest, listed or not."""
+    assert embzarr.open(_Lagging(open_store(history))).commit == 3
+
+
+@pytest.mark.parametrize("can_list", [True, False])
+def test_a_hint_of_a_commit_that_is_not_there_counts_for_nothing(
+    *, can_list: bool, history: Path
+) -> None:
+    """A copy of a store may have ``latest.json`` and not yet what it is a copy of."""
     commit_file(history, 3).unlink()
 
-    assert embzarr.open(history).commit == 3
+    assert embzarr.open(Recorder(open_store(history), can_list=can_list)).commit == 2
 
 
 @pytest.mark.parametrize("hint", [1, 2, 3, None])

@@ -35,6 +35,7 @@ _KINDS = {
     "quarantine": "mark as damaged",
     "release": "mark as sound",
     "rewrite": "write anew",
+    "close": "close number",
     "commit": "commit",
     "remove": "remove",
 }
