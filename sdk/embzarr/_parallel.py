@@ -311,10 +311,12 @@ class Stream(Generic[T, R]):
         except Exception:
             self._is_whole, self._items = True, iter(())
             raise
-        self._is_whole = True
         if not found:
+            self._is_whole = True
             raise StopIteration
-        return found.pop()
+        result = found.pop()
+        self._is_whole = True  # last: what is lost from here on, the caller had
+        return result
 
     def close(self) -> None:
         """Compute no more, and wait for what is under way."""
