@@ -84,7 +84,7 @@ class Aim:
             else:
                 self._signalled(what, call)
         except (KeyboardInterrupt, SystemExit) as exc:
-            assert type(exc) is self._raises
+            assert type(exc) is self._raises  # noqa: PT017 - a program
             return "by bytecode" if by_bytecode else "by signal"
         finally:
             self._armed = False
