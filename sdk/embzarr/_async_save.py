@@ -190,9 +190,11 @@ class AsyncSaver:
             self._saving.promise.is_told = True
 
     def close(self) -> None:
-        """Wait, and let memory go; raises as `wait`."""
+        """Wait, for callbacks too, and let memory go; raises as `wait`."""
         with self._turn:
             try:
+                if self._saving is not None:
+                    self._saving.settle()
                 self._settle()
             finally:
                 self._snapshots.close()
@@ -225,7 +227,7 @@ class AsyncSaver:
     ) -> Checkpoint:
         """Save, and take note of what became of it, before anybody else can know."""
         if before is not None:
-            before.ended.wait()
+            before.promise.ended.wait()
         last, self._last = self._last, None
         try:
             self._last = save()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from _thread import get_ident
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from embzarr import _parallel, _unsaved
+from embzarr import _interrupts, _parallel, _unsaved
 from embzarr._interrupts import Latch, Task
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class Saving(Future[R], Generic[R]):
         super().__init__()
         self.set_running_or_notify_cancel()
         self.promise = promise
-        self.ended = Latch()
-        """Set after `decided`, once callbacks have been called: the next save begins then."""
+        self._thread: int | None = None
         self._found: list[R] = []
         self._failure: BaseException | None = None
         self._callbacks: list[Callable[[Future[R]], object]] = []
@@ -42,6 +42,15 @@ class Saving(Future[R], Generic[R]):
     def decided(self) -> Latch:
         """Set once it is saved, or failed."""
         return self.promise.decided
+
+    def settle(self) -> None:
+        """Wait until callbacks have been called too, unless this is one of them.
+
+        Raises:
+            Interrupted: the caller was interrupted.
+        """
+        if self._thread != get_ident():
+            _interrupts.wait(self.promise.ended)
 
     @property
     def failure(self) -> BaseException | None:
@@ -90,6 +99,7 @@ class Saving(Future[R], Generic[R]):
 
     def carry_out(self, save: Callable[[], R]) -> None:
         """Save, and tell whoever waits."""
+        self._thread = get_ident()
         try:
             self._found.append(save())
         except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
@@ -97,7 +107,7 @@ class Saving(Future[R], Generic[R]):
             self.promise.failure = str(exc) or type(exc).__name__
         self.decided.set()
         self._call_back()
-        self.ended.set()
+        self.promise.ended.set()
         if self._failure is None:
             self.set_result(self._found[0])
         else:

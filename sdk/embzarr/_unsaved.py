@@ -33,6 +33,8 @@ class Promise:
     """Seconds for which the end of the process waits for it."""
     decided: Latch = field(default_factory=Latch)
     """Set once it is saved, or failed."""
+    ended: Latch = field(default_factory=Latch)
+    """Set once whoever was to be called then has been, too: the next save begins now."""
     failure: str | None = None
     """Why it was not saved."""
     is_told: bool = False
@@ -60,7 +62,7 @@ def note(promise: Promise) -> None:
 
 
 def _is_kept(promise: Promise) -> bool:
-    return promise.decided.is_set and promise.failure is None
+    return promise.ended.is_set and promise.failure is None
 
 
 def _finish() -> None:
@@ -81,6 +83,7 @@ def _wait(promise: Promise, end: float) -> str | None:
     try:
         if not promise.decided.wait(end - time.monotonic()):
             return f"it was still on its way {promise.patience:g} s after the program's end"
+        promise.ended.wait(end - time.monotonic())
     except BaseException as exc:  # noqa: BLE001 - nothing can be raised any more, but told
         return f"{type(exc).__name__} while the end of the program waited for it"
     return promise.failure
