@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import math
 import os
 import sys
 import threading
 import time
+import weakref
 from _thread import allocate_lock, get_ident, start_new_thread
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +31,10 @@ R = TypeVar("R")
 
 _SPARE_THREADS = 2
 """Threads apart that are kept for the next call; more are needed where handlers of signals call."""
-_SLICE_SECONDS = 0.1 if sys.platform == "win32" else -1.0
-"""How long to wait for a lock at a time: on Windows nothing interrupts such a wait."""
+_SLICE_SECONDS = 0.2
+"""How long to wait for a lock at a time: a signal that comes just before the wait does not end it,
+and none does on Windows."""
+_MARK = (None,)
 
 
 class Interrupted(BaseException):
@@ -44,17 +48,23 @@ class Latch:
     is waited for. Whoever waits here has a lock of its own, and takes no other.
     """
 
-    __slots__ = ("is_set", "waiting")
+    __slots__ = ("marks", "waiting")
 
     def __init__(self) -> None:
         """Begin unset."""
-        self.is_set = False
+        self.marks: list[object] = []
+        """Something, once it is set."""
         self.waiting: list[threading.Lock] = []
         """A lock of each who waits, which setting this lets go of."""
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+        return bool(self.marks)
+
     def set(self) -> None:
         """Wake whoever waits."""
-        self.is_set = True
+        self.marks.append(None)
         while self.waiting:
             with suppress(IndexError, RuntimeError):  # another thread has just woken it
                 self.waiting.pop().release()
@@ -66,6 +76,8 @@ class Latch:
             seconds: how long at most; None for ever.
             unless: something else that ends the wait.
         """
+        if self.marks:
+            return True
         mine = allocate_lock()
         mine.acquire()
         latches = [self] if unless is None else [self, unless]
@@ -75,17 +87,18 @@ class Latch:
         if not any(latch.is_set for latch in latches):
             _acquire(mine, seconds)
         for latch in latches:
-            with suppress(ValueError):
-                latch.waiting.remove(mine)
+            if not latch.is_set:  # else it is taken from there, if it is not gone already
+                with suppress(ValueError):
+                    latch.waiting.remove(mine)
         return self.is_set
 
 
 def _acquire(lock: threading.Lock, seconds: float | None) -> None:
-    if seconds is not None:
-        lock.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
-        return
-    while not lock.acquire(timeout=_SLICE_SECONDS):
-        pass
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    while True:
+        left = max(end - time.monotonic(), 0.0)
+        if lock.acquire(timeout=min(left, _SLICE_SECONDS)) or left <= _SLICE_SECONDS:
+            return
 
 
 class _Here(threading.local):
@@ -167,7 +180,7 @@ def check() -> None:
         Interrupted: it was.
     """
     stop = _here.stop
-    if stop is not None and stop.is_set:
+    if stop is not None and stop.marks:
         raise Interrupted
 
 
@@ -227,8 +240,8 @@ def apart(call: Callable[[], R], stop: Latch | None = None) -> R:
         _hand_over(task)
         task.ended.wait()
     except BaseException:
-        # Python looks for a second signal where a function is called: not before this is set.
-        asked.is_set = True
+        # Before anything is called, where Python would look for a second signal.
+        asked.marks += _MARK
         asked.set()
         task.settle()
         raise
@@ -245,49 +258,67 @@ def interruptible(method: Callable[P, R]) -> Callable[P, R]:
     return enter
 
 
-class _Hands:
-    """Threads that make the main thread's calls, and wait for the next one."""
+class _Hand:
+    """A thread that waits for a call. Whoever drops it, used or not, has it wait no longer."""
+
+    __slots__ = ("__weakref__", "tasks")
 
     def __init__(self) -> None:
-        self.tasks: SimpleQueue[Task[object]] = SimpleQueue()
-        self.free: list[None] = []
-        """As many as there are threads that nothing was given to."""
+        """Wait for nothing yet."""
+        self.tasks: SimpleQueue[Task[Any] | weakref.ref[_Hand]] = SimpleQueue()
+
+    def wake_if_dropped(self) -> weakref.ref[_Hand]:
+        """Return what tells, as long as it is kept, the thread that nobody will give it a call.
+
+        Not by a method of ours that Python calls then: an interrupt that came in it would be lost.
+        """
+        return weakref.ref(self, self.tasks.put)
 
 
-_hands = _Hands()
+_free: list[_Hand] = []
+"""Threads apart that nothing was given to."""
 
 
 def _hand_over(task: Task[R]) -> None:
     """Have a thread make a call; where none can be started, as a process ends, make it here."""
-    hands = _hands
     try:
-        hands.free.pop()
+        hand = _free.pop()
     except IndexError:
+        hand = _Hand()
         try:
-            start_new_thread(_serve, (hands,))
+            start_new_thread(_serve, (_free, hand.tasks, hand.wake_if_dropped()))
         except RuntimeError:
             task.run()
             return
-    # Interrupted before this, one thread more is waiting than is counted; it ends after its next.
-    hands.tasks.put(task)  # type: ignore[arg-type]  # nobody looks at what it returns
+    hand.tasks.put(task)
 
 
-def _serve(hands: _Hands) -> None:
+def _serve(
+    free: list[_Hand],
+    tasks: SimpleQueue[Task[Any] | weakref.ref[_Hand]],
+    dropped: weakref.ref[_Hand],
+) -> None:
+    """Make one call after another, each given by a hand of its own."""
     sys.settrace(threading.gettrace())
     sys.setprofile(threading.getprofile())
     while True:
-        task = hands.tasks.get()
+        task = tasks.get()
+        if not isinstance(task, Task):
+            return
         task.run()
         del task  # and what it returned
-        if len(hands.free) >= _SPARE_THREADS:
+        if len(free) >= _SPARE_THREADS:
             return
-        hands.free.append(None)
+        hand = _Hand()
+        tasks, dropped = hand.tasks, hand.wake_if_dropped()  # noqa: F841 - kept, as it says
+        free.append(hand)
+        del hand
 
 
 def _forget_threads() -> None:
     """A forked child has none of its parent's threads: let it start its own."""
-    global _hands  # noqa: PLW0603 - one for the process
-    _hands = _Hands()
+    global _free  # noqa: PLW0603 - one for the process; threads of the parent keep theirs
+    _free = []
 
 
 if hasattr(os, "register_at_fork"):

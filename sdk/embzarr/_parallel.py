@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
@@ -289,6 +290,10 @@ class Stream(Generic[T, R]):
         self._is_whole = True
         # Inside of other work, what ends that ends this; else it lives as long as it is used.
         self._own = Latch() if _interrupts.current() is None else None
+        if self._own is not None:
+            # What is under way ends where nobody uses this any more, and nobody waits for it. Not
+            # by a method of ours that Python calls: an interrupt that came in it would be lost.
+            self._dropped = weakref.ref(self, self._own.marks.append)
 
     def __iter__(self) -> Stream[T, R]:
         """Return the stream itself."""
@@ -320,16 +325,9 @@ class Stream(Generic[T, R]):
 
     def close(self) -> None:
         """Compute no more, and wait for what is under way."""
-        self._stop()
-        _interrupts.apart(self._end)
-
-    def __del__(self) -> None:
-        """Have what is under way end before its next request; nobody waits for it."""
-        self._stop()
-
-    def _stop(self) -> None:
         if self._own is not None:
             self._own.set()
+        _interrupts.apart(self._end)
 
     def _advance(self) -> list[R]:
         """Return the next result, or nothing after the last."""
