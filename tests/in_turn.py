@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from embzarr import _jobs, _parallel, _records
+from embzarr import _interrupts, _jobs, _parallel, _records
 
 if TYPE_CHECKING:
     from embzarr._records import Record
@@ -94,6 +94,7 @@ def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_turn(monkeypatch: pytest.MonkeyPatch, parsed_once: None) -> None:
     """Start no threads, wait for nothing, and parse nothing twice."""
     del parsed_once
+    monkeypatch.setattr(_interrupts, "apart", lambda call, _stop=None: call())
     monkeypatch.setattr(_parallel, "together", _together)
     monkeypatch.setattr(_parallel, "ahead", _ahead)
     monkeypatch.setattr(_jobs, "Jobs", _Jobs)

@@ -52,7 +52,7 @@ class Ahead:
     @property
     def is_done(self) -> bool:
         """Whether none is under way any more."""
-        return all(coming.done() for coming in list(self._coming.values()))
+        return all(coming.ended.is_set for coming in list(self._coming.values()))
 
     def wanted(
         self, chunks: NDArray[np.int64], places: Places, shard: int

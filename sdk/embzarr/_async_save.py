@@ -7,27 +7,31 @@ failed save should have held is owed: the next one holds it too.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr import _dtypes, _probe, _save_delta, _schema
+from embzarr import _dtypes, _interrupts, _probe, _save_delta, _saving, _schema
 from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._save import save
 from embzarr._snapshot import Snapshots
+from embzarr._unsaved import Promise
 from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
 from embzarr.objects import CountingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._save_delta import DeltaOptions
+    from embzarr._saving import Saving
+    from embzarr._snapshot import Copy
     from embzarr.objects import Store
 
 Changed: TypeAlias = "dict[str, NDArray[np.int64]]"
@@ -98,31 +102,47 @@ def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
 
 
 class AsyncSaver:
-    """Saves one table after the other in the background."""
+    """Saves one table after the other in the background.
 
-    def __init__(self, store: Store, *, single_writer: bool) -> None:
-        """Prepare to save; no thread is started yet."""
+    What a save changes of this, its own thread changes before it ends; all others look at it once
+    they have waited for that. So nobody who is interrupted while waiting leaves it half changed.
+    """
+
+    def __init__(self, store: Store, *, single_writer: bool, patience: float) -> None:
+        """Prepare to save; no thread is started yet.
+
+        Args:
+            store: where to.
+            single_writer: whether nobody else writes there.
+            patience: seconds for which the end of the process waits for a save.
+        """
         self._store = store
         self._single_writer = single_writer
+        self._patience = patience
+        self._turn = threading.Lock()
+        """Held by whoever waits for a save and begins the next."""
         self._snapshots = Snapshots()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="embzarr-save")
-        self._under_way: Future[Checkpoint] | None = None
+        self._saving: Saving[Checkpoint] | None = None
+        """The newest."""
         self._last: Checkpoint | None = None
         """What was committed last; None where that is not known."""
         self._owed: Changed | None = {}
         """Rows that changed since then; None for all."""
         self._words: list[str] | None = None
         """Its words; None where they are not known."""
+        self._seen: Saving[Checkpoint] | None = None
+        """The newest that ended, and whose caller was told how."""
 
     @property
     def busy(self) -> bool:
         """Whether a save is under way, so that the next would wait for it."""
-        return self._under_way is not None and not self._under_way.done()
+        return self._saving is not None and not self._saving.done()
 
     def reserve(self, table: Table) -> None:
-        """Have memory for a copy of everything; nothing may be under way."""
-        self.wait()
-        self._snapshots.reserve(table.columns)
+        """Have memory for a copy of everything."""
+        with self._turn:
+            self._settle()
+            self._snapshots.reserve(table.columns)
 
     def save(
         self,
@@ -130,7 +150,7 @@ class AsyncSaver:
         changed: Changed | None,
         base: Checkpoint | None,
         options: DeltaOptions,
-    ) -> Future[Checkpoint]:
+    ) -> Saving[Checkpoint]:
         """Copy what is to be saved, and return what will be the checkpoint.
 
         Args:
@@ -142,51 +162,82 @@ class AsyncSaver:
         Raises:
             EmbzarrError: what the save before ended with; nothing was copied.
         """
-        try:
-            self.wait()
-        except EmbzarrError:
+        with self._turn:
+            try:
+                self._settle()
+            except EmbzarrError:
+                self._owed = _joined(self._owed, changed)
+                raise
+            if base is not None:
+                self._last, self._owed = base, {}
             self._owed = _joined(self._owed, changed)
-            raise
-        if base is not None:
-            self._last, self._owed = base, {}
-        upon, self._owed = self._last, _joined(self._owed, changed)
-        words = list(table.words)
-        rows = _delta_rows(table, self._owed, upon, options) if upon and self._owed else None
-        if upon is None or rows is None:
-            columns = self._snapshots.whole(table.columns)
-            self._under_way = self._pool.submit(self._save_full, words, columns, options)
-        else:
-            values = self._snapshots.rows(table.columns, rows)
-            self._under_way = self._pool.submit(
-                self._save_delta, words, upon, rows, values, options
-            )
-        return self._under_way
+            return self._begin(table, options)
 
     def wait(self) -> None:
         """Wait until nothing is under way.
 
         Raises:
-            EmbzarrError: what the save ended with. Where it may have committed, or another writer
-                has, the next one is a full step.
+            EmbzarrError: what the save ended with, until the caller `has_seen` it. Where it may
+                have committed, or another writer has, the next one is a full step.
         """
-        under_way, self._under_way = self._under_way, None
-        if under_way is None:
-            return
+        with self._turn:
+            self._settle()
+
+    def has_seen(self) -> None:
+        """Take note that the caller was told what the save before ended with."""
+        if self._saving is not None and self._saving.done():
+            self._seen = self._saving
+            self._saving.promise.is_told = True
+
+    def close(self) -> None:
+        """Wait, for callbacks too, and let memory go; raises as `wait`."""
+        with self._turn:
+            try:
+                if self._saving is not None:
+                    self._saving.settle()
+                self._settle()
+            finally:
+                self._snapshots.close()
+
+    def _settle(self) -> None:
+        saving = self._saving
+        if saving is not None:
+            _interrupts.wait(saving.decided)
+            if saving.failure is not None and saving is not self._seen:
+                raise saving.failure
+
+    def _begin(self, table: Table, options: DeltaOptions) -> Saving[Checkpoint]:
+        words, upon, before = list(table.words), self._last, self._saving
+        rows = _delta_rows(table, self._owed, upon, options) if upon and self._owed else None
+        if upon is None or rows is None:
+            copy = self._snapshots.whole(table.columns)
+            save = partial(self._save_full, words, copy.columns, options)
+        else:
+            copy = self._snapshots.rows(table.columns, rows)
+            save = partial(self._save_delta, words, upon, rows, copy.columns, options)
+        # The copy may have been made while the caller, interrupted, went on to change its source.
+        _interrupts.check()
+        step = "the next step" if options.step is None else f"step {options.step}"
+        promise = Promise(what=f"{step} of {self._store.url}", patience=self._patience)
+        self._saving = _saving.begin(promise, partial(self._carry_out, before, save, copy))
+        return self._saving
+
+    def _carry_out(
+        self, before: Saving[Checkpoint] | None, save: Callable[[], Checkpoint], copy: Copy
+    ) -> Checkpoint:
+        """Save, and take note of what became of it, before anybody else can know."""
+        if before is not None:
+            before.promise.ended.wait()
         last, self._last = self._last, None
         try:
-            self._last = under_way.result()
+            self._last = save()
         except (AccessDeniedError, InvalidInputError, StoreError) as exc:
             self._last = None if exc.code == "commit-unknown" else last
             raise
-        self._owed = {}
-
-    def close(self) -> None:
-        """Wait, and let threads and memory go; raises as `wait`."""
-        try:
-            self.wait()
         finally:
-            self._pool.shutdown()
-            self._snapshots.close()
+            self._snapshots.give(copy)
+        self._owed = {}
+        return self._last
 
     def _save_full(
         self, words: list[str], columns: dict[str, NDArray[Any]], options: DeltaOptions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr import _info, _parallel, _query, _verify, _verify_lost
+from embzarr._interrupts import interruptible
 from embzarr._loads import Loads
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Checkpoint(Loads):
         )
 
     # By meaning -----------------------------------------------------------------------------------
+    @interruptible
     def most_similar(
         self,
         query: str | NDArray[Any],
@@ -105,12 +107,14 @@ class Checkpoint(Loads):
         words = _parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
 
+    @interruptible
     def similarity(self, a: str, b: str) -> float:
         """Return the cosine of the vectors of two words."""
         first, second = self[[a, b]]
         return _query.cosine(first, second)
 
     # As a whole -----------------------------------------------------------------------------------
+    @interruptible
     def verify(
         self, *, quick: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> VerifyReport:
@@ -124,6 +128,7 @@ class Checkpoint(Loads):
         """
         return _verify.verify(self._store, self._commit, quick=quick, progress=progress)
 
+    @interruptible
     def lost_rows(self, report: VerifyReport, column: str = "vectors") -> NDArray[np.int64]:
         """Return the rows of a column that cannot be read any more, as `verify` found: all of them.
 
@@ -140,6 +145,7 @@ class Checkpoint(Loads):
         layers = self._commit.manifest.layers
         return _verify_lost.lost_rows(self._store, layers, report.problems, column)
 
+    @interruptible
     def group(self) -> _group.Group:
         """Return the step as a plain, read-only Zarr group.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from embzarr import (
     _history,
+    _interrupts,
     _keys,
     _manifest,
     _protocol,
@@ -230,7 +231,7 @@ def _name_of(parent: Named | None) -> Parent | None:
 
 def _create(store: Store, number: int, data: bytes, *, failures: int) -> Event:
     if failures:
-        time.sleep(0.05 * 2**failures)
+        _interrupts.pause(0.05 * 2**failures)
     try:
         store.create(_keys.commit_key(number), data)
     except ConflictError:
@@ -248,7 +249,7 @@ def _look(store: Readable, after: int) -> tuple[Event, list[Record]]:
     try:
         found = _history.since(store, after)
     except (StoreError, NotFoundError, AccessDeniedError, DamagedError):
-        time.sleep(0.05)
+        _interrupts.pause(0.05)
         return Lost(), []
     return Seen(tuple(record.entry for record in found)), found
 

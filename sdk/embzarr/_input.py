@@ -10,7 +10,7 @@ from embzarr import _dtypes, _json, _keys, _schema
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -39,6 +39,11 @@ def arrays_of(
             raise InvalidInputError("input-argument", "counts are given twice")
         given = {_schema.COUNTS: counts, **given}
     return {name: np.asarray(array) for name, array in given.items()}
+
+
+def taken(words: Iterable[str | bytes]) -> Iterable[str | bytes]:
+    """Return a caller's words as what any thread may read: an iterator may be bound to this one."""
+    return words if isinstance(words, str | list | tuple) else list(words)
 
 
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here

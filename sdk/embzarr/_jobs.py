@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from embzarr._parallel import WORKERS, ByteBudget
+from embzarr import _interrupts
+from embzarr._interrupts import Task
+from embzarr._parallel import WORKERS, ByteBudget, Crew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +27,9 @@ class Jobs:
     def __init__(self, limit: int, workers: int = WORKERS) -> None:
         """Allow `limit` bytes under way."""
         self._budget = ByteBudget(limit)
-        self._senders = ThreadPoolExecutor(workers)
-        self._makers = ThreadPoolExecutor(min(workers, os.cpu_count() or 1))
+        self._senders = Crew(workers)
+        self._makers = Crew(min(workers, os.cpu_count() or 1))
+        self._is_closed = False
         self._ended = threading.Condition()
         self._making = 0
         self._sending = 0
@@ -54,7 +57,7 @@ class Jobs:
         self._admit(size)
         with self._ended:
             self._making += 1
-        self._makers.submit(self._make, size, work)
+        self._makers.add(Task(partial(self._make, size, work)))
 
     def made(self) -> None:
         """Wait until everything is made; some of it may still be under way.
@@ -72,14 +75,17 @@ class Jobs:
         Raises:
             Exception: what the first job that failed raised.
         """
-        with self._ended:
-            self._ended.wait_for(lambda: not self._making and not self._sending)
+        self._await_all()
         self._raise_failure()
 
     def close(self) -> None:
         """Start nothing more and wait for what runs."""
-        self._makers.shutdown(wait=True, cancel_futures=True)
-        self._senders.shutdown(wait=True, cancel_futures=True)
+        self._is_closed = True
+        self._await_all()
+
+    def _await_all(self) -> None:
+        with self._ended:
+            self._ended.wait_for(lambda: not self._making and not self._sending)
 
     def _admit(self, size: int) -> None:
         if self._failures:
@@ -89,7 +95,7 @@ class Jobs:
     def _make(self, size: int, work: Callable[[], tuple[int, Job]]) -> None:
         left = 0
         try:
-            if not self._failures:
+            if self._goes_on():
                 left, job = work()
                 self._send(left, job)
         except BaseException as exc:  # noqa: BLE001 - raised in the writer's thread
@@ -102,11 +108,11 @@ class Jobs:
     def _send(self, size: int, job: Job) -> None:
         with self._ended:
             self._sending += 1
-        self._senders.submit(self._run, size, job)
+        self._senders.add(Task(partial(self._run, size, job)))
 
     def _run(self, size: int, job: Job) -> None:
         try:
-            if not self._failures:
+            if self._goes_on():
                 job()
         except BaseException as exc:  # noqa: BLE001 - raised in the writer's thread
             self._failures.append(exc)
@@ -114,6 +120,10 @@ class Jobs:
         with self._ended:
             self._sending -= 1
             self._ended.notify_all()
+
+    def _goes_on(self) -> bool:
+        _interrupts.check()
+        return not self._failures and not self._is_closed
 
     def _raise_failure(self) -> None:
         if self._failures:

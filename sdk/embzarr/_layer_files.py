@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _chunks, _jobs, _keys, _schema, _zarr_json
+from embzarr import _chunks, _interrupts, _jobs, _keys, _schema, _zarr_json
 from embzarr._array_write import ArrayWriter, ObjectWriter, SharedObjectWriter
 from embzarr.errors import EmbzarrError
 
@@ -188,11 +188,12 @@ class LayerFiles:
         removed.
         """
         self._jobs.close()
-        for name in list(self._objects.digests):
-            try:
-                self._store.delete(f"{self.path}/{name}")
-            except EmbzarrError:
-                return  # garbage below a write id that no manifest names harms nobody
+        with _interrupts.unstopped():
+            for name in list(self._objects.digests):
+                try:
+                    self._store.delete(f"{self.path}/{name}")
+                except EmbzarrError:
+                    return  # garbage below a write id that no manifest names harms nobody
 
     def _write_tables(self, written: Mapping[str, WrittenArray]) -> dict[str, ArrayWriter]:
         """Start writing chunk tables where an index is too long for the manifest; by the array."""

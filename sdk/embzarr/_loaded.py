@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _schema
+from embzarr import _interrupts, _schema
 from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
@@ -32,7 +32,7 @@ class Loaded:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The words of the rows; reading them from the store waits until they are asked for."""
-        return tuple(self.read_words())
+        return _interrupts.apart(lambda: tuple(self.read_words()))
 
     @property
     def vectors(self) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from embzarr import _lookup, _parallel, _query, _schema
 from embzarr._cache import Cache
+from embzarr._interrupts import interruptible
 from embzarr._link import link_to
 from embzarr._living import LivingStore
 from embzarr._loaded import Loaded
@@ -71,6 +72,7 @@ class Loads:
         return self._reader.column(_schema.VECTORS).dtype
 
     # By word --------------------------------------------------------------------------------------
+    @interruptible
     def __contains__(self, word: object) -> bool:
         """Tell whether the vocabulary holds `word`."""
         return isinstance(word, str) and bool(self._rows_of([word], ())[0] >= 0)
@@ -91,6 +93,7 @@ class Loads:
         return self.load(words).vectors
 
     @property
+    @interruptible
     def words(self) -> list[str]:
         """All words in row order, read anew at each use."""
         return list(self._reader.vocabulary.words(0, len(self)))
@@ -117,6 +120,10 @@ class Loads:
             raise InvalidInputError(
                 "input-argument", f"missing is raise, skip, zeros or nan; found {missing!r}"
             )
+        return self._load(asked, missing, how)
+
+    @interruptible
+    def _load(self, asked: list[str], missing: Missing, how: How) -> Loaded:
         wanted = self._reader.expecting(len(asked), views(how))
         rows = self._rows_of(asked, wanted)
         lost = rows < 0
@@ -130,6 +137,7 @@ class Loads:
         filled = self._reader.rows_or(rows, wanted, nan=missing == "nan")
         return Loaded(rows, filled, lambda: asked)
 
+    @interruptible
     def load_range(self, first: str, last: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words from `first` up to, not including, `last`.
 
@@ -144,12 +152,14 @@ class Loads:
             raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
         return self._between(begin, end, how)
 
+    @interruptible
     def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words that begin with `prefix`, in byte order."""
         begin = from_words([prefix]).utf8(0)
         return self._between(begin, _lookup.prefix_end(begin), how)
 
     # By row ---------------------------------------------------------------------------------------
+    @interruptible
     def load_rows(self, start: int, stop: int, **how: Unpack[How]) -> Loaded:
         """Return rows `start` up to, not including, `stop`. Reads no byte of the vocabulary.
 
@@ -161,6 +171,7 @@ class Loads:
         words = self._reader.vocabulary.words
         return Loaded(np.arange(start, stop), read, lambda: words(start, stop))
 
+    @interruptible
     def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
         """Return the share of worker `index` of `parts`; the shares are all rows, once each.
 
@@ -220,6 +231,7 @@ class Loads:
             lambda cut: self.load_rows(start + cut[0], start + cut[1], **how), list(cuts)
         )
 
+    @interruptible
     def plan(self, wanted: Sequence[str] | range) -> Plan:
         """Return what loading the vectors of words, or of a range of rows, would fetch.
 
@@ -232,6 +244,7 @@ class Loads:
             rows = self._rows_of(wanted, _VECTORS)
         return self._reader.column(_schema.VECTORS).plan(rows[rows >= 0])
 
+    @interruptible
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim)."""
         return self.load_rows(0, len(self)).vectors

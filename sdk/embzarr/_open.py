@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr import _history, _tags
 from embzarr._checkpoint import Checkpoint
+from embzarr._interrupts import interruptible
 from embzarr.errors import InvalidInputError, NotFoundError
 from embzarr.objects import CountingStore, open_store
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from embzarr.objects import Store
 
 
+@interruptible
 def open_checkpoint(
     url: object,
     *,

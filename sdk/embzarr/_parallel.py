@@ -7,15 +7,19 @@ import math
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+import weakref
+from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from embzarr import _interrupts
+from embzarr._interrupts import Latch, Task
+from embzarr.errors import InvalidInputError
 from embzarr.objects import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,34 +99,100 @@ class Later(Generic[R]):
         return self._found[0]
 
 
+class Crew:
+    """So many threads at most, which make calls in their order, and are started as they are needed.
+
+    They are daemons: what must not be lost at the end of the process is waited for by name. Where
+    no thread can be started, as when a process has too many or ends, whoever adds a call makes it.
+    """
+
+    def __init__(self, size: int, *, stays: bool = False) -> None:
+        """Start nothing yet.
+
+        Args:
+            size: threads.
+            stays: whether they wait for more when there is nothing to do, or end.
+        """
+        self._size = size
+        self._stays = stays
+        self._changed = threading.Condition()
+        self._calls: deque[Task[object]] = deque()
+        self._threads = 0
+        self._idle = 0
+
+    def add(self, call: Task[object]) -> None:
+        """Have a call made."""
+        with self._changed:
+            self._calls.append(call)
+            starts = self._idle < len(self._calls) and self._threads < self._size
+            self._threads += starts
+            self._changed.notify()
+        if starts and not start(self._work):
+            self._work(leaves=True)
+
+    def _work(self, *, leaves: bool = False) -> None:
+        """Make calls until there are none, and then wait for more if this crew stays."""
+        while True:
+            with self._changed:
+                while not self._calls and self._stays and not leaves:
+                    self._idle += 1
+                    self._changed.wait()
+                    self._idle -= 1
+                if not self._calls:
+                    self._threads -= 1
+                    return
+                call = self._calls.popleft()
+            call.run()
+            del call  # and what it returned, which may be large
+
+
+def start(work: Callable[[], object], name: str = "embzarr") -> bool:
+    """Start a thread; tell whether that was possible."""
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError:  # too many, or the process ends
+        return False
+    return True
+
+
+def begin(call: Callable[[], R]) -> Task[R]:
+    """Start a call in a thread of its own; where there can be none, who waits for it makes it."""
+    task = Task(call)
+    start(task.run)
+    return task
+
+
 def each(
     work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS, alone: bool = False
 ) -> list[R]:
-    """Return ``[work(item) for item in items]``, computed by the calling thread and a shared pool.
+    """Return ``[work(item) for item in items]``, computed by the calling thread and a shared crew.
 
     At most `workers` items are under way at once. With `alone` the calling thread is helped only
     where it takes long, as it does in a folder that lies on another machine.
 
     The first failure is raised once what had started has ended; nothing more is started. Inside of
-    such work a further `each` runs in its own thread alone, so that none waits for the pool that it
+    such work a further `each` runs in its own thread alone, so that none waits for the crew that it
     is a part of.
     """
-    if len(items) <= 1 or getattr(_here, "working", False):
+    if len(items) <= 1 or _here.working:
         return [work(item) for item in items]
     batch = _Batch(work, items)
     if alone and batch.run(_LITTLE_SECONDS):
         return batch.results()
-    helpers = [_pool().submit(batch.run) for _ in range(min(workers, len(items)) - 1)]
+    helpers = [Task[object](batch.run) for _ in range(min(workers, len(items)) - 1)]
+    for helper in helpers:
+        _shared.add(helper)
     batch.run()
     for helper in helpers:
-        helper.cancel()
-    wait(helpers)
+        helper.settle()
     return batch.results()
 
 
-def background(work: Callable[[], R]) -> Future[R]:
-    """Have one of the shared threads do something that waits for none of the others."""
-    return _pool().submit(work)
+def background(work: Callable[[], R]) -> Task[R]:
+    """Have one of the shared threads do something, unless whoever wants it does so before."""
+    task = Task(work)
+    _shared.add(task)  # type: ignore[arg-type]  # the crew looks at no result
+    return task
 
 
 def together(*calls: Callable[[], None], alone: bool = False) -> None:
@@ -139,13 +209,11 @@ def together(*calls: Callable[[], None], alone: bool = False) -> None:
             failures.append(exc)
 
     own = len(calls) if alone else 1
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls[own:]]
-    for thread in threads:
-        thread.start()
+    others = [begin(partial(run, call)) for call in calls[own:]]
     for call in calls[:own]:
         run(call)
-    for thread in threads:
-        thread.join()
+    for other in others:
+        other.result()
     if failures:
         raise failures[0]
 
@@ -184,29 +252,26 @@ class _Batch(Generic[T, R]):
 
     def _try(self, at: int) -> None:
         try:
+            _interrupts.check()
             self._done[at] = self._work(self._items[at])
         except BaseException as exc:  # noqa: BLE001 - raised by `results`, in the caller's thread
             self._failures[at] = exc
 
 
-_here = threading.local()
-_shared: list[ThreadPoolExecutor] = []
-_shared_lock = threading.Lock()
+class _Here(threading.local):
+    working = False
+    """Whether this thread is one of those of an `each`."""
 
 
-def _pool() -> ThreadPoolExecutor:
-    """Return the threads that all reads share: starting some for each would take milliseconds."""
-    with _shared_lock:
-        if not _shared:
-            _shared.append(ThreadPoolExecutor(WORKERS, thread_name_prefix="embzarr"))
-        return _shared[0]
+_here = _Here()
+_shared = Crew(WORKERS, stays=True)
+"""The threads that all reads share: starting some for each would take milliseconds."""
 
 
 def _forget_pool() -> None:
     """A forked child has none of its parent's threads: let it start its own."""
-    global _shared_lock  # noqa: PLW0603 - the lock may have been held at the fork
-    _shared_lock = threading.Lock()
-    _shared.clear()
+    global _shared  # noqa: PLW0603 - its lock may have been held at the fork
+    _shared = Crew(WORKERS, stays=True)
     _here.working = False
 
 
@@ -214,14 +279,78 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """Yield ``work(item)`` for each item in order, computing one beyond the one in use."""
-    with ThreadPoolExecutor(1) as pool:
-        coming: Future[R] | None = None
-        for item in items:
-            following = pool.submit(work, item)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
+class Stream(Generic[T, R]):
+    """``work(item)`` for each item in order, computing one beyond the one in use."""
+
+    def __init__(self, work: Callable[[T], R], items: Sequence[T]) -> None:
+        """Begin nothing yet."""
+        self._work = work
+        self._items = iter(items)
+        self._coming: Task[R] | None = None
+        self._is_whole = True
+        # Inside of other work, what ends that ends this; else it lives as long as it is used.
+        self._own = Latch() if _interrupts.current() is None else None
+        if self._own is not None:
+            # What is under way ends where nobody uses this any more, and nobody waits for it. Not
+            # by a method of ours that Python calls: an interrupt that came in it would be lost.
+            self._dropped = weakref.ref(self, self._own.marks.append)
+
+    def __iter__(self) -> Stream[T, R]:
+        """Return the stream itself."""
+        return self
+
+    def __next__(self) -> R:
+        """Return what comes next, and have the one after it computed.
+
+        Raises:
+            InvalidInputError: code ``store-closed``: an interrupt came between, so that a result
+                may be lost.
+        """
+        if not self._is_whole:
+            raise InvalidInputError(
+                "store-closed", "this stream was interrupted, and a batch may be lost: begin anew"
+            )
+        self._is_whole = False
+        try:
+            found = _interrupts.apart(self._advance, self._own)
+        except Exception:
+            self._is_whole, self._items = True, iter(())
+            raise
+        if not found:
+            self._is_whole = True
+            raise StopIteration
+        result = found.pop()
+        self._is_whole = True  # last: what is lost from here on, the caller had
+        return result
+
+    def close(self) -> None:
+        """Compute no more, and wait for what is under way."""
+        if self._own is not None:
+            self._own.set()
+        _interrupts.apart(self._end)
+
+    def _advance(self) -> list[R]:
+        """Return the next result, or nothing after the last."""
+        coming, self._coming = self._coming or self._next(), None
+        if coming is None:
+            return []
+        found = [coming.result()]
+        self._coming = self._next()
+        if self._coming:
+            start(self._coming.run)
+        return found
+
+    def _next(self) -> Task[R] | None:
+        for item in self._items:
+            return Task(partial(self._work, item), self._own)
+        return None
+
+    def _end(self) -> None:
+        coming, self._coming, self._items = self._coming, None, iter(())
+        if coming:
+            coming.settle()
+
+
+def ahead(work: Callable[[T], R], items: Sequence[T]) -> Stream[T, R]:
+    """Return ``work(item)`` for each item in order, computing one beyond the one in use."""
+    return Stream(work, items)

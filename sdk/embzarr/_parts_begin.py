@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr import _chunks, _commit, _dtypes, _history, _parts_plan, _probe, _root, _schema
 from embzarr._input import check_step, column_kind
+from embzarr._interrupts import interruptible
 from embzarr._manifest import Parent
 from embzarr.errors import InvalidInputError
 from embzarr.objects import CountingStore, open_store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from embzarr._parts_plan import StepPlan
 
 
+@interruptible
 def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     url: object,
     rows: int,

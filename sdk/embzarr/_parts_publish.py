@@ -10,6 +10,7 @@ from embzarr import (
     _chunks,
     _commit,
     _dtypes,
+    _interrupts,
     _parallel,
     _parts_receipt,
     _placement,
@@ -22,7 +23,8 @@ from embzarr import (
 from embzarr._array_write import WrittenArray
 from embzarr._checkpoint import Checkpoint
 from embzarr._commit import Draft
-from embzarr._input import arrays_of, check_lengths, check_metadata, kinds_of
+from embzarr._input import arrays_of, check_lengths, check_metadata, kinds_of, taken
+from embzarr._interrupts import interruptible
 from embzarr._layer_files import LayerFiles
 from embzarr._layer_writer import check_order, sort_words
 from embzarr._loss import LossMeter
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+@interruptible
 def missing_parts(
     url: object, plan: StepPlan, *, store_options: Mapping[str, Any] | None = None
 ) -> list[int]:
@@ -114,25 +117,31 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         raise InvalidInputError(
             "input-argument", f"parts are published as 'given' or 'lexical'; found {placement!r}"
         )
-    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
-    _probe.require_sound(store, single_writer=single_writer)
-    base = _base(store, plan)
-    made = _made_before(store, plan, base)
-    if made:
-        return Checkpoint(store, made)
-    receipts = _all_receipts(store, plan)
-    table = _words.from_words(words)
-    own = _own_columns(plan, table, counts, columns)
-    layer = _Assembly(store, plan).layer(receipts, table, own, order)
-    draft = Draft(
-        store_id=plan.store,
-        write_id=plan.write_id,
-        step=plan.step,
-        layers=[layer],
-        metadata=dict(metadata or {}),
-        base=base,
-    )
-    return Checkpoint(store, _commit.publish(store, draft, writer=f"embzarr {__version__}"))
+    listed = taken(words)
+
+    def write() -> Checkpoint:
+        store = CountingStore(
+            open_store(url, store_options=store_options, single_writer=single_writer)
+        )
+        _probe.require_sound(store, single_writer=single_writer)
+        base = _base(store, plan)
+        made = _made_before(store, plan, base)
+        if made:
+            return Checkpoint(store, made)
+        receipts = _all_receipts(store, plan)
+        table = _words.from_words(listed)
+        own = _own_columns(plan, table, counts, columns)
+        draft = Draft(
+            store_id=plan.store,
+            write_id=plan.write_id,
+            step=plan.step,
+            layers=[_Assembly(store, plan).layer(receipts, table, own, order)],
+            metadata=dict(metadata or {}),
+            base=base,
+        )
+        return Checkpoint(store, _commit.publish(store, draft, writer=f"embzarr {__version__}"))
+
+    return _interrupts.apart(write)
 
 
 class _Assembly:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from embzarr import _parts_receipt, _probe, _root, _schema
+from embzarr import _interrupts, _parts_receipt, _probe, _root, _schema
 from embzarr._array_write import Shards
 from embzarr._conversion import Conversion
 from embzarr._input import check_blocks
@@ -42,6 +43,10 @@ class PartWriter:
         """First and past-the-last row of the step that belong to the part."""
         self._at = self.start
         self._open = True
+        self._turn = threading.Lock()
+        """Held by whoever appends or ends: an interrupted call may still be ending."""
+        self._is_whole = True
+        """Whether all rows that were appended are there; not once a call was interrupted."""
         self._plan = plan
         self._index = index
         self._store = store
@@ -74,9 +79,26 @@ class PartWriter:
                 part has.
             ConflictError: code ``part-conflict``: another attempt has written other rows.
         """
+        try:
+            _interrupts.apart(lambda: self._append({_schema.VECTORS: vectors, **columns}))
+        except Exception:
+            raise
+        except BaseException:
+            self._is_whole = False
+            raise
+
+    def _append(self, blocks: Mapping[str, ArrayLike]) -> None:
+        with self._turn:
+            self._require_open()
+            self._take(blocks)
+
+    def _require_open(self) -> None:
         if not self._open:
             raise InvalidInputError("store-closed", "this part is finished or was given up")
-        blocks = {_schema.VECTORS: vectors, **columns}
+        if not self._is_whole:
+            raise InvalidInputError("store-closed", "this part was interrupted: begin it anew")
+
+    def _take(self, blocks: Mapping[str, ArrayLike]) -> None:
         taken = {name: np.array(block) for name, block in blocks.items()}
         count = taken[_schema.VECTORS].shape[0] if taken[_schema.VECTORS].ndim else 0
         check_blocks(count, taken, self._columns)
@@ -96,11 +118,23 @@ class PartWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait for what is being stored and leave the receipt; after an error, stop."""
-        self._open = False
+        if kind is None:
+            _interrupts.apart(self._end)
+        else:
+            self._is_whole = False
+            _interrupts.apart(self._close)
+
+    def _end(self) -> None:
         try:
-            if kind is None:
+            with self._turn:
+                self._require_open()
                 self._finish()
         finally:
+            self._close()
+
+    def _close(self) -> None:
+        with self._turn:
+            self._open = False
             self._files.close()
 
     def _finish(self) -> None:
@@ -180,7 +214,13 @@ def write_part(
         InvalidInputError: no such part, or another store.
         UnsupportedError: a store that cannot be written to safely.
     """
-    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
-    _probe.require_sound(store, single_writer=single_writer)
-    _root.require(store, plan.store)
-    return PartWriter(store, plan, index)
+
+    def begin() -> PartWriter:
+        store = CountingStore(
+            open_store(url, store_options=store_options, single_writer=single_writer)
+        )
+        _probe.require_sound(store, single_writer=single_writer)
+        _root.require(store, plan.store)
+        return PartWriter(store, plan, index)
+
+    return _interrupts.apart(begin)

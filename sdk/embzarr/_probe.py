@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embzarr import _schema
+from embzarr._interrupts import interruptible
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -22,7 +23,7 @@ from embzarr.errors import (
     StoreError,
     UnsupportedError,
 )
-from embzarr.objects import known_of, open_store, persistently
+from embzarr.objects import CountingStore, known_of, open_store, persistently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +90,7 @@ def probe(store: Store) -> ProbeReport:
     )
 
 
+@interruptible
 def probe_url(url: object, *, store_options: Mapping[str, Any] | None = None) -> ProbeReport:
     """Try on a store all that saving needs: many writers may use it if the report is ``ok``.
 
@@ -104,7 +106,7 @@ def probe_url(url: object, *, store_options: Mapping[str, Any] | None = None) ->
         StoreError: the store does not answer.
         UnsupportedError: it is read only.
     """
-    return probe(open_store(url, store_options=store_options))
+    return probe(CountingStore(open_store(url, store_options=store_options)))
 
 
 def require_sound(store: Store, *, single_writer: bool = False) -> None:

@@ -19,6 +19,7 @@ from embzarr import (
     _repair_marks,
     _schema,
 )
+from embzarr._interrupts import interruptible
 from embzarr._repair_head import Again
 from embzarr._repair_history import History
 from embzarr._repair_layers import Layers
@@ -28,7 +29,7 @@ from embzarr._repair_sources import Sources
 from embzarr._repair_store import RepairStore
 from embzarr._verify_report import Problem
 from embzarr.errors import NotFoundError, UnsupportedError
-from embzarr.objects import open_store
+from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from embzarr.objects import Store
 
 
+@interruptible
 def repair(
     url: object,
     *,
@@ -78,10 +80,10 @@ def repair(
         StoreError: one of them does not answer.
         DamagedError: what was written anew reads back as something else; no commit names it.
     """
-    store = open_store(url, store_options=store_options)
+    store = CountingStore(open_store(url, store_options=store_options))
     other = None
     if source is not None:
-        other = Mirror(open_store(source, store_options=source_options))
+        other = Mirror(CountingStore(open_store(source, store_options=source_options)))
     return _Repair(store, other, dry_run=dry_run).run(progress)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _gc, _history, _info, _keys, _tags
+from embzarr import _gc, _history, _info, _interrupts, _keys, _tags
 from embzarr._checkpoint import Checkpoint
+from embzarr._interrupts import interruptible
 from embzarr._open import find
 from embzarr._retention import Policy
-from embzarr._run_saving import RunSaving
+from embzarr._run_saving import EXIT_SECONDS, RunSaving
 from embzarr.objects import CountingStore, ReadOnlyStore, open_store
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Run(RunSaving):
         *,
         read_only: bool = False,
         single_writer: bool = False,
+        exit_seconds: float = EXIT_SECONDS,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Look at the store of a run; nothing is read.
@@ -35,11 +37,17 @@ class Run(RunSaving):
             url: where it is; see `embzarr.open`.
             read_only: refuse whatever would write, with code ``store-read-only``.
             single_writer: promise that nobody else writes, for a store that cannot exclude others.
+            exit_seconds: for how long the end of the process waits for a save that `save_async`
+                began, before it tells on standard error that it was not saved.
             store_options: credentials and endpoint.
         """
-        store = open_store(url, store_options=store_options, single_writer=single_writer)
+        store = _interrupts.apart(
+            lambda: open_store(url, store_options=store_options, single_writer=single_writer)
+        )
         chosen = ReadOnlyStore(store) if read_only else store
-        super().__init__(CountingStore(chosen), single_writer=single_writer)
+        super().__init__(
+            CountingStore(chosen), single_writer=single_writer, exit_seconds=exit_seconds
+        )
 
     def __repr__(self) -> str:
         """Return the place."""
@@ -50,6 +58,7 @@ class Run(RunSaving):
         """Where the run is, without secrets."""
         return self._store.url
 
+    @interruptible
     def numbers(self) -> list[int]:
         """Return the numbers of all commits, newest first, without reading them.
 
@@ -57,6 +66,7 @@ class Run(RunSaving):
         """
         return _history.numbers_of(self._store)
 
+    @interruptible
     def commits(self) -> list[CommitInfo]:
         """Return all checkpoints, newest first; garbage collections and expired ones are left out.
 
@@ -65,6 +75,7 @@ class Run(RunSaving):
         """
         return [_info.of_commit(commit) for commit in _history.history(self._store)]
 
+    @interruptible
     def open(
         self, *, step: int | None = None, tag: str | None = None, commit: int | None = None
     ) -> Checkpoint:
@@ -72,6 +83,7 @@ class Run(RunSaving):
         store = CountingStore(self._store)
         return Checkpoint(store, find(store, step=step, tag=tag, commit=commit))
 
+    @interruptible
     def tag(self, name: str, *, step: int | None = None, commit: int | None = None) -> None:
         """Give a commit a name, by default the newest; an existing name is moved.
 
@@ -89,6 +101,7 @@ class Run(RunSaving):
         target = find(self._store, step=step, tag=None, commit=commit)
         _tags.write_tag(self._store, name, target)
 
+    @interruptible
     def untag(self, name: str) -> None:
         """Take a name away; the commit stays until a garbage collection gives it up.
 
@@ -98,11 +111,13 @@ class Run(RunSaving):
         """
         _tags.remove_tag(self._store, name)
 
+    @interruptible
     def tags(self) -> dict[str, int]:
         """Return the commit number of each tag."""
         return {name: target.commit for name, target in _tags.read_all(self._store).items()}
 
     # Giving up ------------------------------------------------------------------------------------
+    @interruptible
     def gc(
         self,
         *,

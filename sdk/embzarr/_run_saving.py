@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from embzarr import _compact, _probe, _save_delta
+from embzarr import _compact, _input, _interrupts, _probe, _save_delta
 from embzarr._async_save import AsyncSaver, Table, touched
 from embzarr._checkpoint import Checkpoint
 from embzarr._save_delta import DeltaOptions, DeltaPolicy
@@ -13,23 +14,30 @@ from embzarr.errors import EmbzarrError
 from embzarr.objects import CountingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import ArrayLike, NDArray
 
     from embzarr._delta_writer import LossyKind
 
+R = TypeVar("R")
+
+EXIT_SECONDS = 300.0
+"""For how long the end of the process waits for a save, by default."""
 _BY_SIZE = DeltaPolicy()
 
 
 class RunSaving:
     """What a run saves; `embzarr.Run` is one, and knows its history too."""
 
-    def __init__(self, store: CountingStore, *, single_writer: bool = False) -> None:
+    def __init__(
+        self, store: CountingStore, *, single_writer: bool = False, exit_seconds: float
+    ) -> None:
         """Prepare to save; nothing is read."""
         self._store = store
         self._single_writer = single_writer
+        self._exit_seconds = exit_seconds
         self._saver: AsyncSaver | None = None
 
     def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
@@ -75,9 +83,6 @@ class RunSaving:
                 this one was made; it is not built upon silently.
             StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
         """
-        self.wait()
-        self._require_sound()
-        store = CountingStore(self._store)
         options = DeltaOptions(
             step=step,
             metadata=metadata or {},
@@ -86,8 +91,16 @@ class RunSaving:
             compression=compression,
             allow_nonfinite=allow_nonfinite,
         )
-        head = _save_delta.newest(store, base)
-        return _save_delta.save_delta(store, head, rows, values, words, options)
+        listed = _input.taken(words)
+        self.wait()
+
+        def save() -> Checkpoint:
+            self._require_sound()
+            store = CountingStore(self._store)
+            head = _save_delta.newest(store, base)
+            return _save_delta.save_delta(store, head, rows, values, listed, options)
+
+        return _interrupts.apart(save)
 
     def save_async(  # noqa: PLR0913 - the settings of a save, all keyword-only
         self,
@@ -132,8 +145,8 @@ class RunSaving:
             InvalidInputError: arrays or rows that do not fit the words.
             EmbzarrError: what the save before ended with; this one was not begun.
         """
-        table = Table.of(words, vectors, columns or {})
-        rows = None if changed is None else touched(changed, table)
+        table = _interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
+        rows = None if changed is None else _interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
             step=step,
             metadata=dict(metadata or {}),
@@ -142,7 +155,7 @@ class RunSaving:
             compression=compression,
             allow_nonfinite=allow_nonfinite,
         )
-        return self._async_saver().save(table, rows, base, options)
+        return self._ask(lambda saver: saver.save(table, rows, base, options))
 
     def reserve(
         self, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
@@ -155,7 +168,8 @@ class RunSaving:
             InvalidInputError: arrays that do not fit the words.
             EmbzarrError: what a save under way ended with.
         """
-        self._async_saver().reserve(Table.of(words, vectors, columns))
+        table = _interrupts.apart(lambda: Table.of(words, vectors, columns))
+        self._ask(lambda saver: saver.reserve(table))
 
     @property
     def saving(self) -> bool:
@@ -169,17 +183,16 @@ class RunSaving:
             EmbzarrError: what it ended with; the next save then goes ahead.
         """
         if self._saver:
-            self._saver.wait()
+            self._ask(AsyncSaver.wait)
 
     def close(self) -> None:
-        """Wait as `wait` does, and let threads and memory go.
+        """Wait as `wait` does, and let memory go.
 
         Raises:
             EmbzarrError: what it ended with.
         """
-        saver, self._saver = self._saver, None
-        if saver:
-            saver.close()
+        if self._saver:
+            self._ask(AsyncSaver.close)
 
     def __enter__(self) -> Self:
         """Return the run itself."""
@@ -193,10 +206,18 @@ class RunSaving:
             if kind is None:
                 raise
 
-    def _async_saver(self) -> AsyncSaver:
+    def _ask(self, ask: Callable[[AsyncSaver], R]) -> R:
+        """Have the saver do something; what the save before ended with is raised once, and here."""
         if self._saver is None:
-            self._saver = AsyncSaver(self._store, single_writer=self._single_writer)
-        return self._saver
+            self._saver = AsyncSaver(
+                self._store, single_writer=self._single_writer, patience=self._exit_seconds
+            )
+        saver = self._saver
+        try:
+            return _interrupts.apart(partial(ask, saver))
+        except EmbzarrError:
+            saver.has_seen()
+            raise
 
     def _require_sound(self) -> None:
         _probe.require_sound(self._store, single_writer=self._single_writer)
@@ -216,6 +237,9 @@ class RunSaving:
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
         self.wait()
+        return _interrupts.apart(partial(self._compact, compression))
+
+    def _compact(self, compression: str) -> Checkpoint:
         self._require_sound()
         store = CountingStore(self._store)
         head = _save_delta.newest(store, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _dtypes, _parallel, _placement, _schema, _words
+from embzarr import _dtypes, _interrupts, _parallel, _placement, _schema, _words
 from embzarr._conversion import check_finite
 from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._writer import start
@@ -85,20 +85,25 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     moved = rows is not None
     if moved and not allow_nonfinite:
         check_finite(matrix)  # while a row still has the number that the caller knows it by
-    writer = start(
-        url,
-        step=step,
-        dim=matrix.shape[1],
-        dtype=name,
-        columns=kinds,
-        metadata=metadata,
-        placement=order,
-        compression=compression,
-        allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),  # seen just above
-        single_writer=single_writer,
-        store_options=store_options,
-    )
-    return _write(writer, table, given, rows)
+
+    def write() -> Checkpoint:
+        writer = start(
+            url,
+            step=step,
+            dim=matrix.shape[1],
+            dtype=name,
+            columns=kinds,
+            metadata=metadata,
+            placement=order,
+            compression=compression,
+            # Of rows that were moved it was seen just now.
+            allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),
+            single_writer=single_writer,
+            store_options=store_options,
+        )
+        return _write(writer, table, given, rows)
+
+    return _interrupts.apart(write)
 
 
 def _write(

@@ -7,15 +7,18 @@ to than fresh memory, whose pages the system must find first.
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr import _parallel
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -24,63 +27,80 @@ _LEAST_BYTES = 1024 * 1024
 _GATHERED_ROWS = 256
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """Copies of arrays, which nobody else writes to until they are given back."""
+
+    columns: dict[str, NDArray[Any]]
+    buffers: dict[str, NDArray[np.uint8]]
+    """The memory that they lie in."""
+
+
 class Snapshots:
-    """Buffers by name, each as large as the largest copy so far; one copy of a name at a time."""
+    """Copies, in memory that was used before where some is free: what is in use is not here.
+
+    Whoever takes a copy owns its memory, and alone can give it back. One buffer of each name is
+    kept, the largest.
+    """
 
     def __init__(self) -> None:
         """Begin without memory."""
-        self._buffers: dict[str, NDArray[np.uint8]] = {}
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="embzarr-copy")
+        self._free: dict[str, NDArray[np.uint8]] = {}
 
     def reserve(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Have memory for copies of whole arrays, with its pages found."""
-        for name, array in arrays.items():
-            self._buffer(name, array, len(array)).fill(0)
+        copy = self._empty(arrays, {name: len(array) for name, array in arrays.items()})
+        for buffer in copy.buffers.values():
+            buffer.fill(0)
+        self.give(copy)
 
-    def whole(self, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return copies of arrays, each valid until one of its name is made again."""
-        jobs: list[Callable[[], object]] = []
-        copies: dict[str, NDArray[Any]] = {}
-        for name, array in arrays.items():
-            out = copies[name] = self._buffer(name, array, len(array))
-            jobs += [
-                partial(np.copyto, out[cut], array[cut]) for cut in _cuts(len(array), array.nbytes)
-            ]
-        self._run(jobs)
-        return copies
+    def whole(self, arrays: dict[str, NDArray[Any]]) -> Copy:
+        """Return copies of arrays."""
+        copy = self._empty(arrays, {name: len(array) for name, array in arrays.items()})
+        _run(
+            partial(np.copyto, copy.columns[name][cut], array[cut])
+            for name, array in arrays.items()
+            for cut in _cuts(len(array), array.nbytes)
+        )
+        return copy
 
-    def rows(
-        self, arrays: dict[str, NDArray[Any]], rows: dict[str, NDArray[np.int64]]
-    ) -> dict[str, NDArray[Any]]:
+    def rows(self, arrays: dict[str, NDArray[Any]], rows: dict[str, NDArray[np.int64]]) -> Copy:
         """Return copies of some rows of each array, which must be there."""
-        jobs: list[Callable[[], object]] = []
-        copies: dict[str, NDArray[Any]] = {}
-        for name, numbers in rows.items():
-            array = arrays[name]
-            out = copies[name] = self._buffer(name, array, len(numbers))
-            jobs += [
-                partial(_gather, array, numbers[cut], out[cut])
-                for cut in _cuts(len(numbers), out.nbytes)
-            ]
-        self._run(jobs)
-        return copies
+        copy = self._empty(arrays, {name: len(numbers) for name, numbers in rows.items()})
+        _run(
+            partial(_gather, arrays[name], numbers[cut], copy.columns[name][cut])
+            for name, numbers in rows.items()
+            for cut in _cuts(len(numbers), copy.columns[name].nbytes)
+        )
+        return copy
+
+    def give(self, copy: Copy) -> None:
+        """Take back the memory of a copy that nothing reads any more."""
+        for name, buffer in copy.buffers.items():
+            free = self._free.get(name)
+            if free is None or len(free) < len(buffer):
+                self._free[name] = buffer
 
     def close(self) -> None:
-        """Let threads and memory go."""
-        self._pool.shutdown()
-        self._buffers.clear()
+        """Let memory go."""
+        self._free.clear()
 
-    def _buffer(self, name: str, array: NDArray[Any], rows: int) -> NDArray[Any]:
-        shape = (rows, *array.shape[1:])
-        nbytes = int(np.prod(shape)) * array.itemsize
-        buffer = self._buffers.get(name)
-        if buffer is None or len(buffer) < nbytes:
-            buffer = self._buffers[name] = np.empty(nbytes, np.uint8)
-        return buffer[:nbytes].view(array.dtype).reshape(shape)
+    def _empty(self, arrays: dict[str, NDArray[Any]], rows: dict[str, int]) -> Copy:
+        copy = Copy({}, {})
+        for name, count in rows.items():
+            array = arrays[name]
+            shape = (count, *array.shape[1:])
+            nbytes = math.prod(shape) * array.itemsize
+            buffer = self._free.pop(name, None)
+            if buffer is None or len(buffer) < nbytes:
+                buffer = np.empty(nbytes, np.uint8)
+            copy.buffers[name] = buffer
+            copy.columns[name] = buffer[:nbytes].view(array.dtype).reshape(shape)
+        return copy
 
-    def _run(self, jobs: list[Callable[[], object]]) -> None:
-        for future in [self._pool.submit(job) for job in jobs]:
-            future.result()
+
+def _run(jobs: Iterable[Callable[[], object]]) -> None:
+    _parallel.each(lambda job: job(), [*jobs], workers=os.cpu_count() or 1)
 
 
 def _gather(array: NDArray[Any], rows: NDArray[np.int64], out: NDArray[Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -11,6 +13,7 @@ from embzarr import (
     _dtypes,
     _history,
     _input,
+    _interrupts,
     _parallel,
     _placement,
     _probe,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from embzarr._placement import Placement
     from embzarr._records import Record
+    from embzarr._words import WordTable
 
 
 class Writer:
@@ -63,6 +67,10 @@ class Writer:
         self._base = base
         self._store_id = store_id
         self._open = True
+        self._turn = threading.Lock()
+        """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
+        self._is_whole = True
+        """Whether all rows that were appended are there; not once a call was interrupted."""
 
     def append(
         self, words: Iterable[str | bytes], vectors: ArrayLike, **columns: ArrayLike
@@ -76,15 +84,31 @@ class Writer:
             **columns: a block of k rows for each further column.
 
         Raises:
-            InvalidInputError: shapes, words, columns or numbers that do not fit.
+            InvalidInputError: shapes, words, columns or numbers that do not fit; or, with code
+                ``store-closed``, the writer has ended, or was interrupted: rows may then be half
+                there, and none of them is committed.
         """
+        table = _words.from_words(words, first_row=self._layer.rows)
+        try:
+            _interrupts.apart(lambda: self._append(table, {_schema.VECTORS: vectors, **columns}))
+        except Exception:
+            raise
+        except BaseException:
+            self._is_whole = False
+            raise
+
+    def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
+        with self._turn:
+            self._require_open()
+            taken = {name: np.array(block) for name, block in blocks.items()}
+            _input.check_blocks(len(words), taken, self._layer.columns)
+            self._layer.append(words, taken)
+
+    def _require_open(self) -> None:
         if not self._open:
             raise InvalidInputError("store-closed", "this writer has committed or was aborted")
-        table = _words.from_words(words, first_row=self._layer.rows)
-        blocks = {_schema.VECTORS: vectors, **columns}
-        taken = {name: np.array(block) for name, block in blocks.items()}
-        _input.check_blocks(len(table), taken, self._layer.columns)
-        self._layer.append(table, taken)
+        if not self._is_whole:
+            raise InvalidInputError("store-closed", "this writer was interrupted: begin anew")
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
@@ -93,12 +117,22 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Commit; after an error inside the block, abort."""
         if kind is None:
-            self.checkpoint = self._commit()
+            self.checkpoint = _interrupts.apart(self._end)
         else:
+            self._is_whole = False
+            _interrupts.apart(self._give_up)
+
+    def _end(self) -> Checkpoint:
+        with self._turn:
+            return self._commit()
+
+    def _give_up(self) -> None:
+        with self._turn:
             self._abort()
 
     def _commit(self) -> Checkpoint:
         try:
+            self._require_open()
             _input.check_metadata(self.metadata)
             layer = self._layer.finish(self._placement, meanwhile=self._store_id)
         except BaseException:
@@ -165,7 +199,8 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
             "input-argument", f"rows in groups need all words at once: use save for {placement!r}"
         )
     kinds = {name: _input.column_kind(name, kind) for name, kind in (columns or {}).items()}
-    return start(
+    begin = partial(
+        start,
         url,
         step=step,
         dim=dim,
@@ -178,6 +213,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         single_writer=single_writer,
         store_options=store_options,
     )
+    return _interrupts.apart(begin)
 
 
 def start(  # noqa: PLR0913 - the settings of a save, each named

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
+import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from obstore.store import MemoryStore
 import embzarr
 from embzarr.objects import open_store
 from faulty import PassThrough
+from interrupted import Boom, signals
 from oracle import make_vectors, make_words
 
 WORDS = make_words(400)
@@ -257,6 +262,107 @@ def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: _Gate)
 
     assert caught.value.code == "commit-superseded"
     assert run.open().words == ["other"]
+
+
+def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate: _Gate) -> None:
+    """It goes on with memory of its own; the next call waits for it, and both are as they were."""
+    gate.opened.clear()
+    first = run.save_async(WORDS, VECTORS, step=1, compression="none")
+    with signals() as interrupt:
+        for ask in (run.wait, first.result, lambda: run.save_async(WORDS, VECTORS + 9), run.close):
+            _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+            with pytest.raises(Boom):
+                ask()
+    assert run.saving
+    threading.Timer(0.1, gate.opened.set).start()
+    second = run.save_async(WORDS, VECTORS + 1, step=2, compression="none")
+
+    assert [first.result().step, second.result().step] == [1, 2]
+    np.testing.assert_array_equal(run.open(step=1).to_numpy(), VECTORS)
+    np.testing.assert_array_equal(run.open(step=2).to_numpy(), VECTORS + 1)
+    assert [commit.step for commit in run.commits()] == [2, 1]
+
+
+def test_an_interrupted_wait_hides_no_failure(run: embzarr.Run, gate: _Gate) -> None:
+    """Whoever was interrupted before it was told is told by the next call."""
+    gate.opened.clear()
+    gate.fails = True
+    run.save_async(WORDS, VECTORS)
+    with signals() as interrupt:
+        _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+        with pytest.raises(Boom):
+            run.wait()
+    gate.opened.set()
+
+    with pytest.raises(embzarr.StoreError):
+        run.wait()
+    run.wait()
+
+
+def test_a_save_has_ended_when_its_callbacks_have(run: embzarr.Run) -> None:
+    """They are called in the thread that saves, before it saves again, and before a run closes."""
+    order: list[str] = []
+
+    def note(future: Any) -> None:
+        time.sleep(0.05)
+        order.append(f"called for {future.result().step}")
+
+    first = run.save_async(WORDS, VECTORS, step=1)
+    first.add_done_callback(note)
+    second = run.save_async(WORDS, VECTORS, step=2)
+    second.add_done_callback(lambda _: order.append("called for 2"))
+    second.result()
+    run.close()
+
+    assert order == ["called for 1", "called for 2"]
+    first.add_done_callback(lambda _: order.append("at once"))
+    assert order[-1] == "at once"
+
+
+def test_a_callback_may_save(run: embzarr.Run) -> None:
+    """What it asks for waits for no thread that waits for it."""
+    later: list[Any] = []
+
+    def again(_: object) -> None:
+        run.wait()
+        later.append(run.save_delta([0], VECTORS[[1]]))
+        later.append(run.save_async(WORDS, VECTORS, step=7))
+
+    ended = threading.Event()
+    run.save_async(WORDS, VECTORS, step=5).add_done_callback(lambda _: (again(_), ended.set()))
+
+    assert ended.wait(30)
+    assert (later[0].commit, later[1].result(30).commit) == (2, 3)
+
+
+def test_what_comes_back_is_a_future(run: embzarr.Run, gate: _Gate) -> None:
+    """As `concurrent.futures` and asyncio know it; it cannot be cancelled."""
+    gate.opened.clear()
+    future = run.save_async(WORDS, VECTORS)
+    assert not future.cancel()
+    assert future.running()
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0)
+    gate.opened.set()
+
+    assert wait([future], 30).done == {future}
+    assert future.exception() is None
+
+    async def await_it() -> embzarr.Checkpoint:
+        return await asyncio.wrap_future(future)
+
+    assert asyncio.run(await_it()).commit == future.result().commit == 1
+
+
+def test_a_callback_that_fails_is_logged(
+    run: embzarr.Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does the save no harm."""
+    run.save_async(WORDS, VECTORS).add_done_callback(lambda _: 1 // 0)
+    run.close()
+
+    assert "ZeroDivisionError" in caplog.text
+    assert len(run.numbers()) == 1
 
 
 def save_and_fail(gate: _Gate, then: Callable[[], object] = lambda: None) -> None:

@@ -257,7 +257,7 @@ def test_a_reader_may_stop_early() -> None:
     results = _parallel.ahead(started.append, range(100))
 
     next(results)
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
 
     assert len(started) <= 2
     assert set(threading.enumerate()) <= before

@@ -34,7 +34,7 @@ def test_a_copy_stays_when_its_source_changes(snapshots: Snapshots) -> None:
     }
     expected = {name: array.copy() for name, array in arrays.items()}
 
-    copies = snapshots.whole(arrays)
+    copies = snapshots.whole(arrays).columns
     for array in arrays.values():
         array.fill(0)
 
@@ -54,7 +54,7 @@ def test_rows_are_gathered(snapshots: Snapshots) -> None:
     part = LARGE[:, :7]
     arrays = {"large": LARGE, "counts": np.arange(7), "none": LARGE, "part": part, "more": LARGE}
 
-    copies = snapshots.rows(arrays, rows)
+    copies = snapshots.rows(arrays, rows).columns
 
     assert copies.keys() == rows.keys()
     np.testing.assert_array_equal(copies["large"], LARGE[rows["large"]])
@@ -63,20 +63,34 @@ def test_rows_are_gathered(snapshots: Snapshots) -> None:
     assert copies["none"].shape == (0, 10)
 
 
-def test_memory_is_used_again(snapshots: Snapshots) -> None:
+def test_memory_is_used_again_once_it_is_given_back(snapshots: Snapshots) -> None:
     """A later copy of a name takes the place of the one before, where it is no larger."""
-    first = snapshots.whole({"x": LARGE})["x"]
-    second = snapshots.rows({"x": LARGE}, {"x": np.arange(100)})["x"]
-    third = snapshots.whole({"x": np.concatenate((LARGE, LARGE))})["x"]
+    first = snapshots.whole({"x": LARGE})
+    snapshots.give(first)
+    second = snapshots.rows({"x": LARGE}, {"x": np.arange(100)})
+    snapshots.give(second)
+    third = snapshots.whole({"x": np.concatenate([LARGE, LARGE])})
 
-    assert np.shares_memory(first, second)
-    assert not np.shares_memory(first, third)
+    assert np.shares_memory(first.columns["x"], second.columns["x"])
+    assert not np.shares_memory(first.columns["x"], third.columns["x"])
+
+
+def test_memory_in_use_is_never_used_again(snapshots: Snapshots) -> None:
+    """A copy that nobody has given back stays as it is, whatever is copied after it."""
+    first = snapshots.whole({"x": LARGE})
+    later = [snapshots.whole({"x": LARGE + 1}) for _ in range(3)]
+    snapshots.reserve({"x": LARGE})
+
+    np.testing.assert_array_equal(first.columns["x"], LARGE)
+    for copy in later:
+        assert not np.shares_memory(first.columns["x"], copy.columns["x"])
+        np.testing.assert_array_equal(copy.columns["x"], LARGE + 1)
 
 
 def test_reserved_memory_is_what_a_copy_goes_to(snapshots: Snapshots) -> None:
     """The first copy of a name takes the memory that was found for it."""
     snapshots.reserve({"x": LARGE})
-    reserved = snapshots._buffers["x"]
+    reserved = snapshots._free["x"]
 
     assert len(reserved) == LARGE.nbytes
-    assert np.shares_memory(snapshots.whole({"x": LARGE})["x"], reserved)
+    assert np.shares_memory(snapshots.whole({"x": LARGE}).columns["x"], reserved)

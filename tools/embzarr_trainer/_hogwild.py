@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from _thread import allocate_lock, start_new_thread
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -109,26 +110,26 @@ class Hogwild:
         turns = iter(range(self.tally.turns, last))
         self.idle_since = math.inf
         started, spent = time.perf_counter(), self.tally.seconds
-        stop = threading.Event()
-        with ThreadPoolExecutor(self._options.workers) as pool:
-            running = {pool.submit(self._work, turns, stop) for _ in range(self._options.workers)}
-            try:
-                while running:
-                    done, running = wait(running, REPORT_SECONDS, FIRST_EXCEPTION)
-                    for future in done:
-                        future.result()
-                    seconds = spent + time.perf_counter() - started
-                    with self._lock:
-                        self.tally = dataclasses.replace(self.tally, seconds=seconds)
-                    if listener(self.tally):
-                        stop.set()
-            finally:
-                stop.set()
+        crew = _Crew(self._options.workers)
+        try:
+            crew.start(lambda: self._work(turns, crew))
+            ended = False
+            while not ended:
+                ended = crew.wait(REPORT_SECONDS)
+                seconds = spent + time.perf_counter() - started
+                with self._lock:
+                    self.tally = dataclasses.replace(self.tally, seconds=seconds)
+                if listener(self.tally):
+                    crew.stop = True
+        except BaseException:
+            crew.stop = True
+            crew.join()
+            raise
 
-    def _work(self, turns: Iterator[int], stop: threading.Event) -> None:
+    def _work(self, turns: Iterator[int], crew: _Crew) -> None:
         """Train one turn after another until none is left."""
         worker = Worker(self._kernel)
-        while not stop.is_set():
+        while not crew.stop:
             with self._lock:
                 turn = next(turns, None)
             if turn is None:
@@ -154,6 +155,60 @@ class Hogwild:
                 pairs=old.pairs + pairs,
                 seconds=old.seconds,
             )
+
+
+class _Crew:
+    """Threads that none is left of, whenever the thread that started them is interrupted.
+
+    It takes no lock that they need: an interrupt may leave one of an executor, or of an event,
+    taken for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Start nothing yet."""
+        self.stop = False
+        """Whether they are to end their turns and go."""
+        self._claims = [allocate_lock() for _ in range(size)]
+        """Of each place, taken by its thread; or by `join`, so that no thread ever will."""
+        self._ended: list[BaseException | None] = []
+        """What each that has ended failed with."""
+        self._bell = allocate_lock()
+        self._bell.acquire()
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Have each do the same."""
+        for claim in self._claims:
+            start_new_thread(self._run, (claim, work))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until one has ended, at most so long; tell whether all have.
+
+        Raises:
+            BaseException: what one failed with.
+        """
+        self._bell.acquire(timeout=seconds)
+        for failure in list(self._ended):
+            if failure is not None:
+                raise failure
+        return len(self._ended) == len(self._claims)
+
+    def join(self) -> None:
+        """Wait until none is left."""
+        begun = sum(not claim.acquire(blocking=False) for claim in self._claims)
+        while len(self._ended) < begun:
+            self._bell.acquire(timeout=REPORT_SECONDS)
+
+    def _run(self, claim: threading.Lock, work: Callable[[], None]) -> None:
+        if not claim.acquire(blocking=False):
+            return
+        failure: BaseException | None = None
+        try:
+            work()
+        except BaseException as exc:  # noqa: BLE001 - raised by `wait`, in the thread that trains
+            failure, self.stop = exc, True
+        self._ended.append(failure)
+        with contextlib.suppress(RuntimeError):  # rung, and not heard yet
+            self._bell.release()
 
 
 def turn_seed(seed: int, turn: int) -> np.uint64:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -129,17 +128,17 @@ class Saver:
                 that are not finite; or the first of all went wrong, and not because a store failed.
         """
         future = self._under_way
-        if future is None or not wait((future,), patience).done:
+        if future is None or not _is_done(future, patience):
             return None
-        self._under_way = None
         try:
             self._run.wait()
         except embzarr.EmbzarrError as exc:
+            self._under_way = None
             self._take_failure(exc)
             return False
         self.saved = future.result()
         self.saved_at = time.perf_counter()
-        self.failure = None
+        self.failure = self._under_way = None
         return True
 
     def close(self) -> None:
@@ -168,6 +167,14 @@ class Saver:
             self._run.gc(keep_last=self._options.keep_last)
         except embzarr.EmbzarrError as exc:
             self._litter = f"old checkpoints are still there: {exc}"
+
+
+def _is_done(future: Future[embzarr.Checkpoint], patience: float) -> bool:
+    """Tell whether a save has ended, waiting for it so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        future.exception(patience)
+        return True
+    return False
 
 
 def diverged() -> embzarr.InvalidInputError:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
+from embzarr import _interrupts
 from embzarr._printable import printable
 from embzarr.objects._capabilities import known_of
 from embzarr.objects._identity import identity_of
@@ -39,7 +40,11 @@ class Traffic:
 
 
 class CountingStore:
-    """A store that counts the requests to another one; safe to share between threads."""
+    """A store that counts the requests to another one; safe to share between threads.
+
+    Every public call asks its store through one of these, so that here it is, too, that work whose
+    caller was interrupted ends: before its next request.
+    """
 
     def __init__(self, store: Store) -> None:
         """Count from zero."""
@@ -139,6 +144,7 @@ class CountingStore:
         read: Callable[[T], memoryview] | None = None,
         written: Body = b"",
     ) -> T:
+        _interrupts.check()
         start = time.perf_counter()
         read_bytes = written_bytes = 0
         try:

@@ -6,6 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from embzarr import _interrupts
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:
@@ -35,5 +36,5 @@ def persistently(request: Callable[[], T]) -> T:
         except StoreError as error:
             if error.code != "store-failed" or time.monotonic() - begin > _PATIENCE:
                 raise
-        time.sleep(_FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        _interrupts.pause(_FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
     return request()
