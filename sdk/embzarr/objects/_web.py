@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from embzarr._redact import redact_url
 from embzarr.errors import StoreError
 from embzarr.objects import _deadline
-from embzarr._redact import redact_url
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
