@@ -7,6 +7,7 @@ failed save should have held is owed: the next one holds it too.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr import _dtypes, _probe, _save_delta, _schema
+from embzarr import _dtypes, _forks, _probe, _save_delta, _schema
 from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._save import save
 from embzarr._snapshot import Snapshots
@@ -113,6 +114,24 @@ class AsyncSaver:
         """Rows that changed since then; None for all."""
         self._words: list[str] | None = None
         """Its words; None where they are not known."""
+        self._process = _forks.Process()
+        _forks.tell_in_child(self)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process has begun it: a forked child leaves its parent's saves alone."""
+        return bool(self._process)
+
+    def forget_parent(self) -> None:
+        """End the wait of a forked child for what its parent saves."""
+        future = self._under_way
+        if future is None:
+            return
+        # Threads of the parent may hold its lock, and wait for it.
+        vars(future).update(_condition=threading.Condition(), _waiters=[], _done_callbacks=[])
+        if not future.done():
+            message = "the parent process saves this: whether it commits is told there"
+            future.set_exception(StoreError("commit-unknown", message))
 
     @property
     def busy(self) -> bool:

@@ -6,16 +6,17 @@ kept is true whatever store or commit it came from, and never goes stale.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from embzarr import _forks
 from embzarr._cache_folder import CacheFolder
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 MEMORY_BYTES = 32 * 1024 * 1024
 _FOLDER_BYTES = 1024**3
@@ -62,16 +63,21 @@ class Cache:
                 "input-argument",
                 f"a cache takes 0 bytes or more; found {min(memory_bytes, folder_bytes)}",
             )
+        self._settings = (memory_bytes, folder, folder_bytes)
         self._limit = memory_bytes
         self._folder = None if folder is None else CacheFolder(Path(folder), folder_bytes)
         self._most = max(memory_bytes, folder_bytes if self._folder else 0) // _SHARE
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._kept: OrderedDict[ChunkName, bytes] = OrderedDict()
         self._bytes = 0
 
     def __repr__(self) -> str:
         """Tell how much is kept in memory."""
         return f"Cache({self._bytes} of {self._limit} bytes in memory, folder {self._folder})"
+
+    def __reduce__(self) -> tuple[Callable[..., Cache], tuple[object, ...]]:
+        """Pickle and copy its settings: what it keeps is not sent."""
+        return _like, self._settings
 
     @property
     def is_empty(self) -> bool:
@@ -115,3 +121,7 @@ class Cache:
                 self._bytes += len(stored)
             while self._bytes > self._limit:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+def _like(memory_bytes: int, folder: str | os.PathLike[str] | None, folder_bytes: int) -> Cache:
+    return Cache(memory_bytes, folder=folder, folder_bytes=folder_bytes)

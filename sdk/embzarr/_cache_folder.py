@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import threading
 from typing import TYPE_CHECKING
 
-from embzarr import _digest, _schema
+from embzarr import _digest, _forks, _schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +27,7 @@ class CacheFolder:
         """Use `path`, up to `limit` bytes."""
         self._path = path
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._written = limit  # a first look at what is there already
 
     def __str__(self) -> str:

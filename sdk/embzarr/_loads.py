@@ -42,6 +42,7 @@ class Loads:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
+        self._cache = cache
         living = LivingStore(store, commit.number)
         link = link_to(store.capabilities.kind, cache or Cache())
         if store.quickest is not None:

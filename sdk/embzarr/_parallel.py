@@ -7,10 +7,12 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from embzarr import _forks
 from embzarr.objects import known_of
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Later(Generic[R]):
     def __init__(self, work: Callable[[], R]) -> None:
         """Compute it by `work`, later."""
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._found: list[R] = []
 
     @property
@@ -215,13 +217,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """Yield ``work(item)`` for each item in order, computing one beyond the one in use."""
+    """Yield ``work(item)`` for each item in order, computing one beyond the one in use.
+
+    A forked child that goes on with what its parent began computes the rest itself.
+    """
+    begun_here = _forks.Process()
     with ThreadPoolExecutor(1) as pool:
-        coming: Future[R] | None = None
-        for item in items:
-            following = pool.submit(work, item)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
+        coming: deque[Future[R]] = deque()
+        for at in range(len(items)):
+            if not begun_here:
+                yield from ahead(work, items[at:])
+                return
+            coming.extend(pool.submit(work, item) for item in items[at + len(coming) : at + 2])
+            yield coming.popleft().result()

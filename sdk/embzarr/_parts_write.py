@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from embzarr import _parts_receipt, _probe, _root, _schema
+from embzarr import _forks, _parts_receipt, _probe, _root, _schema
 from embzarr._array_write import Shards
 from embzarr._conversion import Conversion
 from embzarr._input import check_blocks
@@ -41,7 +41,7 @@ class PartWriter:
         self.start, self.stop = plan.rows_of(index)
         """First and past-the-last row of the step that belong to the part."""
         self._at = self.start
-        self._open = True
+        self._open: _forks.Process | None = _forks.Process()
         self._plan = plan
         self._index = index
         self._store = store
@@ -75,7 +75,9 @@ class PartWriter:
             ConflictError: code ``part-conflict``: another attempt has written other rows.
         """
         if not self._open:
-            raise InvalidInputError("store-closed", "this part is finished or was given up")
+            raise InvalidInputError(
+                "store-closed", "this part is finished, was given up, or is another process's"
+            )
         blocks = {_schema.VECTORS: vectors, **columns}
         taken = {name: np.array(block) for name, block in blocks.items()}
         count = taken[_schema.VECTORS].shape[0] if taken[_schema.VECTORS].ndim else 0
@@ -95,8 +97,13 @@ class PartWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Wait for what is being stored and leave the receipt; after an error, stop."""
-        self._open = False
+        """Wait for what is being stored and leave the receipt; after an error, stop.
+
+        A forked child does neither: the part is its parent's.
+        """
+        if not self._open:
+            return
+        self._open = None
         try:
             if kind is None:
                 self._finish()

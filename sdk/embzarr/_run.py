@@ -28,16 +28,23 @@ class Run(RunSaving):
         read_only: bool = False,
         single_writer: bool = False,
         store_options: Mapping[str, Any] | None = None,
+        pickle_secrets: bool = False,
     ) -> None:
-        """Look at the store of a run; nothing is read.
+        """Look at the store of a run; nothing is read. It pickles as a checkpoint does.
 
         Args:
             url: where it is; see `embzarr.open`.
             read_only: refuse whatever would write, with code ``store-read-only``.
             single_writer: promise that nobody else writes, for a store that cannot exclude others.
             store_options: credentials and endpoint.
+            pickle_secrets: let pickles hold the credentials; see `embzarr.open`.
         """
-        store = open_store(url, store_options=store_options, single_writer=single_writer)
+        store = open_store(
+            url,
+            store_options=store_options,
+            single_writer=single_writer,
+            pickle_secrets=pickle_secrets,
+        )
         chosen = ReadOnlyStore(store) if read_only else store
         super().__init__(CountingStore(chosen), single_writer=single_writer)
 

@@ -160,7 +160,7 @@ class RunSaving:
     @property
     def saving(self) -> bool:
         """Whether a save is under way in the background, so that the next would wait for it."""
-        return self._saver is not None and self._saver.busy
+        return self._is_begun and self._async_saver().busy
 
     def wait(self) -> None:
         """Wait for the save that is under way in the background, if there is one.
@@ -168,8 +168,8 @@ class RunSaving:
         Raises:
             EmbzarrError: what it ended with; the next save then goes ahead.
         """
-        if self._saver:
-            self._saver.wait()
+        if self._is_begun:
+            self._async_saver().wait()
 
     def close(self) -> None:
         """Wait as `wait` does, and let threads and memory go.
@@ -177,7 +177,7 @@ class RunSaving:
         Raises:
             EmbzarrError: what it ended with.
         """
-        saver, self._saver = self._saver, None
+        saver, self._saver = self._saver if self._is_begun else None, None
         if saver:
             saver.close()
 
@@ -193,10 +193,19 @@ class RunSaving:
             if kind is None:
                 raise
 
+    @property
+    def _is_begun(self) -> bool:
+        """Whether this process has saved in the background; what its parent does is not its own."""
+        return self._saver is not None and self._saver.is_here
+
     def _async_saver(self) -> AsyncSaver:
-        if self._saver is None:
+        if self._saver is None or not self._saver.is_here:
             self._saver = AsyncSaver(self._store, single_writer=self._single_writer)
         return self._saver
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickle and copy all but what is saved in the background."""
+        return {**vars(self), "_saver": None}
 
     def _require_sound(self) -> None:
         _probe.require_sound(self._store, single_writer=self._single_writer)

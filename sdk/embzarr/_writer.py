@@ -9,6 +9,7 @@ import numpy as np
 from embzarr import (
     _commit,
     _dtypes,
+    _forks,
     _history,
     _input,
     _parallel,
@@ -62,7 +63,7 @@ class Writer:
         self._placement = placement
         self._base = base
         self._store_id = store_id
-        self._open = True
+        self._open: _forks.Process | None = _forks.Process()
 
     def append(
         self, words: Iterable[str | bytes], vectors: ArrayLike, **columns: ArrayLike
@@ -79,7 +80,9 @@ class Writer:
             InvalidInputError: shapes, words, columns or numbers that do not fit.
         """
         if not self._open:
-            raise InvalidInputError("store-closed", "this writer has committed or was aborted")
+            raise InvalidInputError(
+                "store-closed", "this writer has committed, was aborted, or is another process's"
+            )
         table = _words.from_words(words, first_row=self._layer.rows)
         blocks = {_schema.VECTORS: vectors, **columns}
         taken = {name: np.array(block) for name, block in blocks.items()}
@@ -91,7 +94,9 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Commit; after an error inside the block, abort."""
+        """Commit; after an error inside the block, abort. A forked child does neither."""
+        if not self._open:
+            return
         if kind is None:
             self.checkpoint = self._commit()
         else:
@@ -104,7 +109,7 @@ class Writer:
         except BaseException:
             self._abort()
             raise
-        self._open = False
+        self._open = None
         draft = Draft(
             store_id=self._store_id(),
             write_id=self._layer.write_id,
@@ -119,7 +124,7 @@ class Writer:
 
     def _abort(self) -> None:
         if self._open:
-            self._open = False
+            self._open = None
             self._layer.abort()
 
 

@@ -1,19 +1,21 @@
-"""One builder for each URL scheme that obstore serves: S3, Google, Azure, http(s) and memory."""
+"""One builder for each URL scheme that obstore serves: S3, Google, Azure and http(s)."""
 
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache, partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
-from obstore.exceptions import BaseError
-from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
+# By their modules, which show a forked child's own copy: see `embzarr.objects._library`.
+from obstore import exceptions as obstore_errors
+from obstore import store as obstore_stores
 
 from embzarr.errors import InvalidInputError
+from embzarr.objects import _library
+from embzarr.objects._client import Client
 from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
 from embzarr.objects._failures import Place
 from embzarr.objects._obstore import ObstoreStore
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
         S3Config,
     )
 
-T = TypeVar("T")
-
 _Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
 """Makes a client of one bucket; what the options hold is checked by obstore itself."""
 
@@ -60,11 +60,15 @@ _SILENCE = "read_timeout"
 _CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
-_memory_lock = threading.Lock()
-_memory_stores: dict[str, MemoryStore] = {}
+
+class Opened(NamedTuple):
+    """A store, and options that open its like."""
+
+    store: ObstoreStore
+    options: Mapping[str, object]
 
 
-def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
     bucket, prefix = _bucket_and_prefix(url)
     _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
@@ -72,8 +76,8 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     place = _place(url, options, access.secrets)
     insecure = str(access.config.get("endpoint", "")).startswith("http://")
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> S3Store:
-        return S3Store(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
+        return obstore_stores.S3Store(
             bucket,
             prefix=prefix,
             config=cast("S3Config", access.config),
@@ -82,36 +86,40 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
             credential_provider=access.provider,
         )
 
-    return _build(connect, options, place, allow_http=insecure, single_writer=single_writer)
+    store = _build(connect, options, place, allow_http=insecure, single_writer=single_writer)
+    connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
+    return Opened(store, {**access.settled, **connection})
 
 
-def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``gs://bucket/prefix``; options are obstore's ``GCSConfig``."""
     bucket, prefix = _bucket_and_prefix(url)
     config = cast("GCSConfig", _without_connection(options))
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> GCSStore:
-        return GCSStore(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.GCSStore:
+        return obstore_stores.GCSStore(
             bucket, prefix=prefix, config=config, client_options=client_options, retry_config=retry
         )
 
-    return _build(connect, options, _place(url, options), single_writer=single_writer)
+    store = _build(connect, options, _place(url, options), single_writer=single_writer)
+    return Opened(store, options)
 
 
-def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``az://container/prefix`` or ``abfs://container@account...``; options are obstore's."""
     _refuse_query(url)
     config = cast("AzureConfig", _without_connection(options))
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> AzureStore:
-        return AzureStore.from_url(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.AzureStore:
+        return obstore_stores.AzureStore.from_url(
             url, config=config, client_options=client_options, retry_config=retry
         )
 
-    return _build(connect, options, _place(url, options), single_writer=single_writer)
+    store = _build(connect, options, _place(url, options), single_writer=single_writer)
+    return Opened(store, options)
 
 
-def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open a folder of a web server, to read what one knows the name of."""
     del single_writer  # nobody writes
     _refuse_query(url)
@@ -122,28 +130,18 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     headers = {"authorization": _basic(user)} if user else {}
     bare = redact_url(url)
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.HTTPStore:
         given = client_options.get("default_headers", {})
         every = cast("ClientConfig", {**client_options, "default_headers": {**headers, **given}})
-        return HTTPStore.from_url(bare, client_options=every, retry_config=retry)
+        return obstore_stores.HTTPStore.from_url(bare, client_options=every, retry_config=retry)
 
     place = _place(url, options, tuple(headers.values()))
     read, _ = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
-    return ObstoreStore(read, place=place, writable=False, listable=False)
+    return Opened(ObstoreStore(read, place=place, writable=False, listable=False), options)
 
 
 def _basic(credentials: str) -> str:
     return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}"
-
-
-def open_memory(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
-    """Open the store of this URL in this process: every ``memory://name`` is one of its own."""
-    del single_writer  # creating is atomic
-    _refuse_unknown(options, (), url)
-    name = url.partition("://")[2].strip("/")
-    with _memory_lock:
-        client = _memory_stores.setdefault(name, MemoryStore())
-    return ObstoreStore(client, place=Place(url=redact_url(url), redactor=Redactor()))
 
 
 def _build(
@@ -165,6 +163,7 @@ def _clients(
 
     A client takes milliseconds to make, most of it for TLS: a reader needs only one.
     """
+    _library.for_this_process()
     given = _mapping(options, "client_options")
     allowed = bool(options.get("allow_http", allow_http))
     reading = {"allow_http": allowed, **_CLIENT, **given}
@@ -173,25 +172,13 @@ def _clients(
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
     try:
         client = connect(cast("ClientConfig", reading), cast("RetryConfig", retry))
-        return client, _once(
+        return client, Client(
             partial(connect, cast("ClientConfig", uploading), cast("RetryConfig", retry))
         )
-    except (BaseError, TypeError, ValueError) as exc:
+    except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
-
-
-def _once(make: Callable[[], T]) -> Callable[[], T]:
-    """Return what makes a thing when it is first asked for, for all threads that ask the same."""
-    lock = threading.Lock()
-    made = cache(make)
-
-    def ask() -> T:
-        with lock:
-            return made()
-
-    return ask
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:

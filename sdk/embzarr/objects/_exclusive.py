@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import threading
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
+
+from embzarr import _forks
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
@@ -22,7 +23,7 @@ Write: TypeAlias = Callable[[str, bytes], None]
 
 TEMPORARY_SUFFIX = ".tmp"
 
-_memory_lock = threading.Lock()
+_memory_lock = _forks.Lock()
 """One for the process, as the store of every fsspec ``MemoryFileSystem`` is one for the process."""
 
 
