@@ -86,6 +86,11 @@ class Lock:
         self._lock = threading.Lock()
 
 
+def is_forked() -> bool:
+    """Tell whether this process was forked since embzarr was imported."""
+    return not _first
+
+
 def keep_for_ever(thing: object) -> None:
     """Let nothing end the life of `thing`, not even the interpreter's own end.
 
@@ -93,6 +98,9 @@ def keep_for_ever(thing: object) -> None:
     is shared by a fork as an open file is.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+_first = Process()
 
 
 def _in_child() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeGuard
 # By its module, which shows a forked child's own copy: see `embzarr.objects._library`.
 from obstore import store as obstore_stores
 
+from embzarr import _forks
 from embzarr.errors import UnsupportedError
 from embzarr.objects import _library
 from embzarr.objects._failures import Place
@@ -136,11 +137,14 @@ def from_folder(folder: Folder, *, single_writer: bool, pickle_secrets: bool) ->
     """Return the store that a folder of a filesystem stands for."""
     url = folder.fs.unstrip_protocol(folder.path)
     options = {**_as_options(folder.fs), "path": folder.path}
-    store = over_folder(folder, place_of(url, options), single_writer=single_writer)
     found = found_in_environment(options) if folder.is_cloud else frozenset()
     opening = Opening(
         _open_filesystem, redact_url(url), options, single_writer, pickle_secrets, found
     )
+    if _forks.is_forked():
+        # It may be the parent's, and few filesystems tell.
+        return portable(opening(), opening)
+    store = over_folder(folder, place_of(url, options), single_writer=single_writer)
     return portable(store, opening)
 
 
