@@ -96,3 +96,19 @@ def test_forked_children_and_their_parent_work_on(
     for kind, one in zip(kinds, told, strict=True):
         what = f"forks of a process that has used {kind}"
         tally(what, one["run"], failures=one["failures"], of_which=one["kinds"])
+
+
+def test_pools_of_processes_read_a_checkpoint_that_is_sent_to_them(
+    moto_s3: S3Server, full: Effort, tally: Tally
+) -> None:
+    """Four workers, as of a data loader, started in every way that there is, and by joblib."""
+    url = moto_s3.url(moto_s3.new_bucket(), "run")
+    embzarr.save(url, WORDS, VECTORS, store_options=moto_s3.options)
+    methods = {"fork": 4, "spawn": 2}
+    if full:
+        methods = dict.fromkeys(("fork", "spawn", "forkserver", "joblib"), 4)
+
+    told = carry_out("pools.py", {"url": url, "options": moto_s3.options, "methods": methods})
+
+    wrong = {method: rows for method, rows in told.items() if rows != len(WORDS)}
+    tally("pools of processes that read a checkpoint", len(told), failures=list(wrong.items()))
