@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr import _dtypes, _interrupts, _probe, _save_delta, _saving, _schema
+from embzarr import _dtypes, _forks, _interrupts, _probe, _save_delta, _saving, _schema
 from embzarr._input import arrays_of, check_lengths, kinds_of
 from embzarr._save import save
 from embzarr._snapshot import Snapshots
@@ -132,6 +132,18 @@ class AsyncSaver:
         """Its words; None where they are not known."""
         self._seen: Saving[Checkpoint] | None = None
         """The newest that ended, and whose caller was told how."""
+        self._process = _forks.Process()
+        _forks.tell_in_child(self)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process has begun it: a forked child leaves its parent's saves alone."""
+        return bool(self._process)
+
+    def forget_parent(self) -> None:
+        """End the wait of a forked child for what its parent saves."""
+        if self._saving is not None:
+            self._saving.forget_parent()
 
     @property
     def busy(self) -> bool:

@@ -8,17 +8,18 @@ CRC-32C. So nothing that one store gave is ever given out for another one.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from embzarr import _forks
 from embzarr._cache_folder import CacheFolder
 from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 MEMORY_BYTES = 32 * 1024 * 1024
 _FOLDER_BYTES = 1024**3
@@ -82,10 +83,11 @@ class Cache:
                 "input-argument",
                 f"a cache takes 0 bytes or more; found {min(memory_bytes, folder_bytes)}",
             )
+        self._settings = (memory_bytes, folder, folder_bytes)
         self._limit = memory_bytes
         self._folder_limit = folder_bytes
         self._folder = None if folder is None else CacheFolder(Path(folder), folder_bytes)
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._kept: _Kept = OrderedDict()
         self._bytes = 0
 
@@ -112,6 +114,10 @@ class Cache:
     def folder(self, *, on_disk: bool) -> CacheFolder | None:
         """Return where on disk chunks may be kept, if anywhere."""
         return self._folder if on_disk else None
+
+    def __reduce__(self) -> tuple[Callable[..., Cache], tuple[object, ...]]:
+        """Pickle and copy its settings: what it keeps is not sent."""
+        return _like, self._settings
 
     @property
     def is_empty(self) -> bool:
@@ -172,3 +178,7 @@ class StoreCache:
         self._cache.keep((self._store, name), stored)
         if self._folder is not None:
             self._folder.keep((self._store, *name), stored)
+
+
+def _like(memory_bytes: int, folder: str | os.PathLike[str] | None, folder_bytes: int) -> Cache:
+    return Cache(memory_bytes, folder=folder, folder_bytes=folder_bytes)

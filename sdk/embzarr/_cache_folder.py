@@ -8,11 +8,10 @@ import os
 import re
 import secrets
 import stat
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from embzarr import _digest, _schema
+from embzarr import _digest, _forks, _schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +39,7 @@ class CacheFolder:
         """Use a folder of our own in `path`, up to `limit` bytes."""
         self._path = path / f"embzarr-chunks-{os.geteuid()}"
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._written = limit  # a first look at what is there already
 
     def __str__(self) -> str:

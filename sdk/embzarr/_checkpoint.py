@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +28,22 @@ class Checkpoint(Loads):
     """One committed step of a run. Made by `embzarr.open` and `embzarr.save`.
 
     It never changes: commits made later do not show in it. Every chunk that it reads is checked
-    against its CRC-32C. It may be used from many threads.
+    against its CRC-32C. It may be used from many threads, in forked children, and by whoever
+    unpickles it.
     """
 
     def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
         """Wrap a commit; nothing is read."""
         super().__init__(store, commit, cache=cache)
         self._lengths = _query.Lengths(commit.manifest.rows)
+
+    def __reduce__(self) -> tuple[Callable[..., Checkpoint], tuple[CountingStore, Commit]]:
+        """Pickle and copy how the store is opened, the manifest, and the settings of its cache.
+
+        To be unpickled takes no request. Where the commit was given up by then, reading from it is
+        a `NotFoundError` with code ``commit-expired``.
+        """
+        return partial(type(self), cache=self._cache), (self._store, self._commit)
 
     @property
     def step(self) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from embzarr import _chunk_index, _schema
+from embzarr import _chunk_index, _forks, _schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ class ChunkTable:
         self._path = array.index if isinstance(array.index, str) else ""
         self._open = open_array
         self._known = array.inline_index
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
 
     @property
     def is_known(self) -> bool:

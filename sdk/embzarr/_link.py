@@ -8,11 +8,11 @@ the prior. No request is ever sent to measure.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from embzarr import _forks
 from embzarr._plan import CostModel
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Link:
         """Begin with what is usual for this kind of store."""
         self.cache = cache
         """What is kept of that which came over it."""
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._prior = prior
         self._latencies: deque[float] = deque(maxlen=16)
         self._sums: tuple[float, ...] = (0.0,) * 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,10 @@ class Loaded:
     """Each column that was asked for, shape (k, ...)."""
     read_words: Callable[[], Iterable[str]]
     """Fetches the words; `words` calls it once, and nothing does where nobody asks."""
+
+    def __reduce__(self) -> tuple[type[Loaded], tuple[object, ...]]:
+        """Pickle and copy rows, columns and words, which are read from the store if need be."""
+        return Loaded, (self.rows, self.columns, partial(tuple, self.words))
 
     @cached_property
     def words(self) -> tuple[str, ...]:

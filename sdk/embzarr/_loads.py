@@ -43,6 +43,7 @@ class Loads:
         """Wrap a commit; nothing is read."""
         self._store = store
         self._commit = commit
+        self._cache = cache
         living = LivingStore(store, commit.number)
         asked = store.identity
         kept = (cache or Cache()).of(asked.text, on_disk=asked.lasting)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr import _lookup, _schema, _words
+from embzarr import _forks, _lookup, _schema, _words
 from embzarr._array_read import ArrayReader
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class LookupReader:
         self._first, self._rows = layer.first_new_row, layer.rows
         self._what = f"{layer.path}/{_schema.LOOKUP_BLOCKS}"
         self._cache: OrderedDict[int, LookupBlock] = OrderedDict()
-        self._cache_lock = threading.Lock()
+        self._cache_lock = _forks.Lock()
         self._block_bytes = layer.arrays[_schema.LOOKUP_BLOCKS].shape[1]
 
     def rows(self, words: WordTable) -> NDArray[np.int64]:

@@ -27,8 +27,11 @@ def open_checkpoint(
     commit: int | None = None,
     cache: Cache | None = None,
     store_options: Mapping[str, Any] | None = None,
+    pickle_secrets: bool = False,
 ) -> Checkpoint:
     """Open a checkpoint for reading: the newest, or one by step, tag or commit.
+
+    It may be used in forked children, and pickled: another process reads the same commit.
 
     Args:
         url: ``s3://``, ``gs://``, ``az://``, ``http(s)://``, ``file://``, ``memory://``, a path,
@@ -39,6 +42,8 @@ def open_checkpoint(
         cache: where to keep chunks that were read, perhaps on disk and for several checkpoints; by
             default 32 MiB in memory.
         store_options: credentials and endpoint, such as ``{"endpoint_url": ...}``.
+        pickle_secrets: let pickles of the checkpoint hold the credentials that it was opened with.
+            Else the process that unpickles it takes those of its own environment or profile.
 
     Raises:
         NotFoundError: codes ``checkpoint-missing``, ``step-missing``, ``tag-missing``,
@@ -47,7 +52,8 @@ def open_checkpoint(
         DamagedError: the manifest is damaged.
         UnsupportedError: it was written by a newer version.
     """
-    store = CountingStore(open_store(url, store_options=store_options))
+    opened = open_store(url, store_options=store_options, pickle_secrets=pickle_secrets)
+    store = CountingStore(opened)
     return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
 
 

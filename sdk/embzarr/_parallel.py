@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from embzarr import _interrupts
+from embzarr import _forks, _interrupts
 from embzarr._interrupts import Latch, Task
 from embzarr.errors import InvalidInputError
 from embzarr.objects import known_of
@@ -78,7 +78,7 @@ class Later(Generic[R]):
     def __init__(self, work: Callable[[], R]) -> None:
         """Compute it by `work`, later."""
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._found: list[R] = []
 
     @property

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from embzarr import _interrupts, _parts_receipt, _probe, _root, _schema
+from embzarr import _forks, _interrupts, _parts_receipt, _probe, _root, _schema
 from embzarr._array_write import Shards
 from embzarr._conversion import Conversion
 from embzarr._input import check_blocks
@@ -42,8 +41,8 @@ class PartWriter:
         self.start, self.stop = plan.rows_of(index)
         """First and past-the-last row of the step that belong to the part."""
         self._at = self.start
-        self._open = True
-        self._turn = threading.Lock()
+        self._open: _forks.Process | None = _forks.Process()
+        self._turn = _forks.Lock()
         """Held by whoever appends or ends: an interrupted call may still be ending."""
         self._is_whole = True
         """Whether all rows that were appended are there; not once a call was interrupted."""
@@ -94,7 +93,9 @@ class PartWriter:
 
     def _require_open(self) -> None:
         if not self._open:
-            raise InvalidInputError("store-closed", "this part is finished or was given up")
+            raise InvalidInputError(
+                "store-closed", "this part is finished, was given up, or is another process's"
+            )
         if not self._is_whole:
             raise InvalidInputError("store-closed", "this part was interrupted: begin it anew")
 
@@ -117,7 +118,12 @@ class PartWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Wait for what is being stored and leave the receipt; after an error, stop."""
+        """Wait for what is being stored and leave the receipt; after an error, stop.
+
+        A forked child does neither: the part is its parent's.
+        """
+        if not self._open:
+            return
         if kind is None:
             _interrupts.apart(self._end)
         else:
@@ -134,7 +140,7 @@ class PartWriter:
 
     def _close(self) -> None:
         with self._turn:
-            self._open = False
+            self._open = None
             self._files.close()
 
     def _finish(self) -> None:

@@ -30,8 +30,9 @@ class Run(RunSaving):
         single_writer: bool = False,
         exit_seconds: float = EXIT_SECONDS,
         store_options: Mapping[str, Any] | None = None,
+        pickle_secrets: bool = False,
     ) -> None:
-        """Look at the store of a run; nothing is read.
+        """Look at the store of a run; nothing is read. It pickles as a checkpoint does.
 
         Args:
             url: where it is; see `embzarr.open`.
@@ -40,9 +41,15 @@ class Run(RunSaving):
             exit_seconds: for how long the end of the process waits for a save that `save_async`
                 began, before it tells on standard error that it was not saved.
             store_options: credentials and endpoint.
+            pickle_secrets: let pickles hold the credentials; see `embzarr.open`.
         """
         store = _interrupts.apart(
-            lambda: open_store(url, store_options=store_options, single_writer=single_writer)
+            lambda: open_store(
+                url,
+                store_options=store_options,
+                single_writer=single_writer,
+                pickle_secrets=pickle_secrets,
+            )
         )
         chosen = ReadOnlyStore(store) if read_only else store
         super().__init__(

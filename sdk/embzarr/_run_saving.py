@@ -174,7 +174,8 @@ class RunSaving:
     @property
     def saving(self) -> bool:
         """Whether a save is under way in the background, so that the next would wait for it."""
-        return self._saver is not None and self._saver.busy
+        saver = self._saver
+        return saver is not None and saver.is_here and saver.busy
 
     def wait(self) -> None:
         """Wait for the save that is under way in the background, if there is one.
@@ -182,7 +183,7 @@ class RunSaving:
         Raises:
             EmbzarrError: what it ended with; the next save then goes ahead.
         """
-        if self._saver:
+        if self._is_begun:
             self._ask(AsyncSaver.wait)
 
     def close(self) -> None:
@@ -191,7 +192,7 @@ class RunSaving:
         Raises:
             EmbzarrError: what it ended with.
         """
-        if self._saver:
+        if self._is_begun:
             self._ask(AsyncSaver.close)
 
     def __enter__(self) -> Self:
@@ -206,9 +207,14 @@ class RunSaving:
             if kind is None:
                 raise
 
+    @property
+    def _is_begun(self) -> bool:
+        """Whether this process has saved in the background; what its parent does is not its own."""
+        return self._saver is not None and self._saver.is_here
+
     def _ask(self, ask: Callable[[AsyncSaver], R]) -> R:
         """Have the saver do something; what the save before ended with is raised once, and here."""
-        if self._saver is None:
+        if self._saver is None or not self._saver.is_here:
             self._saver = AsyncSaver(
                 self._store, single_writer=self._single_writer, patience=self._exit_seconds
             )
@@ -218,6 +224,10 @@ class RunSaving:
         except EmbzarrError:
             saver.has_seen()
             raise
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickle and copy all but what is saved in the background."""
+        return {**vars(self), "_saver": None}
 
     def _require_sound(self) -> None:
         _probe.require_sound(self._store, single_writer=self._single_writer)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from embzarr import _interrupts, _parallel, _unsaved
 from embzarr._interrupts import Latch, Task
+from embzarr.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,14 @@ class Saving(Future[R], Generic[R]):
         self._callbacks.append(fn)
         if self.decided.is_set:
             self._call_back()
+
+    def forget_parent(self) -> None:
+        """End the wait of a forked child, whose parent saves this: here nothing is known of it."""
+        if not self.decided.is_set:
+            message = "the parent process saves this: whether it commits is told there"
+            self._failure = StoreError("commit-unknown", message)
+            self.decided.set()
+        self.promise.ended.set()
 
     def carry_out(self, save: Callable[[], R]) -> None:
         """Save, and tell whoever waits."""

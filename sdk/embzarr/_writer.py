@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -11,6 +10,7 @@ import numpy as np
 from embzarr import (
     _commit,
     _dtypes,
+    _forks,
     _history,
     _input,
     _interrupts,
@@ -66,8 +66,8 @@ class Writer:
         self._placement = placement
         self._base = base
         self._store_id = store_id
-        self._open = True
-        self._turn = threading.Lock()
+        self._open: _forks.Process | None = _forks.Process()
+        self._turn = _forks.Lock()
         """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
         self._is_whole = True
         """Whether all rows that were appended are there; not once a call was interrupted."""
@@ -106,7 +106,9 @@ class Writer:
 
     def _require_open(self) -> None:
         if not self._open:
-            raise InvalidInputError("store-closed", "this writer has committed or was aborted")
+            raise InvalidInputError(
+                "store-closed", "this writer has committed, was aborted, or is another process's"
+            )
         if not self._is_whole:
             raise InvalidInputError("store-closed", "this writer was interrupted: begin anew")
 
@@ -115,7 +117,9 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Commit; after an error inside the block, abort."""
+        """Commit; after an error inside the block, abort. A forked child does neither."""
+        if not self._open:
+            return
         if kind is None:
             self.checkpoint = _interrupts.apart(self._end)
         else:
@@ -138,7 +142,7 @@ class Writer:
         except BaseException:
             self._abort()
             raise
-        self._open = False
+        self._open = None
         draft = Draft(
             store_id=self._store_id(),
             write_id=self._layer.write_id,
@@ -153,7 +157,7 @@ class Writer:
 
     def _abort(self) -> None:
         if self._open:
-            self._open = False
+            self._open = None
             self._layer.abort()
 
 

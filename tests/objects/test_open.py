@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -239,7 +240,8 @@ def test_threads_that_upload_share_one_client(monkeypatch: pytest.MonkeyPatch) -
         made.append(obstore.store.S3Store(*args, **options))
         return made[-1]
 
-    monkeypatch.setattr("embzarr.objects._cloud.S3Store", slowly)
+    classes = SimpleNamespace(S3Store=slowly)
+    monkeypatch.setattr("embzarr.objects._cloud.obstore_stores", classes)
     with running_fake_s3(Answers(statuses=(200,))) as url, ThreadPoolExecutor(4) as pool:
         store = open_store(
             "s3://bucket/run", store_options={"endpoint_url": url, "key": "k", "secret": "s"}

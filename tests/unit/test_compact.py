@@ -95,7 +95,7 @@ class _RivalFirst(PassThrough):
 
 def test_a_compaction_gives_way_to_another_commit(run: embzarr.Run) -> None:
     """A checkpoint that was newest when it began does not become newest again."""
-    store = open_store(run._store.native)
+    store = open_store(run._store)
     with pytest.raises(embzarr.ConflictError) as caught:
         embzarr.Run(_RivalFirst(store)).compact()
 
@@ -106,7 +106,7 @@ def test_a_compaction_gives_way_to_another_commit(run: embzarr.Run) -> None:
 
 def test_a_damaged_chain_is_not_written_on(run: embzarr.Run) -> None:
     """A layer that cannot be read stops a compaction before it commits."""
-    store = open_store(run._store.native)
+    store = open_store(run._store)
     key = run.open().info().layers[2].path + "/vectors/c/0/0"
     store.delete(key)
     with pytest.raises(embzarr.DamagedError) as caught:

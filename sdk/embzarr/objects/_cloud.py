@@ -1,18 +1,18 @@
-"""One builder for each URL scheme that obstore serves: S3, Google, Azure, http(s) and memory."""
+"""One builder for each URL scheme that obstore serves: S3, Google, Azure and http(s)."""
 
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
-from obstore.exceptions import BaseError
-from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
+# By their modules, which show a forked child's own copy: see `embzarr.objects._library`.
+from obstore import exceptions as obstore_errors
+from obstore import store as obstore_stores
 
 from embzarr._redact import (
     Redactor,
@@ -22,7 +22,9 @@ from embzarr._redact import (
     user_of_url,
 )
 from embzarr.errors import InvalidInputError
+from embzarr.objects import _library
 from embzarr.objects._capabilities import s3_capabilities
+from embzarr.objects._client import Client
 from embzarr.objects._credentials import S3_OPTIONS, resolve_s3
 from embzarr.objects._deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr.objects._failures import Place, shown_url
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     )
 
     from embzarr.objects._identity import Identity
-
-T = TypeVar("T")
 
 _Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
 """Makes a client of one bucket; what the options hold is checked by obstore itself."""
@@ -76,11 +76,15 @@ _SAFE_HEADERS = frozenset(
 )
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
-_memory_lock = threading.Lock()
-_memory_stores: dict[str, MemoryStore] = {}
+
+class Opened(NamedTuple):
+    """A store, and options that open its like."""
+
+    store: ObstoreStore
+    options: Mapping[str, object]
 
 
-def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
     bucket, prefix = _bucket_and_prefix(url)
     _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
@@ -88,8 +92,8 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     place = _place(url, options, access.secrets)
     insecure = str(access.config.get("endpoint", "")).startswith("http://")
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> S3Store:
-        return S3Store(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
+        return obstore_stores.S3Store(
             bucket,
             prefix=prefix,
             config=cast("S3Config", access.config),
@@ -102,40 +106,44 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     server = s3_capabilities(str(access.config.get("endpoint", "")), bucket)
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
     identify = partial(_identity, "s3", tenant, options)
-    return _build(
+    store = _build(
         connect, options, place, identify, allow_http=insecure, single_writer=single_writer
     )
+    connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
+    return Opened(store, {**access.settled, **connection})
 
 
-def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``gs://bucket/prefix``; options are obstore's ``GCSConfig``."""
     bucket, prefix = _bucket_and_prefix(url)
     config = cast("GCSConfig", _without_connection(options))
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> GCSStore:
-        return GCSStore(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.GCSStore:
+        return obstore_stores.GCSStore(
             bucket, prefix=prefix, config=config, client_options=client_options, retry_config=retry
         )
 
     identify = partial(_identity, "gcs", "", options)
-    return _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    store = _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    return Opened(store, options)
 
 
-def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open ``az://container/prefix`` or ``abfs://container@account...``; options are obstore's."""
     _refuse_query(url)
     config = cast("AzureConfig", _without_connection(options))
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> AzureStore:
-        return AzureStore.from_url(
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.AzureStore:
+        return obstore_stores.AzureStore.from_url(
             url, config=config, client_options=client_options, retry_config=retry
         )
 
     identify = partial(_identity, "azure", "", options)
-    return _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    store = _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    return Opened(store, options)
 
 
-def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
+def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
     """Open a folder of a web server, to read what one knows the name of."""
     del single_writer  # nobody writes
     _refuse_query(url)
@@ -146,15 +154,15 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     user, bare = user_of_url(url)
     headers = {"authorization": _basic(user)} if user else {}
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> HTTPStore:
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.HTTPStore:
         given = client_options.get("default_headers", {})
         every = cast("ClientConfig", {**client_options, "default_headers": {**headers, **given}})
-        return HTTPStore.from_url(bare, client_options=every, retry_config=retry)
+        return obstore_stores.HTTPStore.from_url(bare, client_options=every, retry_config=retry)
 
     place = _place(url, options, tuple(headers.values()))
     clients = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
     identity = _identity("http", user.partition(":")[0], options, clients.little)
-    return ObstoreStore(
+    store = ObstoreStore(
         clients.little,
         large=clients.large,
         place=place,
@@ -162,6 +170,7 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
         listable=False,
         identity=identity,
     )
+    return Opened(store, options)
 
 
 def _identity(
@@ -190,16 +199,6 @@ def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
 
 def _basic(credentials: str) -> str:
     return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}"
-
-
-def open_memory(url: str, options: Mapping[str, object], *, single_writer: bool) -> ObstoreStore:
-    """Open the store of this URL in this process: every ``memory://name`` is one of its own."""
-    del single_writer  # creating is atomic
-    _refuse_unknown(options, (), url)
-    name = url.partition("://")[2].strip("/")
-    with _memory_lock:
-        client = _memory_stores.setdefault(name, MemoryStore())
-    return ObstoreStore(client, place=Place(url=shown_url(url), redactor=Redactor()))
 
 
 def _build(
@@ -240,6 +239,7 @@ class _Clients:
 def _clients(
     connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
 ) -> _Clients:
+    _library.for_this_process()
     given = _mapping(options, "client_options")
     allowed = bool(options.get("allow_http", allow_http))
     little = {"allow_http": allowed, **_CLIENT, **given}
@@ -254,25 +254,13 @@ def _clients(
     try:
         return _Clients(
             little=make(little),
-            large=_once(partial(make, large)),
-            uploads=_once(partial(make, uploading)),
+            large=Client(partial(make, large)),
+            uploads=Client(partial(make, uploading)),
         )
-    except (BaseError, TypeError, ValueError) as exc:
+    except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
-
-
-def _once(make: Callable[[], T]) -> Callable[[], T]:
-    """Return what makes a thing when it is first asked for, for all threads that ask the same."""
-    lock = threading.Lock()
-    made = cache(make)
-
-    def ask() -> T:
-        with lock:
-            return made()
-
-    return ask
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:

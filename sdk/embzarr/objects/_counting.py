@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
-from embzarr import _interrupts
+from embzarr import _forks, _interrupts
 from embzarr._printable import printable
 from embzarr.objects._capabilities import known_of
 from embzarr.objects._identity import identity_of
@@ -49,12 +48,16 @@ class CountingStore:
     def __init__(self, store: Store) -> None:
         """Count from zero."""
         self._store = store
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self.reset()
 
     def __repr__(self) -> str:
         """Name the store underneath."""
         return f"CountingStore({self._store!r})"
+
+    def __reduce__(self) -> tuple[type[CountingStore], tuple[Store]]:
+        """Pickle and copy the store, to be counted from zero."""
+        return CountingStore, (self._store,)
 
     @property
     def url(self) -> str:

@@ -65,6 +65,8 @@ class S3Access:
     """Gives the credentials; None for unsigned requests."""
     secrets: tuple[str, ...]
     """What must never be printed."""
+    settled: Mapping[str, object]
+    """Options that reach the same bucket, whatever the environment says by then."""
 
     @property
     def key_id(self) -> str:
@@ -100,6 +102,7 @@ def resolve_s3(options: Mapping[str, object]) -> S3Access:
         AccessDeniedError: there are no credentials, or they could not be had.
     """
     known = _one_spelling(options)
+    settled = dict(known)
     anonymous = bool(known.pop("skip_signature", False))
     profile = _text(known, "profile")
     given = _given_credentials(known, use_environment=profile is None)
@@ -122,7 +125,15 @@ def resolve_s3(options: Mapping[str, object]) -> S3Access:
             config["aws_endpoint_url_s3"] = endpoint
     config.update({name: _plain(name, value) for name, value in known.items()})
     provider = None if anonymous else _provider(given, session)
-    return S3Access(config=config, provider=provider, secrets=_secrets(provider))
+    settled |= {"region": config["region"], "endpoint": endpoint} | _options_of(given)
+    return S3Access(config=config, provider=provider, secrets=_secrets(provider), settled=settled)
+
+
+def _options_of(given: S3Credential | None) -> dict[str, object]:
+    if given is None:
+        return {}
+    key, secret, token = given["access_key_id"], given["secret_access_key"], given.get("token")
+    return {"access_key_id": key, "secret_access_key": secret, "session_token": token}
 
 
 def _one_spelling(options: Mapping[str, object]) -> dict[str, object]:

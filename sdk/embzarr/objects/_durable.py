@@ -6,9 +6,9 @@ import contextlib
 import errno
 import os
 import secrets
-import threading
 from typing import TYPE_CHECKING
 
+from embzarr import _forks
 from embzarr.errors import UnsupportedError
 from embzarr.objects._port import parts_of
 
@@ -32,7 +32,7 @@ class DurableFiles:
     def __init__(self, root: Path) -> None:
         """Touch nothing on disk."""
         self._root = root
-        self._lock = threading.Lock()
+        self._lock = _forks.Lock()
         self._unsettled: set[Path] = set()
         """Folders with new entries."""
 

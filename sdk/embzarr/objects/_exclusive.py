@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import threading
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from embzarr import _forks
 from embzarr.objects import _deadline
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Write: TypeAlias = Callable[[str, bytes], None]
 TEMPORARY_SUFFIX = ".tmp"
 _CLEANING_SECONDS = 10.0
 
-_memory_lock = threading.Lock()
+_memory_lock = _forks.Lock()
 """One for the process, as the store of every fsspec ``MemoryFileSystem`` is one for the process."""
 
 

@@ -25,6 +25,7 @@ _ARCHIVES = frozenset({"zip", "tar", "libarchive"})
 _CACHES = frozenset({"simplecache", "filecache", "blockcache", "cached"})
 # Of these, a folder is nothing to make; s3fs would even make a missing bucket.
 _FLAT = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"})
+_CLOUDS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 _PACKAGES = {"hdfs": "embzarr[hdfs]", "viewfs": "embzarr[hdfs]"}
 
 
@@ -71,6 +72,11 @@ class Folder:
     def is_flat(self) -> bool:
         """Whether there are no folders that would have to be made."""
         return bool(self.protocols & _FLAT)
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether its library looks for credentials in the environment."""
+        return bool(self.protocols & _CLOUDS)
 
     @property
     def is_listable(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -96,6 +97,13 @@ class FsspecStore:
         return (
             DirFileSystem(self._root.rstrip("/"), self._fs) if self._root.strip("/") else self._fs
         )
+
+    def leave_open(self) -> None:
+        """Have a forked child close none of the parent's connections, not even when it ends."""
+        for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]  # noqa: SLF001 - no other way to find the ones that s3fs and others have set
+            held = finalizer.peek()
+            if held and any(held[0] is fs for fs in self._folder.layers):
+                finalizer.detach()
 
     def get(self, key: str) -> Data:
         """Return all bytes of an object of at most 64 MiB; a larger one is read by its ranges."""

@@ -6,14 +6,19 @@ import errno
 import os
 import re
 import stat
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from obstore.store import LocalStore
+from obstore import store as obstore_stores
 
+from embzarr._redact import Redactor
 from embzarr.errors import DamagedError, NotFoundError
+from embzarr.objects import _library
 from embzarr.objects._capabilities import capabilities_of
+from embzarr.objects._client import Client
 from embzarr.objects._durable import DurableFiles
+from embzarr.objects._failures import Place
 from embzarr.objects._identity import of_folder
 from embzarr.objects._obstore import ObstoreStore
 from embzarr.objects._port import Body, ObjectInfo, check_key
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStoreMethods
 
     from embzarr.objects._capabilities import Capabilities
-    from embzarr.objects._failures import Place, Verb
+    from embzarr.objects._failures import Verb
     from embzarr.objects._identity import Identity
 
 T = TypeVar("T")
@@ -44,7 +49,7 @@ class LocalFolder(ObstoreStore):
         """Touch nothing on disk."""
         self._root = root.resolve()
         self._inside = f"{str(self._root).rstrip('/')}/"
-        self._opened: LocalStore | None = None
+        self._opened: Client[ObjectStoreMethods] = Client(partial(_opened, self._root))
         self._files = DurableFiles(self._root)
         self._place = place
         self._writable = self._listable = True
@@ -78,11 +83,7 @@ class LocalFolder(ObstoreStore):
 
     def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
         del nbytes  # a disk has no deadline
-        if self._opened is None:
-            if not self._root.is_dir():
-                raise FileNotFoundError(f"no folder {self._root}")
-            self._opened = LocalStore(self._root)
-        return self._opened
+        return self._opened()
 
     # Not by obstore, whose requests each wait for a thread: a small file is read in less.
     def _range(self, key: str, start: int, length: int) -> memoryview:
@@ -168,6 +169,20 @@ class LocalFolder(ObstoreStore):
                 yield ObjectInfo(
                     key=f"{folder}{entry.name}", size=found.st_size, modified=found.st_mtime
                 )
+
+
+def local_folder(path: Path) -> LocalFolder:
+    """Return the store of a folder, named as it lies now, wherever the process goes later."""
+    path = path.absolute()
+    place = Place(url=path.as_uri(), redactor=Redactor())
+    return place.ask("read", "", lambda: LocalFolder(path, place=place))
+
+
+def _opened(root: Path) -> ObjectStoreMethods:
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder {root}")
+    _library.for_this_process()
+    return obstore_stores.LocalStore(root)
 
 
 def _read(path: str, start: int, length: int) -> memoryview:

@@ -1,11 +1,12 @@
-"""The port over obstore: S3, Google, Azure, http and memory; `_local` builds on it."""
+"""The port over obstore: S3, Google, Azure and http; `_local` builds on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from obstore.exceptions import BaseError, NotSupportedError
-from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
+# By their modules, which show a forked child's own copy: see `embzarr.objects._library`.
+from obstore import exceptions as obstore_errors
+from obstore import store as obstore_stores
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 from embzarr.objects._answers import body_of, cut_of
@@ -161,10 +162,10 @@ class ObstoreStore:
     def _range(self, key: str, start: int, length: int) -> memoryview:
         try:
             answer = self._reader(length).get(key, options={"range": (start, start + length)})
-        except NotSupportedError:
+        except obstore_errors.NotSupportedError:
             # An http server without ranges: correct, and as slow as that server makes it.
             return cut_of(self._large().get(key), start, length)
-        except BaseError as exc:
+        except obstore_errors.BaseError as exc:
             if not _is_beyond_end(exc) or self._size(key) > start:
                 raise
             return memoryview(b"")
@@ -201,7 +202,7 @@ class ObstoreStore:
 
     def _flat(self, data: Body) -> _Flat:
         """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
-        if isinstance(self._client, MemoryStore):
+        if isinstance(self._client, obstore_stores.MemoryStore):
             return b"".join(parts_of(data))  # it keeps what it is given
         views = [memoryview(part).cast("B") for part in parts_of(data)]
         return views if len(views) > 1 else views[0]
@@ -222,15 +223,20 @@ class ObstoreStore:
         self.put(key, data)
 
 
-def _is_beyond_end(exc: BaseError) -> bool:
+def _is_beyond_end(exc: obstore_errors.BaseError) -> bool:
     text = str(exc)
     return "status code: 416" in text or "StartTooLarge" in text
 
 
 def _known_of(client: ObjectStoreMethods) -> Capabilities:
-    if isinstance(client, S3Store):
+    if isinstance(client, obstore_stores.S3Store):
         config: Mapping[str, object] = {**client.config}
         endpoint = config.get("endpoint")
         return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
-    kinds = {GCSStore: "gcs", AzureStore: "azure", HTTPStore: "http", MemoryStore: "memory"}
+    kinds: Mapping[type, str] = {
+        obstore_stores.GCSStore: "gcs",
+        obstore_stores.AzureStore: "azure",
+        obstore_stores.HTTPStore: "http",
+        obstore_stores.MemoryStore: "memory",
+    }
     return capabilities_of(kinds.get(type(client), "unknown"))

@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 from urllib.parse import unquote
 
-from obstore.store import (
-    AzureStore,
-    GCSStore,
-    HTTPStore,
-    LocalStore,
-    MemoryStore,
-    ObjectStoreMethods,
-    S3Store,
-)
-
-from embzarr._redact import Redactor, secrets_in_options, user_of_url
+from embzarr._redact import user_of_url
 from embzarr.errors import InvalidInputError
-from embzarr.objects import _cloud
-from embzarr.objects._failures import Place, shown_url
-from embzarr.objects._folder import folder_of, folder_of_url, place_of
-from embzarr.objects._fsspec import FsspecStore
-from embzarr.objects._local import LocalFolder
-from embzarr.objects._obstore import ObstoreStore
+from embzarr.objects import _cloud, _handed
+from embzarr.objects._failures import shown_url
+from embzarr.objects._folder import folder_of_url, place_of
+from embzarr.objects._local import local_folder
+from embzarr.objects._memory import memory_store
+from embzarr.objects._opening import Opening, found_in_environment
+from embzarr.objects._portable import portable
 
 if TYPE_CHECKING:
-    from embzarr.objects._folder import Folder
+    from collections.abc import Callable, Mapping
+
+    from embzarr.objects._opening import Options
     from embzarr.objects._port import Store
 
-_Opener: TypeAlias = Callable[..., ObstoreStore]
+_Opener: TypeAlias = "Callable[..., _cloud.Opened]"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What pathlib makes of a URL: "s3://bucket" becomes "s3:/bucket", which would be a folder.
@@ -49,15 +40,24 @@ _NATIVE: Mapping[str, _Opener] = {
     "abfss": _cloud.open_azure,
     "http": _cloud.open_http,
     "https": _cloud.open_http,
-    "memory": _cloud.open_memory,
 }
+_HERE = frozenset({"", "file", "memory"})
+"""What takes no options."""
+_WEB = frozenset({"http", "https"})
 _VERBS = ("get", "get_range", "head", "list", "put", "create", "delete")
 
 
 def open_store(
-    url: object, *, store_options: Mapping[str, object] | None = None, single_writer: bool = False
+    url: object,
+    *,
+    store_options: Mapping[str, object] | None = None,
+    single_writer: bool = False,
+    pickle_secrets: bool = False,
 ) -> Store:
     """Open a store; nothing is written, and at most credentials are asked for over the network.
+
+    A forked child has clients of its own, and so has a process to which the store is sent by
+    pickle; what lies in memory cannot be sent.
 
     Args:
         url: ``s3://bucket/prefix``, ``gs://``, ``az://``, ``abfs://``, ``https://``, ``file:///``,
@@ -69,6 +69,9 @@ def open_store(
             ``retry_config``; a server that does not answer is given up after about 15 s.
         single_writer: The caller vouches that nobody else writes here, so that a store without
             an atomic create may be written.
+        pickle_secrets: Let pickles of the store hold its keys, passwords and tokens. Else the
+            process that unpickles one looks for S3's, Google's and Azure's in its environment and
+            profiles when the store is first used; nothing else can be found there.
 
     Raises:
         InvalidInputError: the URL or an option cannot be used (``input-argument``).
@@ -77,34 +80,40 @@ def open_store(
     """
     options = dict(store_options or {})
     if isinstance(url, (str, os.PathLike)):
-        return _open_text(os.fspath(url), options, single_writer=single_writer)
+        return _open_text(
+            os.fspath(url), options, single_writer=single_writer, pickle_secrets=pickle_secrets
+        )
     if options:
         raise InvalidInputError("input-argument", "store_options go with a URL, not with an object")
-    if isinstance(url, ObjectStoreMethods):
-        return _wrap_obstore(url, single_writer=single_writer)
-    if folder := _fsspec_folder(url):
-        place = place_of(folder.fs.unstrip_protocol(folder.path), _options_of(folder))
-        return _open_folder(folder, place, single_writer=single_writer)
+    if _handed.is_obstore(url):
+        return _handed.from_obstore(url, single_writer=single_writer, pickle_secrets=pickle_secrets)
+    if folder := _handed.folder_in(url):
+        return _handed.from_folder(
+            folder, single_writer=single_writer, pickle_secrets=pickle_secrets
+        )
     if _is_store(url):
         return url
     raise InvalidInputError("input-argument", f"cannot open a {type(url).__name__} as a store")
 
 
-def _open_text(url: str | bytes, options: dict[str, object], *, single_writer: bool) -> Store:
+def _open_text(
+    url: str | bytes, options: dict[str, object], *, single_writer: bool, pickle_secrets: bool
+) -> Store:
     if not isinstance(url, str) or not url or _COLLAPSED.match(url) or _has_no_name(url):
         shown = shown_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
         raise InvalidInputError("input-argument", f"{shown!r} is neither a URL nor a path")
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else ""
-    if ("::" in url and "://" in url) or scheme not in {"", "file", *_NATIVE}:
-        folder = folder_of_url(url, options)
-        return _open_folder(folder, place_of(url, options), single_writer=single_writer)
+    if ("::" in url and "://" in url) or scheme not in {*_HERE, *_NATIVE}:
+        return _open_by_fsspec(url, options, single_writer, pickle_secrets)
     if scheme in _NATIVE:
-        return _NATIVE[scheme](url.rstrip("/"), options, single_writer=single_writer)
+        return _open_by_obstore(url.rstrip("/"), options, single_writer, pickle_secrets)
     if options:
-        message = f"unknown store option {next(iter(options))!r} for a folder; known: none"
+        message = f"unknown store option {next(iter(options))!r} for {shown_url(url)}; known: none"
         raise InvalidInputError("input-argument", message)
-    return _open_path(_path_of_url(url) if scheme else _expanded(url))
+    if scheme == "memory":
+        return memory_store(url)
+    return local_folder(_path_of_url(url) if scheme else _expanded(url))
 
 
 def _path_of_url(url: str) -> Path:
@@ -127,55 +136,42 @@ def _expanded(path: str) -> Path:
         raise InvalidInputError("input-argument", f"{path!r} is no path: {exc}") from exc
 
 
-def _open_path(path: Path) -> LocalFolder:
-    path = path.absolute()
-    place = Place(url=path.as_uri(), redactor=Redactor())
-    return place.ask("read", "", lambda: LocalFolder(path, place=place))
+def _open_by_obstore(
+    url: str,
+    options: Options,
+    single_writer: bool,  # noqa: FBT001 - as they stand in an `Opening`
+    pickle_secrets: bool,  # noqa: FBT001
+) -> Store:
+    scheme = _scheme_of(url)
+    opened = _NATIVE[scheme](url, options, single_writer=single_writer)
+    found = frozenset() if scheme in _WEB else found_in_environment(opened.options)
+    opening = Opening(_native, url, opened.options, single_writer, pickle_secrets, found)
+    return portable(opened.store, opening)
 
 
-def _wrap_obstore(client: ObjectStoreMethods, *, single_writer: bool) -> Store:
-    if isinstance(client, LocalStore):
-        return _open_path(Path(client.prefix or "/"))
-    url, options = _describe(client)
-    place = Place(url=shown_url(url), redactor=Redactor(secrets_in_options(options)))
-    web = isinstance(client, HTTPStore)
-    return ObstoreStore(
-        client, place=place, writable=not web, listable=not web, single_writer=single_writer
-    )
+def _native(url: str, options: Options, *, single_writer: bool) -> Store:
+    return _NATIVE[_scheme_of(url)](url, options, single_writer=single_writer).store
 
 
-def _describe(client: ObjectStoreMethods) -> tuple[str, Mapping[str, object]]:
-    """Return the URL and the options of an obstore store."""
-    if isinstance(client, HTTPStore):
-        return client.url, {**(client.client_options or {}), "secret_url": client.url}
-    if not isinstance(client, (S3Store, GCSStore, AzureStore)):
-        return ("memory://" if isinstance(client, MemoryStore) else "obstore://"), {}
-    scheme = {S3Store: "s3", GCSStore: "gs", AzureStore: "az"}[type(client)]
-    config: Mapping[str, object] = {**client.config}
-    bucket = config.get("bucket") or config.get("container_name") or ""
-    options = {**config, "client_options": client.client_options or {}}
-    return f"{scheme}://{bucket}/{client.prefix or ''}".rstrip("/"), options
+def _scheme_of(url: str) -> str:
+    return url.partition(":")[0].lower()
 
 
-def _fsspec_folder(given: object) -> Folder | None:
-    # Whoever holds a filesystem has imported fsspec; everybody else is spared the import.
-    fsspec = sys.modules.get("fsspec")
-    if fsspec is None:
-        return None
-    if isinstance(given, fsspec.FSMap):
-        return folder_of(given.fs, given.root)
-    return folder_of(given) if isinstance(given, fsspec.AbstractFileSystem) else None
+def _open_by_fsspec(
+    url: str,
+    options: Options,
+    single_writer: bool,  # noqa: FBT001 - as they stand in an `Opening`
+    pickle_secrets: bool,  # noqa: FBT001
+) -> Store:
+    folder = folder_of_url(url, options)
+    found = found_in_environment(options) if folder.is_cloud else frozenset()
+    store = _handed.over_folder(folder, place_of(url, options), single_writer=single_writer)
+    return portable(store, Opening(_chained, url, options, single_writer, pickle_secrets, found))
 
 
-def _options_of(folder: Folder) -> dict[str, object]:
-    return {str(number): fs.storage_options for number, fs in enumerate(folder.layers)}
-
-
-def _open_folder(folder: Folder, place: Place, *, single_writer: bool) -> Store:
-    if "file" in folder.own_protocols:
-        # fsspec's local files under our own roof: atomic, and never left by a symbolic link.
-        return _open_path(Path(folder.path or "/"))
-    return FsspecStore(folder, place=place, single_writer=single_writer)
+def _chained(url: str, options: Options, *, single_writer: bool) -> Store:
+    folder = folder_of_url(url, options)
+    return _handed.over_folder(folder, place_of(url, options), single_writer=single_writer)
 
 
 def _is_store(given: object) -> TypeGuard[Store]:
