@@ -278,6 +278,32 @@ def test_init_from_another_run(planted: Path, tmp_path: Path) -> None:
         train(mixed, url, init=other, vector_size=10)
 
 
+@pytest.mark.parametrize(
+    "context", [np.ones((2, 3), np.float32), np.ones((2, 20), np.int32), np.ones(2, np.float32)]
+)
+def test_init_without_a_context_that_fits(planted: Path, tmp_path: Path, context: Any) -> None:
+    """A context matrix of another size or data type is left alone, and the vectors are taken."""
+    vectors = np.ones((2, 20), np.float32)
+    other = embzarr.save(tmp_path / "o", ["seaa", "skya"], vectors, columns={"context": context})
+    tiny: dict[str, Any] = {"epochs": 1, "alpha": 1e-9, "min_alpha": 0.0}
+    started = train(planted, tmp_path / "run", init=other, **tiny)
+
+    np.testing.assert_allclose(started[["seaa", "skya"]], vectors, atol=1e-6)
+
+
+def test_init_is_finite(planted: Path, tmp_path: Path) -> None:
+    """First vectors that are not finite, or not as float32, are refused before training."""
+    for number, value in enumerate((np.nan, np.inf, 1e300)):
+        vectors = np.ones((2, 20))
+        vectors[1, 3] = value
+        other = embzarr.save(tmp_path / f"{number}", ["seaa", "x"], vectors, allow_nonfinite=True)
+        train(planted, tmp_path / "sound", init=other, epochs=1)  # "x" is not in the text
+        vectors[0, 0] = value
+        wrong = embzarr.save(tmp_path / "wrong", ["seaa", "x"], vectors, allow_nonfinite=True)
+        with pytest.raises(embzarr.InvalidInputError, match="init: expected finite numbers"):
+            train(planted, tmp_path / "run", init=wrong)
+
+
 def test_only_some_words(planted: Path, tmp_path: Path) -> None:
     """Only the named words' rows move; of the others every bit stays."""
     other = train(planted, tmp_path / "other")

@@ -86,6 +86,10 @@ def read_cached(
         options: the tokenizer must be one that has a name.
         split: from text to its words and line ends.
 
+    Returns:
+        The corpus. However it was got, its ids take 4 bytes a word in the folder for temporary
+        files.
+
     Raises:
         embzarr.StoreError: ``store-failed``, the cache cannot be written to.
         embzarr.EmbzarrError: as ``read_corpus``.

@@ -91,7 +91,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         tokenizer: ``words`` (lower-cased runs of letters and digits), ``jieba`` (Chinese; extra
             ``zh``), or a function from a line to its words; a resumed run must be given the same.
         corpus_cache: a folder that keeps encoded text from one run to the next, and for processes
-            that share it; not with a function as ``tokenizer``. Delete it as you like.
+            that share it; not with a function as ``tokenizer``. What is damaged or changed there is
+            made anew. Delete it as you like.
         save_every: between checkpoints: words trained, or ``"20s"``, ``"5m"``, ``"1h"`` or
             ``"1000000w"``; there is always one at the end.
         checkpoints: evenly spaced checkpoints instead; by default 1.
@@ -119,9 +120,9 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     Raises:
         embzarr.InvalidInputError: a setting out of its bounds (``input-argument``), or the corpus:
             ``corpus-empty``, ``corpus-no-words``, ``corpus-not-text``; nothing was saved. Or, with
-            ``resume``, a checkpoint of another trainer (``trainer-foreign``), another corpus or
-            other settings (``trainer-changed``). Or vectors that are no longer finite
-            (``training-diverged``); those are not saved.
+            ``resume``, a checkpoint of another trainer, or not as this one saves them
+            (``trainer-foreign``), another corpus or other settings (``trainer-changed``). Or
+            vectors that are no longer finite (``training-diverged``); those are not saved.
         embzarr.NotFoundError: no such corpus (``corpus-missing``), bucket or folder.
         embzarr.UnsupportedError: numba is not installed (``feature-unsupported``).
         embzarr.EmbzarrError: as from ``embzarr.save``; checkpoints saved before stay good.
