@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -118,6 +119,22 @@ def test_the_file_is_of_the_kind_that_its_name_says(
     """PNG or SVG, by the ending."""
     draw(_points(2.0, 1.0), tmp_path / f"plot{kind}")
     assert (tmp_path / f"plot{kind}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("kind", [".png", ".svg"])
+def test_names_are_drawn_as_they_are(tmp_path: Path, kind: str) -> None:
+    """A name is no formula, no markup and no control code, and none is left out."""
+    names = ["a$x^{$b$\\frac{", "_hidden", "\x1b[31m\u202e", "<b>--></b>]]>", "$$"]
+    curve = _points(2.0, 1.0, **dict.fromkeys(names, 0.5))
+    path = tmp_path / f"plot{kind}"
+
+    draw(curve, path)
+
+    (legend,) = (axes.get_legend() for axes in figure_of(curve, ()).axes[1:])
+    shown = [text.get_text().strip() for text in legend.get_texts()]
+    assert shown == [*names[:2], "\\x1b[31m\\u202e", *names[3:]]
+    if kind == ".svg":
+        ET.parse(path)  # noqa: S314 - our own
 
 
 def test_a_plot_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,7 @@ def test_no_command_is_forgotten() -> None:
 def test_commands(tally: Tally, tmp_path: Path, *, full: Effort) -> None:
     """No command writes what a terminal obeys, on a terminal or through a pipe, as JSON or not."""
     chosen = full.some(cases(), 10)
-    stride = 4 if full else 23  # of the command lines, others for each store
+    stride = 4 if full else 31  # of the command lines, others for each store
     runs, failures = 0, []
     for number, case in enumerate(chosen):
         lines = command_lines(case, tmp_path / str(number))
@@ -162,7 +162,7 @@ def test_commands(tally: Tally, tmp_path: Path, *, full: Effort) -> None:
 
 def test_reprs_and_errors(tally: Tally, tmp_path: Path, *, full: Effort) -> None:
     """No repr of what the SDK returns, and no error, traceback included, shows it either."""
-    chosen, failures = full.some(cases(), 9), []
+    chosen, failures = full.some(cases(), 13), []
     for number, case in enumerate(chosen):
         root = written(case, tmp_path / str(number))
         outcomes = exercise(root)

@@ -122,6 +122,12 @@ class TestCauses:
         setattr(middle, link, OSError(f"login with {CANARY}"))
         assert self.place.translate(outer, "read", "a").__cause__ is None
 
+    def test_one_that_a_terminal_obeys_is_dropped(self) -> None:
+        """A server's answer that a library quotes is not printed raw by a traceback."""
+        error = self.place.translate(GenericError("it said \x1b[31m\x9b"), "read", "a")
+        assert error.__cause__ is None
+        assert str(error).isprintable()
+
     def test_the_original_is_no_context_either(self) -> None:
         def fail() -> None:
             raise OSError(CANARY)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
+import json
 import sys
 
 import pytest
+from rich.console import Console
 
 from embzarr_tools import _screen
 from embzarr_tools._screen import Cell, Name, Parts, Ratio, Size
@@ -66,6 +69,48 @@ def test_a_bar_leaves_standard_output_alone(
         advance(1, 2, "half")
         _screen.write("into the file")
     assert capsys.readouterr().out == "into the file\n"
+
+
+HOSTILE = "\x1b[31m\x9b\u202e[red]x[/] \t\n\u2028"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_whatever_way_out_a_text_takes_it_shows_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    """Names, titles, labels, lines and lines written past all rules hold no control code."""
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    _screen.show_table([_screen.Column("name")], [[HOSTILE]], title=HOSTILE)
+    _screen.show_fields({HOSTILE: HOSTILE})
+    _screen.show_json({HOSTILE: [HOSTILE, 1.5]})
+    _screen.show_row([HOSTILE, 1])
+    for way in (_screen.say, _screen.heading, _screen.write, _screen.say_aside, _screen.show_aside):
+        way(HOSTILE)
+    for text in capsys.readouterr():
+        assert text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def test_a_bar_and_its_lines_show_text_as_it_is() -> None:
+    """What is renewed in place obeys neither markup nor control codes of its labels."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    with _screen.live(HOSTILE, console) as renew:
+        renew(1, 2, HOSTILE, [HOSTILE])
+    shown = screen.getvalue()
+    assert "\\x1b[31m\\x9b\\u202e[red]x[/] " in shown
+    assert not {"\x9b", "\u202e", "\u2028"} & set(shown)
+    assert "\x1b[31m" not in shown
+
+
+def test_json_keeps_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+    """What does not show is written as JSON's own escape, and what does, as it is."""
+    document = {f"猫{HOSTILE}\ud800\U000e0041": HOSTILE}
+    _screen.show_json(document)
+    written = capsys.readouterr().out
+    assert json.loads(written) == document
+    assert "猫" in written
+    assert r"\udb40\udc41" in written
 
 
 def test_a_pipe_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:

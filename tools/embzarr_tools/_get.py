@@ -70,7 +70,8 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     """Print vectors by word, prefix, range or row number.
 
     A terminal shows the first numbers of each vector. Through a pipe a line is a word and all its
-    numbers, separated by tabs. With --json a line is an object with word, row and vector.
+    numbers, separated by tabs; letters that do not show are spelled as in Python, a backslash is
+    doubled. With --json a line is an object with word, row and vector.
     """
     given = [choice for choice in (words, prefix, between, rows) if choice not in (None, [], ())]
     if len(given) != 1:

@@ -114,7 +114,11 @@ def show_table(
 
 def show_row(cells: Iterable[Cell]) -> None:
     """Print a line of cells for programs."""
-    _put(sys.stdout, "\t".join(map(plain, cells)) + "\n")
+    texts = [cell if isinstance(cell, str) else plain(cell) for cell in cells]
+    whole = "".join(texts)  # a vector has hundreds of numbers: looked at as one
+    if "\\" in whole or not whole.isprintable():
+        texts = [plain(text) for text in texts]
+    _put(sys.stdout, "\t".join(texts) + "\n")
 
 
 def show_fields(fields: Mapping[str, Cell]) -> None:

@@ -117,11 +117,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class _Aside(logging.Handler):
-    """Prints what libraries warn of as every other line on standard error."""
+    """Prints what libraries warn of, without secrets, as every line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, escaped as all are."""
-        say_aside(record.getMessage())
+        import embzarr  # noqa: PLC0415 - slow to import, and nearly nothing is warned of
+
+        say_aside(embzarr.errors.masked(record.getMessage()))
 
 
 def main() -> None:

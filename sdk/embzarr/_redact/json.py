@@ -7,6 +7,7 @@ to hand out the key.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from embzarr._redact.names import MASK, Doubt, doubt_of, is_plain
@@ -32,12 +33,17 @@ def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
 def _object(members: dict[Any, Any]) -> dict[Any, Any]:
     # "key" and "token" are what they seem where a "secret" stands beside them.
     wary = any(_is_sure(str(name), value) for name, value in members.items())
-    return {
-        without_secrets(name): MASK
-        if isinstance(value, str) and is_secret(str(name), value, wary=wary)
-        else without_secrets(value)
-        for name, value in members.items()
-    }
+    found: dict[Any, Any] = {}
+    for name, value in members.items():
+        hidden = isinstance(value, str) and is_secret(str(name), value, wary=wary)
+        found[_free(without_secrets(name), found)] = MASK if hidden else without_secrets(value)
+    return found
+
+
+def _free(name: Any, taken: dict[Any, Any]) -> Any:  # noqa: ANN401 - a name of JSON
+    """Return a name that no member has: two URLs may be one without their secrets."""
+    numbers = (f"{name} ({number})" for number in itertools.count(2))
+    return name if name not in taken else next(one for one in numbers if one not in taken)
 
 
 def _is_sure(name: str, value: object) -> bool:
