@@ -14,10 +14,11 @@ from fsspec.implementations.dirfs import (  # type: ignore[import-untyped]  # fs
 from fsspec.implementations.memory import (  # type: ignore[import-untyped]  # the same
     MemoryFileSystem,
 )
+from obstore.store import S3Store
 
 import embzarr
 from embzarr import _probe
-from embzarr.objects import KNOWN, open_store
+from embzarr.objects import KNOWN, known_of, open_store
 from embzarr.objects._capabilities import s3_capabilities
 from faults.tally import Tally
 from servers.tiny_s3 import Defect, running_tiny_s3
@@ -172,3 +173,15 @@ def test_a_store_that_cannot_be_reached_is_an_error_not_an_answer() -> None:
     """No verdict is made of a refused connection."""
     with pytest.raises(embzarr.StoreError):
         embzarr.probe("s3://bucket/run", store_options=options("http://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+def test_a_client_that_was_handed_in_is_on_the_server_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """obstore connects there and does not say so: what is not Amazon's has to be asked."""
+    client = S3Store("bucket", region="us-east-1")
+    assert known_of(open_store(client)).kind == "s3"
+    monkeypatch.setenv(name, "http://127.0.0.1:9000")
+    known = known_of(open_store(client))
+    assert (known.kind, known.sound) == ("s3-compatible", None)

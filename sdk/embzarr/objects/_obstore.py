@@ -9,6 +9,7 @@ from obstore.store import AzureStore, GCSStore, HTTPStore, MemoryStore, S3Store
 
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 from embzarr.objects._capabilities import capabilities_of, s3_capabilities
+from embzarr.objects._credentials import endpoint_of_environment
 from embzarr.objects._identity import of_object
 from embzarr.objects._port import (
     Body,
@@ -227,7 +228,7 @@ def _is_beyond_end(exc: BaseError) -> bool:
 def _known_of(client: ObjectStoreMethods) -> Capabilities:
     if isinstance(client, S3Store):
         config: Mapping[str, object] = {**client.config}
-        endpoint = config.get("endpoint")
+        endpoint = config.get("endpoint") or endpoint_of_environment()
         return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
     kinds = {GCSStore: "gcs", AzureStore: "azure", HTTPStore: "http", MemoryStore: "memory"}
     return capabilities_of(kinds.get(type(client), "unknown"))
