@@ -8,6 +8,7 @@ CRC-32C. So nothing that one store gave is ever given out for another one.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -18,7 +19,6 @@ from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
 MEMORY_BYTES = 32 * 1024 * 1024
@@ -58,7 +58,7 @@ class Cache:
 
     In memory alone is kept what only this process can tell from others: ``memory://``, stores that
     were opened with headers of their own or handed in as objects, and what fsspec reaches, but for
-    HDFS.
+    HDFS; and everything on systems that are not POSIX.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class Cache:
         self._settings = (memory_bytes, folder, folder_bytes)
         self._limit = memory_bytes
         self._folder_limit = folder_bytes
-        self._folder = None if folder is None else CacheFolder(Path(folder), folder_bytes)
+        is_used = folder is not None and os.name == "posix"
+        self._folder = CacheFolder(Path(folder or ""), folder_bytes) if is_used else None
         self._lock = _forks.Lock()
         self._kept: _Kept = OrderedDict()
         self._bytes = 0

@@ -27,7 +27,7 @@ from embzarr._link import link_to
 from embzarr._living import LivingStore
 from embzarr._verify_shards import Shards
 from embzarr.errors import DamagedError
-from embzarr.objects import known_of
+from embzarr.objects import identity_of, known_of
 
 Group = zarr.Group
 
@@ -80,12 +80,17 @@ class ListedStore(Store):
         return f"<embzarr layer {self._commit.manifest.top.path}>"
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether another store reads the same commit."""
-        return isinstance(other, ListedStore) and self._commit.sha256 == other._commit.sha256
+        """Tell whether another store reads the same commit of the same store."""
+        return isinstance(other, ListedStore) and self._name == other._name
 
     def __hash__(self) -> int:
-        """Be hashed as the commit is compared."""
-        return hash(self._commit.sha256)
+        """Be hashed as it is compared."""
+        return hash(self._name)
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        # Another store may have the same manifest, and other bytes.
+        return identity_of(self._store).text, self._commit.sha256
 
     async def get(
         self,
@@ -165,8 +170,9 @@ class ListedStore(Store):
             return made[start:stop]
         data = fetch(self._objects, key, start, stop - start)
         digest, place = self._digests[key], self._place(key)
-        if place is not None and place.index is not None:
-            _check_shard(key, data, start, place, place.index, size=digest.size)
+        if place is not None:
+            index = place.index or self._shards.index_of(key.removeprefix(self._below))
+            _check_shard(key, data, start, place, index, size=digest.size)
         elif stop - start == digest.size and _digest.sha256(data) != digest.sha256:
             message = f"{key}: its SHA-256 is not the one that the manifest lists"
             raise DamagedError("object-digest", message)

@@ -66,14 +66,25 @@ class Shards:
             return None
         array, number = self._places[name]
         entry = self._layer.arrays[array]
-        grid = entry.grid
-        chunks = grid.chunks_of_shard(number)
         index: ChunkIndex | None
         try:
-            index = self._readers[array].index_of(chunks.start, chunks.stop)
+            index = self.index_of(name)
         except DamagedError:
             index = None  # the table's own objects are checked, too, and named
-        return ShardPlace(array=array, codec=entry.codec, grid=grid, chunks=chunks, index=index)
+        chunks = entry.grid.chunks_of_shard(number)
+        return ShardPlace(
+            array=array, codec=entry.codec, grid=entry.grid, chunks=chunks, index=index
+        )
+
+    def index_of(self, name: str) -> ChunkIndex:
+        """Return where the chunks of the shard of this name lie.
+
+        Raises:
+            DamagedError: the chunk table cannot be read.
+        """
+        array, number = self._places[name]
+        chunks = self._layer.arrays[array].grid.chunks_of_shard(number)
+        return self._readers[array].index_of(chunks.start, chunks.stop)
 
     def _prepare(self, name: str) -> None:
         try:

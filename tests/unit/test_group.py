@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ def test_a_chunk_table_is_read_once(tmp_path: Path) -> None:
     assert vectors[5, 7] == 1
 
     assert checkpoint.traffic.requests - before == 2  # the index of the shard, and the chunk
+
+
+def test_a_damaged_chunk_table_is_an_error(tmp_path: Path) -> None:
+    """What would tell whether a part is sound cannot be read: as for our own loads."""
+    wide = np.ones((300, 65536), np.float16)
+    embzarr.save(tmp_path, WORDS[:300], wide, compression="none")
+    (table,) = tmp_path.glob("steps/*/chunks/vectors/c/0/0")
+    table.unlink()
+    with pytest.raises(embzarr.DamagedError) as caught:
+        read_part(embzarr.open(tmp_path).group())
+    assert caught.value.code == "object-missing"
 
 
 def test_metadata_is_what_the_manifest_says(run: Path) -> None:
@@ -304,9 +316,11 @@ def test_nothing_is_written(run: Path) -> None:
 
 
 def test_stores_of_one_commit_are_equal(run: Path) -> None:
-    """Others compare stores, to tell whether two arrays are one."""
+    """Others compare stores, to tell whether two arrays are one; a copy is another store."""
     first, again = (embzarr.open(run).group().store for _ in range(2))
     assert first == again
+    copied = shutil.copytree(run, run.with_name("copy"))
+    assert first != embzarr.open(copied).group().store
     assert hash(first) == hash(again)
     embzarr.save(run, WORDS, VECTORS)
     assert first != embzarr.open(run).group().store

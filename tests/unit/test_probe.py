@@ -14,11 +14,11 @@ from fsspec.implementations.dirfs import (  # type: ignore[import-untyped]  # fs
 from fsspec.implementations.memory import (  # type: ignore[import-untyped]  # the same
     MemoryFileSystem,
 )
-from obstore.store import MemoryStore
+from obstore.store import MemoryStore, S3Store
 
 import embzarr
 from embzarr import _probe
-from embzarr.objects import KNOWN, Body, Data, open_store
+from embzarr.objects import KNOWN, Body, Data, known_of, open_store
 from embzarr.objects._capabilities import s3_capabilities
 from faults.tally import Tally
 from faulty import PassThrough
@@ -213,3 +213,15 @@ def test_an_answer_that_is_lost_once_is_no_answer() -> None:
 
     assert store.lost == {"get", "create", "put", "delete"}
     assert report.problems == ()
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+def test_a_client_that_was_handed_in_is_on_the_server_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """obstore connects there and does not say so: what is not Amazon's has to be asked."""
+    client = S3Store("bucket", region="us-east-1")
+    assert known_of(open_store(client)).kind == "s3"
+    monkeypatch.setenv(name, "http://127.0.0.1:9000")
+    known = known_of(open_store(client))
+    assert (known.kind, known.sound) == ("s3-compatible", None)

@@ -165,6 +165,11 @@ def _environment(*names: str) -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
+def endpoint_of_environment() -> str | None:
+    """Return the server that obstore takes from the environment where it is told of none."""
+    return _environment(*_ENDPOINT_VARIABLES)
+
+
 def _given_credentials(known: dict[str, object], *, use_environment: bool) -> S3Credential | None:
     """Return keys that stand in the options, else in the environment: never one of each.
 

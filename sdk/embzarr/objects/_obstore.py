@@ -12,6 +12,7 @@ from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 from embzarr.objects._answers import body_of, cut_of
 from embzarr.objects._bounded import get_at_most
 from embzarr.objects._capabilities import capabilities_of, s3_capabilities
+from embzarr.objects._credentials import endpoint_of_environment
 from embzarr.objects._deadline import LITTLE_BYTES
 from embzarr.objects._identity import of_object
 from embzarr.objects._listing import pages_of
@@ -231,7 +232,7 @@ def _is_beyond_end(exc: obstore_errors.BaseError) -> bool:
 def _known_of(client: ObjectStoreMethods) -> Capabilities:
     if isinstance(client, obstore_stores.S3Store):
         config: Mapping[str, object] = {**client.config}
-        endpoint = config.get("endpoint")
+        endpoint = config.get("endpoint") or endpoint_of_environment()
         return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
     kinds: Mapping[type, str] = {
         obstore_stores.GCSStore: "gcs",
