@@ -16,7 +16,7 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
 from embzarr.errors import EmbzarrError
-from embzarr.objects import Store, _deadline, _listing, open_store
+from embzarr.objects import Store, _deadline, _listing, _retry, open_store
 from faults.scripted_server import LISTINGS, READS, WRITES, running_scripted_server
 from faults.tally import Effort, Tally
 
@@ -128,13 +128,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_deadline, "LITTLE_SECONDS", TIMEOUT)
     monkeypatch.setattr(_deadline, "LARGE_SECONDS", TIMEOUT)
     monkeypatch.setattr(_listing, "MOST_LISTED", 50_000)
+    monkeypatch.setattr(_retry, "_TRIES", 1)
 
 
+@pytest.mark.parts(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
 @pytest.mark.usefixtures("_impatient")
 def test_hostile_answers(tally: Tally, *, full: Effort) -> None:
     """Every answer ends in a typed error or in no more than was asked for, soon and in little."""
-    tried = full.some((case for case in cases() if case.is_ours), 12)
+    tried = full.some((case for case in cases() if case.is_ours), 32)
     with running_scripted_server() as url:
         over_http(url, "no-answer")  # imports what is imported late
         failures = [fault for case in tried for fault in faults_of(case, url)]

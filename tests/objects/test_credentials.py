@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from embzarr.errors import AccessDeniedError
-from embzarr.objects import open_store
+from embzarr.objects import _deadline, open_store
 from embzarr.objects._credentials import resolve_s3
+from faults.scripted_server import running_scripted_server
+from objects.places import running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from servers.s3 import S3Server
 
+KEYED = (
+    '{{"AccessKeyId": "CANARY-KEY", "SecretAccessKey": "CANARY-SECRET", "Token": "CANARY-TOKEN",'
+    ' "Expiration": {expiry}}}'
+)
 KEYS = {"key": "options-key", "secret": "options-secret"}
 
 
@@ -176,3 +185,68 @@ def test_an_endpoint_of_the_options_wins_on_the_wire(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     open_store(f"s3://{moto_bucket}/run", store_options=moto_s3.options).put("a", b"1")
     assert moto_s3.keys(moto_bucket) == ["run/a"]
+
+
+class Saying(BaseHTTPRequestHandler):
+    def __init__(self, said: bytes, *connection: Any) -> None:
+        self.said = said
+        super().__init__(*connection)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.said)))
+        self.end_headers()
+        self.wfile.write(self.said)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+ODD = {
+    "nothing": "",
+    "no JSON": "<html>",
+    "another type": "[1]",
+    "no keys": "{}",
+    "keys of another type": '{"AccessKeyId": 1, "SecretAccessKey": [], "Expiration": {}}',
+    "an expiry in words": KEYED.format(expiry='"when hell freezes"'),
+    "an expiry that no calendar has": KEYED.format(expiry='"99999-99-99T00:00:00Z"'),
+    "an expiry without end": KEYED.format(expiry=f'"{"9" * 5000}"'),
+    "an expiry long ago": KEYED.format(expiry='"1970-01-01T00:00:00Z"'),
+}
+
+
+class TestMetadataServers:
+    """Servers that botocore asks for credentials."""
+
+    @pytest.fixture(autouse=True)
+    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_deadline, "LITTLE_SECONDS", 2.0)
+
+    @pytest.mark.parametrize("said", ODD.values(), ids=ODD.keys())
+    def test_odd_answers_are_denials(self, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever botocore makes of them, and without repeating what was said."""
+        with running(partial(Saying, said.encode())) as url:
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/x")
+            with pytest.raises(AccessDeniedError) as caught:
+                open_store("s3://bucket/run")
+        assert caught.value.code == "access-denied"
+        assert "CANARY" not in str(caught.value)
+
+    @pytest.mark.parametrize("how", ["trickle-body", "trickle-headers", "silence"])
+    def test_one_that_does_not_end_is_not_waited_for(
+        self, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A byte now and then keeps botocore waiting for ever, but not us."""
+        with running_scripted_server() as url:
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/{how}/x")
+            begun = time.monotonic()
+            with pytest.raises(AccessDeniedError):
+                open_store("s3://bucket/run")
+            assert time.monotonic() - begun < 20
+
+    def test_keys_that_are_there_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The same server, when it says what it should."""
+        said = KEYED.format(expiry='"2999-01-01T00:00:00Z"').encode()
+        with running(partial(Saying, said)) as url:
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/x")
+            assert found() == ("CANARY-KEY", "CANARY-SECRET", "CANARY-TOKEN")

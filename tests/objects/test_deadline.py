@@ -42,7 +42,7 @@ def test_a_process_without_threads_to_spare_says_so(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_deadline_follows_from_what_is_moved() -> None:
-    """A minute for a megabyte, five for a shard, and more for more."""
-    assert seconds_for(0) == seconds_for(2**20) == LITTLE_SECONDS
-    assert seconds_for(2**20 + 1) == seconds_for(2**26) == LARGE_SECONDS
+    """A minute for two megabytes, five for a shard, and more for more."""
+    assert seconds_for(0) == seconds_for(2**21) == LITTLE_SECONDS
+    assert seconds_for(2**21 + 1) == seconds_for(2**26) == LARGE_SECONDS
     assert seconds_for(2**26 + 1) == 2 * LARGE_SECONDS

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr.errors import StoreError
-from embzarr.objects._deadline import LITTLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from obstore import GetResult
 
+_SMALL_BYTES = 2**20
 _PIECE_BYTES = 2**17
 """Of a body that is taken in pieces: obstore copies each while it holds the interpreter's lock."""
 
@@ -38,7 +38,7 @@ def body_of(answer: GetResult, start: int, length: int, *, strict: bool) -> memo
     if first != start or not 0 <= size <= length:
         asked = f"asked for bytes {start} to {start + length}"
         raise StoreError("store-failed", f"{asked}, was answered with bytes {first} to {last}")
-    if size <= LITTLE_BYTES:
+    if size <= _SMALL_BYTES:
         found = memoryview(next(iter(answer.stream(max(size, 1))), b""))[:size]
     elif strict:
         found = _gathered(answer.stream(_PIECE_BYTES), 0, size)

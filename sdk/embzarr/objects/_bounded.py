@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embzarr.errors import DamagedError
-from embzarr.objects._deadline import LITTLE_BYTES
 
 if TYPE_CHECKING:
     from embzarr.objects._port import Data, GetRange
 
-_FIRST_BYTES = LITTLE_BYTES
+_FIRST_BYTES = 2**20
 
 
 def get_at_most(store: GetRange, key: str, max_bytes: int) -> Data:

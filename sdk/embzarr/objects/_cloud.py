@@ -49,9 +49,9 @@ _Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]
 """Makes a client of one bucket; what the options hold is checked by obstore itself."""
 
 # A server that refuses, drops or swallows connections is given up after 10 to 15 s. One that sends
-# a byte now and then is, too, by the time that a request may take in all: a minute where little is
-# asked for, five for up to 8 MiB or one shard. That is 18 to 220 KB a second, so that 32 requests
-# side by side need a link of some megabits.
+# a byte now and then is, too, by the time that a request may take in all: a minute for up to 2 MiB,
+# five for a stretch of 8 MiB or a shard. That is some 30 KB a second, so that 32 requests side by
+# side need a link of a megabyte a second.
 _CLIENT = {"connect_timeout": "4s", "read_timeout": "12s", "timeout": f"{LITTLE_SECONDS:g}s"}
 _PATIENCE = {"timeout": f"{LARGE_SECONDS:g}s"}
 _RETRY = {
@@ -225,11 +225,11 @@ def _build(
 class _Clients:
     """Clients of one place: a deadline is a matter of the client, not of the request.
 
-    One takes milliseconds to make, most of it for TLS: many a reader needs only the first.
+    One takes 20 ms to make, most of it for TLS: who reads by word needs only the first.
     """
 
     little: ObjectStoreMethods
-    """Reads and writes up to 1 MiB, listings and deletes."""
+    """Reads of up to 2 MiB, writes of up to 1 MiB, listings and deletes."""
     large: Callable[[], ObjectStoreMethods]
     """Makes what reads more."""
     uploads: Callable[[], ObjectStoreMethods]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LITTLE_BYTES = 2**20
+LITTLE_BYTES = 2 * 2**20
 LITTLE_SECONDS = 60.0
 """What a request may take that moves no more than `LITTLE_BYTES`."""
 LARGE_SECONDS = 300.0

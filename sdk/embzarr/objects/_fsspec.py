@@ -212,7 +212,7 @@ class FsspecStore:
     def _size(self, path: str) -> int:
         self._fs.invalidate_cache()  # listings that s3fs and others keep know no other writer
         if _web.is_web(self._fs):
-            _web.guard(self._fs)
+            return _web.size(self._fs, path)
         info = self._fs.info(path)
         if info["type"] == "directory":
             raise FileNotFoundError(path)

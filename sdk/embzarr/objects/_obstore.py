@@ -44,6 +44,7 @@ _WHOLE_BYTES = 32 * 2**20
 """An object up to here goes up by one request: a server is quicker with it than with parts, and a
 writer that is killed leaves no parts behind, which listings do not show and which cost money."""
 _PART_BYTES = 8 * 2**20
+_SMALL_BYTES = 2**20
 _PARTS_AT_ONCE = 4
 """Of one larger object, side by side; objects go up side by side as well."""
 
@@ -153,7 +154,7 @@ class ObstoreStore:
         return self._client if nbytes <= LITTLE_BYTES else self._large()
 
     def _writer(self, size: int) -> ObjectStoreMethods:
-        return self._client if size <= LITTLE_BYTES else self._uploads()
+        return self._client if size <= _SMALL_BYTES else self._uploads()
 
     def _refuse_if_read_only(self, key: str) -> None:
         if not self._writable:

@@ -7,6 +7,7 @@ host, drops what it knows to be secret (``Authorization``, cookies) but no heade
 from __future__ import annotations
 
 import re
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -15,6 +16,7 @@ from embzarr.errors import StoreError
 from embzarr.objects import _deadline
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import SimpleNamespace
 
     import aiohttp
@@ -45,14 +47,20 @@ def read(fs: AbstractFileSystem, url: str, start: int, length: int) -> bytes:
     return bytes(sync(fs.loop, _read, fs, url, start, length, timeout=seconds))
 
 
-def guard(fs: AbstractFileSystem) -> None:
-    """Have every redirect that would tell another host a secret refused, in all of its requests."""
+def size(fs: AbstractFileSystem, url: str) -> int:
+    """Return the size of what a URL names, as an answer to a request for its first byte tells it.
+
+    Raises:
+        StoreError: none is told, or not in time.
+        FileNotFoundError: nothing is there.
+    """
     from fsspec.asyn import sync  # noqa: PLC0415 - slow to import
 
-    sync(fs.loop, _guarded, fs, timeout=_deadline.LITTLE_SECONDS)
+    return int(sync(fs.loop, _size, fs, url, timeout=_deadline.LITTLE_SECONDS))
 
 
 async def _guarded(fs: AbstractFileSystem) -> aiohttp.ClientSession:
+    """Have every redirect that would tell another host a secret refused."""
     import aiohttp  # noqa: PLC0415 - fsspec has it where it has this filesystem
 
     session: aiohttp.ClientSession = await fs.set_session()
@@ -86,23 +94,43 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
-async def _read(fs: AbstractFileSystem, url: str, start: int, length: int) -> bytes:
+@asynccontextmanager
+async def _asked(
+    fs: AbstractFileSystem, url: str, start: int, length: int
+) -> AsyncIterator[aiohttp.ClientResponse]:
     session = await _guarded(fs)
     how = {**fs.kwargs}
     headers = {**how.pop("headers", {}), "Range": f"bytes={start}-{start + length - 1}"}
     async with session.get(fs.encode_url(url), headers=headers, **how) as answer:
+        if answer.status != _BEYOND_END:
+            fs._raise_not_found_for_status(answer, url)  # noqa: SLF001 - as its own reads do
+        yield answer
+
+
+async def _size(fs: AbstractFileSystem, url: str) -> int:
+    async with _asked(fs, url, 0, 1) as answer:
+        if answer.status == _BEYOND_END:
+            return 0
+        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        told = found[3] if found else answer.headers.get("Content-Length", "")
+        if (answer.status == _PARTIAL and not found) or not told.isdecimal():
+            raise StoreError("store-failed", "no size was told")
+        return int(told)
+
+
+async def _read(fs: AbstractFileSystem, url: str, start: int, length: int) -> bytes:
+    async with _asked(fs, url, start, length) as answer:
         if answer.status == _BEYOND_END:
             return b""
-        fs._raise_not_found_for_status(answer, url)  # noqa: SLF001 - as its own reads do
-        skip, size = _announced(answer, start, length)
+        skip, wanted = _announced(answer, start, length)
         found = bytearray()
         async for piece in answer.content.iter_chunked(_deadline.LITTLE_BYTES):
-            found += piece[skip : skip + size - len(found)]
+            found += piece[skip : skip + wanted - len(found)]
             skip = max(0, skip - len(piece))
-            if len(found) >= size:
+            if len(found) >= wanted:
                 break
-    if len(found) != size:
-        raise StoreError("store-failed", f"{size} bytes were announced, {len(found)} came")
+    if len(found) != wanted:
+        raise StoreError("store-failed", f"{wanted} bytes were announced, {len(found)} came")
     return bytes(found)
 
 
