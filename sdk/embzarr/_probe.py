@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _schema
+from embzarr import _keys, _schema
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -71,7 +71,7 @@ def probe(store: Store) -> ProbeReport:
     """
     begun = time.perf_counter()
     known = known_of(store)
-    key = f"{_schema.PROBES}/{secrets.token_hex(16)}"
+    key = _keys.probe_key(secrets.token_hex(16))
     answers: dict[str, str] = {}
     try:
         for name, ask in _QUESTIONS.items():
