@@ -97,6 +97,8 @@ class Draft:
     base: Record | None
     """The commit that was newest before the first object was written, or the one that this write
     builds on: garbage collections after it are heeded."""
+    shared: bool = False
+    """Whether others write the same layer: then nothing of it is ever removed."""
     follows: bool = False
     """Whether no other checkpoint may come between, since the write tells what became of its base:
     a delta, or what replaces one."""
@@ -138,16 +140,32 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
             draft follows; codes ``write-revoked`` and ``history-expired``: a garbage collection may
             have deleted what was written; ``commit-conflict``: a thousand others came first.
         StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
-            not have been made; nothing that it names may be deleted.
+            not have been made; nothing that it names may be deleted. Code ``store-full``: it was
+            not made, and what it had stored is removed.
     """
-    commit, data = take_number(
-        store, draft.claim, draft.base, lambda parent: _compose(draft, parent, writer)
-    )
+    try:
+        commit, data = take_number(
+            store, draft.claim, draft.base, lambda parent: _compose(draft, parent, writer)
+        )
+    except StoreError as exc:
+        if exc.code == "store-full" and not draft.shared:
+            _make_room(store, draft)
+        raise
     if isinstance(commit, Expired):
         raise commit.error()  # made, and given up by a collection before we knew
     if _manifest.identity(data) == commit.sha256:  # else it was given up just now
         _leave_hint(store, data)
     return cast("Commit", commit)
+
+
+def _make_room(store: Store, draft: Draft) -> None:
+    """Remove what a write stored whose manifest found no room: it stands nowhere and never will."""
+    layer = draft.layers[-1]
+    if layer.path != _keys.layer_path(draft.step, draft.write_id):
+        return
+    with contextlib.suppress(EmbzarrError):  # a collection does what is left
+        for name in layer.objects:
+            store.delete(f"{layer.path}/{name}")
 
 
 def made_before(store: Readable, claim: Claim) -> Commit | None:
@@ -240,7 +258,11 @@ def _create(store: Store, number: int, data: bytes, *, failures: int) -> Event:
         if not failures:
             raise  # refused, and nothing was sent before
         return Lost()
-    except (StoreError, NotFoundError):
+    except StoreError as exc:
+        if exc.code == "store-full" and not failures:
+            raise  # the same
+        return Lost()
+    except NotFoundError:
         return Lost()
     return Created()
 

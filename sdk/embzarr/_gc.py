@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from embzarr import (
     _collection,
     _commit,
+    _gc_trial,
     _history,
     _keys,
     _numbers,
@@ -22,22 +23,27 @@ from embzarr import (
     _tags,
 )
 from embzarr._collection import Collection, Tombstone
+from embzarr._gc_trial import Room
 from embzarr._manifest import Parent
 from embzarr._protocol import NONE, Claim
 from embzarr._records import Collected, Commit, Expired
+from embzarr._survey import is_older
 from embzarr._version import __version__
 from embzarr.errors import ConflictError
 from embzarr.objects import Leftovers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from embzarr._protocol import Entry
     from embzarr._records import Record
     from embzarr._retention import Plan, Policy
     from embzarr._survey import Survey
-    from embzarr.objects import ObjectInfo, Store
+    from embzarr.objects import Leftover, ObjectInfo, Store
 
-_ROUNDS = 10
-"""How often other writers may commit while a collection is planned."""
-_OTHERS_FIRST = frozenset({"commit-superseded", "history-expired"})
+_ROUNDS = 100
+"""How often other writers may commit while a collection is planned: each time only what they have
+committed is read, so that it comes first soon."""
 _AGED_SECONDS = 7 * 86400
 """Age from which a collection that has done its work is given up itself. Politeness: a writer that
 takes longer than this has to start again."""
@@ -84,57 +90,88 @@ def collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -
         DamagedError: a manifest is damaged and not in quarantine, so that nobody can tell what it
             names.
         NotFoundError: no commit is there, or one is missing.
-        StoreError: code ``commit-unknown``: nothing of this collection was deleted.
+        AccessDeniedError: nothing may be written or deleted; nothing was given up.
+        StoreError: code ``commit-unknown``: nothing of this collection was deleted; ``store-full``:
+            there is no room for what tells that something is given up.
         UnsupportedError: the store cannot list, or cannot be written to.
     """
-    report = _collect(store, policy, older_than=older_than, dry_run=dry_run)
-    left = _leftovers(store, older_than)
-    if not dry_run and isinstance(store, Leftovers):
-        _parallel.each(lambda info: store.discard(info.key), left, alone=_parallel.is_quick(store))
-    return replace(report, objects=(*report.objects, *left))
+    begun = time.monotonic()
+    found = _survey.survey(store)
+    # A dry run writes nothing, not even to ask what time it is.
+    now = time.time() if dry_run else _gc_trial.store_time(store)
+    now = now and now - (time.monotonic() - begun)  # when that was listed which is judged by it
+    left = _leftovers(store, older_than, now)
+    if dry_run:
+        report = _expected(found, _plan(found, policy, older_than, now))
+    else:
+        # First, since it may be what makes room for a collection.
+        _discard(store, left)
+        room = Room(store)
+        report = _collect(store, found, room, lambda seen: _plan(seen, policy, older_than, now))
+        room.give_back()
+    return replace(report, objects=(*report.objects, *(one.file for one in left)))
 
 
-def _leftovers(store: Store, older_than: float) -> list[ObjectInfo]:
+def _leftovers(store: Store, older_than: float, now: float | None) -> list[Leftover]:
     if not isinstance(store, Leftovers):
         return []
-    since = time.time() - max(older_than, _MAKING_SECONDS)
-    return [
-        info for info in store.leftovers() if info.modified is not None and info.modified < since
-    ]
+    age = max(older_than, _MAKING_SECONDS)
+    every = [one for folder in ("", *_keys.FOLDERS) for one in _below(store, folder)]
+    return [one for one in every if _keys.is_ours(one.key) and is_older(one.file, age, now)]
 
 
-def _collect(store: Store, policy: Policy, *, older_than: float, dry_run: bool) -> GcReport:
+def _below(store: Leftovers, folder: str) -> Iterator[Leftover]:
+    return store.leftovers(f"{folder}/" if folder else "")
+
+
+def _discard(store: Store, left: list[Leftover]) -> None:
+    if isinstance(store, Leftovers):
+        _parallel.each(store.discard, left, alone=_parallel.is_quick(store))
+
+
+def _plan(found: Survey, policy: Policy, older_than: float, now: float | None) -> Plan:
+    return _retention.plan(
+        found.entries,
+        policy,
+        tagged=found.tagged,
+        folders=found.quiet(older_than, now),
+        aged=found.aged(_AGED_SECONDS, now),
+        unreadable=found.unreadable,
+    )
+
+
+def _unfinished(found: Survey) -> list[Entry]:
+    entries = _retention.unfinished(found.entries, found.folders)
+    return [entry for entry in entries if not entry.expires & found.unreadable.keys()]
+
+
+def _expected(found: Survey, plan: Plan) -> GcReport:
+    gone = {*plan.revokes, *(name for one in _unfinished(found) for name in one.revokes)}
+    going = [info for name in sorted(gone) for info in found.folders.get(name, ())]
+    return _report(found, plan, objects=going, dry_run=True)
+
+
+def _collect(
+    store: Store, found: Survey, room: Room, plan_of: Callable[[Survey], Plan]
+) -> GcReport:
     swept: list[ObjectInfo] = []
+    for entry in _unfinished(found):
+        swept += _sweep(store, found.records[entry.number], room)
     for _ in range(_ROUNDS):
-        found = _survey.survey(store)
-        plan = _retention.plan(
-            found.entries,
-            policy,
-            tagged=found.tagged,
-            folders=found.quiet(older_than),
-            aged=found.aged(_AGED_SECONDS),
-            unreadable=found.unreadable,
-        )
-        unfinished = [
-            entry
-            for entry in _retention.unfinished(found.entries, found.folders)
-            if not entry.expires & found.unreadable.keys()
-        ]
-        if dry_run:
-            gone = {*plan.revokes, *(name for one in unfinished for name in one.revokes)}
-            going = [info for name in sorted(gone) for info in found.folders.get(name, ())]
-            return _report(found, plan, objects=going, dry_run=True)
-        for entry in unfinished:
-            swept += _sweep(store, found.records[entry.number])
+        plan = plan_of(found)
         if not plan.expires and not plan.revokes:
             return _report(found, plan, objects=swept)
         try:
-            collected = _publish(store, found, plan)
+            collected = _publish(store, found, plan, room)
         except ConflictError as exc:
-            if exc.code not in _OTHERS_FIRST:
+            if exc.code == "commit-superseded":
+                found = _survey.caught_up(store, found)
+            elif exc.code == "history-expired":
+                found = _survey.survey(store)
+            else:
                 raise
             continue
-        swept += _sweep(store, collected)
+        swept += _sweep(store, collected, room)
         return _report(found, plan, objects=swept, commit=collected.number)
     raise ConflictError("commit-conflict", f"{_ROUNDS} other commits were made while this ran")
 
@@ -159,7 +196,7 @@ def _report(
     )
 
 
-def _publish(store: Store, found: Survey, plan: Plan) -> Record:
+def _publish(store: Store, found: Survey, plan: Plan, room: Room) -> Record:
     write_id = _commit.new_id()
     newest = found.records[plan.newest] if plan.newest else None
     stones = [n for n, record in found.records.items() if isinstance(record, Expired)]
@@ -186,10 +223,10 @@ def _publish(store: Store, found: Survey, plan: Plan) -> Record:
 
     # What is garbage follows from all commits so far: after any other one it is planned anew.
     claim = Claim(write_id=write_id, folders=frozenset(), seen=tip.number, passes=NONE)
-    return _commit.take_number(store, claim, tip, compose)[0]
+    return room.make(lambda: _commit.take_number(store, claim, tip, compose)[0])
 
 
-def _sweep(store: Store, record: Record) -> list[ObjectInfo]:
+def _sweep(store: Store, record: Record, room: Room) -> list[ObjectInfo]:
     """Do what a collection that has landed says; return what was deleted."""
     if not isinstance(record, Collected):
         return []  # given up by another collection, which had seen that all was done
@@ -200,10 +237,18 @@ def _sweep(store: Store, record: Record) -> list[ObjectInfo]:
     entries = [one.entry for one in standing.values()]
     todo = _retention.sweep(record.entry, entries, tagged=tagged)
     alone = _parallel.is_quick(store)
-    _parallel.each(lambda n: _bury(store, standing[n], by=record.number), todo.bury, alone=alone)
-    garbage = [info for folder in todo.clear for info in store.list(f"{folder}/")]
+
+    def bury(number: int) -> None:
+        room.make(lambda: _bury(store, standing[number], by=record.number))
+
+    _parallel.each(bury, todo.bury, alone=alone)
+    garbage = [info for folder in todo.clear for info in _objects_of(store, folder)]
     _parallel.each(lambda info: store.delete(info.key), garbage, alone=alone)
     return garbage
+
+
+def _objects_of(store: Store, folder: str) -> Iterator[ObjectInfo]:
+    return (info for info in store.list(f"{folder}/") if _keys.layer_folder(info.key) == folder)
 
 
 def _bury(store: Store, record: Record, *, by: int) -> None:
@@ -223,4 +268,5 @@ def _bury(store: Store, record: Record, *, by: int) -> None:
         sha256=record.sha256,
         by=by,
     )
-    store.put(_keys.commit_key(record.number), _collection.encode(stone))
+    data = _collection.encode(stone)
+    store.put(_keys.commit_key(record.number), data)

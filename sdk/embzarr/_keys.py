@@ -13,6 +13,17 @@ _NAME = re.compile(r"(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LAYER = re.compile(rf"{_schema.STEPS}/(0|[1-9][0-9]{{0,15}})-([0-9a-f]{{32}})")
 _COMMIT = re.compile(rf"{_schema.COMMITS}/([0-9]{{20}})\.json")
+_MARK = re.compile(rf"{_schema.QUARANTINE}/[0-9]{{20}}\.json")
+_KEPT = re.compile(rf"{_schema.QUARANTINE}/{_schema.KEPT}/([0-9a-f]{{64}})")
+_PROBE = re.compile(rf"{_schema.PROBES}/[0-9a-f]{{32}}")
+# What a layer holds: documents, shards, and receipts.
+_OBJECT = re.compile(
+    r"(?:[A-Za-z0-9._-]+/)*zarr\.json|(?:[A-Za-z0-9._-]+/)+c/[0-9]+(?:/0)*"
+    rf"|{_schema.PARTS}/[0-9]+\.json"
+)
+_ALONE = frozenset({_schema.LATEST, _schema.ZARR_JSON, f"{_schema.STEPS}/{_schema.ZARR_JSON}"})
+FOLDERS = (_schema.COMMITS, _schema.TAGS, _schema.STEPS, _schema.QUARANTINE, _schema.PROBES)
+"""All that a store has below its root; whatever lies elsewhere is somebody else's."""
 
 
 def commit_key(number: int) -> str:
@@ -35,6 +46,17 @@ def quarantine_key(number: int) -> str:
 def kept_key(sha256: str) -> str:
     """Return the key of bytes that were kept because another object may need them."""
     return f"{_schema.QUARANTINE}/{_schema.KEPT}/{sha256}"
+
+
+def kept_sha256(key: str) -> str | None:
+    """Return the SHA-256 of the bytes that were kept at `key`; None for other keys."""
+    match = _KEPT.fullmatch(key)
+    return match.group(1) if match else None
+
+
+def probe_key(name: str) -> str:
+    """Return the key of an object by which a store is tried; `name` is random, in hexadecimal."""
+    return f"{_schema.PROBES}/{name}"
 
 
 def tag_key(name: str) -> str:
@@ -86,9 +108,26 @@ def scales_array(column: str) -> str:
 
 
 def layer_folder(key: str) -> str | None:
-    """Return the folder that one write has for itself and in which `key` lies; None for others."""
-    folder = "/".join(key.split("/", 2)[:2])
-    return folder if folder != key and layer_name(folder) else None
+    """Return the folder of one write in which `key` is an object of a layer; None for others.
+
+    A folder's name holds 128 random bits, but somebody may have put a file of his own into it:
+    what has no name that a layer's objects have is not ours.
+    """
+    step, _, name = key.removeprefix(f"{_schema.STEPS}/").partition("/")
+    folder = f"{_schema.STEPS}/{step}"
+    is_ours = key.startswith(f"{folder}/") and layer_name(folder) and _OBJECT.fullmatch(name)
+    return folder if is_ours else None
+
+
+def is_ours(key: str) -> bool:
+    """Tell whether an object of this key is one that a store of this format has."""
+    return (
+        key in _ALONE
+        or commit_number(key) is not None
+        or tag_name(key) is not None
+        or any(pattern.fullmatch(key) for pattern in (_MARK, _KEPT, _PROBE))
+        or layer_folder(key) is not None
+    )
 
 
 def shard_key(array: str, shard: int, rank: int) -> str:

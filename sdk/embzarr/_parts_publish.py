@@ -138,6 +138,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
             layers=[_Assembly(store, plan).layer(receipts, table, own, order)],
             metadata=dict(metadata or {}),
             base=base,
+            shared=True,
         )
         return Checkpoint(store, _commit.publish(store, draft, writer=f"embzarr {__version__}"))
 

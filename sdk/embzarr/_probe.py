@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _schema
+from embzarr import _keys, _schema
 from embzarr._interrupts import interruptible
 from embzarr.errors import (
     AccessDeniedError,
@@ -73,7 +73,7 @@ def probe(store: Store) -> ProbeReport:
     """
     begun = time.perf_counter()
     known = known_of(store)
-    key = f"{_schema.PROBES}/{secrets.token_hex(16)}"
+    key = _keys.probe_key(secrets.token_hex(16))
     answers: dict[str, str] = {}
     try:
         for name, ask in _QUESTIONS.items():

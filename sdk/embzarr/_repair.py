@@ -195,7 +195,9 @@ class _Repair:
         if top.error or top.is_checkpoint or (top.leads_now and top.leads_to == _number(newest)):
             return
         here = _repair_head.Top(number=top.number, sha256=str(top.identity))
-        there = newest and _repair_head.Top(number=newest.number, sha256=str(newest.identity))
+        there = None
+        if newest:
+            there = _repair_head.Top(number=newest.number, sha256=str(newest.identity))
         _repair_head.lead(self._target, self._store, self._history.store_id or "", here, there)
 
     def _again(self, commit: Commit) -> Again | None:

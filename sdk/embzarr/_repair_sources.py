@@ -60,8 +60,9 @@ class Sources:
                 self._misplaced[key] = held
                 self._add(held, f"{key}, where it does not belong", self._store, key)
         for info in self._store.list(f"{_schema.QUARANTINE}/{_schema.KEPT}/"):
-            held = (info.size, info.key.rsplit("/", 1)[1])
-            self._add(held, info.key, self._store, info.key)
+            sha256 = _keys.kept_sha256(info.key)
+            if sha256:
+                self._add((info.size, sha256), info.key, self._store, info.key)
         self._search_manifests(self._store, "")
         if self._other is not None:
             self._search_manifests(self._other, "the source's ")
@@ -95,7 +96,8 @@ class Sources:
         """
         folder = f"{_schema.QUARANTINE}/{_schema.KEPT}/"
         for key in sorted(info.key for info in self._store.list(folder)):
-            if key.removeprefix(folder) not in missing:
+            sha256 = _keys.kept_sha256(key)
+            if sha256 is not None and sha256 not in missing:
                 self._store.remove("remove", key, "what needed it has it")
 
     def _add(self, held: Wanted, origin: str, store: Readable, key: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from embzarr import _commit, _history, _keys, _numbers, _quarantine, _schema, _tags
@@ -41,23 +42,57 @@ class Survey:
         """The records as the protocol knows them."""
         return [record.entry for record in self.records.values()]
 
-    def quiet(self, older_than: float) -> dict[str, bool]:
-        """Return for each folder whether nothing was written to it for so many seconds."""
-        since = time.time() - older_than
+    def quiet(self, older_than: float, now: float | None) -> dict[str, bool]:
+        """Return for each folder whether nothing was written to it for so many seconds.
+
+        Args:
+            older_than: so many; of none, or less, every folder is.
+            now: by the store's clock; None where nobody knows it.
+        """
         return {
-            name: older_than <= 0
-            or all(info.modified is not None and info.modified < since for info in infos)
+            name: older_than <= 0 or all(is_older(info, older_than, now) for info in infos)
             for name, infos in self.folders.items()
         }
 
-    def aged(self, seconds: float) -> list[int]:
+    def aged(self, seconds: float, now: float | None) -> list[int]:
         """Return the collections that are older, by the clocks of their writers."""
-        before = _commit.instant(time.time() - seconds)
+        before = _commit.instant((time.time() if now is None else now) - seconds)
         return [
             record.number
             for record in self.records.values()
             if isinstance(record, Collected) and record.collection.created < before
         ]
+
+
+def is_older(info: ObjectInfo, seconds: float, now: float | None) -> bool:
+    """Tell whether something was last written so long before `now`, as far as is known."""
+    return now is not None and info.modified is not None and info.modified < now - seconds
+
+
+def caught_up(store: Store, found: Survey) -> Survey:
+    """Return a survey with all that was committed since; nothing that it had read is read again.
+
+    So a collector beside writers who never rest comes to its number as they do. Folders are those
+    that were listed: one that a commit since names is named, and no longer abandoned.
+
+    Raises:
+        DamagedError: one of these is damaged.
+    """
+    later = _history.since(store, found.tip.number)
+    if not later:
+        return found
+    spans = [record.collection.expired for record in later if isinstance(record, Collected)]
+    return replace(
+        found,
+        tip=later[-1],
+        records={**found.records, **{record.number: record for record in later}},
+        gone=_numbers.merged([*found.gone, *itertools.chain(*spans)]),
+        tagged=_tagged(store),
+    )
+
+
+def _tagged(store: Store) -> frozenset[int]:
+    return frozenset(target.commit for target in _tags.read_all(store).values())
 
 
 def survey(store: Store) -> Survey:
@@ -89,7 +124,7 @@ def survey(store: Store) -> Survey:
         records=records,
         unreadable=damaged,
         gone=gone,
-        tagged=frozenset(target.commit for target in _tags.read_all(store).values()),
+        tagged=_tagged(store),
         folders=_folders(store),
     )
 

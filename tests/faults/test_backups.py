@@ -138,7 +138,8 @@ def states(run: Taken) -> Iterator[Objects]:
     others = [key for key in run.single if key not in groups]
     choices = [*(sorted({*run.versions[key]}, key=repr) for key in others)]
     for at, found in enumerate(itertools.product(*choices, *[range(3)] * len(run.layers))):
-        objects = {key: data for key, data in zip(others, found, strict=False) if data is not None}
+        chosen = zip(others, found, strict=False)
+        objects: Objects = {key: data for key, data in chosen if isinstance(data, bytes)}
         for layer, lacks in zip(run.layers, found[len(others) :], strict=True):
             there = [*layer] if lacks == 0 else []
             if lacks == 1:

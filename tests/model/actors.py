@@ -63,8 +63,10 @@ class Taking:
     claim: Claim
     action: Create | Look
     looked: tuple[Entry, ...] = ()
-    rounds: int = 0
-    """Of a collector: how often it has planned."""
+    survey: Surveying | None = None
+    """Of a collector: what it had read when it planned."""
+    folders: frozenset[str] = frozenset()
+    """The same: those that it had listed."""
     shared: bool = False
     """Whether others are about to commit the same write."""
 
@@ -110,10 +112,16 @@ class Taking:
 
     def _stopped(self, code: str) -> Actor:
         if self.entry.kind != "checkpoint":
-            return Surveying(self.name, self.rounds + 1)
+            return self._planned_anew(code)
         if self.shared:  # removes nothing
             return Ended(self.name, "stopped", 0, code, self.entry.write_id)
         return Quitting(self.name, self.entry.write_id, code)
+
+    def _planned_anew(self, code: str) -> Actor:
+        assert self.survey is not None
+        if code == "commit-superseded":
+            return CatchingUp(self.name, self.survey, self.folders)
+        return Surveying(self.name, self.survey.rounds + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +332,37 @@ class Surveying:
         )
         claim, action = _protocol.begin(claim)
         assert isinstance(action, Create)
-        return Taking(self.name, entry, claim, action, rounds=self.rounds)
+        return Taking(self.name, entry, claim, action, survey=self, folders=folders)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchingUp:
+    """A collector that was overtaken: it reads what came since, and knows the rest as it was."""
+
+    name: str
+    survey: Surveying
+    folders: frozenset[str]
+    looked: tuple[Entry, ...] = ()
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Read one commit more, or plan."""
+        assert self.survey.tip is not None
+        entry = world.at(self.survey.tip + 1 + len(self.looked))
+        if entry is not None:
+            yield world, replace(self, looked=(*self.looked, entry))
+        elif self.survey.rounds:  # enough to find what breaks a promise
+            yield world, Ended(self.name, "done")
+        else:
+            yield world, self._caught_up(world.tags).publishing(self.folders)
+
+    def _caught_up(self, tags: frozenset[int]) -> Surveying:
+        return replace(
+            self.survey,
+            rounds=1,
+            tip=(self.survey.tip or 0) + len(self.looked),
+            entries=(*self.looked[::-1], *self.survey.entries),
+            tagged=tags,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +451,7 @@ Actor: TypeAlias = (
     | Removing
     | Quitting
     | Surveying
+    | CatchingUp
     | Sweeping
     | Tagging
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._identity import Identity
-    from embzarr.objects._port import Body, Data, ObjectInfo, Store
+    from embzarr.objects._port import Body, Data, Leftover, ObjectInfo, Store
 
 T = TypeVar("T")
 
@@ -129,16 +129,18 @@ class CountingStore:
         """Remove the object."""
         self._counted(lambda: self._store.delete(key))
 
-    def leftovers(self) -> Iterator[ObjectInfo]:
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Return what killed writers left that no listing shows, where the store has such."""
         store = self._store
-        return self._counted(lambda: _begun(store.leftovers())) if _has(store) else iter(())
+        if not _has(store):
+            return iter(())
+        return self._counted(lambda: _begun(store.leftovers(prefix)))
 
-    def discard(self, key: str) -> None:
+    def discard(self, leftover: Leftover) -> None:
         """Remove a file of `leftovers`."""
         store = self._store
         if _has(store):
-            self._counted(lambda: store.discard(key))
+            self._counted(lambda: store.discard(leftover))
 
     def _counted(
         self,

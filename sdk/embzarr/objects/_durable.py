@@ -67,8 +67,8 @@ class DurableFiles:
 
     def _write(self, key: str, data: Body, name: Callable[[Path, Path], object]) -> None:
         path = self._root / key
-        # Not listed, as obstore's own temporary files are not: see `embzarr.objects._local`.
-        temporary = path.with_name(f"{path.name}#{secrets.randbits(60)}")
+        # Not listed, and known to be ours by its digits: see `embzarr.objects._local`.
+        temporary = path.with_name(f"{path.name}#{secrets.token_hex(16)}")
         try:
             self._fill(temporary, data)
             name(temporary, path)

@@ -64,6 +64,10 @@ _NOT_IMPLEMENTED = 501
 _CONFLICTS = frozenset({409, 412})
 _DENIALS = frozenset({401, 403})
 
+_FULL_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = 507
+"""HTTP: insufficient storage."""
+
 _FAILED = (StoreError, "store-failed")
 
 _WRITES = frozenset({"write", "create"})
@@ -155,6 +159,8 @@ def _classify(exc: BaseException, text: str, verb: Verb) -> tuple[type[EmbzarrEr
         return NotFoundError, "bucket-missing"
     if verb == "create" and (_is_conflict(exc, text) or status in _CONFLICTS):
         return ConflictError, "object-exists"
+    if verb in _WRITES and (number in _FULL_NUMBERS or status == _FULL):
+        return StoreError, "store-full"
     if _is_denial(exc, text) or number in _DENIED_NUMBERS or status in _DENIALS:
         return AccessDeniedError, "access-denied"
     return _missing(exc, text, verb, status) or _unsupported(exc, text, verb, status) or _FAILED

@@ -23,6 +23,7 @@ from embzarr.objects._port import (
     MOST_WHOLE_BYTES,
     Body,
     Data,
+    Leftover,
     ObjectInfo,
     check_key,
     check_prefix,
@@ -232,25 +233,29 @@ class FsspecStore:
     def _remove(self, path: str) -> None:
         _deadline.within(_deadline.LITTLE_SECONDS, lambda: self._fs.rm_file(path))
 
-    def leftovers(self) -> Iterator[ObjectInfo]:
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Yield files that were to be renamed when they were whole."""
-        return (info for info in self._found("") if _TEMPORARY.search(info.key))
+        check_prefix(prefix)
+        for info in self._found(prefix, deep=bool(prefix)):
+            key = _TEMPORARY.sub("", info.key)
+            if key != info.key:
+                yield Leftover(file=info, key=key)
 
-    def discard(self, key: str) -> None:
+    def discard(self, leftover: Leftover) -> None:
         """Remove such a file."""
-        self.delete(key)
+        self.delete(leftover.file.key)
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
         return (info for info in self._found(prefix) if not _TEMPORARY.search(info.key))
 
-    def _found(self, prefix: str) -> Iterator[ObjectInfo]:
-        folder = f"{self._root}{prefix}"
+    def _found(self, prefix: str, *, deep: bool = True) -> Iterator[ObjectInfo]:
+        folder = f"{self._root}{prefix}".rstrip("/")
         try:
             found = self._place.ask(
                 "list",
                 prefix,
                 lambda: _deadline.within(
-                    _deadline.LARGE_SECONDS, lambda: self._find(folder.rstrip("/"))
+                    _deadline.LARGE_SECONDS, lambda: self._find(folder, deep=deep)
                 ),
             )
         except NotFoundError as error:
@@ -264,9 +269,10 @@ class FsspecStore:
                 size = self._place.ask("list", key, partial(_size_in, info, key))
                 yield ObjectInfo(key=key, size=size, modified=_modified(info))
 
-    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
+    def _find(self, folder: str, *, deep: bool) -> dict[str, dict[str, Any]]:
         self._fs.invalidate_cache()
-        return self._fs.find(folder, detail=True)  # type: ignore[no-any-return]  # no types
+        depth = None if deep else 1
+        return self._fs.find(folder, maxdepth=depth, detail=True)  # type: ignore[no-any-return]  # no types
 
 
 def _size_in(info: Mapping[str, Any], what: str) -> int:

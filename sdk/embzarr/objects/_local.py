@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -21,7 +22,7 @@ from embzarr.objects._durable import DurableFiles
 from embzarr.objects._failures import Place
 from embzarr.objects._identity import of_folder
 from embzarr.objects._obstore import ObstoreStore
-from embzarr.objects._port import Body, ObjectInfo, check_key
+from embzarr.objects._port import Body, Leftover, ObjectInfo, check_key, check_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STAGING = re.compile(r"#\d+$")
-"""How obstore and `DurableFiles` name a file that is still being written."""
+_STAGING = re.compile(r"#(?:[0-9a-f]{32}|[0-9]{15,19})$")
+"""How `DurableFiles` names a file that is still being written, now and formerly: nobody else takes
+so many random digits. Obstore counts from 1: such a file may be anybody's."""
 
 
 class LocalFolder(ObstoreStore):
@@ -139,18 +141,30 @@ class LocalFolder(ObstoreStore):
         self._refuse_link_outside(prefix)
         return self._place.each("list", prefix, lambda: self._walk(prefix))
 
-    def leftovers(self) -> Iterator[ObjectInfo]:
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Yield files that were still being written."""
-        every = self._place.each("list", "", lambda: self._walk("", staging=True))
-        return (info for info in every if _STAGING.search(info.key))
+        check_prefix(prefix)
+        self._refuse_link_outside(prefix)
+        walk = partial(self._walk, prefix, staging=True, deep=bool(prefix))
+        for info in self._place.each("list", prefix, walk):
+            key = _STAGING.sub("", info.key)
+            if key != info.key:
+                yield Leftover(file=info, key=key)
 
-    def discard(self, key: str) -> None:
+    def discard(self, leftover: Leftover) -> None:
         """Remove such a file."""
-        check_key(key)
-        self._refuse_link_outside(key)
-        Path(self._inside + key).unlink(missing_ok=True)
+        name = leftover.file.key
+        check_key(name)
+        self._refuse_link_outside(name)
+        self._place.ask("delete", name, lambda: self._unlink(name))
 
-    def _walk(self, folder: str, *, staging: bool = False) -> Iterator[ObjectInfo]:
+    def _unlink(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.remove(name)
+
+    def _walk(
+        self, folder: str, *, staging: bool = False, deep: bool = True
+    ) -> Iterator[ObjectInfo]:
         """Yield the files below; obstore's own listing would follow links out of the store."""
         try:
             entries = [*os.scandir(self._inside + folder)]
@@ -158,7 +172,8 @@ class LocalFolder(ObstoreStore):
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(f"{folder}{entry.name}/", staging=staging)
+                if deep:
+                    yield from self._walk(f"{folder}{entry.name}/", staging=staging)
             elif entry.is_file(follow_symlinks=False) and (
                 staging or not _STAGING.search(entry.name)
             ):

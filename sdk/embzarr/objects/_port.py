@@ -8,6 +8,7 @@ Every implementation translates its library's exceptions to `embzarr.errors`:
 - `create` on a key that exists: `ConflictError` (``object-exists``);
 - a verb that the store lacks (writing to http, listing without an index):
   `UnsupportedError` (``store-read-only``, ``store-cannot-list``, ``create-not-exclusive``);
+- no room left: `StoreError` (``store-full``): nothing was written;
 - anything else: `StoreError` (``store-failed``).
 
 Messages name the key and never hold a secret. All verbs may be called from many threads at once.
@@ -46,6 +47,16 @@ class ObjectInfo:
     """In bytes."""
     modified: float | None = None
     """When it was written, in seconds since 1970 by the store's clock, where a listing tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A file that is no object yet, or never will be."""
+
+    file: ObjectInfo
+    """Its own name, which no key has."""
+    key: str
+    """Of the object that it was to become."""
 
 
 class Get(Protocol):
@@ -122,16 +133,20 @@ class Delete(Protocol):
 
 @runtime_checkable
 class Leftovers(Protocol):
-    """Files that are no objects yet, by their own names; a store without such has not this verb.
+    """Files that are no objects yet; a store without such has not this verb.
 
     Where objects get their names when they are whole, a writer that was killed leaves one behind.
     """
 
-    def leftovers(self) -> Iterator[ObjectInfo]:
-        """Yield every such file: no listing shows it, and some may be in the making."""
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
+        """Yield every such file below a folder; for ``""`` those in the root, and no deeper.
+
+        No listing shows them, and some may be in the making. They are told by their names, which
+        hold enough random digits: whether the object is one of ours the caller must tell.
+        """
         ...
 
-    def discard(self, key: str) -> None:
+    def discard(self, leftover: Leftover) -> None:
         """Remove one; a writer that is still at it fails, and nothing of it shows."""
         ...
 

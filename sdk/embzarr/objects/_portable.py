@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embzarr.objects._capabilities import Capabilities
     from embzarr.objects._identity import Identity
     from embzarr.objects._opening import Opening
-    from embzarr.objects._port import Body, Data, ObjectInfo, Store
+    from embzarr.objects._port import Body, Data, Leftover, ObjectInfo, Store
 
 
 def portable(store: Store, opening: Opening) -> Store:
@@ -131,13 +131,13 @@ class PortableStore:
 class _WithLeftovers(PortableStore):
     """One whose killed writers leave files behind that no listing shows."""
 
-    def leftovers(self) -> Iterator[ObjectInfo]:
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Yield files that were still being written."""
-        return self._inner().leftovers()
+        return self._inner().leftovers(prefix)
 
-    def discard(self, key: str) -> None:
+    def discard(self, leftover: Leftover) -> None:
         """Remove such a file."""
-        self._inner().discard(key)
+        self._inner().discard(leftover)
 
     def _inner(self) -> FsspecStore:
         store = self._client()
