@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
+from embzarr import _unsaved
 from embzarr.objects import open_store
 from faulty import PassThrough
 from interrupted import Boom, signals
@@ -363,6 +365,24 @@ def test_a_callback_that_fails_is_logged(
 
     assert "ZeroDivisionError" in caplog.text
     assert len(run.numbers()) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_waits_for_no_save_of_its_parent(run: embzarr.Run, gate: _Gate) -> None:
+    """It has not the thread; it is told, and its end waits for nothing."""
+    gate.opened.clear()
+    future = run.save_async(WORDS, VECTORS)
+    child = os.fork()
+    if child == 0:
+        told = isinstance(future.exception(), embzarr.StoreError) and not run.saving
+        _unsaved._finish()
+        os._exit(0 if told else 1)
+    _, status = os.waitpid(child, 0)
+    gate.opened.set()
+
+    assert status == 0
+    assert future.result().commit == 1
 
 
 def save_and_fail(gate: _Gate, then: Callable[[], object] = lambda: None) -> None:
