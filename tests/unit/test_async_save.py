@@ -266,13 +266,24 @@ def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: _Gate)
     assert run.open().words == ["other"]
 
 
+def interrupt_soon(interrupt: Callable[[], None]) -> None:
+    """Interrupt the main thread, which is about to wait."""
+
+    def later() -> None:
+        time.sleep(0.05)
+        interrupt()
+
+    # Not a timer: the main thread would wait for it to start by what an interrupt breaks.
+    _thread.start_new_thread(later, ())
+
+
 def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate: _Gate) -> None:
     """It goes on with memory of its own; the next call waits for it, and both are as they were."""
     gate.opened.clear()
     first = run.save_async(WORDS, VECTORS, step=1, compression="none")
     with signals() as interrupt:
         for ask in (run.wait, first.result, lambda: run.save_async(WORDS, VECTORS + 9), run.close):
-            _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+            interrupt_soon(interrupt)
             with pytest.raises(Boom):
                 ask()
     assert run.saving
@@ -291,7 +302,7 @@ def test_an_interrupted_wait_hides_no_failure(run: embzarr.Run, gate: _Gate) -> 
     gate.fails = True
     run.save_async(WORDS, VECTORS)
     with signals() as interrupt:
-        _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+        interrupt_soon(interrupt)
         with pytest.raises(Boom):
             run.wait()
     gate.opened.set()
@@ -329,9 +340,10 @@ def test_a_callback_may_save(run: embzarr.Run) -> None:
         run.wait()
         later.append(run.save_delta([0], VECTORS[[1]]))
         later.append(run.save_async(WORDS, VECTORS, step=7))
+        ended.set()
 
     ended = threading.Event()
-    run.save_async(WORDS, VECTORS, step=5).add_done_callback(lambda _: (again(_), ended.set()))
+    run.save_async(WORDS, VECTORS, step=5).add_done_callback(again)
 
     assert ended.wait(30)
     assert (later[0].commit, later[1].result(30).commit) == (2, 3)
