@@ -108,7 +108,8 @@ class Loads:
             words: any words.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
-                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill;
+                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
+                (interrupted twice, what is under way may still fill some of it);
                 and ``memory_limit``, the bytes that may be under way beside the result.
 
         Raises:

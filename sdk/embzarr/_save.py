@@ -41,7 +41,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
 ) -> Checkpoint:
     """Save words and vectors as one atomic commit and return it, opened.
 
-    Either everything becomes visible at once or, after an error or a crash, nothing.
+    Either everything becomes visible at once or, after an error, an interrupt or a crash, nothing.
+    An interrupt waits for the requests that are under way, a second one does not.
 
     Args:
         url: where to; see `embzarr.open`.

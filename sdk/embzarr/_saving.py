@@ -56,6 +56,9 @@ class Saving(Future[R], Generic[R]):
     @property
     def failure(self) -> BaseException | None:
         """What it failed with; asking does not count as having been told."""
+        reason = self.promise.failure
+        if self._failure is None and reason is not None:  # in a forked child
+            self._failure = StoreError("store-failed", f"{self.promise.what}: {reason}")
         return self._failure
 
     def done(self) -> bool:
@@ -90,7 +93,7 @@ class Saving(Future[R], Generic[R]):
         if not self.decided.wait(timeout):
             raise TimeoutError
         self.promise.is_told = True
-        return self._failure
+        return self.failure
 
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         """Call `fn` with this when it is done: in the thread that saves, before it saves again."""

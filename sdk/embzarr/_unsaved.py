@@ -131,7 +131,12 @@ class _Failing:
 
 
 def _forget() -> None:
-    """A forked child has made no promises: its parent keeps them."""
+    """A forked child keeps no promises, for want of the threads: its parent does."""
+    for promise in _promises:
+        if not promise.decided.is_set:
+            promise.failure = "the process that this one was forked from is saving it"
+        promise.decided.set()
+        promise.ended.set()
     _promises.clear()
 
 

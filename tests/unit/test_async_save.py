@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
+from embzarr import _unsaved
 from embzarr.objects import open_store
 from faulty import PassThrough
 from interrupted import Boom, signals
@@ -264,13 +266,24 @@ def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: _Gate)
     assert run.open().words == ["other"]
 
 
+def interrupt_soon(interrupt: Callable[[], None]) -> None:
+    """Interrupt the main thread, which is about to wait."""
+
+    def later() -> None:
+        time.sleep(0.05)
+        interrupt()
+
+    # Not a timer: the main thread would wait for it to start by what an interrupt breaks.
+    _thread.start_new_thread(later, ())
+
+
 def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate: _Gate) -> None:
     """It goes on with memory of its own; the next call waits for it, and both are as they were."""
     gate.opened.clear()
     first = run.save_async(WORDS, VECTORS, step=1, compression="none")
     with signals() as interrupt:
         for ask in (run.wait, first.result, lambda: run.save_async(WORDS, VECTORS + 9), run.close):
-            _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+            interrupt_soon(interrupt)
             with pytest.raises(Boom):
                 ask()
     assert run.saving
@@ -289,7 +302,7 @@ def test_an_interrupted_wait_hides_no_failure(run: embzarr.Run, gate: _Gate) -> 
     gate.fails = True
     run.save_async(WORDS, VECTORS)
     with signals() as interrupt:
-        _thread.start_new_thread(lambda: (time.sleep(0.05), interrupt()), ())
+        interrupt_soon(interrupt)
         with pytest.raises(Boom):
             run.wait()
     gate.opened.set()
@@ -327,9 +340,10 @@ def test_a_callback_may_save(run: embzarr.Run) -> None:
         run.wait()
         later.append(run.save_delta([0], VECTORS[[1]]))
         later.append(run.save_async(WORDS, VECTORS, step=7))
+        ended.set()
 
     ended = threading.Event()
-    run.save_async(WORDS, VECTORS, step=5).add_done_callback(lambda _: (again(_), ended.set()))
+    run.save_async(WORDS, VECTORS, step=5).add_done_callback(again)
 
     assert ended.wait(30)
     assert (later[0].commit, later[1].result(30).commit) == (2, 3)
@@ -363,6 +377,24 @@ def test_a_callback_that_fails_is_logged(
 
     assert "ZeroDivisionError" in caplog.text
     assert len(run.numbers()) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_waits_for_no_save_of_its_parent(run: embzarr.Run, gate: _Gate) -> None:
+    """It has not the thread; it is told, and its end waits for nothing."""
+    gate.opened.clear()
+    future = run.save_async(WORDS, VECTORS)
+    child = os.fork()
+    if child == 0:
+        told = isinstance(future.exception(), embzarr.StoreError) and not run.saving
+        _unsaved._finish()
+        os._exit(0 if told else 1)
+    _, status = os.waitpid(child, 0)
+    gate.opened.set()
+
+    assert status == 0
+    assert future.result().commit == 1
 
 
 def save_and_fail(gate: _Gate, then: Callable[[], object] = lambda: None) -> None:
