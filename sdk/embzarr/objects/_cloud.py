@@ -182,7 +182,8 @@ def _identity(
         return of_object(client)
     address = getattr(client, "url", None) or getattr(client, "prefix", None)
     config: Mapping[str, object] = {**getattr(client, "config", {}), "client_options": given}
-    return of_place(kind, address or "", user, options=config)
+    allowed = bool(options.get("allow_http"))
+    return of_place(kind, address or "", user, allowed, options=config)
 
 
 def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:

@@ -21,7 +21,7 @@ _SECRET = re.compile(r"key|secret|token|pass|sas|cred|sig|auth", re.IGNORECASE)
 """Names of what lets one in, and does not say where."""
 _DECIDES = re.compile(
     r"(?:https?|all|no)_proxy"
-    r"|(?:aws|google|azure|hadoop)_.*(?:url|endpoint|host|account|emulator|conf).*",
+    r"|(?:aws|google|azure|hadoop)_.*(?:url|endpoint|host|home|account|emulator|conf).*",
     re.IGNORECASE,
 )
 """Variables of the environment that libraries ask for where to connect to."""
