@@ -230,7 +230,7 @@ LISTINGS: dict[str, Answer] = {
     "list-redirect-loop": READS["redirect-loop"],
 }
 """To requests for a listing of a bucket."""
-_XML = (
+_XML: bytes = (
     b'<!DOCTYPE a [<!ENTITY a "xxxxxxxxxx">'
     + b"".join(b'<!ENTITY %c "%s">' % (n + 1, b"&%c;" % n * 10) for n in range(97, 110))
     + b"]><ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>run/c/&n;</Key>"

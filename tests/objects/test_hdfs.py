@@ -68,7 +68,7 @@ def test_no_request_waits_for_a_data_node_that_says_nothing(
 
 def leftovers_of(store: Store) -> list[str]:
     assert isinstance(store, Leftovers)
-    return [info.key for info in store.leftovers()]
+    return [leftover.file.key for leftover in store.leftovers("")]
 
 
 def test_no_request_outlives_its_deadline_when_a_data_node_dies(

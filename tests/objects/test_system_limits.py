@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,11 +179,12 @@ def test_a_process_without_descriptors_says_so(kind: str, tmp_path: Path) -> Non
     (tmp_path / "c" / "a").write_bytes(b"1")
     retries = {"retry_config": {"max_retries": 0}}
     keys = {"endpoint_url": "http://127.0.0.1:1", "key": "key", "secret": "secret"}
-    url, options = {
+    places: dict[str, tuple[str, dict[str, Any]]] = {
         "folder": (str(tmp_path), {}),
         "s3": ("s3://bucket/run", {**keys, **retries}),
         "http": ("http://127.0.0.1:1/run", retries),
-    }[kind]
+    }
+    url, options = places[kind]
 
     said = subprocess.run(  # noqa: S603
         [sys.executable, "-c", PROGRAM, url, repr(options)],

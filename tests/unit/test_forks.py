@@ -330,7 +330,11 @@ def test_an_object_in_the_parents_memory_is_refused_in_a_child() -> None:
     store.put("a", b"1")
 
     def work() -> bool:
-        for read in (lambda: store.get("a"), lambda: open_store(client).get("a")):
+        reads: list[Callable[[], object]] = [
+            lambda: store.get("a"),
+            lambda: open_store(client).get("a"),
+        ]
+        for read in reads:
             with pytest.raises(embzarr.UnsupportedError) as caught:
                 read()
             if caught.value.code != "url-unsupported":
