@@ -122,10 +122,11 @@ class TestFsspec:
         """Wherever it was given, and whichever verb it is."""
         with running_two() as two:
             store = over_fsspec(two.url, **how)
-            for ask in (lambda: store.get_range("a", 0, 4), lambda: store.head("a")):
-                with pytest.raises(StoreError, match=two.other) as caught:
-                    ask()
-                assert "CANARY" not in str(caught.value)
+            with pytest.raises(StoreError, match=two.other) as caught:
+                store.get_range("a", 0, 4)
+            assert "CANARY" not in str(caught.value)
+            with pytest.raises(StoreError, match=two.other):
+                store.head("a")
             assert two.heard == []
 
     def test_without_headers_it_is_followed(self) -> None:
