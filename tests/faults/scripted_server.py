@@ -203,6 +203,14 @@ def _full(number: int) -> str:
     return "".join(_item(f"run/c/{number:09}-{at:04}") for at in range(1000))
 
 
+_XML = (
+    b'<!DOCTYPE a [<!ENTITY a "xxxxxxxxxx">'
+    + b"".join(b'<!ENTITY %c "%s">' % (n + 1, b"&%c;" % n * 10) for n in range(97, 110))
+    + b"]><ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>run/c/&n;</Key>"
+    b"<Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+    b"</ListBucketResult>"
+)
+
 LISTINGS: dict[str, Answer] = {
     "same-page": _pages(lambda _: _page(_full(0), truncated="true", token="t")),  # noqa: S106
     "two-pages": _pages(lambda n: _page(_full(n % 2), truncated="true", token=f"t{n}")),
@@ -230,13 +238,7 @@ LISTINGS: dict[str, Answer] = {
     "list-redirect-loop": READS["redirect-loop"],
 }
 """To requests for a listing of a bucket."""
-_XML: bytes = (
-    b'<!DOCTYPE a [<!ENTITY a "xxxxxxxxxx">'
-    + b"".join(b'<!ENTITY %c "%s">' % (n + 1, b"&%c;" % n * 10) for n in range(97, 110))
-    + b"]><ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>run/c/&n;</Key>"
-    b"<Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
-    b"</ListBucketResult>"
-)
+
 
 WRITES: dict[str, Answer] = {
     "write-silence": _slowly(lambda _: b"", b""),

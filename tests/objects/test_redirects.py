@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -122,14 +122,11 @@ class TestFsspec:
         """Wherever it was given, and whichever verb it is."""
         with running_two() as two:
             store = over_fsspec(two.url, **how)
-            asks: list[Callable[[], object]] = [
-                lambda: store.get_range("a", 0, 4),
-                lambda: store.head("a"),
-            ]
-            for ask in asks:
-                with pytest.raises(StoreError, match=two.other) as caught:
-                    ask()
-                assert "CANARY" not in str(caught.value)
+            with pytest.raises(StoreError, match=two.other) as caught:
+                store.get_range("a", 0, 4)
+            assert "CANARY" not in str(caught.value)
+            with pytest.raises(StoreError, match=two.other):
+                store.head("a")
             assert two.heard == []
 
     def test_without_headers_it_is_followed(self) -> None:

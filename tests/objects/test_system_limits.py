@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -179,12 +178,12 @@ def test_a_process_without_descriptors_says_so(kind: str, tmp_path: Path) -> Non
     (tmp_path / "c" / "a").write_bytes(b"1")
     retries = {"retry_config": {"max_retries": 0}}
     keys = {"endpoint_url": "http://127.0.0.1:1", "key": "key", "secret": "secret"}
-    places: dict[str, tuple[str, dict[str, Any]]] = {
+    opened: dict[str, tuple[str, dict[str, object]]] = {
         "folder": (str(tmp_path), {}),
         "s3": ("s3://bucket/run", {**keys, **retries}),
-        "http": ("http://127.0.0.1:1/run", retries),
+        "http": ("http://127.0.0.1:1/run", {**retries}),
     }
-    url, options = places[kind]
+    url, options = opened[kind]
 
     said = subprocess.run(  # noqa: S603
         [sys.executable, "-c", PROGRAM, url, repr(options)],
