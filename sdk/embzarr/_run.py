@@ -115,9 +115,9 @@ class Run(RunSaving):
 
         Safe beside any number of writers and readers: it is a commit of its own, and nothing is
         deleted before it has landed. What is old is told by the store's clock, of which, as of the
-        right to delete, an object below ``probe/`` is asked first. A writer whose unfinished data it deletes stops with a
-        `ConflictError`; a reader of a checkpoint that it gives up gets a `NotFoundError`. Killed at
-        any moment, it is finished by the next one.
+        right to delete, an object below ``probe/`` is asked first. A writer whose unfinished data
+        it deletes stops with a `ConflictError`; a reader of a checkpoint that it gives up gets a
+        `NotFoundError`. Killed at any moment, it is finished by the next one.
 
         Args:
             keep_last: how many of the newest checkpoints to keep; all, if `keep_every` is None
