@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embzarr._numbers import Run
     from embzarr._records import Record
-    from embzarr.objects import Readable
+    from embzarr.objects import Readable, Store
 
 _BATCH = 16
 """Manifests read at once."""
@@ -75,6 +75,16 @@ def tip(store: Readable) -> Record | None:
     if sizes[0] is None:
         return _walked(store, hints[0])
     return _newest(store, hints[0], sizes[0])
+
+
+def nothing(store: Store) -> NotFoundError:
+    """Return the error of a store without a checkpoint; a hint of one that is not there is told."""
+    hint = _hint(store)
+    told = ""
+    if hint is not None:
+        key = _keys.commit_key(hint.record.number)
+        told = f"; {_schema.LATEST} tells of {key}, which is not there: a repair may restore it"
+    return NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}{told}")
 
 
 def read(store: Readable, number: int) -> Commit:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr import _history, _tags
 from embzarr._checkpoint import Checkpoint
 from embzarr._interrupts import interruptible
-from embzarr.errors import InvalidInputError, NotFoundError
+from embzarr.errors import InvalidInputError
 from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def find(store: Store, *, step: int | None, tag: str | None, commit: int | None)
         return _history.read(store, commit)
     head = _history.head(store)
     if head is None:
-        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
+        raise _history.nothing(store)
     return head

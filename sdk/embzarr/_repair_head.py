@@ -25,6 +25,7 @@ from embzarr._protocol import Claim
 from embzarr._verify_report import Problem
 from embzarr._version import __version__
 from embzarr.errors import ConflictError, DamagedError, NotFoundError, UnsupportedError
+from embzarr.objects import get_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,7 +148,7 @@ def mend_hint(store: RepairStore, head: int) -> None:
     except NotFoundError:  # a dry run that would make it
         store.note("restore", _schema.LATEST, f"from {_keys.commit_key(head)}")
         return
-    found = _get(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
+    found = _hint(store)
     if found == expected:
         return
     if found is not None:
@@ -158,6 +159,16 @@ def mend_hint(store: RepairStore, head: int) -> None:
         except (DamagedError, NotFoundError, UnsupportedError):
             pass
     store.restore(_schema.LATEST, expected, f"from {_keys.commit_key(head)}")
+
+
+def _hint(store: Readable) -> Data | None:
+    """Return what the hint holds; nothing of one that is larger than any manifest."""
+    try:
+        return get_at_most(store, _schema.LATEST, _schema.MAX_MANIFEST_BYTES)
+    except NotFoundError:
+        return None
+    except DamagedError:
+        return b""
 
 
 def mend_root(store: RepairStore, store_id: str) -> Iterator[Problem]:

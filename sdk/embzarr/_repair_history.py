@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from embzarr import _digest, _history, _keys, _manifest, _numbers, _records, _schema, _tags
+from embzarr import _digest, _history, _keys, _numbers, _records, _schema, _tags
 from embzarr._records import Collected, Commit, Expired
 from embzarr.errors import DamagedError, EmbzarrError, NotFoundError, UnsupportedError
+from embzarr.objects import get_at_most, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from embzarr._records import Record
     from embzarr._repair_store import RepairStore
     from embzarr.objects import Data, Readable
+
+
+_MOST = _schema.MAX_MANIFEST_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +167,13 @@ class History:
         if number not in self.standings:
             self.look(number)
         key, standing = _keys.commit_key(number), self.standings[number]
-        found = self._get(self._store, key)
-        if found is None:
+        now = self._identity_at(key)
+        if now is None:
             self._store.create("restore", key, data, f"from {origin}")
-        elif _manifest.identity(found) == standing.stored:
-            if standing.stray is not None:
-                kept = _keys.kept_key(standing.stored)
+        elif now == standing.stored:
+            found = self._get(self._store, key) if standing.stray is not None else None
+            if found is not None and standing.stray is not None:
+                kept = _keys.kept_key(now)
                 message = f"what lies at {key} belongs elsewhere"
                 self._store.write("keep", kept, found, message)
                 self._strays.setdefault(standing.stray, []).append(kept)
@@ -190,14 +195,13 @@ class History:
     def look(self, number: int) -> None:
         """Take note of what stands at a number."""
         key = _keys.commit_key(number)
-        data = self._get(self._store, key)
-        if data is None:
+        stored = self._identity_at(key)
+        if stored is None:
             error = NotFoundError("object-missing", f"{key} is not there")
             self.standings[number] = Standing(number=number, stored=None, error=error)
             return
-        stored = _manifest.identity(data)
         try:
-            record = _records.parse(data, key)
+            record = _records.parse(get_at_most(self._store, key, _MOST), key)
         except (DamagedError, UnsupportedError) as exc:
             self.standings[number] = Standing(number=number, stored=stored, error=exc)
             return
@@ -290,12 +294,18 @@ class History:
         except (DamagedError, UnsupportedError):
             return None
 
-    def _get(
-        self, store: Readable, key: str, limit: int = _schema.MAX_MANIFEST_BYTES
-    ) -> Data | None:
-        """Return the bytes, of an object that is too large the first; None where it is gone."""
+    def _get(self, store: Readable, key: str, limit: int = _MOST) -> Data | None:
+        """Return the bytes; None where it is gone, or more than any record has."""
         try:
-            return store.get_range(key, 0, min(store.head(key).size, limit + 1))
+            return get_at_most(store, key, limit)
+        except (NotFoundError, DamagedError):
+            return None
+
+    def _identity_at(self, key: str) -> str | None:
+        """Return the SHA-256 of what stands at a key, as far as it may be read, not held whole."""
+        try:
+            size = min(self._store.head(key).size, _MOST + 1)
+            return _digest.sha256_of(pieces(self._store, key, 0, size))
         except NotFoundError:
             return None
 

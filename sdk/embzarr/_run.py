@@ -136,9 +136,10 @@ class Run(RunSaving):
         """Give up old checkpoints, and delete what no commit names.
 
         Safe beside any number of writers and readers: it is a commit of its own, and nothing is
-        deleted before it has landed. A writer whose unfinished data it deletes stops with a
-        `ConflictError`; a reader of a checkpoint that it gives up gets a `NotFoundError`. Killed at
-        any moment, it is finished by the next one.
+        deleted before it has landed. What is old is told by the store's clock, of which, as of the
+        right to delete, an object below ``probe/`` is asked first. A writer whose unfinished data
+        it deletes stops with a `ConflictError`; a reader of a checkpoint that it gives up gets a
+        `NotFoundError`. Killed at any moment, it is finished by the next one.
 
         Args:
             keep_last: how many of the newest checkpoints to keep; all, if `keep_every` is None
@@ -155,7 +156,9 @@ class Run(RunSaving):
             DamagedError: a manifest is damaged: repair first. One in quarantine does not hinder
                 what came after it.
             NotFoundError: no commit is there.
-            StoreError: code ``commit-unknown``: nothing was deleted, run it again.
+            AccessDeniedError: nothing may be written or deleted: nothing was given up.
+            StoreError: code ``commit-unknown``: nothing was deleted, run it again; ``store-full``:
+                not even ``latest.json``, which is done without, left enough room.
             UnsupportedError: a store that cannot list or cannot be written to safely.
         """
         policy = Policy(keep_last=keep_last, keep_every=keep_every)

@@ -13,7 +13,7 @@ from embzarr._input import check_metadata, check_step
 from embzarr._link import link_to
 from embzarr._version import __version__
 from embzarr._vocabulary_read import VocabularyReader
-from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
+from embzarr.errors import ConflictError, InvalidInputError
 from embzarr.objects import known_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def newest(store: Store, base: int | Checkpoint | None) -> Commit:
     """
     head = _history.head(store)
     if head is None:
-        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url} to build on")
+        raise _history.nothing(store)
     expected = base.commit if isinstance(base, Checkpoint) else base
     if expected is not None and head.number != expected:
         raise ConflictError(

@@ -106,7 +106,7 @@ def survey(store: Store) -> Survey:
     """
     tip = _history.tip(store)
     if tip is None:
-        raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
+        raise _history.nothing(store)
     tip = [tip, *_history.since(store, tip.number)][-1]  # a listing may lag
     records: dict[int, Record] = {}
     damaged: dict[int, DamagedError] = {}
