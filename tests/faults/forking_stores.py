@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -72,8 +73,16 @@ class Round:
         if self.writable:
             saved = run.save_async(WORDS, VECTORS + number, step=number).result()
             np.testing.assert_array_equal(saved[WORDS[3]], VECTORS[3] + number)
-            np.testing.assert_array_equal(run.open(step=number).to_numpy(), VECTORS + number)
+            np.testing.assert_array_equal(
+                run.open(commit=saved.commit).to_numpy(), VECTORS + number
+            )
             run.close()
+
+    def work_with_child(self, how: str, number: int) -> None:
+        """Do the same, and have a child of one's own do it again."""
+        self.work(how, number)
+        child = in_child(lambda: self.work(how, number + 1_000_000), "_exit")
+        assert os.waitpid(child, 0)[1] == 0
 
     def opened(self, how: str) -> tuple[embzarr.Checkpoint, embzarr.Run]:
         """Return what a child uses."""
@@ -94,7 +103,7 @@ class Round:
             try:
                 while not ended.is_set():
                     self.read(self.checkpoint)
-                    self.run.open(step=0)
+                    self.run.open(commit=1)
             except BaseException as exc:  # noqa: BLE001 - raised below
                 failures.append(exc)
 
@@ -144,9 +153,11 @@ def carry_out(task: Mapping[str, Any]) -> dict[str, Any]:
                 hows = HOWS if one.travels else HOWS[:2]
                 how = hows[(number + turn) % len(hows)]
                 step, end = next(numbers), random.choice(ENDS)
-                child = in_child(lambda how=how, step=step: one.work(how, step), end)  # type: ignore[misc]
+                work = one.work_with_child if turn == 0 else one.work
+                child = in_child(partial(work, how, step), end)
                 children[child] = f"{how}, ends by {end}"
                 kinds[how] += 1
+                kinds["grandchild"] += turn == 0
             for child, what in children.items():
                 _, status = os.waitpid(child, 0)
                 if status:

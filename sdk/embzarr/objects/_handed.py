@@ -52,7 +52,7 @@ def from_obstore(client: ObjectStoreMethods, *, single_writer: bool, pickle_secr
     url, secrets = _described(client, kind)
     place = Place(url=shown_url(url), redactor=Redactor(secrets_in_options(secrets)))
     options = _arguments(client, kind)
-    known = options is not None and type(client).__name__ == kind
+    known = options is not None and type(client).__module__ == _OBSTORE
     opening = Opening(
         _open_like if known else _refuse_to_open, url, options or {}, single_writer, pickle_secrets
     )
