@@ -292,7 +292,7 @@ def told(objects: Objects) -> str:
 def test_every_copy_of_a_short_run(tally: Tally, *, full: Effort) -> None:
     """A save, a delta, a save and a collection, copied in any order of keys at any moments."""
     run = short()
-    every = full.some(states(run), 130)
+    every = full.some(states(run), 260)
     failures = [f"{told(s)}: {w}" for s in every for w in wrongs(s, run.truth)]
 
     tally("copies of a store that was written to", len(every), failures=failures)
@@ -301,7 +301,7 @@ def test_every_copy_of_a_short_run(tally: Tally, *, full: Effort) -> None:
 def test_copies_of_a_long_run(tally: Tally, *, full: Effort) -> None:
     """The same with names, compaction and several collections: copies drawn at random."""
     run, random = long(), Random(14)
-    drawn_ones = [drawn(run, random) for _ in range(full.times(2000, 60))]
+    drawn_ones = [drawn(run, random) for _ in range(full.times(2000, 25))]
     failures = [f"{told(s)}: {w}" for s in drawn_ones for w in wrongs(s, run.truth)]
 
     tally("copies of a longer run, drawn", len(drawn_ones), failures=failures)
