@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -61,7 +60,7 @@ class ChunkTable:
         """Whether all places are at hand."""
         return self._known is not None
 
-    @cached_property
+    @_forks.cached_property
     def sizes(self) -> NDArray[np.int64]:
         """Bytes of each shard that are chunks; below zero where the manifest is wrong."""
         return self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes

@@ -11,7 +11,12 @@ import ctypes
 import os
 import threading
 import weakref
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 class Inherited(Protocol):
@@ -84,6 +89,34 @@ class Lock:
     def forget_parent(self) -> None:
         """Be free."""
         self._lock = threading.Lock()
+
+
+class cached_property(Generic[T]):  # noqa: N801 - the name that every reader knows
+    """As `functools` has it from Python 3.12 on: without a lock.
+
+    Before, one lock for all instances is held while a value is computed, perhaps from a store; a
+    fork at that moment would leave it taken.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        """Compute the value by a method, when it is first asked for."""
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, _: type, name: str) -> None:
+        """Take note of where the value is kept."""
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, _: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, _: type) -> T: ...
+    def __get__(self, instance: object | None, _: type) -> Self | T:
+        """Compute the value and keep it; threads that come together each do so."""
+        if instance is None:
+            return self
+        found = self._compute(instance)
+        return vars(instance).setdefault(self._name, found)  # type: ignore[no-any-return]  # a T
 
 
 def is_forked() -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _interrupts, _schema
+from embzarr import _forks, _interrupts, _schema
 from embzarr._printable import printable
 from embzarr.errors import InvalidInputError
 
@@ -33,7 +33,7 @@ class Loaded:
         """Pickle and copy rows, columns and words, which are read from the store if need be."""
         return Loaded, (self.rows, self.columns, partial(tuple, self.words))
 
-    @cached_property
+    @_forks.cached_property
     def words(self) -> tuple[str, ...]:
         """The words of the rows; reading them from the store waits until they are asked for."""
         return _interrupts.apart(lambda: tuple(self.read_words()))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+from embzarr import _forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ class RangeSelection:
     chunk: int
     """Rows in one chunk."""
 
-    @cached_property
+    @_forks.cached_property
     def chunks(self) -> NDArray[np.int64]:
         """The chunks, ascending, each once."""
         if self.stop <= self.start:

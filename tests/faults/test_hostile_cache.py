@@ -179,15 +179,21 @@ def no_user(hostile: Path, honest: Path, stack: ExitStack) -> Both:
     return Opened(url=f"http://eve:pw@{place}"), Opened(url=address)
 
 
+def told_by_header(name: str) -> dict[str, Any]:
+    """Return options that send a name with every request."""
+    headers = {"default_headers": {"x-tenant": name}}
+    return {"client_options": headers, "headers_follow_redirects": True}
+
+
 def headers(hostile: Path, honest: Path, stack: ExitStack) -> Both:
     address = _by_header(stack, hostile, honest, "X-Tenant", "eve")
-    told = {"client_options": {"default_headers": {"x-tenant": "eve"}}}
+    told = told_by_header("eve")
     return Opened(url=address, options=told), Opened(url=address)
 
 
 def two_headers(hostile: Path, honest: Path, stack: ExitStack) -> Both:
     address = _by_header(stack, hostile, honest, "X-Tenant", "eve")
-    eve, bob = ({"client_options": {"default_headers": {"x-tenant": n}}} for n in ("eve", "bob"))
+    eve, bob = told_by_header("eve"), told_by_header("bob")
     return Opened(url=address, options=eve), Opened(url=address, options=bob)
 
 

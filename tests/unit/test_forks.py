@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr import _forks, _parallel
+from embzarr import Loaded, _forks, _parallel
 from embzarr.objects import CountingStore, Store, open_store
 from embzarr.objects._client import Client
 from faulty import PassThrough
@@ -138,6 +138,9 @@ def test_locks_that_outlive_a_call_are_those_that_a_fork_frees() -> None:
         for path in folder.rglob("*.py")
         if "threading.Lock()" in path.read_text()
     }
+    assert not [
+        path for path in folder.rglob("*.py") if "import cached_property" in path.read_text()
+    ]
 
     assert plain == OF_ONE_CALL
 
@@ -159,6 +162,27 @@ def test_what_another_thread_is_working_out_a_child_works_out_itself() -> None:
     begun.wait()
     try:
         assert in_child(lambda: once() == 5) is True
+    finally:
+        free.set()
+        thread.join()
+
+
+def test_words_that_another_thread_is_reading_a_child_does_not_wait_for() -> None:
+    """Not even those of another load: Python 3.11 has one lock for a property of all instances."""
+    begun, free = threading.Event(), threading.Event()
+
+    def read() -> tuple[str, ...]:
+        begun.set()
+        free.wait()
+        return ("a",)
+
+    slow = Loaded(np.arange(1), {}, read)
+    other = Loaded(np.arange(1), {}, lambda: ("b",))
+    thread = threading.Thread(target=lambda: slow.words)
+    thread.start()
+    begun.wait()
+    try:
+        assert in_child(lambda: other.words == ("b",)) is True
     finally:
         free.set()
         thread.join()
