@@ -11,6 +11,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -292,7 +293,9 @@ class _Server(socketserver.ThreadingTCPServer):
 @contextmanager
 def running_scripted_server() -> Iterator[str]:
     """Answer on a free port until the block ends; yield the URL."""
-    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE) as process:  # noqa: S603
+    command = [sys.executable, __file__]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:  # noqa: S603
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -303,4 +306,5 @@ def running_scripted_server() -> Iterator[str]:
 if __name__ == "__main__":
     with _Server(("127.0.0.1", 0), _Handler) as server:
         print(server.server_address[1], flush=True)  # noqa: T201 - told to the parent
-        server.serve_forever()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()  # which ends with the parent, however that ends
