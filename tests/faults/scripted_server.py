@@ -20,6 +20,8 @@ from itertools import count, repeat
 from typing import TypeAlias
 
 _BLOCK = bytes(2**16)
+_LAST = "Connection: close"
+"""Each connection has one answer, so that none is lost to the next request."""
 _TRICKLE = 0.1
 _TOTAL = 2**30
 """What an object is said to hold where nothing else is said."""
@@ -45,7 +47,7 @@ Answer: TypeAlias = Callable[[Request], Iterator[bytes]]
 
 
 def _head(status: str, *headers: str) -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", 'ETag: "x"', *headers, "", ""]).encode()
+    return "\r\n".join([f"HTTP/1.1 {status}", 'ETag: "x"', *headers, _LAST, "", ""]).encode()
 
 
 def _partial(asked: Request, *, claims: str = "", length: int | None = None) -> bytes:
