@@ -11,6 +11,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from itertools import count, repeat
 from typing import TypeAlias
 
 _BLOCK = bytes(2**16)
+_LAST = "Connection: close"
+"""Each connection has one answer, so that none is lost to the next request."""
 _TRICKLE = 0.1
 _TOTAL = 2**30
 """What an object is said to hold where nothing else is said."""
@@ -44,7 +47,7 @@ Answer: TypeAlias = Callable[[Request], Iterator[bytes]]
 
 
 def _head(status: str, *headers: str) -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", 'ETag: "x"', *headers, "", ""]).encode()
+    return "\r\n".join([f"HTTP/1.1 {status}", 'ETag: "x"', *headers, _LAST, "", ""]).encode()
 
 
 def _partial(asked: Request, *, claims: str = "", length: int | None = None) -> bytes:
@@ -292,7 +295,9 @@ class _Server(socketserver.ThreadingTCPServer):
 @contextmanager
 def running_scripted_server() -> Iterator[str]:
     """Answer on a free port until the block ends; yield the URL."""
-    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE) as process:  # noqa: S603
+    command = [sys.executable, __file__]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:  # noqa: S603
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -303,4 +308,5 @@ def running_scripted_server() -> Iterator[str]:
 if __name__ == "__main__":
     with _Server(("127.0.0.1", 0), _Handler) as server:
         print(server.server_address[1], flush=True)  # noqa: T201 - told to the parent
-        server.serve_forever()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()  # which ends with the parent, however that ends
