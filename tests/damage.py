@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
-from obstore.store import MemoryStore
 
 import embzarr
 from embzarr import _chunks, _grid, _json, _schema
 from embzarr.objects import Store, open_store
+from embzarr.objects._memory import MemoryStore
 from oracle import make_vectors, make_words
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def vectors_of(step: int) -> NDArray[np.float32]:
 
 def make_run() -> Objects:
     """Save three steps in many small shards, with chunk tables; the vocabulary stays the same."""
-    store = MemoryStore()
+    store = MemoryStore("memory://")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_grid, "choose_chunk", lambda row: 4 if row > 8 else 64)
         patch.setattr(_grid, "choose_shard", lambda _: 4)
@@ -71,7 +71,7 @@ def contents(store: Store) -> dict[str, bytes]:
 
 def filled(objects: Objects) -> Store:
     """Return a store in memory that holds these objects."""
-    store = open_store(MemoryStore())
+    store = open_store(MemoryStore("memory://"))
     for key, data in objects.items():
         store.put(key, data)
     return store

@@ -7,7 +7,6 @@ failed save should have held is owed: the next one holds it too.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +118,7 @@ class AsyncSaver:
         self._store = store
         self._single_writer = single_writer
         self._patience = patience
-        self._turn = threading.Lock()
+        self._turn = _forks.Lock()
         """Held by whoever waits for a save and begins the next."""
         self._snapshots = Snapshots()
         self._saving: Saving[Checkpoint] | None = None

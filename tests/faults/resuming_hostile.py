@@ -19,11 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import obstore
-from obstore.store import MemoryStore
-
 import embzarr
 import embzarr_trainer
+from embzarr.objects._memory import MemoryStore
 from embzarr_tools.fixtures._plain import Objects
 from faults.forking import Child
 from faults.hostile import caches, training
@@ -113,7 +111,7 @@ def _resume(state: State, folder: Path) -> list[str]:
     text.write_text(state.text, encoding="utf-8")
     store = _stored(state.objects)
     begin: dict[str, Any] = (
-        {"url": MemoryStore(), "init": embzarr.open(store)} if state.init else {}
+        {"url": MemoryStore("memory://"), "init": embzarr.open(store)} if state.init else {}
     )
     begin = begin or {"url": store, "resume": True}
     try:
@@ -126,9 +124,9 @@ def _resume(state: State, folder: Path) -> list[str]:
 
 
 def _stored(objects: Objects) -> MemoryStore:
-    client = MemoryStore()
+    client = MemoryStore("memory://")
     for key, data in objects.items():
-        obstore.put(client, key, data)
+        client.put(key, data)
     return client
 
 
@@ -137,11 +135,11 @@ def _reuse(cache: caches.Cache, folder: Path) -> list[str]:
     text, kept = folder / "text.txt", folder / "cache"
     text.write_text(training.TEXT, encoding="utf-8")
     settings = {**SETTINGS, "corpus_cache": kept}
-    plain = digest_of(embzarr_trainer.train(text, MemoryStore(), **settings))
+    plain = digest_of(embzarr_trainer.train(text, MemoryStore("memory://"), **settings))
     (entry,) = kept.iterdir()
     sound = {file.name: file.read_bytes() for file in entry.iterdir()}
     cache.spoil(entry)
-    if digest_of(embzarr_trainer.train(text, MemoryStore(), **settings)) != plain:
+    if digest_of(embzarr_trainer.train(text, MemoryStore("memory://"), **settings)) != plain:
         return ["trained on something else"]
     if {file.name: file.read_bytes() for file in entry.iterdir()} != sound or entry.is_symlink():
         return ["left as it was"]

@@ -109,7 +109,10 @@ class TestSecrets:
             ("https://me:CANARY@example.org/run", {}, "URL"),
             (
                 "https://example.org/run",
-                {"client_options": {"default_headers": {"x-api": "CANARY"}}},
+                {
+                    "client_options": {"default_headers": {"x-api": "CANARY"}},
+                    "headers_follow_redirects": True,
+                },
                 "client_options.default_headers",
             ),
             (

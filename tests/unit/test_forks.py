@@ -32,7 +32,6 @@ OF_ONE_CALL = {
     "_forks.py",  # the lock itself
     "_array_write.py",  # of a writer, which a child refuses to use
     "_verify_report.py",  # of one `verify`
-    "_parallel.py",  # of the pool, made anew in a child
     "objects/_fsspec.py",  # of what a child opens anew
 }
 """Modules that use plain locks, and why that is right."""

@@ -116,8 +116,8 @@ def _refuse_to_open(url: str, options: Options, *, single_writer: bool) -> NoRet
     del options, single_writer
     raise UnsupportedError(
         "url-unsupported",
-        f"an object made by another process, of which embzarr does not know how: {url}; "
-        "open it in this process",
+        f"{url}: an object of the parent process, or of a class that it had imported; open it by "
+        "its URL in this process",
     )
 
 

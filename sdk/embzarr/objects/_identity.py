@@ -71,7 +71,9 @@ def of_object(thing: object, path: str = "") -> Identity:
         except TypeError:  # whether it lives cannot be told, and its `id` may be given again
             return Identity(text=name, lasting=False)
         name = _own.setdefault(id(thing), name)
-    return Identity(text=f"{name} {path}", lasting=False)
+    return Identity(
+        text=_digest.sha256(f"{name} {path}".encode(errors="surrogateescape")), lasting=False
+    )
 
 
 def identity_of(store: object) -> Identity:
