@@ -7,6 +7,7 @@ and no secret, since its hash stands in the names of files.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -14,8 +15,6 @@ import secrets
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from embzarr import _digest
 
 _SECRET = re.compile(r"key|secret|token|pass|sas|cred|sig|auth", re.IGNORECASE)
 """Names of what lets one in, and does not say where."""
@@ -48,7 +47,7 @@ def of_place(kind: str, *parts: object, options: Mapping[str, object] | None = N
         options: of the connection; names that sound like a secret are left out.
     """
     told = [kind, *map(str, parts), *_plain(options or {}), *_plain(_environment())]
-    return Identity(text=_digest.sha256(repr(told).encode(errors="surrogateescape")), lasting=True)
+    return Identity(text=_hashed(repr(told)), lasting=True)
 
 
 def of_folder(root: str) -> Identity:
@@ -71,15 +70,17 @@ def of_object(thing: object, path: str = "") -> Identity:
         except TypeError:  # whether it lives cannot be told, and its `id` may be given again
             return Identity(text=name, lasting=False)
         name = _own.setdefault(id(thing), name)
-    return Identity(
-        text=_digest.sha256(f"{name} {path}".encode(errors="surrogateescape")), lasting=False
-    )
+    return Identity(text=_hashed(f"{name} {path}"), lasting=False)
 
 
 def identity_of(store: object) -> Identity:
     """Return what a store says of whom it asks; one that says nothing is known by itself alone."""
     known = getattr(store, "identity", None)
     return known if isinstance(known, Identity) else of_object(store)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _environment() -> dict[str, object]:
