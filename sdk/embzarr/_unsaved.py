@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from embzarr._interrupts import Latch
+from embzarr._printable import printable
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -101,14 +102,9 @@ def _tell(lost: list[str]) -> None:
         return
     with contextlib.suppress(OSError, ValueError):  # closed: the status tells
         for line in lost:
-            stream.write(f"embzarr: NOT SAVED: {_printable(line)}\n")
+            stream.write(f"embzarr: NOT SAVED: {printable(line)}\n")
         stream.flush()
     sys.stderr = _Failing(stream)
-
-
-def _printable(text: str) -> str:
-    """Return text, some of it from a store, without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 class _Failing:
