@@ -280,13 +280,19 @@ if hasattr(os, "register_at_fork"):
 
 
 class Stream(Generic[T, R]):
-    """``work(item)`` for each item in order, computing one beyond the one in use."""
+    """``work(item)`` for each item in order, computing one beyond the one in use.
+
+    A forked child that goes on with what its parent began computes the rest itself.
+    """
 
     def __init__(self, work: Callable[[T], R], items: Sequence[T]) -> None:
         """Begin nothing yet."""
         self._work = work
         self._items = iter(items)
         self._coming: Task[R] | None = None
+        self._call: Callable[[], R] | None = None
+        """What `_coming` makes."""
+        self._process = _forks.Process()
         self._is_whole = True
         # Inside of other work, what ends that ends this; else it lives as long as it is used.
         self._own = Latch() if _interrupts.current() is None else None
@@ -332,8 +338,10 @@ class Stream(Generic[T, R]):
     def _advance(self) -> list[R]:
         """Return the next result, or nothing after the last."""
         coming, self._coming = self._coming or self._next(), None
-        if coming is None:
+        if coming is None or self._call is None:
             return []
+        if not self._process:  # a thread of the parent is at it, or was
+            coming, self._process = Task(self._call, self._own), _forks.Process()
         found = [coming.result()]
         self._coming = self._next()
         if self._coming:
@@ -342,12 +350,13 @@ class Stream(Generic[T, R]):
 
     def _next(self) -> Task[R] | None:
         for item in self._items:
-            return Task(partial(self._work, item), self._own)
+            self._call = partial(self._work, item)
+            return Task(self._call, self._own)
         return None
 
     def _end(self) -> None:
         coming, self._coming, self._items = self._coming, None, iter(())
-        if coming:
+        if coming and self._process:
             coming.settle()
 
 

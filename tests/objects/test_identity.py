@@ -12,11 +12,11 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 from obstore.store import MemoryStore, S3Store
 
-from embzarr import _digest
 from embzarr.objects import (
     CountingStore,
     Identity,
     ReadOnlyStore,
+    _identity,
     identity_of,
     open_store,
 )
@@ -85,13 +85,13 @@ def test_spelling_and_secrets_make_no_other_store(url: str, options: dict[str, A
 
 def test_a_password_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in the name of a file would let one try passwords: of no two it is told apart."""
-    told: list[bytes] = []
+    told: list[str] = []
 
-    def sha256(data: bytes) -> str:
-        told.append(data)
+    def hashed(text: str) -> str:
+        told.append(text)
         return ""
 
-    monkeypatch.setattr(_digest, "sha256", sha256)
+    monkeypatch.setattr(_identity, "_hashed", hashed)
     monkeypatch.setenv("https_proxy", "http://user:hunter2@proxy:1")
     proxy = {"client_options": {"proxy_url": "http://user:hunter2@proxy:1"}}
     places: list[tuple[str, dict[str, Any]]] = [

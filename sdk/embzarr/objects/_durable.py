@@ -97,7 +97,8 @@ class DurableFiles:
             except FileNotFoundError:
                 if attempt == _TRIES - 1:
                     raise
-            self._make_folder(path.parent)
+            with contextlib.suppress(FileNotFoundError):  # one above went while this was made
+                self._make_folder(path.parent)
         raise AssertionError("the last attempt returns or raises")
 
     def _make_folder(self, folder: Path) -> None:
