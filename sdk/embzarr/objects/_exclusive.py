@@ -98,7 +98,25 @@ def _through_temporary(
 
 def _pipe(fs: AbstractFileSystem, path: str, data: bytes, **how: str) -> None:
     seconds = _deadline.seconds_for(len(data))
-    _deadline.within(seconds, lambda: fs.pipe_file(path, data, **how))
+    if type(fs).__module__.partition(".")[0] == "hdfs_native":
+        _deadline.within(seconds, lambda: _write_file(fs, path, data))
+    else:
+        _deadline.within(seconds, lambda: fs.pipe_file(path, data, **how))
+
+
+def _write_file(fs: AbstractFileSystem, path: str, data: bytes) -> None:
+    """Write a file whose writer, if it fails, no thread ever meets again.
+
+    Its finalizer closes it once more, and waits for a DataNode that is gone: in the thread in which
+    Python happens to collect it, with no clock of ours around.
+    """
+    writer = fs.open(path, "wb")
+    try:
+        writer.write(data)
+        writer.close()
+    except BaseException:
+        _forks.keep_for_ever(writer)
+        raise
 
 
 def _protocol(fs: AbstractFileSystem) -> str:
