@@ -155,9 +155,9 @@ def _collect(
     store: Store, found: Survey, room: Room, plan_of: Callable[[Survey], Plan]
 ) -> GcReport:
     swept: list[ObjectInfo] = []
-    for entry in _unfinished(found):
-        swept += _sweep(store, found.records[entry.number], room)
     for _ in range(_ROUNDS):
+        for entry in _unfinished(found):
+            swept += _sweep(store, found.records[entry.number], room)
         plan = plan_of(found)
         if not plan.expires and not plan.revokes:
             return _report(found, plan, objects=swept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -73,7 +72,8 @@ def caught_up(store: Store, found: Survey) -> Survey:
     """Return a survey with all that was committed since; nothing that it had read is read again.
 
     So a collector beside writers who never rest comes to its number as they do. Folders are those
-    that were listed: one that a commit since names is named, and no longer abandoned.
+    that were listed: one that a commit since names is named, and no longer abandoned. After another
+    collection all is read anew: what that gives up may still stand, and has to be swept first.
 
     Raises:
         DamagedError: one of these is damaged.
@@ -81,12 +81,12 @@ def caught_up(store: Store, found: Survey) -> Survey:
     later = _history.since(store, found.tip.number)
     if not later:
         return found
-    spans = [record.collection.expired for record in later if isinstance(record, Collected)]
+    if not all(isinstance(record, Commit) for record in later):
+        return survey(store)
     return replace(
         found,
         tip=later[-1],
         records={**found.records, **{record.number: record for record in later}},
-        gone=_numbers.merged([*found.gone, *itertools.chain(*spans)]),
         tagged=_tagged(store),
     )
 
