@@ -266,12 +266,14 @@ class _Here(threading.local):
 _here = _Here()
 _shared = Crew(WORKERS, stays=True)
 """The threads that all reads share: starting some for each would take milliseconds."""
+_streams = Crew(WORKERS, stays=True)
+"""Those that compute what streams give next: the allocator keeps memory for each new thread."""
 
 
 def _forget_pool() -> None:
     """A forked child has none of its parent's threads: let it start its own."""
-    global _shared  # noqa: PLW0603 - its lock may have been held at the fork
-    _shared = Crew(WORKERS, stays=True)
+    global _shared, _streams
+    _shared, _streams = Crew(WORKERS, stays=True), Crew(WORKERS, stays=True)
     _here.working = False
 
 
@@ -345,7 +347,7 @@ class Stream(Generic[T, R]):
         found = [coming.result()]
         self._coming = self._next()
         if self._coming:
-            start(self._coming.run)
+            _streams.add(self._coming)  # type: ignore[arg-type]  # the crew looks at no result
         return found
 
     def _next(self) -> Task[R] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import obstore
-from obstore.store import MemoryStore, S3Store
+import obstore.store
 
 import embzarr
 from embzarr_bench._cases import Case
@@ -48,7 +48,7 @@ class RawObstore(Peer):
 
     def saving(self, place: Place, matrix: Matrix, *, compressed: bool) -> Saving:
         """Return work that puts the objects of a save, which are at hand in memory."""
-        memory = MemoryStore()
+        memory = obstore.store.MemoryStore()
         _save(memory, matrix, compressed=compressed)
         keys = [item["path"] for page in obstore.list(memory) for item in page]
         objects = {key: memoryview(memory.get(key).bytes()) for key in keys}
@@ -62,9 +62,9 @@ class RawObstore(Peer):
         return lambda: chunks.get(place)
 
 
-def client(place: Place) -> S3Store:
+def client(place: Place) -> obstore.store.S3Store:
     """Return a new client for a folder, by obstore's own defaults."""
-    return S3Store(
+    return obstore.store.S3Store(
         place.bucket,
         prefix=place.prefix,
         endpoint=place.endpoint_url,
