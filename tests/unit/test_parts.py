@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,9 @@ def test_a_part_that_failed_is_written_again(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, compression="lz4")
     died = embzarr.write_part(tmp_path, plan, 0)
     died.append(VECTORS[: died.stop], moments=MOMENTS[: died.stop])
+    end = time.monotonic() + 30
+    while not objects_of(tmp_path / plan.path) and time.monotonic() < end:
+        time.sleep(0.001)  # what is sent goes in the background
     died.__exit__(RuntimeError)
     left = objects_of(tmp_path / plan.path)
 
