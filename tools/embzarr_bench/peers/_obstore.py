@@ -48,8 +48,8 @@ class RawObstore(Peer):
 
     def saving(self, place: Place, matrix: Matrix, *, compressed: bool) -> Saving:
         """Return work that puts the objects of a save, which are at hand in memory."""
-        # A worker is forked: the first store that it opens makes obstore's modules show its own copy.
-        _save("memory://raw", matrix, compressed=compressed)
+        # In a forked worker this makes obstore's modules show a copy of its own.
+        embzarr.Run(place.url, store_options=place.options)
         memory = obstore.store.MemoryStore()
         _save(memory, matrix, compressed=compressed)
         keys = [item["path"] for page in obstore.list(memory) for item in page]
