@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import signal
 import sys
 import threading
@@ -22,7 +23,8 @@ def interrupted_at(place: int, call: Callable[[], object]) -> bool:
     """Make a call and raise `Boom` at a bytecode of it in this thread; tell whether it came so far.
 
     Python looks for no signal between the end of a function and what its caller does next: where a
-    function returns, nothing is raised.
+    function returns, nothing is raised. No garbage is collected meanwhile: what is raised in a
+    finalizer or in a callback of the collector, Python prints and drops.
     """
     count = 0
     own = call.__code__.co_filename if hasattr(call, "__code__") else ""
@@ -36,7 +38,8 @@ def interrupted_at(place: int, call: Callable[[], object]) -> bool:
                 raise Boom
         return trace
 
-    before = sys.gettrace()
+    before, collects = sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.settrace(trace)
     try:
         call()
@@ -44,6 +47,8 @@ def interrupted_at(place: int, call: Callable[[], object]) -> bool:
         return True
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
     return False
 
 
