@@ -11,15 +11,17 @@ import pytest
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
 import embzarr
-from embzarr import _chunks, _grid, _json, _schema
-from embzarr.objects import Store, open_store
-from embzarr.objects._memory import MemoryStore
+from embzarr._format import chunk_coding, grids, spec
+from embzarr._format import json as canonical
+from embzarr._storage.memory import MemoryStore
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Store
 from oracle import make_vectors, make_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embzarr._manifest import Codec
+    from embzarr._format.manifests import Codec
 
 ROWS, DIM = 40, 16
 WORDS = make_words(ROWS)
@@ -38,9 +40,9 @@ def make_run() -> Objects:
     """Save three steps in many small shards, with chunk tables; the vocabulary stays the same."""
     store = MemoryStore("memory://")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_grid, "choose_chunk", lambda row: 4 if row > 8 else 64)
-        patch.setattr(_grid, "choose_shard", lambda _: 4)
-        patch.setattr(_schema, "INLINE_CHUNKS", 4)
+        patch.setattr(grids, "choose_chunk", lambda row: 4 if row > 8 else 64)
+        patch.setattr(grids, "choose_shard", lambda _: 4)
+        patch.setattr(spec, "INLINE_CHUNKS", 4)
         for step in STEPS:
             embzarr.save(store, WORDS, vectors_of(step), step=step, counts=range(ROWS))
     embzarr.Run(store).tag("best", step=20)
@@ -50,8 +52,8 @@ def make_run() -> Objects:
 def make_foreign_run() -> Objects:
     """Save the same as another version of each library would: the same values, in other bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_chunks, "_compress", _compressed_otherwise)
-        patch.setattr(_json, "dumps", lambda value: json.dumps(value, indent=1).encode())
+        patch.setattr(chunk_coding, "_compress", _compressed_otherwise)
+        patch.setattr(canonical, "dumps", lambda value: json.dumps(value, indent=1).encode())
         return make_run()
 
 

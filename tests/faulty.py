@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from embzarr._storage.capabilities import Capabilities, capabilities_of, known_of
 from embzarr.errors import StoreError
-from embzarr.objects import Capabilities, capabilities_of, known_of
 
 if TYPE_CHECKING:
-    from embzarr.objects import Body, Data, ObjectInfo, Store
+    from embzarr._storage.port import Body, Data, ObjectInfo, Store
 
 Fault = Literal["not-sent", "answer-lost"]
 

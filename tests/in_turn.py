@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from embzarr import _interrupts, _jobs, _parallel, _records
+from embzarr._history import records
+from embzarr._storage import interrupts, parallel
+from embzarr._writing import jobs
 
 if TYPE_CHECKING:
-    from embzarr._records import Record
-    from embzarr.objects import Data
+    from embzarr._history.records import Record
+    from embzarr._storage.port import Data
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class _Jobs:
-    """`embzarr._jobs.Jobs` without threads."""
+    """`embzarr._writing.jobs.Jobs` without threads."""
 
     def __init__(self, limit: int) -> None:
         del limit
@@ -77,7 +79,7 @@ def _ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     return map(work, items)
 
 
-_parse = lru_cache(10_000)(_records.parse)
+_parse = lru_cache(10_000)(records.parse)
 
 
 def _parse_once(data: Data, key: str) -> Record:
@@ -87,16 +89,16 @@ def _parse_once(data: Data, key: str) -> Record:
 @pytest.fixture
 def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse the same bytes of a record once, whoever reads them."""
-    monkeypatch.setattr(_records, "parse", _parse_once)
+    monkeypatch.setattr(records, "parse", _parse_once)
 
 
 @pytest.fixture
 def in_turn(monkeypatch: pytest.MonkeyPatch, parsed_once: None) -> None:
     """Start no threads, wait for nothing, and parse nothing twice."""
     del parsed_once
-    monkeypatch.setattr(_interrupts, "apart", lambda call, _stop=None: call())
-    monkeypatch.setattr(_parallel, "together", _together)
-    monkeypatch.setattr(_parallel, "ahead", _ahead)
-    monkeypatch.setattr(_jobs, "Jobs", _Jobs)
-    monkeypatch.setattr(_parallel._here, "working", True, raising=False)
+    monkeypatch.setattr(interrupts, "apart", lambda call, _stop=None: call())
+    monkeypatch.setattr(parallel, "together", _together)
+    monkeypatch.setattr(parallel, "ahead", _ahead)
+    monkeypatch.setattr(jobs, "Jobs", _Jobs)
+    monkeypatch.setattr(parallel._here, "working", True, raising=False)
     monkeypatch.setattr(time, "sleep", lambda _: None)

@@ -10,27 +10,19 @@
 The format is specified in ``spec/v1/embzarr.md``.
 """
 
-from embzarr._cache import Cache
 from embzarr._checkpoint import Checkpoint
 from embzarr._gc import GcReport
-from embzarr._info import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
-from embzarr._loaded import Loaded
+from embzarr._history import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo, ProbeReport
+from embzarr._history import probe_url as probe
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
-from embzarr._parts_begin import plan_step
-from embzarr._parts_plan import StepPlan
-from embzarr._parts_publish import missing_parts, publish
-from embzarr._parts_write import PartWriter, write_part
-from embzarr._plan import Plan
-from embzarr._probe import ProbeReport
-from embzarr._probe import probe_url as probe
-from embzarr._repair import repair
-from embzarr._repair_report import RepairAction, RepairReport
+from embzarr._parts import PartWriter, StepPlan, missing_parts, plan_step, publish, write_part
+from embzarr._reading import Cache, Loaded, Plan
+from embzarr._repair import RepairAction, RepairReport, repair
 from embzarr._run import Run
-from embzarr._save import save
-from embzarr._save_delta import DeltaPolicy
-from embzarr._verify_report import Problem, VerifyReport
+from embzarr._storage import ObjectInfo, Traffic
+from embzarr._verify import Problem, VerifyReport
 from embzarr._version import __version__
-from embzarr._writer import Writer, create
+from embzarr._writing import DeltaPolicy, Writer, create, save
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -42,7 +34,6 @@ from embzarr.errors import (
     UnsupportedError,
     WordNotFoundError,
 )
-from embzarr.objects import ObjectInfo, Traffic
 
 __all__ = [
     "AccessDeniedError",

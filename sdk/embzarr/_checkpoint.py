@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _info, _parallel, _query, _verify, _verify_lost
-from embzarr._interrupts import interruptible
+from embzarr._history import describe
 from embzarr._loads import Loads
+from embzarr._reading import nearest
+from embzarr._storage import interruptible, parallel
+from embzarr._verify import losses, verifying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,11 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr import _group
-    from embzarr._cache import Cache
-    from embzarr._info import CheckpointInfo
-    from embzarr._records import Commit
-    from embzarr._verify_report import VerifyReport
-    from embzarr.objects import CountingStore, Traffic
+    from embzarr._history import CheckpointInfo, Commit
+    from embzarr._reading import Cache
+    from embzarr._storage import CountingStore, Traffic
+    from embzarr._verify import VerifyReport
 
 
 class Checkpoint(Loads):
@@ -35,7 +36,7 @@ class Checkpoint(Loads):
     def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
         """Wrap a commit; nothing is read."""
         super().__init__(store, commit, cache=cache)
-        self._lengths = _query.Lengths(commit.manifest.rows)
+        self._lengths = nearest.Lengths(commit.manifest.rows)
 
     def __reduce__(self) -> tuple[Callable[..., Checkpoint], tuple[CountingStore, Commit]]:
         """Pickle and copy how the store is opened, the manifest, and the settings of its cache.
@@ -67,7 +68,7 @@ class Checkpoint(Loads):
 
     def info(self) -> CheckpointInfo:
         """Return sizes, codecs, layers and all else that the manifest says; nothing is read."""
-        return _info.of_checkpoint(self._commit)
+        return describe.of_checkpoint(self._commit)
 
     @property
     def traffic(self) -> Traffic:
@@ -109,19 +110,19 @@ class Checkpoint(Loads):
             loaded = self.load([query])
             target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
         blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
-        _query.check(np.asarray(target), topn, dim=self.dim)
-        found = _query.nearest(
+        nearest.check(np.asarray(target), topn, dim=self.dim)
+        found = nearest.nearest(
             np.asarray(target), blocks, self._lengths, count=topn, without=without
         )
         word = self._reader.vocabulary.words
-        words = _parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
+        words = parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
 
     @interruptible
     def similarity(self, a: str, b: str) -> float:
         """Return the cosine of the vectors of two words."""
         first, second = self[[a, b]]
-        return _query.cosine(first, second)
+        return nearest.cosine(first, second)
 
     # As a whole -----------------------------------------------------------------------------------
     @interruptible
@@ -136,7 +137,7 @@ class Checkpoint(Loads):
             quick: look only whether each object is there and has its size; no byte of it is read.
             progress: called with the bytes done and the bytes in all.
         """
-        return _verify.verify(self._store, self._commit, quick=quick, progress=progress)
+        return verifying.verify(self._store, self._commit, quick=quick, progress=progress)
 
     @interruptible
     def lost_rows(self, report: VerifyReport, column: str = "vectors") -> NDArray[np.int64]:
@@ -153,7 +154,7 @@ class Checkpoint(Loads):
             Row numbers, int64 of shape (k,), rising.
         """
         layers = self._commit.manifest.layers
-        return _verify_lost.lost_rows(self._store, layers, report.problems, column)
+        return losses.lost_rows(self._store, layers, report.problems, column)
 
     @interruptible
     def group(self) -> _group.Group:

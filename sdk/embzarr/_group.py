@@ -21,13 +21,12 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 
-from embzarr import _chunks, _digest, _parallel, _schema, _zarr_json
-from embzarr._fetch import fetch
-from embzarr._link import link_to
-from embzarr._living import LivingStore
-from embzarr._verify_shards import Shards
+from embzarr._format import chunk_coding, digests, spec, zarr_json
+from embzarr._history import LivingStore
+from embzarr._reading import fetch, link_to
+from embzarr._storage import identity_of, known_of, parallel
+from embzarr._verify import Shards
 from embzarr.errors import DamagedError
-from embzarr.objects import identity_of, known_of
 
 Group = zarr.Group
 
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
 
     from zarr.core.buffer import Buffer, BufferPrototype
 
-    from embzarr._chunk_index import ChunkIndex
-    from embzarr._records import Commit
-    from embzarr._verify_shards import ShardPlace
-    from embzarr.objects import Data, Readable
+    from embzarr._format import ChunkIndex
+    from embzarr._history import Commit
+    from embzarr._storage import Data, Readable
+    from embzarr._verify import ShardPlace
 
 
 def open_group(store: Readable, commit: Commit) -> Group:
@@ -60,12 +59,12 @@ class ListedStore(Store):
         """Read nothing yet."""
         super().__init__(read_only=True)
         layer = commit.manifest.top
-        made = _zarr_json.documents_of(commit.manifest.layers)
+        made = zarr_json.documents_of(commit.manifest.layers)
         self._store = store
         self._commit = commit
         self._below = f"{layer.path}/"
         self._shards = Shards(store, layer, link_to(known_of(store).kind))
-        self._tables = _parallel.Later(self._shards.prepare)
+        self._tables = parallel.Later(self._shards.prepare)
         self._places: dict[str, ShardPlace | None] = {}
         self._objects = LivingStore(store, commit.number)
         self._digests = {f"{layer.path}/{name}": found for name, found in layer.objects.items()}
@@ -173,7 +172,7 @@ class ListedStore(Store):
         if place is not None:
             index = place.index or self._shards.index_of(key.removeprefix(self._below))
             _check_shard(key, data, start, place, index, size=digest.size)
-        elif stop - start == digest.size and _digest.sha256(data) != digest.sha256:
+        elif stop - start == digest.size and digests.sha256(data) != digest.sha256:
             message = f"{key}: its SHA-256 is not the one that the manifest lists"
             raise DamagedError("object-digest", message)
         return data
@@ -199,11 +198,11 @@ def _check_shard(
     ends = index.offset + index.nbytes
     for at in np.flatnonzero((index.offset >= start) & (ends <= stop)).tolist():
         end = int(ends[at]) - start
-        found = int.from_bytes(data[end - _schema.CRC_BYTES : end], "little")
+        found = int.from_bytes(data[end - spec.CRC_BYTES : end], "little")
         if found != index.crc32c[at]:
             message = f"{key}: chunk {place.chunks[at]} has another CRC-32C than was recorded"
             raise DamagedError("chunk-checksum", message)
-    expected = _chunks.index_bytes(index, place.grid)
+    expected = chunk_coding.index_bytes(index, place.grid)
     if stop == size and len(data) >= len(expected) and data[-len(expected) :] != expected:
         message = f"{key}: the index at its end and the chunk table disagree"
         raise DamagedError("shard-index", message)

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from embzarr import _lookup, _parallel, _query, _schema
-from embzarr._cache import Cache
-from embzarr._interrupts import interruptible
-from embzarr._link import link_to
-from embzarr._living import LivingStore
-from embzarr._loaded import Loaded
-from embzarr._table_read import TableReader
-from embzarr._view import views
-from embzarr._words import from_words
+from embzarr._format import from_words, lookups, spec
+from embzarr._history import LivingStore
+from embzarr._reading import Cache, Loaded, TableReader, link_to, nearest, views
+from embzarr._storage import interruptible, parallel
 from embzarr.errors import InvalidInputError, WordNotFoundError
 
 if TYPE_CHECKING:
@@ -22,15 +17,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._plan import Plan
-    from embzarr._records import Commit
-    from embzarr._table_read import By
-    from embzarr._view import How
-    from embzarr.objects import CountingStore
+    from embzarr._history import Commit
+    from embzarr._reading import By, How, Plan
+    from embzarr._storage import CountingStore
 
 Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
 
-_VECTORS = (_schema.VECTORS,)
+_VECTORS = (spec.VECTORS,)
 _BATCH_BYTES = 8 * 1024 * 1024
 _STREAM_PARTS = 4
 """Three batches of a stream, one of them in use, and what is under way."""
@@ -51,7 +44,7 @@ class Loads:
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
         self._reader = TableReader(living, commit.manifest, link)
-        self._vectors = commit.manifest.base.arrays[_schema.VECTORS]
+        self._vectors = commit.manifest.base.arrays[spec.VECTORS]
 
     def __len__(self) -> int:
         """Return the number of words."""
@@ -70,7 +63,7 @@ class Loads:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Data type of the vectors."""
-        return self._reader.column(_schema.VECTORS).dtype
+        return self._reader.column(spec.VECTORS).dtype
 
     # By word --------------------------------------------------------------------------------------
     @interruptible
@@ -158,7 +151,7 @@ class Loads:
     def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words that begin with `prefix`, in byte order."""
         begin = from_words([prefix]).utf8(0)
-        return self._between(begin, _lookup.prefix_end(begin), how)
+        return self._between(begin, lookups.prefix_end(begin), how)
 
     # By row ---------------------------------------------------------------------------------------
     @interruptible
@@ -226,10 +219,10 @@ class Loads:
         row_bytes = self.dim * self.dtype.itemsize
         if words is not None:
             asked = list(words)
-            cuts = _query.batches(len(asked), row_bytes, batch_bytes)
-            return _parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
-        cuts = _query.batches(last - start, row_bytes, batch_bytes)
-        return _parallel.ahead(
+            cuts = nearest.batches(len(asked), row_bytes, batch_bytes)
+            return parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
+        cuts = nearest.batches(last - start, row_bytes, batch_bytes)
+        return parallel.ahead(
             lambda cut: self.load_rows(start + cut[0], start + cut[1], **how), list(cuts)
         )
 
@@ -244,7 +237,7 @@ class Loads:
             rows = np.arange(wanted.start, wanted.stop, wanted.step)
         else:
             rows = self._rows_of(wanted, _VECTORS)
-        return self._reader.column(_schema.VECTORS).plan(rows[rows >= 0])
+        return self._reader.column(spec.VECTORS).plan(rows[rows >= 0])
 
     @interruptible
     def to_numpy(self) -> NDArray[Any]:

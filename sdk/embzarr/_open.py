@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _history, _tags
 from embzarr._checkpoint import Checkpoint
-from embzarr._interrupts import interruptible
+from embzarr._history import history, tagging
+from embzarr._storage import CountingStore, interruptible, open_store
 from embzarr.errors import InvalidInputError
-from embzarr.objects import CountingStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embzarr._cache import Cache
-    from embzarr._records import Commit
-    from embzarr.objects import Store
+    from embzarr._history import Commit
+    from embzarr._reading import Cache
+    from embzarr._storage import Store
 
 
 @interruptible
@@ -67,12 +66,12 @@ def find(store: Store, *, step: int | None, tag: str | None, commit: int | None)
     if sum(name is not None for name in (step, tag, commit)) > 1:
         raise InvalidInputError("input-argument", "give one of step, tag and commit")
     if step is not None:
-        return _history.find_step(store, step)
+        return history.find_step(store, step)
     if tag is not None:
-        return _tags.find_tag(store, tag)
+        return tagging.find_tag(store, tag)
     if commit is not None:
-        return _history.read(store, commit)
-    head = _history.head(store)
+        return history.read(store, commit)
+    head = history.head(store)
     if head is None:
-        raise _history.nothing(store)
+        raise history.nothing(store)
     return head

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr import _gc, _history, _info, _interrupts, _keys, _tags
 from embzarr._checkpoint import Checkpoint
-from embzarr._interrupts import interruptible
+from embzarr._format import keys
+from embzarr._gc import Policy, collect
+from embzarr._history import describe, history, tagging
 from embzarr._open import find
-from embzarr._retention import Policy
 from embzarr._run_saving import EXIT_SECONDS, RunSaving
-from embzarr.objects import CountingStore, ReadOnlyStore, open_store
+from embzarr._storage import CountingStore, ReadOnlyStore, interruptible, interrupts, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embzarr._gc import GcReport
-    from embzarr._info import CommitInfo
+    from embzarr._history import CommitInfo
 
 
 class Run(RunSaving):
@@ -43,7 +43,7 @@ class Run(RunSaving):
             store_options: credentials and endpoint.
             pickle_secrets: let pickles hold the credentials; see `embzarr.open`.
         """
-        store = _interrupts.apart(
+        store = interrupts.apart(
             lambda: open_store(
                 url,
                 store_options=store_options,
@@ -71,7 +71,7 @@ class Run(RunSaving):
 
         Garbage collections have numbers of their own, and expired commits keep theirs.
         """
-        return _history.numbers_of(self._store)
+        return history.numbers_of(self._store)
 
     @interruptible
     def commits(self) -> list[CommitInfo]:
@@ -80,7 +80,7 @@ class Run(RunSaving):
         Raises:
             DamagedError: a manifest is damaged.
         """
-        return [_info.of_commit(commit) for commit in _history.history(self._store)]
+        return [describe.of_commit(commit) for commit in history.history(self._store)]
 
     @interruptible
     def open(
@@ -104,9 +104,9 @@ class Run(RunSaving):
             NotFoundError: no such step or commit; code ``commit-expired`` where a garbage
                 collection has given it up.
         """
-        _keys.tag_key(name)
+        keys.tag_key(name)
         target = find(self._store, step=step, tag=None, commit=commit)
-        _tags.write_tag(self._store, name, target)
+        tagging.write_tag(self._store, name, target)
 
     @interruptible
     def untag(self, name: str) -> None:
@@ -116,12 +116,12 @@ class Run(RunSaving):
             InvalidInputError: not a name.
             NotFoundError: code ``tag-missing``.
         """
-        _tags.remove_tag(self._store, name)
+        tagging.remove_tag(self._store, name)
 
     @interruptible
     def tags(self) -> dict[str, int]:
         """Return the commit number of each tag."""
-        return {name: target.commit for name, target in _tags.read_all(self._store).items()}
+        return {name: target.commit for name, target in tagging.read_all(self._store).items()}
 
     # Giving up ------------------------------------------------------------------------------------
     @interruptible
@@ -164,4 +164,4 @@ class Run(RunSaving):
         policy = Policy(keep_last=keep_last, keep_every=keep_every)
         if not dry_run:
             self._require_sound()
-        return _gc.collect(self._store, policy, older_than=older_than, dry_run=dry_run)
+        return collect.collect(self._store, policy, older_than=older_than, dry_run=dry_run)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from embzarr import _compact, _input, _interrupts, _probe, _save_delta
-from embzarr._async_save import AsyncSaver, Table, touched
 from embzarr._checkpoint import Checkpoint
-from embzarr._save_delta import DeltaOptions, DeltaPolicy
+from embzarr._history import probe
+from embzarr._storage import CountingStore, interrupts
 from embzarr._version import __version__
+from embzarr._writing import (
+    AsyncSaver,
+    DeltaOptions,
+    DeltaPolicy,
+    Table,
+    checks,
+    compacting,
+    delta,
+    touched,
+)
 from embzarr.errors import EmbzarrError
-from embzarr.objects import CountingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._delta_writer import LossyKind
+    from embzarr._writing import LossyKind
 
 R = TypeVar("R")
 
@@ -91,16 +99,16 @@ class RunSaving:
             compression=compression,
             allow_nonfinite=allow_nonfinite,
         )
-        listed = _input.taken(words)
+        listed = checks.taken(words)
         self.wait()
 
         def save() -> Checkpoint:
             self._require_sound()
             store = CountingStore(self._store)
-            head = _save_delta.newest(store, base)
-            return _save_delta.save_delta(store, head, rows, values, listed, options)
+            head = delta.newest(store, base)
+            return delta.save_delta(store, head, rows, values, listed, options)
 
-        return _interrupts.apart(save)
+        return interrupts.apart(save)
 
     def save_async(  # noqa: PLR0913 - the settings of a save, all keyword-only
         self,
@@ -145,8 +153,8 @@ class RunSaving:
             InvalidInputError: arrays or rows that do not fit the words.
             EmbzarrError: what the save before ended with; this one was not begun.
         """
-        table = _interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
-        rows = None if changed is None else _interrupts.apart(lambda: touched(changed, table))
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
+        rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
             step=step,
             metadata=dict(metadata or {}),
@@ -168,7 +176,7 @@ class RunSaving:
             InvalidInputError: arrays that do not fit the words.
             EmbzarrError: what a save under way ended with.
         """
-        table = _interrupts.apart(lambda: Table.of(words, vectors, columns))
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns))
         self._ask(lambda saver: saver.reserve(table))
 
     @property
@@ -220,7 +228,7 @@ class RunSaving:
             )
         saver = self._saver
         try:
-            return _interrupts.apart(partial(ask, saver))
+            return interrupts.apart(partial(ask, saver))
         except EmbzarrError:
             saver.has_seen()
             raise
@@ -230,7 +238,7 @@ class RunSaving:
         return {**vars(self), "_saver": None}
 
     def _require_sound(self) -> None:
-        _probe.require_sound(self._store, single_writer=self._single_writer)
+        probe.require_sound(self._store, single_writer=self._single_writer)
 
     def compact(self, *, compression: str = "auto") -> Checkpoint:
         """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
@@ -247,13 +255,13 @@ class RunSaving:
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
         self.wait()
-        return _interrupts.apart(partial(self._compact, compression))
+        return interrupts.apart(partial(self._compact, compression))
 
     def _compact(self, compression: str) -> Checkpoint:
         self._require_sound()
         store = CountingStore(self._store)
-        head = _save_delta.newest(store, None)
+        head = delta.newest(store, None)
         if len(head.manifest.layers) > 1:
             writer = f"embzarr {__version__}"
-            head = _compact.compact(store, head, compression=compression, writer=writer)
+            head = compacting.compact(store, head, compression=compression, writer=writer)
         return Checkpoint(store, head)

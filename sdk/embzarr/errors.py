@@ -17,8 +17,7 @@ are append-only; messages are not part of the contract. A message is one line th
 
 from __future__ import annotations
 
-from embzarr._printable import printable
-from embzarr._redact import masked
+from embzarr._redact import masked, printable
 
 __all__ = [
     "AccessDeniedError",

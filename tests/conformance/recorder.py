@@ -10,7 +10,7 @@ from faulty import PassThrough
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from embzarr.objects import Body, Data, ObjectInfo, Store
+    from embzarr._storage.port import Body, Data, ObjectInfo, Store
 
 
 class Recorder(PassThrough):

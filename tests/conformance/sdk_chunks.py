@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr import _chunk_index, _chunks, _grid, _keys, _selection
-from embzarr._grid import Grid
-from embzarr._manifest import Codec
+from embzarr._format import chunk_coding, chunk_index, grids, keys
+from embzarr._format.grids import Grid
+from embzarr._format.manifests import Codec
+from embzarr._reading import selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,19 +25,19 @@ def _grid_sizes(given: Any) -> Any:
 
 
 def _choose(row_bytes: int) -> Any:
-    chunk = _grid.choose_chunk(row_bytes)
-    return {"chunk": chunk, "shard": _grid.choose_shard(chunk * row_bytes)}
+    chunk = grids.choose_chunk(row_bytes)
+    return {"chunk": chunk, "shard": grids.choose_shard(chunk * row_bytes)}
 
 
 def _fit(given: Any) -> Any:
-    chunk, shard = _grid.fit(given["rows"], given["chunk"], given["shard"])
+    chunk, shard = grids.fit(given["rows"], given["chunk"], given["shard"])
     return {"chunk": chunk, "shard": shard}
 
 
 def _check(given: Any) -> None:
     grid = _grid_of(given)
-    _chunk_index.check(
-        _chunk_index.from_lists(**given["index"]),
+    chunk_index.check(
+        chunk_index.from_lists(**given["index"]),
         grid,
         chunks=np.arange(grid.chunks),
         sizes=np.array(given["sizes"]),
@@ -47,11 +48,11 @@ def _check(given: Any) -> None:
 
 def _from_table(given: str) -> Any:
     rows = np.frombuffer(bytes.fromhex(given), "<u8").reshape(-1, 3)
-    return _chunk_index.from_table(rows).lists()
+    return chunk_index.from_table(rows).lists()
 
 
 def _plan_rows(given: Any) -> Any:
-    wanted = _selection.select_rows(np.array(given["rows"], np.int64), given["chunk"])
+    wanted = selecting.select_rows(np.array(given["rows"], np.int64), given["chunk"])
     found = []
     for at, chunk in enumerate(wanted.chunks.tolist()):
         inside = slice(wanted.edges[at], wanted.edges[at + 1])
@@ -60,7 +61,7 @@ def _plan_rows(given: Any) -> Any:
         found.append(
             {
                 "chunk": chunk,
-                "key": _keys.shard_key(given["array"], shard, given["rank"]),
+                "key": keys.shard_key(given["array"], shard, given["rank"]),
                 "start": given["index"]["offset"][chunk],
                 "length": given["index"]["nbytes"][chunk],
                 "rows": [
@@ -89,14 +90,12 @@ def _place(given: Any) -> Any:
 
 
 def _plan_range(given: Any) -> Any:
-    chunks = _selection.RangeSelection(
-        given["start"], given["stop"], given["chunk"]
-    ).chunks.tolist()
+    chunks = selecting.RangeSelection(given["start"], given["stop"], given["chunk"]).chunks.tolist()
     return [chunks[0], chunks[-1] + 1] if chunks else [0, 0]
 
 
 def _chunk(given: Any) -> str:
-    raw = _chunks.decode_chunk(
+    raw = chunk_coding.decode_chunk(
         memoryview(bytes.fromhex(given["stored"])),
         codec=Codec(**given["codec"]),
         crc32c=given["crc32c"],
@@ -108,14 +107,14 @@ def _chunk(given: Any) -> str:
 
 def _shard(given: Any) -> Any:
     rows = np.frombuffer(bytes.fromhex(given["rows_hex"]), np.uint8)
-    shard, index = _chunks.encode_shard(
+    shard, index = chunk_coding.encode_shard(
         rows.reshape(given["rows"], -1), _grid_of(given), Codec(name="none")
     )
     return {"shard": b"".join(shard).hex(), "index": index.lists()}
 
 
 def _shard_index(given: str) -> Any:
-    places = _chunks.shard_index(memoryview(bytes.fromhex(given)), what="fixture").tolist()
+    places = chunk_coding.shard_index(memoryview(bytes.fromhex(given)), what="fixture").tolist()
     return [None if place == [2**64 - 1] * 2 else place for place in places]
 
 

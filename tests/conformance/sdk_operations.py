@@ -9,9 +9,11 @@ import msgspec
 
 from conformance import sdk_chunks, sdk_parts, sdk_words
 from conformance.json_patch import patched
-from embzarr import _digest, _json, _keys, _manifest_gate, _quarantine, _records, _tags, _zarr_json
-from embzarr._manifest import Array
-from embzarr._records import Collected, Expired
+from embzarr._format import digests, keys, validate, zarr_json
+from embzarr._format import json as canonical
+from embzarr._format.manifests import Array
+from embzarr._history import quarantine, records, tagging
+from embzarr._history.records import Collected, Expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str,
     text = given.get("text")
     if text is None:
         text = json.dumps(patched(document["base"], given["patch"]), ensure_ascii=False)
-    manifest = _manifest_gate.parse(text.encode(), what="fixture")
+    manifest = validate.parse(text.encode(), what="fixture")
     vectors = manifest.base.arrays["vectors"]
     return {
         "commit": manifest.commit,
@@ -54,7 +56,7 @@ def _read_record(given: dict[str, Any], document: dict[str, Any]) -> dict[str, A
     text = given.get("text")
     if text is None:
         text = json.dumps(patched(document["base"], given["patch"]))
-    record = _records.parse(text.encode(), "fixture")
+    record = records.parse(text.encode(), "fixture")
     if isinstance(record, Collected):
         return {
             "kind": record.entry.kind,
@@ -79,7 +81,7 @@ def _array(given: Any) -> Array:
 
 def _layer(given: Any) -> Any:
     arrays = {name: _array(array) for name, array in given["arrays"].items()}
-    documents = _zarr_json.layer_documents(
+    documents = zarr_json.layer_documents(
         arrays, step=given["step"], write_id=given["write_id"], columns=given["columns"]
     )
     return {key: json.loads(data) for key, data in documents.items()}
@@ -87,43 +89,43 @@ def _layer(given: Any) -> Any:
 
 def _parse(given: Any) -> Any:
     data = given["text"].encode() if "text" in given else bytes.fromhex(given["hex"])
-    return _json.loads(data, what="fixture", max_bytes=given["max_bytes"])
+    return canonical.loads(data, what="fixture", max_bytes=given["max_bytes"])
 
 
 def _mark(given: str) -> Any:
-    record = _quarantine.parse(given.encode(), what="fixture")
+    record = quarantine.parse(given.encode(), what="fixture")
     return {"commit": record.commit, "sha256": record.sha256, "faults": len(record.faults)}
 
 
 def _tag(given: str) -> Any:
-    target = _tags.parse_tag(given.encode(), "fixture")
+    target = tagging.parse_tag(given.encode(), "fixture")
     return {"commit": target.commit, "sha256": target.sha256}
 
 
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
     **sdk_chunks.OPERATIONS,
     **sdk_words.OPERATIONS,
-    "digest/crc32c": lambda given: _digest.crc32c(bytes.fromhex(given)),
+    "digest/crc32c": lambda given: digests.crc32c(bytes.fromhex(given)),
     "digest/crc32c_bytes": lambda given: (
-        _digest.crc32c(bytes.fromhex(given)).to_bytes(4, "little").hex()
+        digests.crc32c(bytes.fromhex(given)).to_bytes(4, "little").hex()
     ),
-    "digest/sha256": lambda given: _digest.sha256(bytes.fromhex(given)),
-    "json/canonical": lambda given: _json.dumps(given).decode(),
+    "digest/sha256": lambda given: digests.sha256(bytes.fromhex(given)),
+    "json/canonical": lambda given: canonical.dumps(given).decode(),
     "json/parse": _parse,
-    "keys/check_key": _keys.check_key,
-    "keys/commit_key": _keys.commit_key,
-    "keys/commit_number": _keys.commit_number,
-    "keys/is_column_name": _keys.is_column_name,
-    "keys/layer_path": lambda given: _keys.layer_path(**given),
-    "keys/shard_key": lambda given: _keys.shard_key(**given),
-    "keys/table_array": _keys.table_array,
-    "keys/tag_key": _keys.tag_key,
-    "keys/tag_name": _keys.tag_name,
+    "keys/check_key": keys.check_key,
+    "keys/commit_key": keys.commit_key,
+    "keys/commit_number": keys.commit_number,
+    "keys/is_column_name": keys.is_column_name,
+    "keys/layer_path": lambda given: keys.layer_path(**given),
+    "keys/shard_key": lambda given: keys.shard_key(**given),
+    "keys/table_array": keys.table_array,
+    "keys/tag_key": keys.tag_key,
+    "keys/tag_name": keys.tag_name,
     "quarantine/mark": _mark,
     "tags/tag": _tag,
-    "zarr/array": lambda given: _zarr_json._array(_array(given)),
-    "zarr/group": lambda _: json.loads(_zarr_json.group_document()),
+    "zarr/array": lambda given: zarr_json._array(_array(given)),
+    "zarr/group": lambda _: json.loads(zarr_json.group_document()),
     "zarr/layer": _layer,
-    "zarr/root": lambda given: json.loads(_zarr_json.root_document(given["store"])),
+    "zarr/root": lambda given: json.loads(zarr_json.root_document(given["store"])),
 }
 """By file and operation."""

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from conformance.json_patch import patched
-from embzarr import StepPlan, _parts_receipt
+from embzarr import StepPlan
+from embzarr._parts import receipts
 
 
 def read_plan(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def read_receipt(given: dict[str, Any], document: dict[str, Any]) -> dict[str, A
     if text is None:
         text = json.dumps(patched(document["receipt"], given["patch"]))
     plan, part = StepPlan.from_json(json.dumps(document["plan"])), given.get("part", 0)
-    receipt = _parts_receipt.parse(text.encode(), plan, part)
+    receipt = receipts.parse(text.encode(), plan, part)
     return {
         "rows": list(plan.rows_of(part)),
         "objects": sorted(receipt.objects),

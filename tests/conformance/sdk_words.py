@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
-from embzarr import _lookup, _placement, _words
-from embzarr._placement import Placement
+from embzarr._format import lookups, placements, word_table
+from embzarr._format.placements import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ def _word(given: Any) -> Any:
     return given["text"] * given["times"]
 
 
-def _table(given: Any) -> _words.WordTable:
-    return _words.from_words([_word(word) for word in given["words"]])
+def _table(given: Any) -> word_table.WordTable:
+    return word_table.from_words([_word(word) for word in given["words"]])
 
 
 def _encode_words(given: Any) -> Any:
@@ -36,17 +36,17 @@ def _encode_words(given: Any) -> Any:
 def _decode_words(given: Any) -> Any:
     data = np.frombuffer(bytes.fromhex(given["data"]), np.uint8)
     offsets = np.array(given["offsets"], np.uint64)
-    return {"words": list(_words.from_store(data, offsets, what="fixture"))}
+    return {"words": list(word_table.from_store(data, offsets, what="fixture"))}
 
 
 def _unique(given: Any) -> None:
     table = _table(given)
-    _words.check_unique(table, table.argsort())
+    word_table.check_unique(table, table.argsort())
 
 
 def _decode_block(given: Any) -> Any:
     raw = bytes.fromhex(given["hex"]).ljust(given["block_bytes"], b"\0")
-    block = _lookup.decode(np.frombuffer(raw, np.uint8), rows=given["rows"], what="fixture")
+    block = lookups.decode(np.frombuffer(raw, np.uint8), rows=given["rows"], what="fixture")
     return {"words": list(block.words), "rows": block.rows.tolist()}
 
 
@@ -56,47 +56,47 @@ def _fences(given: Any) -> list[bytes]:
 
 def _blocks_of_range(given: Any) -> Any:
     last = None if given["last"] is None else given["last"].encode()
-    return [*_lookup.blocks_of_range(_fences(given), given["first"].encode(), last)]
+    return [*lookups.blocks_of_range(_fences(given), given["first"].encode(), last)]
 
 
 def _prefix_end(given: str) -> str | None:
-    end = _lookup.prefix_end(bytes.fromhex(given))
+    end = lookups.prefix_end(bytes.fromhex(given))
     return None if end is None else end.hex()
 
 
 def _layout(given: Any) -> Any:
     table = _table(given)
-    image = _lookup.encode(table, table.argsort())
+    image = lookups.encode(table, table.argsort())
     counts = [int(block[:4].view("<u4")[0]) for block in image.blocks]
     return {"block_bytes": image.blocks.shape[1], "counts": counts, "fences": list(image.fences)}
 
 
 def _arrange(given: Any) -> Any:
     placement = Placement(kind=given["kind"], groups=given["groups"])
-    words = _words.from_words(given["words"])
-    found, order = _placement.arrange(placement, words, given.get("families"))
+    words = word_table.from_words(given["words"])
+    found, order = placements.arrange(placement, words, given.get("families"))
     rows = range(len(words)) if order is None else order.tolist()
     return {"order": [*rows], "starts": list(found.starts)}
 
 
 def _part_by_groups(given: Any) -> Any:
     placement = Placement(kind="hash", groups=given["groups"], starts=tuple(given["starts"]))
-    return [*_placement.part_by_groups(placement, given["index"], given["parts"])]
+    return [*placements.part_by_groups(placement, given["index"], given["parts"])]
 
 
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
-    "lookup/block_of": lambda given: _lookup.block_of(_fences(given), given["word"].encode()),
+    "lookup/block_of": lambda given: lookups.block_of(_fences(given), given["word"].encode()),
     "lookup/blocks_of_range": _blocks_of_range,
     "lookup/decode": _decode_block,
-    "lookup/fence": lambda given: _lookup._separator(**given),
+    "lookup/fence": lambda given: lookups._separator(**given),
     "lookup/layout": _layout,
     "lookup/prefix_end": _prefix_end,
     "placement/arrange": _arrange,
-    "placement/group": lambda given: _placement.group_of(
+    "placement/group": lambda given: placements.group_of(
         [given["text"].encode()], given["groups"]
     ).tolist()[0],
     "placement/part_by_groups": _part_by_groups,
-    "placement/part_by_rows": lambda given: [*_placement.part_by_rows(**given)],
+    "placement/part_by_rows": lambda given: [*placements.part_by_rows(**given)],
     "placement/xxh64": lambda given: xxhash.xxh64_hexdigest(given.encode()),
     "words/decode": _decode_words,
     "words/encode": _encode_words,

@@ -12,7 +12,8 @@ import pytest
 import embzarr
 from conformance.corpus import CHECKPOINTS
 from conformance.recorder import Recorder
-from embzarr.objects import ObjectInfo, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import ObjectInfo
 from faulty import PassThrough, SlowStore
 
 HISTORY, TABLE = CHECKPOINTS / "history/store", CHECKPOINTS / "chunk-table/store"

@@ -15,42 +15,42 @@ import pytest
 import embzarr
 from conformance import dumps
 from conformance.corpus import TEXT, V1, load
-from embzarr import _manifest, _schema, _zarr_json
-from embzarr._collection import Collection, Tombstone
-from embzarr._loss import LossSums
-from embzarr._manifest import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
-from embzarr._parts_plan import PlannedColumn, StepPlan
-from embzarr._parts_receipt import Places, Receipt
-from embzarr._quarantine import Fault, Quarantine
+from embzarr._format import manifests, spec, zarr_json
+from embzarr._format.collections import Collection, Tombstone
+from embzarr._format.manifests import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
+from embzarr._history.quarantine import Fault, Quarantine
+from embzarr._parts.plan import PlannedColumn, StepPlan
+from embzarr._parts.receipts import Places, Receipt
+from embzarr._writing.loss import LossSums
 
 SDK = Path(embzarr.__file__).parent
 LIMITS = {
-    "manifest": _schema.MAX_MANIFEST_BYTES,
-    "tag": _schema.MAX_TAG_BYTES,
-    "parts of a step": _schema.MAX_PARTS,
-    "plan": _schema.MAX_PLAN_BYTES,
-    "receipt": _schema.MAX_RECEIPT_BYTES,
-    "quarantine record": _schema.MAX_QUARANTINE_BYTES,
-    "faults of a record": _schema.MAX_FAULTS,
-    "`zarr.json`": _schema.MAX_ZARR_JSON_BYTES,
-    "JSON depth": _schema.MAX_JSON_DEPTH,
-    "integer": _schema.MAX_INTEGER,
-    "metadata": _schema.MAX_METADATA_BYTES,
-    "key": _schema.MAX_KEY_CHARS,
-    "columns": _schema.MAX_COLUMNS,
-    "rank": _schema.MAX_RANK,
-    "fences": _schema.MAX_FENCES,
-    "all fences": _schema.MAX_FENCE_BYTES,
-    "entries of an inline index": _schema.MAX_INLINE_INDEX,
-    "`data` of an array": _schema.MAX_INLINE_BYTES,
-    "`data` of a manifest": _schema.MAX_INLINE_SUM,
-    "groups": _schema.MAX_GROUPS,
-    "word": _schema.MAX_WORD_BYTES,
-    "lookup block": _schema.MAX_BLOCK_BYTES,
-    "chunk": _schema.MAX_CHUNK_BYTES,
-    "chunks in a shard": _schema.MAX_SHARD_CHUNKS,
-    "layers": _schema.MAX_LAYERS,
-    "rows of a column in all deltas": _schema.MAX_DELTA_ROWS,
+    "manifest": spec.MAX_MANIFEST_BYTES,
+    "tag": spec.MAX_TAG_BYTES,
+    "parts of a step": spec.MAX_PARTS,
+    "plan": spec.MAX_PLAN_BYTES,
+    "receipt": spec.MAX_RECEIPT_BYTES,
+    "quarantine record": spec.MAX_QUARANTINE_BYTES,
+    "faults of a record": spec.MAX_FAULTS,
+    "`zarr.json`": spec.MAX_ZARR_JSON_BYTES,
+    "JSON depth": spec.MAX_JSON_DEPTH,
+    "integer": spec.MAX_INTEGER,
+    "metadata": spec.MAX_METADATA_BYTES,
+    "key": spec.MAX_KEY_CHARS,
+    "columns": spec.MAX_COLUMNS,
+    "rank": spec.MAX_RANK,
+    "fences": spec.MAX_FENCES,
+    "all fences": spec.MAX_FENCE_BYTES,
+    "entries of an inline index": spec.MAX_INLINE_INDEX,
+    "`data` of an array": spec.MAX_INLINE_BYTES,
+    "`data` of a manifest": spec.MAX_INLINE_SUM,
+    "groups": spec.MAX_GROUPS,
+    "word": spec.MAX_WORD_BYTES,
+    "lookup block": spec.MAX_BLOCK_BYTES,
+    "chunk": spec.MAX_CHUNK_BYTES,
+    "chunks in a shard": spec.MAX_SHARD_CHUNKS,
+    "layers": spec.MAX_LAYERS,
+    "rows of a column in all deltas": spec.MAX_DELTA_ROWS,
 }
 SCHEMA = load(V1 / "schema/manifest.schema.json")
 QUARANTINE = load(V1 / "schema/quarantine.schema.json")
@@ -115,12 +115,12 @@ def test_limits() -> None:
     }
 
     assert numbers == LIMITS
-    assert f"{_schema.MIN_BLOCK_BYTES} to" in pairs["lookup block"]
+    assert f"{spec.MIN_BLOCK_BYTES} to" in pairs["lookup block"]
 
 
 def test_every_limit_of_the_code_is_told() -> None:
     """No limit is enforced that the text does not name."""
-    limits = {value for name, value in vars(_schema).items() if name.startswith("MAX_")}
+    limits = {value for name, value in vars(spec).items() if name.startswith("MAX_")}
 
     assert limits == set(LIMITS.values())
 
@@ -145,8 +145,8 @@ def test_members(number: str) -> None:
         (InlineIndex, SCHEMA["$defs"]["array"]["properties"]["index"]["oneOf"][1]),
         (Collection, load(V1 / "schema/collection.schema.json")),
         (Tombstone, load(V1 / "schema/tombstone.schema.json")),
-        (_manifest.Lossy, SCHEMA["$defs"]["array"]["properties"]["lossy"]),
-        (_manifest.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
+        (manifests.Lossy, SCHEMA["$defs"]["array"]["properties"]["lossy"]),
+        (manifests.Parent, SCHEMA["properties"]["parent"]["oneOf"][1]),
         (Quarantine, QUARANTINE),
         (Fault, QUARANTINE["properties"]["faults"]["items"]),
         (StepPlan, PLAN),
@@ -169,19 +169,19 @@ def test_schema_limits() -> None:
     kinds = SCHEMA["$defs"]
     layer, array = kinds["layer"]["properties"], kinds["array"]["properties"]
 
-    assert kinds["count"]["maximum"] == _schema.MAX_INTEGER
-    assert kinds["key"]["maxLength"] == _schema.MAX_KEY_CHARS
-    assert layer["columns"]["maxItems"] == _schema.MAX_COLUMNS
-    assert layer["fences"]["maxItems"] == _schema.MAX_FENCES
-    assert array["shape"]["maxItems"] == _schema.MAX_RANK
-    assert array["shard"]["maximum"] == _schema.MAX_SHARD_CHUNKS
-    assert array["data"]["maxLength"] == len(base64.b64encode(bytes(_schema.MAX_INLINE_BYTES)))
-    assert QUARANTINE["properties"]["faults"]["maxItems"] == _schema.MAX_FAULTS
-    assert PLAN["properties"]["parts"]["maximum"] == _schema.MAX_PARTS
-    assert PLAN["properties"]["columns"]["maxItems"] == _schema.MAX_COLUMNS
-    assert RECEIPT["properties"]["part"]["exclusiveMaximum"] == _schema.MAX_PARTS
-    assert kinds["list"]["maxItems"] == _schema.MAX_INLINE_INDEX
-    assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == _schema.MAX_GROUPS
+    assert kinds["count"]["maximum"] == spec.MAX_INTEGER
+    assert kinds["key"]["maxLength"] == spec.MAX_KEY_CHARS
+    assert layer["columns"]["maxItems"] == spec.MAX_COLUMNS
+    assert layer["fences"]["maxItems"] == spec.MAX_FENCES
+    assert array["shape"]["maxItems"] == spec.MAX_RANK
+    assert array["shard"]["maximum"] == spec.MAX_SHARD_CHUNKS
+    assert array["data"]["maxLength"] == len(base64.b64encode(bytes(spec.MAX_INLINE_BYTES)))
+    assert QUARANTINE["properties"]["faults"]["maxItems"] == spec.MAX_FAULTS
+    assert PLAN["properties"]["parts"]["maximum"] == spec.MAX_PARTS
+    assert PLAN["properties"]["columns"]["maxItems"] == spec.MAX_COLUMNS
+    assert RECEIPT["properties"]["part"]["exclusiveMaximum"] == spec.MAX_PARTS
+    assert kinds["list"]["maxItems"] == spec.MAX_INLINE_INDEX
+    assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == spec.MAX_GROUPS
 
 
 def test_schema_names() -> None:
@@ -194,15 +194,15 @@ def test_schema_names() -> None:
     reserved = {*kinds["column"]["not"]["enum"]}
 
     assert tuple(kinds["array"]["properties"]["dtype"]["enum"]) == tuple(
-        sorted(_schema.COLUMN_DTYPES, key=kinds["array"]["properties"]["dtype"]["enum"].index)
+        sorted(spec.COLUMN_DTYPES, key=kinds["array"]["properties"]["dtype"]["enum"].index)
     )
-    assert tuple(blosc["cname"]["enum"]) == _schema.BLOSC_CNAMES
-    assert tuple(blosc["shuffle"]["enum"]) == _schema.BLOSC_SHUFFLES
+    assert tuple(blosc["cname"]["enum"]) == spec.BLOSC_CNAMES
+    assert tuple(blosc["shuffle"]["enum"]) == spec.BLOSC_SHUFFLES
     assert tuple(one["properties"]["name"]["const"] for one in kinds["codec"]["oneOf"]) == (
-        _schema.CODECS
+        spec.CODECS
     )
-    assert tuple(placements) == _schema.PLACEMENTS
-    assert reserved == _schema.RESERVED_COLUMNS | {_schema.ZARR_JSON}
+    assert tuple(placements) == spec.PLACEMENTS
+    assert reserved == spec.RESERVED_COLUMNS | {spec.ZARR_JSON}
 
 
 def test_names_in_the_text() -> None:
@@ -214,16 +214,16 @@ def test_names_in_the_text() -> None:
     reserved = next(line for line in TEXT.splitlines() if line.startswith("- **R-KEY-09**"))
 
     assert dtypes
-    assert {*dtypes[1].split(", ")} == {*_schema.COLUMN_DTYPES}
-    assert tuple(codecs) == _schema.CODECS
-    assert tuple(placements) == _schema.PLACEMENTS
-    assert {*re.findall(r"`([a-z.]{2,})`", reserved)} == _schema.RESERVED_COLUMNS | {"zarr.json"}
-    assert _schema.CONVENTION_UUID in TEXT
+    assert {*dtypes[1].split(", ")} == {*spec.COLUMN_DTYPES}
+    assert tuple(codecs) == spec.CODECS
+    assert tuple(placements) == spec.PLACEMENTS
+    assert {*re.findall(r"`([a-z.]{2,})`", reserved)} == spec.RESERVED_COLUMNS | {"zarr.json"}
+    assert spec.CONVENTION_UUID in TEXT
 
 
 def test_sizes_in_the_text() -> None:
     """What a writer aims at is what the code aims at."""
-    assert (_schema.CHUNK_BYTES, _schema.SHARD_BYTES, _schema.BLOCK_BYTES) == (
+    assert (spec.CHUNK_BYTES, spec.SHARD_BYTES, spec.BLOCK_BYTES) == (
         128 * 1024,
         16 * 1024**2,
         64 * 1024,
@@ -231,9 +231,9 @@ def test_sizes_in_the_text() -> None:
     assert "at most 128 KiB" in TEXT
     assert "at most 16 MiB, uncompressed" in TEXT
     assert "SHOULD take 64 KiB for B" in TEXT
-    assert f"more than {_schema.INLINE_CHUNKS} chunks" in TEXT
-    assert f"{_schema.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
-    assert _schema.PART_GRAIN == 16
+    assert f"more than {spec.INLINE_CHUNKS} chunks" in TEXT
+    assert f"{spec.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
+    assert spec.PART_GRAIN == 16
     assert "equal to within a sixteenth, and shards of at most 16 MiB" in TEXT
 
 
@@ -250,7 +250,7 @@ def test_zarr_document_in_the_text() -> None:
     )
 
     assert told
-    assert json.loads(told[1]) == _zarr_json._array(array)
+    assert json.loads(told[1]) == zarr_json._array(array)
 
 
 def test_dumps_in_the_text() -> None:

@@ -17,8 +17,8 @@ from fsspec.implementations.memory import (  # type: ignore[import-untyped]  # t
 import embzarr
 from conformance.plain_reader import read_commit, sha256
 from conformance.recorder import Recorder
+from embzarr._storage.open import open_store
 from embzarr.errors import StoreError
-from embzarr.objects import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def save(url: object, word: str = "w", **options: Any) -> embzarr.Checkpoint:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once."""
-    monkeypatch.setattr("embzarr._commit.time.sleep", lambda _: None)
+    monkeypatch.setattr("embzarr._history.committing.time.sleep", lambda _: None)
 
 
 def test_everything_is_stored_before_the_manifest_and_the_hint_after(tmp_path: Path) -> None:

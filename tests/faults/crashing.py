@@ -13,8 +13,8 @@ from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 import oracle
+from embzarr._storage.port import Body, Data, ObjectInfo, parts_of
 from embzarr.errors import ConflictError, NotFoundError, StoreError
-from embzarr.objects import Body, Data, ObjectInfo, parts_of
 
 Objects = dict[str, bytes]
 Kind = Literal[

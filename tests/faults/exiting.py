@@ -24,7 +24,8 @@ import numpy as np
 import numpy.ma
 
 import embzarr
-from embzarr.objects import Body, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Body
 from faulty import PassThrough
 
 ROWS, DIM = 2000, 16

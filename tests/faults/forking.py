@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy.ma  # noqa: F401 - numpy imports it at the first `unique`, which would be in each child
 
-from embzarr.objects import Body, Store
+from embzarr._storage.port import Body, Store
 from faulty import PassThrough
 
 

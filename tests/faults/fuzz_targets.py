@@ -8,19 +8,10 @@ from pathlib import Path
 import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
-from embzarr import (
-    _chunk_index,
-    _chunks,
-    _json,
-    _lookup,
-    _records,
-    _schema,
-    _tags,
-    _words,
-    _zarr_json,
-)
-from embzarr._grid import Grid
-from embzarr._manifest import Codec
+from embzarr._format import chunk_coding, chunk_index, json, lookups, spec, word_table, zarr_json
+from embzarr._format.grids import Grid
+from embzarr._format.manifests import Codec
+from embzarr._history import records, tagging
 from embzarr.errors import EmbzarrError
 from embzarr_tools.fixtures._plain import crc, shards
 from embzarr_tools.fixtures._plain_commit import commit, tag
@@ -29,7 +20,7 @@ from faults.hostile.register import KEY, PATH
 
 CORPUS = Path(__file__).with_name("corpus")
 _BLOCK_BYTES = 128
-_ASKED = _words.from_words(["", "king", "\U0010ffff"])
+_ASKED = word_table.from_words(["", "king", "\U0010ffff"])
 _CHUNK_BYTES = 16
 _GRID = Grid(rows=10, row_bytes=8, chunk=2, shard=4)
 _ZSTD = Codec(name="zstd", level=3)
@@ -38,25 +29,25 @@ _LZ4 = Codec(name="blosc", cname="lz4", clevel=5, shuffle="shuffle", typesize=4)
 
 def _record(data: bytes) -> None:
     """A manifest, a collection or a tombstone."""
-    _records.parse(data, "commits/1.json")
+    records.parse(data, "commits/1.json")
 
 
 def _tag(data: bytes) -> None:
-    _tags.parse_tag(data, "tags/x.json")
+    tagging.parse_tag(data, "tags/x.json")
 
 
 def _zarr_document(data: bytes) -> None:
-    limit = _schema.MAX_ZARR_JSON_BYTES
-    found = _json.loads(data, what="zarr.json", max_bytes=limit)
-    _zarr_json.is_root_document(found, "00" * 16)
+    limit = spec.MAX_ZARR_JSON_BYTES
+    found = json.loads(data, what="zarr.json", max_bytes=limit)
+    zarr_json.is_root_document(found, "00" * 16)
 
 
 def _chunk_table(data: bytes) -> None:
     whole = data[: len(data) // 24 * 24]
     table = np.frombuffer(whole, "<u8").reshape(-1, 3)[: _GRID.chunks]
     for raw in (True, False):
-        _chunk_index.check(
-            _chunk_index.from_table(table),
+        chunk_index.check(
+            chunk_index.from_table(table),
             _GRID,
             chunks=np.arange(len(table)),
             sizes=np.array([148, 88], np.int64),
@@ -67,13 +58,13 @@ def _chunk_table(data: bytes) -> None:
 
 def _lookup_block(data: bytes) -> None:
     block = np.frombuffer(data.ljust(_BLOCK_BYTES, b"\0")[:_BLOCK_BYTES], np.uint8)
-    found = _lookup.decode(block, rows=10, what="block")
-    _lookup.find([found], _ASKED, np.zeros(len(_ASKED), np.int64))
+    found = lookups.decode(block, rows=10, what="block")
+    lookups.find([found], _ASKED, np.zeros(len(_ASKED), np.int64))
     list(found.words)
 
 
 def _shard_index(data: bytes) -> None:
-    _chunks.shard_index(memoryview(data + crc(data)), what="shard")
+    chunk_coding.shard_index(memoryview(data + crc(data)), what="shard")
 
 
 def _zstd_chunk(data: bytes) -> None:
@@ -88,7 +79,7 @@ def _decode(data: bytes, codec: Codec) -> None:
     checksum = crc(data)
     stored = memoryview(data + checksum)
     crc32c = int.from_bytes(checksum, "little")
-    _chunks.decode_chunk(stored, codec=codec, crc32c=crc32c, size=_CHUNK_BYTES, what="chunk")
+    chunk_coding.decode_chunk(stored, codec=codec, crc32c=crc32c, size=_CHUNK_BYTES, what="chunk")
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {

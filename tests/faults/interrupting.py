@@ -29,7 +29,8 @@ import zarr
 from numpy.typing import NDArray
 
 import embzarr
-from embzarr.objects import Body, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Body
 from faulty import PassThrough
 from oracle import make_words
 

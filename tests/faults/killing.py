@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import embzarr
-from embzarr.objects import Store, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Store
 from faults.forking import Child, Telling, Voice, in_child
 from oracle import make_words
 

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 import embzarr
 from embzarr import StepPlan
-from embzarr.objects import Store, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Store
 from faults.forking import Child, Telling, Voice
 from oracle import make_words
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import embzarr
 from damage import DAMAGES, contents, flipped, make_run
-from embzarr.objects import open_store
+from embzarr._storage.open import open_store
 from faults.forking import in_child
 
 _OBJECTS = 12

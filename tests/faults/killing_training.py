@@ -21,7 +21,7 @@ import numpy as np
 
 import embzarr
 import embzarr_trainer
-from embzarr.objects import open_store
+from embzarr._storage.open import open_store
 from embzarr_trainer._buffers import Marks, Method
 from embzarr_trainer._kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import embzarr
-from embzarr import _digest
+from embzarr._format import digests
 from servers.http_folder import parse_range
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def forged(body: bytes, crc32c: int) -> bytes:
     rest = body[:-FREE]
 
     def of(free: int) -> int:
-        return _digest.crc32c(rest + free.to_bytes(FREE, "little"))
+        return digests.crc32c(rest + free.to_bytes(FREE, "little"))
 
     base = of(0)
     rows: list[tuple[int, int]] = []  # what a choice of bits changes, and the choice

@@ -15,8 +15,8 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage import Store, deadline, listing, open_store, retry
 from embzarr.errors import EmbzarrError
-from embzarr.objects import Store, _deadline, _listing, _retry, open_store
 from faults.scripted_server import LISTINGS, READS, WRITES, running_scripted_server
 from faults.tally import Effort, Tally
 
@@ -125,10 +125,10 @@ def faults_of(case: Case, url: str) -> Iterator[str]:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules with smaller numbers: what scales with a caller's timeout is set by that."""
-    monkeypatch.setattr(_deadline, "LITTLE_SECONDS", TIMEOUT)
-    monkeypatch.setattr(_deadline, "LARGE_SECONDS", TIMEOUT)
-    monkeypatch.setattr(_listing, "MOST_LISTED", 50_000)
-    monkeypatch.setattr(_retry, "_TRIES", 1)
+    monkeypatch.setattr(deadline, "LITTLE_SECONDS", TIMEOUT)
+    monkeypatch.setattr(deadline, "LARGE_SECONDS", TIMEOUT)
+    monkeypatch.setattr(listing, "MOST_LISTED", 50_000)
+    monkeypatch.setattr(retry, "_TRIES", 1)
 
 
 @pytest.mark.parts(4)

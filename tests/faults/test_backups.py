@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr.objects import Body
+from embzarr._storage.port import Body
 from faults.crashing import FaultyMemory, Objects
 from faults.tally import Effort, Tally
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import embzarr
-from embzarr import _commit
+from embzarr._history import committing
 from faults.crashing import (
     READ_FAULTS,
     WRITE_FAULTS,
@@ -52,8 +52,8 @@ NAMES = Names()
 @pytest.fixture(autouse=True)
 def _same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests, and what they write, be the same each time."""
-    monkeypatch.setattr(_commit, "new_id", NAMES)
-    monkeypatch.setattr(_commit, "now", lambda: "2026-01-01T00:00:00Z")
+    monkeypatch.setattr(committing, "new_id", NAMES)
+    monkeypatch.setattr(committing, "now", lambda: "2026-01-01T00:00:00Z")
 
 
 def save(store: object, step: int) -> None:

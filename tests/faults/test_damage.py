@@ -13,13 +13,15 @@ from obstore.store import MemoryStore
 
 import embzarr
 from damage import flipped
-from embzarr import _parallel, _verify, _verify_root, _zarr_json
-from embzarr._link import link_to
-from embzarr._manifest import Layer
-from embzarr._verify_objects import LayerCheck
-from embzarr._verify_report import Findings
-from embzarr._verify_shards import Shards
-from embzarr.objects import open_store
+from embzarr._format import zarr_json
+from embzarr._format.manifests import Layer
+from embzarr._reading.cost import link_to
+from embzarr._storage import parallel
+from embzarr._storage.open import open_store
+from embzarr._verify import root, verifying
+from embzarr._verify.objects import LayerCheck
+from embzarr._verify.report import Findings
+from embzarr._verify.shards import Shards
 from faults.tally import Effort, Tally
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("in_turn")]
@@ -60,7 +62,7 @@ class Damaged:
         for key, data in sound().items():
             self.store.put(key, data)
         self._sound = embzarr.open(self.store)
-        self._documents = _zarr_json.documents_of(self._layers)
+        self._documents = zarr_json.documents_of(self._layers)
         self._count = 0
 
     @property
@@ -103,9 +105,9 @@ class Damaged:
         if key.startswith("steps/7-"):
             self._layer_check(key, findings).run()
         elif key.endswith("zarr.json"):
-            _verify_root.check(self.store, opened._commit.store, findings)
+            root.check(self.store, opened._commit.store, findings)
         else:
-            _verify._check_manifests(self.store, opened._commit, findings)
+            verifying._check_manifests(self.store, opened._commit, findings)
         return {problem.key for problem in findings.problems()}
 
     def _layer_check(self, key: str, findings: Findings) -> LayerCheck:
@@ -117,7 +119,7 @@ class Damaged:
             shards=Shards(self.store, layer, link_to("")),
             documents={at: data for at, data in self._documents.items() if at == name},
             findings=findings,
-            budget=_parallel.ByteBudget(2**20),
+            budget=parallel.ByteBudget(2**20),
         )
 
     def _is_harmless(self, opened: embzarr.Checkpoint, key: str) -> bool:

@@ -15,14 +15,14 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr import _commit, _history
-from embzarr._manifest import Manifest, Parent, encode
-from embzarr._protocol import ANY, NONE, Claim
-from embzarr._records import Commit
-from embzarr.objects import open_store
+from embzarr._format.manifests import Manifest, Parent, encode
+from embzarr._history import committing, history
+from embzarr._history.protocol import ANY, NONE, Claim
+from embzarr._history.records import Commit
+from embzarr._storage.open import open_store
 
 if TYPE_CHECKING:
-    from embzarr.objects import Store
+    from embzarr._storage.port import Store
     from faults.tally import Effort, Tally
     from servers.minio import Minio
     from servers.versitygw import Versitygw
@@ -175,7 +175,7 @@ def race(store: Store, rounds: int) -> tuple[Counter[str], list[str]]:
                 failures.append(f"round {turn} after {tip.number}: {numbers}")
             if any(kind not in {"committed", "commit-superseded"} for kind, _ in found):
                 failures.append(f"round {turn}: {found}")
-            later = _history.since(store, tip.number)
+            later = history.since(store, tip.number)
             if [record.number for record in later] != expected:
                 failures.append(f"round {turn}: {len(later)} commits stand, not {len(expected)}")
             tip = later[-1]  # type: ignore[assignment]  # all are checkpoints
@@ -186,7 +186,7 @@ def compete(
     store: Store, tip: Commit, barrier: threading.Barrier, *, rebases: bool
 ) -> tuple[str, int]:
     """Go for the number after `tip`; return how it ended."""
-    write_id = _commit.new_id()
+    write_id = committing.new_id()
 
     def compose(parent: Parent | None) -> bytes:
         assert parent is not None
@@ -203,7 +203,7 @@ def compete(
     )
     barrier.wait()
     try:
-        record, _ = _commit.take_number(store, claim, tip, compose)
+        record, _ = committing.take_number(store, claim, tip, compose)
     except embzarr.EmbzarrError as exc:
         return exc.code, 0
     assert isinstance(record, Commit)

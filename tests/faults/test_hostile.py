@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
-from embzarr.objects import Data, ObjectInfo, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Data, ObjectInfo
 from faults.exercise import exercise, refusals
 from faults.hostile import cases
 from faults.hostile.register import Hostile, sound

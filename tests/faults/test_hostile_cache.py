@@ -22,7 +22,7 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from obstore.store import HTTPStore, MemoryStore
 
 import embzarr
-from embzarr.objects import open_store
+from embzarr._storage.open import open_store
 from faults import planting
 from faults.planting import PLANTED, TRUE, rows_of, serving
 from faults.programs import carry_out

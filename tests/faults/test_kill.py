@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr.objects import Body, Store, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Body, Store
 from embzarr_bench.servers import _program
 from embzarr_bench.servers import minio as minio_server
 from faults.killing import WINDOW, WORDS, vectors_of

@@ -1,7 +1,7 @@
 """Writers, collectors and taggers: each step is one request, and says all that may come of it.
 
-What to do next is asked of `embzarr._protocol` and `embzarr._retention`; what stands here is what
-`embzarr._commit`, `embzarr._gc` and `embzarr._tags` do with a store.
+What to do next is asked of `embzarr._history.protocol` and `embzarr._gc.retention`; what stands
+here is what `committing`, `collect` and `tagging` beside them do with a store.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from embzarr import _protocol, _retention
-from embzarr._protocol import (
+from embzarr._gc import retention
+from embzarr._gc.retention import Policy
+from embzarr._history import protocol
+from embzarr._history.protocol import (
     Claim,
     Committed,
     Create,
@@ -24,7 +26,6 @@ from embzarr._protocol import (
     Stopped,
     Taken,
 )
-from embzarr._retention import Policy
 from model.world import World
 
 Step: TypeAlias = "tuple[World, Actor]"
@@ -99,7 +100,7 @@ class Taking:
             yield world._replace(faults=world.faults - 1), self._told(Lost())
 
     def _told(self, event: Event) -> Actor:
-        claim, action = _protocol.advance(self.claim, event)
+        claim, action = protocol.advance(self.claim, event)
         if isinstance(action, Create | Look):
             return replace(self, claim=claim, action=action, looked=())
         if isinstance(action, Committed):
@@ -150,9 +151,9 @@ class Writing:
             write_id=self.name,
             folders=entry.folders,
             seen=self.base,
-            passes=_protocol.COLLECTIONS if self.builds_on else _protocol.ANY,
+            passes=protocol.COLLECTIONS if self.builds_on else protocol.ANY,
         )
-        claim, action = _protocol.begin(claim)
+        claim, action = protocol.begin(claim)
         assert isinstance(action, Create)
         yield world._replace(data=world.data | {self.name}), Taking(self.name, entry, claim, action)
 
@@ -221,7 +222,7 @@ class Publishing:
         if entry is not None:
             yield world, replace(self, looked=(*self.looked, entry))
             return
-        _, action = _protocol.advance(claim, Seen(self.looked))
+        _, action = protocol.advance(claim, Seen(self.looked))
         if isinstance(action, Committed):
             yield world, Ended(self.name, "committed", action.number, "", self.write_id)
         elif isinstance(action, Stopped):
@@ -229,7 +230,7 @@ class Publishing:
         elif not world.holds(self.write_id):
             yield world, replace(self, looked=())
         else:
-            claim, create = _protocol.begin(claim)
+            claim, create = protocol.begin(claim)
             assert isinstance(create, Create)
             ours = Entry(number=0, write_id=self.write_id, kind="checkpoint", folders=claim.folders)
             yield world, Taking(self.name, ours, claim, create, shared=True)
@@ -297,7 +298,7 @@ class Surveying:
             yield world, self._planned(world.folders)
 
     def _planned(self, folders: frozenset[str]) -> Actor:
-        unfinished = _retention.unfinished(self.entries, folders)
+        unfinished = retention.unfinished(self.entries, folders)
         if unfinished:
             return Sweeping(
                 self.name,
@@ -311,7 +312,7 @@ class Surveying:
         """Plan with what was read, and go for the number after it."""
         assert self.tip is not None
         assert self.tagged is not None
-        plan = _retention.plan(
+        plan = retention.plan(
             self.entries,
             Policy(keep_last=1),
             tagged=self.tagged,
@@ -328,9 +329,9 @@ class Surveying:
             expires=frozenset(plan.expires),
         )
         claim = Claim(
-            write_id=entry.write_id, folders=frozenset(), seen=self.tip, passes=_protocol.NONE
+            write_id=entry.write_id, folders=frozenset(), seen=self.tip, passes=protocol.NONE
         )
-        claim, action = _protocol.begin(claim)
+        claim, action = protocol.begin(claim)
         assert isinstance(action, Create)
         return Taking(self.name, entry, claim, action, survey=self, folders=folders)
 
@@ -403,7 +404,7 @@ class Sweeping:
         if collection is None or collection.expired:
             return rest
         standing = [e for n in sorted(collection.expires) if (e := world.at(n)) is not None]
-        todo = _retention.sweep(collection, standing, tagged=world.tags)
+        todo = retention.sweep(collection, standing, tagged=world.tags)
         return replace(rest, bury=todo.bury, clear=todo.clear)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from embzarr._protocol import Entry
+from embzarr._history.protocol import Entry
 from model.actors import Actor, Ended
 from model.world import World
 

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import pytest
 
-from embzarr import _protocol, _retention
-from embzarr._protocol import Action, Claim, Entry, Event, Stopped, Unknown
-from embzarr._retention import Sweep
+from embzarr._gc import retention
+from embzarr._gc.retention import Sweep
+from embzarr._history import protocol
+from embzarr._history.protocol import Action, Claim, Entry, Event, Stopped, Unknown
 from faults.tally import Tally
 from model.actors import (
     Actor,
@@ -66,7 +67,7 @@ LARGE: dict[str, tuple[tuple[Actor, ...], int]] = {
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that hears nothing twice gives up, so that giving up is explored too."""
-    monkeypatch.setattr(_protocol, "TRIES", 1)
+    monkeypatch.setattr(protocol, "TRIES", 1)
 
 
 def told(found: Explored) -> dict[str, int]:
@@ -117,40 +118,40 @@ Mutant: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 def without_tombstones(patch: pytest.MonkeyPatch) -> None:
     """Writers pass over whatever expired."""
-    real = _protocol.objection
+    real = protocol.objection
     patch.setattr(
-        _protocol, "objection", lambda c, e: None if e.expired and c.passes else real(c, e)
+        protocol, "objection", lambda c, e: None if e.expired and c.passes else real(c, e)
     )
 
 
 def without_revocations(patch: pytest.MonkeyPatch) -> None:
     """Writers pass over collections."""
-    real = _protocol.objection
-    patch.setattr(_protocol, "objection", lambda c, e: real(c, replace(e, revokes=frozenset())))
+    real = protocol.objection
+    patch.setattr(protocol, "objection", lambda c, e: real(c, replace(e, revokes=frozenset())))
 
 
 def without_same_parent(patch: pytest.MonkeyPatch) -> None:
     """Collectors follow commits that they did not read."""
-    real = _protocol.objection
-    patch.setattr(_protocol, "objection", lambda c, e: real(c, e) if c.passes else None)
+    real = protocol.objection
+    patch.setattr(protocol, "objection", lambda c, e: real(c, e) if c.passes else None)
 
 
 def taken_by_another(patch: pytest.MonkeyPatch) -> None:
     """A number that is taken is never found to be taken by oneself."""
-    real = _protocol.advance
+    real = protocol.advance
 
     def advance(claim: Claim, event: Event) -> tuple[Claim, Action]:
-        if isinstance(event, _protocol.Seen):
+        if isinstance(event, protocol.Seen):
             others = tuple(replace(e, write_id="other") for e in event.entries)
-            event = _protocol.Seen(others)
+            event = protocol.Seen(others)
         return real(claim, event)
 
-    patch.setattr(_protocol, "advance", advance)
+    patch.setattr(protocol, "advance", advance)
 
 
 def unknown_taken_for_failed(patch: pytest.MonkeyPatch) -> None:
     """A writer that hears nothing says that nothing was committed, and cleans up."""
-    real = _protocol.advance
+    real = protocol.advance
 
     def advance(claim: Claim, event: Event) -> tuple[Claim, Action]:
         claim, action = real(claim, event)
@@ -158,28 +159,28 @@ def unknown_taken_for_failed(patch: pytest.MonkeyPatch) -> None:
             return claim, Stopped("commit-superseded", action.number)
         return claim, action
 
-    patch.setattr(_protocol, "advance", advance)
+    patch.setattr(protocol, "advance", advance)
 
 
 def cleared_before_buried(patch: pytest.MonkeyPatch) -> None:
     """Data goes while the manifest still stands."""
-    real = _retention.sweep
+    real = retention.sweep
 
     def sweep(c: Entry, standing: Sequence[Entry], *, tagged: Collection[int]) -> Sweep:
         return replace(real(c, standing, tagged=tagged), bury=())
 
-    patch.setattr(_retention, "sweep", sweep)
+    patch.setattr(retention, "sweep", sweep)
 
 
 def collections_given_up_early(patch: pytest.MonkeyPatch) -> None:
     """A collection expires before all that it expired has tombstones."""
-    patch.setattr(_retention, "unfinished", lambda _entries, _folders, **_: [])
+    patch.setattr(retention, "unfinished", lambda _entries, _folders, **_: [])
 
 
 def names_not_asked_again(patch: pytest.MonkeyPatch) -> None:
     """A collection that has landed does not look for names given since."""
-    real = _retention.sweep
-    patch.setattr(_retention, "sweep", lambda c, standing, **_: real(c, standing, tagged=()))
+    real = retention.sweep
+    patch.setattr(retention, "sweep", lambda c, standing, **_: real(c, standing, tagged=()))
 
 
 def manifests_deleted(patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from embzarr._protocol import Entry
+from embzarr._history.protocol import Entry
 
 PARTS = 2
 """Of a step in parts."""

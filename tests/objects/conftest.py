@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from embzarr.objects import Store
+    from embzarr._storage.port import Store
 
 
 @pytest.fixture(params=params(*WRITABLE))

@@ -17,7 +17,8 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
-from embzarr.objects import Store, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.port import Store
 from servers.http_folder import running_http_folder
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr.objects import ReadOnlyStore, open_store
+from embzarr._storage.open import open_store
+from embzarr._storage.read_only import ReadOnlyStore
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:

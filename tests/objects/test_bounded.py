@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from obstore.store import MemoryStore
 
+from embzarr._storage.bounded import _FIRST_BYTES, get_at_most
+from embzarr._storage.counting import CountingStore
+from embzarr._storage.open import open_store
 from embzarr.errors import DamagedError, NotFoundError
-from embzarr.objects import CountingStore, get_at_most, open_store
-from embzarr.objects._bounded import _FIRST_BYTES
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from embzarr._storage.counting import CountingStore, Traffic
+from embzarr._storage.open import open_store
 from embzarr.errors import NotFoundError
-from embzarr.objects import CountingStore, Traffic, open_store
 
 if TYPE_CHECKING:
-    from embzarr.objects import Data, Store
+    from embzarr._storage.port import Data, Store
 
 
 @pytest.fixture

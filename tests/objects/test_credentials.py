@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from embzarr._storage import deadline, open_store
+from embzarr._storage.credentials import resolve_s3
 from embzarr.errors import AccessDeniedError
-from embzarr.objects import _deadline, open_store
-from embzarr.objects._credentials import resolve_s3
 from faults.scripted_server import running_scripted_server
 from objects.places import running
 
@@ -220,7 +220,7 @@ class TestMetadataServers:
 
     @pytest.fixture(autouse=True)
     def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_deadline, "LITTLE_SECONDS", 2.0)
+        monkeypatch.setattr(deadline, "LITTLE_SECONDS", 2.0)
 
     @pytest.mark.parametrize("said", ODD.values(), ids=ODD.keys())
     def test_odd_answers_are_denials(self, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
 from embzarr.errors import StoreError
-from embzarr.objects._deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
 
 
 def test_what_is_quick_is_passed_on() -> None:

@@ -12,6 +12,8 @@ import pytest
 from obstore.exceptions import GenericError
 
 from embzarr._redact import Redactor
+from embzarr._storage import cloud, open_store
+from embzarr._storage.failures import Place
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -20,15 +22,13 @@ from embzarr.errors import (
     StoreError,
     UnsupportedError,
 )
-from embzarr.objects import _cloud, open_store
-from embzarr.objects._failures import Place
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from embzarr.objects import Store
-    from embzarr.objects._failures import Verb
+    from embzarr._storage.failures import Verb
+    from embzarr._storage.port import Store
     from servers.s3 import S3Server
 
 ONCE = {"retry_config": {"max_retries": 0}}
@@ -192,7 +192,7 @@ class TestNoAnswer:
 
     def test_a_long_upload_is_no_silence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing comes down while a body goes up, however long a slow link takes."""
-        monkeypatch.setitem(_cloud._CLIENT, "read_timeout", "100ms")
+        monkeypatch.setitem(cloud._CLIENT, "read_timeout", "100ms")
         with running_fake_s3(Answers(statuses=(200,), delay=0.4)) as url:
             s3(url).put("large", bytes(2 * 2**20))
             for quick in (lambda: s3(url).get("a"), lambda: s3(url).put("small", b"")):

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from embzarr._storage import Leftovers, Store, deadline, open_store
 from embzarr.errors import StoreError
-from embzarr.objects import Leftovers, Store, _deadline, open_store
 from servers import hdfs as hadoop
 from servers.hdfs import Hdfs
 
@@ -33,8 +33,8 @@ def test_a_write_under_way_ends_when_its_data_node_does(
     """It was whole before, or is an error soon after; half of it is nowhere."""
     store = open_store(f"{own.url}/run")
     store.put("first", b"1")
-    monkeypatch.setattr(_deadline, "LITTLE_SECONDS", 4.0)
-    monkeypatch.setattr(_deadline, "LARGE_SECONDS", 4.0)
+    monkeypatch.setattr(deadline, "LITTLE_SECONDS", 4.0)
+    monkeypatch.setattr(deadline, "LARGE_SECONDS", 4.0)
     data = bytes(2**28)
     with ThreadPoolExecutor(1) as threads:
         writing = threads.submit(store.put, "large", data)
@@ -58,8 +58,8 @@ def test_no_request_waits_for_a_data_node_that_says_nothing(
     store = open_store(f"{own.url}/run")
     store.put("whole", b"1" * 1000)
     with monkeypatch.context() as patch, hadoop.silent_data_node():
-        patch.setattr(_deadline, "LITTLE_SECONDS", 4.0)
-        patch.setattr(_deadline, "LARGE_SECONDS", 4.0)
+        patch.setattr(deadline, "LITTLE_SECONDS", 4.0)
+        patch.setattr(deadline, "LARGE_SECONDS", 4.0)
         end_soon(store)
 
     assert bytes(store.get("whole")) == b"1" * 1000
@@ -78,8 +78,8 @@ def test_no_request_outlives_its_deadline_when_a_data_node_dies(
     store = open_store(f"{own.url}/run")
     store.put("whole", b"1" * 1000)
     own.data_node.close()
-    monkeypatch.setattr(_deadline, "LITTLE_SECONDS", 4.0)
-    monkeypatch.setattr(_deadline, "LARGE_SECONDS", 4.0)
+    monkeypatch.setattr(deadline, "LITTLE_SECONDS", 4.0)
+    monkeypatch.setattr(deadline, "LARGE_SECONDS", 4.0)
     end_soon(store)
 
     assert {info.key for info in store.list("")} == {"whole"}

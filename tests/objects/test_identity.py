@@ -1,4 +1,4 @@
-"""What `_identity` promises: who answers decides what a store is called, and no secret is in it."""
+"""What `identity` promises: who answers decides what a store is called, and no secret is in it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 from obstore.store import MemoryStore, S3Store
 
-from embzarr.objects import (
-    CountingStore,
-    Identity,
-    ReadOnlyStore,
-    _identity,
-    identity_of,
-    open_store,
-)
+from embzarr._storage import CountingStore, ReadOnlyStore, identity_of, open_store
+from embzarr._storage import identity as identity_module
+from embzarr._storage.identity import Identity
 from faulty import PassThrough
 
 if TYPE_CHECKING:
@@ -91,7 +86,7 @@ def test_a_password_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
         told.append(text)
         return ""
 
-    monkeypatch.setattr(_identity, "_hashed", hashed)
+    monkeypatch.setattr(identity_module, "_hashed", hashed)
     monkeypatch.setenv("https_proxy", "http://user:hunter2@proxy:1")
     proxy = {"client_options": {"proxy_url": "http://user:hunter2@proxy:1"}}
     places: list[tuple[str, dict[str, Any]]] = [
@@ -116,7 +111,7 @@ def test_the_environment_decides_too(monkeypatch: pytest.MonkeyPatch, name: str)
 def test_other_processes_call_a_store_the_same() -> None:
     """What is found by its address is one store in all processes; memory is not."""
     code = (
-        "from embzarr.objects import open_store, identity_of\n"
+        "from embzarr._storage import open_store, identity_of\n"
         f"print(identity_of(open_store('s3://bucket/run', store_options={_S3!r})).text)"
     )
     told = subprocess.run(  # noqa: S603 - our own program

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from embzarr._storage import CountingStore, ObjectInfo, listing, open_store
+from embzarr._storage.listing import bounded
 from embzarr.errors import StoreError
-from embzarr.objects import CountingStore, ObjectInfo, _listing, open_store
-from embzarr.objects._listing import bounded
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -59,7 +59,7 @@ def test_pages_that_repeat_are_found_out(period: int, before: int) -> None:
 
 def test_what_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """New keys for ever are too many some time."""
-    monkeypatch.setattr(_listing, "MOST_LISTED", 5000)
+    monkeypatch.setattr(listing, "MOST_LISTED", 5000)
     with pytest.raises(StoreError, match="does not end"):
         list(bounded(page(number) for number in itertools.count()))
 

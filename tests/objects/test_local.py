@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import embzarr
+from embzarr._storage.open import open_store
 from embzarr.errors import (
     DamagedError,
     InvalidInputError,
@@ -18,7 +19,6 @@ from embzarr.errors import (
     StoreError,
     UnsupportedError,
 )
-from embzarr.objects import open_store
 
 
 @pytest.fixture

@@ -19,13 +19,14 @@ from fsspec.implementations.asyn_wrapper import (  # type: ignore[import-untyped
 )
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage.counting import CountingStore
+from embzarr._storage.open import open_store
 from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
-from embzarr.objects import CountingStore, open_store
 from objects.fake_s3 import Answers, running_fake_s3
 from objects.places import OBJECTS, fill, fill_folder, zipped
 
 if TYPE_CHECKING:
-    from embzarr.objects import Store
+    from embzarr._storage.port import Store
     from servers.s3 import S3Server
 
 NO_KEYS = {"anon": True}
@@ -220,7 +221,7 @@ class TestObjects:
 
 def test_opening_imports_only_what_it_needs() -> None:
     program = (
-        "import sys; from embzarr.objects import open_store;"
+        "import sys; from embzarr._storage import open_store;"
         "open_store('/nowhere'); open_store('memory://x');"
         "open_store('s3://b', store_options={'key': 'k', 'secret': 's', 'region': 'r'});"
         "print({'boto3', 'botocore', 'fsspec'} & set(sys.modules))"
@@ -241,7 +242,7 @@ def test_threads_that_upload_share_one_client(monkeypatch: pytest.MonkeyPatch) -
         return made[-1]
 
     classes = SimpleNamespace(S3Store=slowly)
-    monkeypatch.setattr("embzarr.objects._cloud.obstore_stores", classes)
+    monkeypatch.setattr("embzarr._storage.cloud.obstore_stores", classes)
     with running_fake_s3(Answers(statuses=(200,))) as url, ThreadPoolExecutor(4) as pool:
         store = open_store(
             "s3://bucket/run", store_options={"endpoint_url": url, "key": "k", "secret": "s"}

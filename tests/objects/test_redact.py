@@ -10,15 +10,15 @@ import pytest
 from obstore.exceptions import GenericError
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
+from embzarr._storage.failures import Place
+from embzarr._storage.open import open_store
 from embzarr.errors import EmbzarrError, StoreError
-from embzarr.objects import open_store
-from embzarr.objects._failures import Place
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from embzarr.objects import Store
+    from embzarr._storage.port import Store
 
 CANARY = "CANARY/f00+bar=="
 SPELLED = ("CANARY", "f00+bar", "f00%2Bbar")

@@ -11,8 +11,8 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage.open import open_store
 from embzarr.errors import EmbzarrError, InvalidInputError, StoreError
-from embzarr.objects import open_store
 from objects.places import running
 
 DATA = b"0123456789"

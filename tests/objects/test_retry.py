@@ -8,9 +8,9 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage.open import open_store
+from embzarr._storage.retry import persistently
 from embzarr.errors import NotFoundError, StoreError
-from embzarr.objects import open_store
-from embzarr.objects._retry import persistently
 
 
 class Failing:

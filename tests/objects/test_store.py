@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from embzarr._storage.port import pieces
 from embzarr.errors import ConflictError, DamagedError, NotFoundError, UnsupportedError
-from embzarr.objects import pieces
 from objects.places import OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from embzarr.objects import Store
+    from embzarr._storage.port import Store
 
 SHARD = "steps/7-0a/vectors/c/0"
 LARGE = "steps/7-0a/vectors/c/1"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from embzarr._storage.open import open_store
+from embzarr._storage.port import MOST_WHOLE_BYTES, Store
 from embzarr.errors import (
     AccessDeniedError,
     DamagedError,
@@ -19,7 +21,6 @@ from embzarr.errors import (
     StoreError,
     UnsupportedError,
 )
-from embzarr.objects import MOST_WHOLE_BYTES, Store, open_store
 
 ASK: dict[str, Callable[[Store], object]] = {
     "get": lambda store: store.get("c/a"),
@@ -152,7 +153,7 @@ def re_of(root: Path, code: int) -> str:
 PROGRAM = """
 import os, resource, sys
 from embzarr.errors import StoreError
-from embzarr.objects import open_store
+from embzarr._storage import open_store
 
 store = open_store(sys.argv[1], store_options=eval(sys.argv[2]))
 try:

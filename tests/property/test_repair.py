@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import embzarr
 from damage import DAMAGES, contents, filled, make_run, of_layers
-from embzarr.objects import Store
+from embzarr._storage.port import Store
 
 if TYPE_CHECKING:
     from damage import Objects

@@ -10,14 +10,14 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr.objects import open_store
+from embzarr._storage.open import open_store
 from embzarr_trainer import Progress, _hogwild, _saver, _session
 from faulty import PassThrough
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embzarr.objects import Body
+    from embzarr._storage.port import Body
 
 LEARNS: dict[str, Any] = {
     "vector_size": 20,

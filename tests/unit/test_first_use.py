@@ -12,13 +12,14 @@ PROGRAM = """
 import sys, threading
 from pathlib import Path
 sys.setswitchinterval(1e-6)
-from embzarr import _manifest_gate, _tags
+from embzarr._format import validate
+from embzarr._history import tagging
 manifest, tag = (Path(name).read_bytes() for name in sys.argv[1:])
 barrier = threading.Barrier(16)
 def work():
     barrier.wait()
-    _manifest_gate.parse(manifest, what="manifest")
-    _tags.parse_tag(tag, what="tag")
+    validate.parse(manifest, what="manifest")
+    tagging.parse_tag(tag, what="tag")
 threads = [threading.Thread(target=work) for _ in range(16)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]

@@ -17,8 +17,8 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 
 import embzarr
-from embzarr import _chunk_index, _chunks
-from embzarr.objects import open_store
+from embzarr._format import chunk_coding, chunk_index
+from embzarr._storage.open import open_store
 from faulty import PassThrough
 from servers.http_folder import running_http_folder
 
@@ -125,7 +125,7 @@ def test_an_index_that_says_that_chunks_are_empty_makes_no_zeros(
     """A shard whose index was written anew, checksum and all, is refused."""
     shard = shard_of(run)
     data, grid = shard.read_bytes(), embzarr.open(run)._commit.manifest.base.arrays["vectors"].grid
-    empty = _chunks.index_bytes(_chunk_index.from_lists([], [], []), grid)
+    empty = chunk_coding.index_bytes(chunk_index.from_lists([], [], []), grid)
     shard.write_bytes(data[: -len(empty)] + empty)
     with pytest.raises(embzarr.DamagedError) as caught:
         reads(embzarr.open(run).group())

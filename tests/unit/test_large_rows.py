@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr import _view
+from embzarr._reading import options
 
 DIM = 33 * 2**20 // 4
 """A row of 33 MiB: stored and decoded it takes more than the 64 MiB that a read takes else."""
@@ -115,6 +115,6 @@ def test_a_large_block_of_the_lookup_is_repaired() -> None:
 @pytest.mark.parametrize(("limit", "room"), [(None, 2**27), (2**20, 2**20)])
 def test_only_a_limit_that_nobody_named_gives_way(limit: int | None, room: int) -> None:
     """A view takes as much as a chunk needs, unless it was told how much there is."""
-    view = _view.View(memory_limit=limit)
+    view = options.View(memory_limit=limit)
     assert view.room(2**27) == view.within(2**27).room(0) == room
-    assert _view.WHOLE.room(0) == 2**26
+    assert options.WHOLE.room(0) == 2**26

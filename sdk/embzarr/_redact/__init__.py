@@ -2,12 +2,14 @@
 
 from embzarr._redact.json import without_secrets
 from embzarr._redact.known import Redactor, secrets_in_options, secrets_of_environment
+from embzarr._redact.shown import printable
 from embzarr._redact.texts import masked
 from embzarr._redact.urls import redact_url, secrets_in_url, user_of_url
 
 __all__ = [
     "Redactor",
     "masked",
+    "printable",
     "redact_url",
     "secrets_in_options",
     "secrets_in_url",

@@ -1,0 +1,142 @@
+"""How an array's rows fall into chunks, and chunks into shards: arithmetic only.
+
+Source: Zarr v3 core, section "Regular grids", and the ``sharding_indexed`` codec. Only the first
+dimension is divided; every chunk holds whole rows (spec section "Zarr profile").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embzarr._format import spec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The chunks and shards of one array."""
+
+    rows: int
+    """Length of the first dimension."""
+    row_bytes: int
+    """Bytes of one row, uncompressed."""
+    chunk: int
+    """Rows in one inner chunk: a power of two."""
+    shard: int
+    """Inner chunks in one shard."""
+
+    @property
+    def chunks(self) -> int:
+        """Number of inner chunks; the last may be part padding."""
+        return -(-self.rows // self.chunk)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards, which are the array's objects."""
+        return -(-self.chunks // self.shard)
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Uncompressed bytes of one inner chunk, without its checksum."""
+        return self.chunk * self.row_bytes
+
+    @property
+    def shard_rows(self) -> int:
+        """Rows in one shard."""
+        return self.chunk * self.shard
+
+    @property
+    def shard_index_bytes(self) -> int:
+        """Bytes of the index that ends every shard: 16 a chunk, and 4 of checksum."""
+        return spec.INDEX_ENTRY_BYTES * self.shard + spec.CRC_BYTES
+
+    def chunks_of_shard(self, shard: int) -> range:
+        """Return the numbers of the chunks that shard `shard` holds."""
+        first = shard * self.shard
+        return range(first, min(first + self.shard, self.chunks))
+
+    def rows_of_chunk(self, chunk: int) -> tuple[int, int]:
+        """Return first and past-the-last row of chunk `chunk`."""
+        return chunk * self.chunk, min((chunk + 1) * self.chunk, self.rows)
+
+
+def row_bytes(shape: tuple[int, ...], itemsize: int) -> int:
+    """Return the bytes of one row of an array of this shape."""
+    return math.prod(shape[1:]) * itemsize
+
+
+def choose_chunk(bytes_per_row: int, *, target: int = spec.CHUNK_BYTES) -> int:
+    """Return rows per chunk: the largest power of two within `target` bytes, at least 1."""
+    return _power_of_two_below(target // max(bytes_per_row, 1))
+
+
+def choose_shard(chunk_bytes: int, *, target: int = spec.SHARD_BYTES) -> int:
+    """Return chunks per shard: the largest power of two within `target` bytes, at least 1."""
+    return _power_of_two_below(target // max(chunk_bytes, 1))
+
+
+def choose_tight_chunk(rows: int, bytes_per_row: int) -> int:
+    """Return rows per chunk of an array of so many rows, of which little is to be padding.
+
+    A delta of 1,350 rows in chunks of 256 would take a seventh more than its rows do.
+    """
+    chunk = choose_chunk(bytes_per_row)
+    spare = max(rows // spec.PADDING_SHARE, spec.PADDING_BYTES // max(bytes_per_row, 1))
+    while -rows % chunk > spare:
+        chunk //= 2
+    return fit(rows, chunk, 1)[0]
+
+
+def fit(rows: int, chunk: int, shard: int) -> tuple[int, int]:
+    """Shrink a grid to an array that fills less than one chunk, or less than one shard.
+
+    A checkpoint of three words should not store a padded 128 KiB.
+    """
+    if rows < chunk:
+        chunk = 1 << (max(rows, 1) - 1).bit_length()
+    return chunk, max(min(shard, -(-rows // chunk)), 1)
+
+
+def divide(rows: int, parts: int, row_bytes: Sequence[int]) -> tuple[int, list[tuple[int, int]]]:
+    """Cut a table for several writers, so that no shard of any column lies in two parts.
+
+    Parts are equal, but for the last ones, which may have fewer rows or none; they are no longer
+    than `rows` over `parts` and a sixteenth, and rounded up.
+
+    Args:
+        rows: of the table.
+        parts: how many writers.
+        row_bytes: bytes of one row of each column.
+
+    Returns:
+        Rows of a part; and for each column rows in a chunk, and chunks in a shard.
+    """
+    even = max(-(-rows // parts), 1)
+    grain = _power_of_two_below(even // spec.PART_GRAIN)
+    chunks = [min(choose_chunk(nbytes), grain) for nbytes in row_bytes]
+    shards = [
+        min(_power_of_two_above(_shards_for(even, nbytes)), _power_of_two_below(even // chunk))
+        for nbytes, chunk in zip(row_bytes, chunks, strict=True)
+    ]
+    # All are powers of two, so that the largest is a multiple of the others.
+    units = [chunk * shard for chunk, shard in zip(chunks, shards, strict=True)]
+    part = -(-even // max(units)) * max(units)
+    return part, [(chunk, part // unit) for chunk, unit in zip(chunks, units, strict=True)]
+
+
+def _shards_for(rows: int, bytes_per_row: int) -> int:
+    """Return how many shards so many rows need, and a sixteenth more of them."""
+    nbytes = rows * bytes_per_row * (spec.PART_GRAIN + 1) // spec.PART_GRAIN
+    return max(-(-nbytes // spec.SHARD_BYTES), 1)
+
+
+def _power_of_two_above(number: int) -> int:
+    return 1 << (number - 1).bit_length()
+
+
+def _power_of_two_below(number: int) -> int:
+    return 1 << (max(number, 1).bit_length() - 1)

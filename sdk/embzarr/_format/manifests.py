@@ -1,0 +1,217 @@
+"""The manifest: one JSON object for each commit. The commit *is* this object.
+
+Member by member this is spec section "Manifest". Outside bytes become one of these only through
+`embzarr._format.validate.parse`; what stands here is frozen and sound.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from embzarr._format import chunk_index, digests, json, keys, spec
+from embzarr._format.dtypes import itemsize
+from embzarr._format.grids import Grid, row_bytes
+from embzarr._format.placements import Placement
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=spec.MAX_INTEGER)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1, le=spec.MAX_INTEGER)]
+Hex128: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Hex256: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Instant: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+]
+InlineBytes: TypeAlias = Annotated[bytes, Meta(max_length=spec.MAX_INLINE_BYTES)]
+InlineList: TypeAlias = Annotated[list[Count], Meta(max_length=spec.MAX_INLINE_INDEX)]
+
+
+class Parent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The commit that this one follows."""
+
+    commit: Positive
+    sha256: Hex256
+
+
+class ObjectDigest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Size and SHA-256 of one object."""
+
+    size: Count
+    sha256: Hex256
+
+
+class Codec(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How chunks are compressed: ``none``, ``zstd`` (level) or ``blosc`` (the other members)."""
+
+    name: str
+    level: Annotated[int, Meta(ge=-131072, le=22)] | None = None
+    cname: str | None = None
+    clevel: Annotated[int, Meta(ge=0, le=9)] | None = None
+    shuffle: str | None = None
+    typesize: Annotated[int, Meta(ge=1, le=255)] | None = None
+
+    def __str__(self) -> str:
+        """Return the codec as ``compression=`` takes it: ``blosc:lz4:shuffle:5``."""
+        parts = [self.name, self.level, self.cname, self.shuffle, self.clevel]
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+class InlineIndex(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The places of all chunks of a small array."""
+
+    offset: InlineList
+    nbytes: InlineList
+    crc32c: InlineList
+
+
+class Lossy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a conversion at save cost, over all finite numbers of the array."""
+
+    source_dtype: str
+    max_abs_error: float
+    """The largest difference."""
+    rms_error: float
+    """Square root of the mean squared difference."""
+    relative_error: float
+    """Square root of the summed squared differences over the summed squares of the source."""
+
+
+class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One Zarr array of a layer: all that is needed to read it without its ``zarr.json``."""
+
+    shape: Annotated[list[Count], Meta(min_length=1, max_length=spec.MAX_RANK)]
+    dtype: str
+    chunk: Positive
+    shard: Positive
+    codec: Codec
+    index: InlineIndex | str
+    """Places of the chunks, or the array that holds them as a table."""
+    lossy: Lossy | None = None
+    data: InlineBytes | None = None
+    """The stored bytes of its only chunk: a copy, so that no object need be read for them."""
+
+    @property
+    def grid(self) -> Grid:
+        """The chunks and shards."""
+        return Grid(
+            rows=self.shape[0],
+            row_bytes=row_bytes(tuple(self.shape), itemsize(self.dtype)),
+            chunk=self.chunk,
+            shard=self.shard,
+        )
+
+    @property
+    def inline_index(self) -> chunk_index.ChunkIndex | None:
+        """The places of the chunks where the manifest holds them."""
+        if isinstance(self.index, str):
+            return None
+        return chunk_index.from_lists(self.index.offset, self.index.nbytes, self.index.crc32c)
+
+
+class PlacementMember(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Order of the rows, as stored."""
+
+    kind: Literal["given", "lexical", "hash", "family"]
+    groups: Annotated[int, Meta(ge=0, le=spec.MAX_GROUPS)] = 0
+    starts: Annotated[list[Count], Meta(max_length=spec.MAX_GROUPS + 1)] = []
+
+
+class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one write stored: a Zarr group with all rows, or with those that changed."""
+
+    kind: Literal["full", "delta"]
+    path: str
+    rows: Count
+    """Rows of the checkpoint, from this layer down."""
+    placement: PlacementMember
+    columns: Annotated[list[str], Meta(min_length=1, max_length=spec.MAX_COLUMNS)]
+    arrays: dict[str, Array]
+    fences: Annotated[list[str], Meta(max_length=spec.MAX_FENCES)]
+    objects: dict[str, ObjectDigest]
+
+    @property
+    def order(self) -> Placement:
+        """The placement as the planner uses it."""
+        p = self.placement
+        return Placement(kind=p.kind, groups=p.groups, starts=tuple(p.starts))
+
+    @property
+    def new_words(self) -> int:
+        """Number of words that the layer holds: the last of its rows."""
+        offsets = self.arrays.get(spec.WORDS_OFFSETS)
+        return offsets.shape[0] - 1 if offsets else 0
+
+    @property
+    def first_new_row(self) -> int:
+        """Row of the first word that the layer holds."""
+        return self.rows - self.new_words
+
+    @property
+    def copied_bytes(self) -> int:
+        """Stored bytes of chunks of which the manifest holds a copy."""
+        return sum(len(array.data or b"") for array in self.arrays.values())
+
+    def shard_key(self, array: str, shard: int) -> str:
+        """Return the key of a shard, from the root."""
+        return f"{self.path}/{self.shard_name(array, shard)}"
+
+    def shard_name(self, array: str, shard: int) -> str:
+        """Return the key of a shard below the layer, as `objects` names it."""
+        return keys.shard_key(array, shard, len(self.arrays[array].shape))
+
+    def shard_sizes(self, array: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the bytes of each shard object of an array."""
+        shards = range(self.arrays[array].grid.shards)
+        return np.array([self.objects[self.shard_name(array, s)].size for s in shards], np.int64)
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One commit."""
+
+    format: Literal["embzarr"]
+    version: Literal[1]
+    store: Hex128
+    commit: Positive
+    write_id: Hex128
+    parent: Parent | None
+    step: Count
+    kind: Literal["full", "delta"]
+    created: Instant
+    writer: Annotated[str, Meta(max_length=256)]
+    layers: Annotated[list[Layer], Meta(min_length=1, max_length=spec.MAX_LAYERS)]
+    """The full layer, then deltas, each above the one before."""
+    metadata: dict[str, Any]
+
+    @property
+    def base(self) -> Layer:
+        """The full layer at the bottom."""
+        return self.layers[0]
+
+    @property
+    def top(self) -> Layer:
+        """The newest layer, which the commit itself wrote."""
+        return self.layers[-1]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the checkpoint."""
+        return self.top.rows
+
+    @property
+    def order(self) -> Placement:
+        """The placement of all rows: that of the base, unless words came after them."""
+        return self.base.order if self.rows == self.base.rows else Placement(kind="given")
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the canonical bytes, whose SHA-256 is the commit's identity."""
+    return json.dumps(msgspec.to_builtins(manifest))
+
+
+def identity(data: bytes | bytearray | memoryview) -> str:
+    """Return the identity of the commit whose manifest these bytes are."""
+    return digests.sha256(data)

@@ -1,0 +1,139 @@
+"""What a caller says has changed, checked against the commit that it is laid upon. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import dtypes, spec
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from embzarr._format.manifests import Array, Manifest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What changed of one column."""
+
+    rows: NDArray[np.int64]
+    """Row numbers, rising, each once; shape (k,)."""
+    values: NDArray[Any]
+    """Their values now, shape (k, ...)."""
+
+
+def changes(
+    rows: ArrayLike | Mapping[str, ArrayLike],
+    values: ArrayLike | Mapping[str, ArrayLike],
+    manifest: Manifest,
+    new_words: int,
+) -> dict[str, Change]:
+    """Return the changes of each column, in the order of the checkpoint's columns.
+
+    Args:
+        rows: row numbers for all columns, or for each.
+        values: rows of the vectors, or of each column.
+        manifest: the commit that they are laid upon.
+        new_words: number of words appended to it.
+
+    Raises:
+        InvalidInputError: a column that is not there, rows that are not, stand twice or are
+            missing, or values of another shape or type.
+    """
+    blocks = values if isinstance(values, Mapping) else {spec.VECTORS: values}
+    known = manifest.base.columns
+    for name in blocks:
+        if name not in known:
+            raise InvalidInputError(
+                "input-argument", f"no column {name!r}; this checkpoint has {', '.join(known)}"
+            )
+    if not blocks or (new_words and blocks.keys() != set(known)):
+        raise InvalidInputError(
+            "input-argument",
+            f"expected values of {'all of' if new_words else 'some of'} {', '.join(known)}; "
+            f"found {', '.join(blocks) or 'none'}",
+        )
+    numbers = rows if isinstance(rows, Mapping) else dict.fromkeys(blocks, rows)
+    if numbers.keys() != blocks.keys():
+        raise InvalidInputError(
+            "input-argument", f"rows of {sorted(numbers)}, but values of {sorted(blocks)}"
+        )
+    return {
+        name: _change(name, numbers[name], blocks[name], manifest, new_words)
+        for name in known
+        if name in blocks
+    }
+
+
+def _change(
+    name: str, rows: ArrayLike, values: ArrayLike, manifest: Manifest, new_words: int
+) -> Change:
+    total = manifest.rows + new_words
+    numbers = _row_numbers(name, rows, total)
+    block = _block(name, values, len(numbers), manifest.base.arrays[name])
+    order = np.argsort(numbers, kind="stable")
+    if not np.all(numbers[1:] > numbers[:-1]):
+        numbers, block = numbers[order], block[order]
+    twice = np.flatnonzero(numbers[1:] == numbers[:-1])
+    if len(twice):
+        raise InvalidInputError("input-rows", f"{name}: row {numbers[twice[0]]} stands twice")
+    found = len(numbers) - int(np.searchsorted(numbers, manifest.rows))
+    if found != new_words:
+        raise InvalidInputError(
+            "input-rows",
+            f"{name}: expected a row for each of {new_words} new words, from row "
+            f"{manifest.rows} on; found {found}",
+        )
+    return Change(numbers, block)
+
+
+def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
+    numbers = np.asarray(rows)
+    if numbers.ndim != 1:
+        raise InvalidInputError(
+            "input-shape", f"{name}: row numbers must be of shape (k,); found {numbers.shape}"
+        )
+    if not len(numbers):
+        return np.empty(0, np.int64)
+    if numbers.dtype.kind not in "iu":
+        raise InvalidInputError(
+            "input-dtype", f"{name}: row numbers must be whole; found {numbers.dtype}"
+        )
+    beyond = (numbers < 0) | (numbers >= total)
+    if beyond.any():
+        raise InvalidInputError(
+            "input-rows",
+            f"{name}: expected rows from 0 to below {total}; found {numbers[beyond][0]}",
+        )
+    return numbers.astype(np.int64)
+
+
+def _block(name: str, values: ArrayLike, count: int, base: Array) -> NDArray[Any]:
+    block = np.asarray(values)
+    expected = (count, *base.shape[1:])
+    if block.shape != expected:
+        raise InvalidInputError(
+            "input-shape", f"{name}: expected values of shape {expected}; found {block.shape}"
+        )
+    dtypes.column_name_of(block.dtype, what=name)
+    if not _converts(block, base.dtype):
+        raise InvalidInputError(
+            "input-dtype", f"{name}: expected {base.dtype}, or what converts; found {block.dtype}"
+        )
+    return block
+
+
+def _converts(block: NDArray[Any], stored: str) -> bool:
+    """Tell whether numbers may be stored as another type: whole ones only where all fit."""
+    found = block.dtype
+    if "bfloat16" in {found.name, stored}:  # a stranger to numpy's rules, and a number all the same
+        return "float" in stored and (found.kind == "f" or found.name == "bfloat16")
+    if found.kind in "iu" and np.dtype(stored).kind in "iu":
+        limits = np.iinfo(stored)
+        return not block.size or limits.min <= int(block.min()) <= int(block.max()) <= limits.max
+    return np.can_cast(found, stored, "same_kind")

@@ -1,0 +1,169 @@
+"""What the layers of a manifest must be, each for itself and one upon the other.
+
+A part of the gate in `embzarr._format.validate`: sizes, counts, keys and places are judged before
+anything is allocated or fetched.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embzarr._format import chunk_index, keys, spec, validate_deltas
+from embzarr._format.manifests import Codec
+from embzarr._format.validate_deltas import require
+from embzarr.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embzarr._format.manifests import Array, Layer
+
+_VOCABULARY = {spec.WORDS_DATA, spec.WORDS_OFFSETS, spec.LOOKUP_BLOCKS}
+
+
+def check(layers: Sequence[Layer], what: str) -> None:
+    """Refuse layers that contradict themselves or each other.
+
+    Args:
+        layers: the full one, then deltas.
+        what: the manifest's key, for messages.
+
+    Raises:
+        DamagedError: codes ``manifest-invalid``, ``key-escapes-root`` or ``chunk-range``.
+        UnsupportedError: codes ``dtype-unsupported`` or ``codec-unsupported``.
+    """
+    kinds = [layer.kind for layer in layers]
+    expected = ["full", *["delta"] * (len(layers) - 1)]
+    require(kinds == expected, what, "expected a full layer, then deltas")
+    paths = {layer.path for layer in layers}
+    require(len(paths) == len(layers), what, "two layers have one path")
+    for layer in layers:
+        _check_layer(layer, what)
+    _check_base(layers[0], what)
+    for below, layer in itertools.pairwise(layers):
+        validate_deltas.check(layer, below, layers[0], what)
+    validate_deltas.check_sum(layers[1:], what)
+    copied = sum(layer.copied_bytes for layer in layers)
+    require(copied <= spec.MAX_INLINE_SUM, what, f"{copied} bytes of copied chunks")
+
+
+def _check_layer(layer: Layer, what: str) -> None:
+    """Check what holds for a layer of any kind."""
+    keys.check_key(layer.path)
+    for key in layer.objects:
+        keys.check_key(f"{layer.path}/{key}")
+    require(layer.path.startswith(f"{spec.STEPS}/"), what, f"layer path {layer.path!r}")
+    distinct = len(set(layer.columns)) == len(layer.columns)
+    require(distinct, what, "a column stands twice")
+    require(all(map(keys.is_column_name, layer.columns)), what, "a column has a reserved name")
+    missing = sorted(set(layer.columns) - layer.arrays.keys())
+    require(not missing, what, f"array {missing[:1]} is missing")
+    for name, array in layer.arrays.items():
+        keys.check_key(name)
+        _check_array(name, array, layer, f"{what}: array {name[:64]!r}")
+    _check_placement(layer, what)
+    _check_fences(layer.fences, what)
+    if layer.kind == "full" or layer.arrays.keys() & _VOCABULARY:
+        _check_vocabulary(layer, what)
+        require(layer.kind == "full" or layer.new_words > 0, what, "a vocabulary without words")
+    require(bool(layer.fences) == bool(layer.new_words), what, "words without a lookup")
+
+
+def _check_base(layer: Layer, what: str) -> None:
+    """Check what holds for a full layer alone."""
+    require(layer.columns[0] == spec.VECTORS, what, "the first column must be 'vectors'")
+    require(layer.new_words == layer.rows, what, "words/offsets has another shape")
+    for name in layer.columns:
+        rows = layer.arrays[name].shape[0]
+        require(rows == layer.rows, what, f"column {name!r} has {rows} rows, not {layer.rows}")
+    vectors = layer.arrays[spec.VECTORS]
+    is_matrix = len(vectors.shape) == 2 and vectors.dtype in spec.VECTOR_DTYPES  # noqa: PLR2004
+    require(is_matrix, what, "vectors must be a matrix of floating point")
+
+
+def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
+    if array.dtype not in spec.COLUMN_DTYPES:
+        raise UnsupportedError("dtype-unsupported", f"{what}: data type {array.dtype[:40]!r}")
+    check_codec(array.codec, what)
+    grid = array.grid
+    require(array.chunk & (array.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
+    require(0 < grid.chunk_bytes <= spec.MAX_CHUNK_BYTES, what, f"{grid.chunk_bytes} byte chunks")
+    require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
+    require(grid.shards <= len(layer.objects), what, "more shards than objects are listed")
+    for shard in range(grid.shards):
+        key = layer.shard_name(name, shard)
+        require(key in layer.objects, what, f"object {key!r} is not listed")
+    index = array.inline_index
+    if index is None:
+        require(array.data is None, what, "data of an array with a chunk table")
+        _check_table(array, layer, what)
+        return
+    equal = len(index.offset) == len(index.nbytes) == len(index.crc32c) == grid.chunks
+    require(equal, what, f"the index must have {grid.chunks} entries")
+    sizes = layer.shard_sizes(name)
+    chunks = np.arange(grid.chunks)
+    chunk_index.check(
+        index, grid, chunks=chunks, sizes=sizes, raw=array.codec.name == "none", what=what
+    )
+    if array.data is not None:
+        found = [len(array.data)]
+        require(index.nbytes.tolist() == found, what, f"data of {found[0]} bytes")
+
+
+def _check_table(array: Array, layer: Layer, what: str) -> None:
+    table = layer.arrays.get(str(array.index))
+    require(table is not None and not isinstance(table.index, str), what, "its table is missing")
+    if table is not None:
+        expected = ([array.grid.chunks, spec.TABLE_COLUMNS], "uint64")
+        require((table.shape, table.dtype) == expected, what, "its table has another shape")
+
+
+def check_codec(codec: Codec, what: str) -> None:
+    sound = {
+        "none": codec == Codec(name="none"),
+        "zstd": codec == Codec(name="zstd", level=codec.level) and codec.level is not None,
+        "blosc": codec.level is None
+        and codec.cname in spec.BLOSC_CNAMES
+        and codec.shuffle in spec.BLOSC_SHUFFLES
+        and None not in (codec.clevel, codec.typesize),
+    }
+    if not sound.get(codec.name, False):
+        raise UnsupportedError("codec-unsupported", f"{what}: codec {str(codec)[:80]!r}")
+
+
+def _check_vocabulary(layer: Layer, what: str) -> None:
+    missing = sorted(_VOCABULARY - layer.arrays.keys())
+    require(not missing, what, f"array {missing[:1]} is missing")
+    data, offsets = layer.arrays[spec.WORDS_DATA], layer.arrays[spec.WORDS_OFFSETS]
+    require((len(data.shape), data.dtype) == (1, "uint8"), what, "words/data must be bytes")
+    sound = (len(offsets.shape), offsets.dtype) == (1, "uint64") and offsets.shape[0] > 0
+    require(sound, what, "words/offsets has another shape")
+    blocks = layer.arrays[spec.LOOKUP_BLOCKS]
+    sound = len(blocks.shape) == 2 and blocks.dtype == "uint8" and blocks.chunk == 1  # noqa: PLR2004
+    require(sound, what, "lookup/blocks must be a matrix of bytes in chunks of one row")
+    sound = spec.MIN_BLOCK_BYTES <= blocks.shape[1] <= spec.MAX_BLOCK_BYTES
+    require(sound, what, f"lookup blocks of {blocks.shape[1]} bytes")
+    require(len(layer.fences) == blocks.shape[0], what, "not one fence for each lookup block")
+    require(not isinstance(blocks.index, str), what, "the lookup's index must be inline")
+
+
+def _check_placement(layer: Layer, what: str) -> None:
+    placement = layer.placement
+    if placement.kind in {"given", "lexical"}:
+        require(not placement.groups and not placement.starts, what, "groups without hashing")
+        return
+    starts = placement.starts
+    sound = len(starts) == placement.groups + 1 and starts[0] == 0 and starts[-1] == layer.rows
+    require(placement.groups > 0 and sound, what, "group starts do not span the rows")
+    require(starts == sorted(starts), what, "group starts fall")
+
+
+def _check_fences(fences: list[str], what: str) -> None:
+    sizes = sum(len(fence.encode()) for fence in fences)
+    require(sizes <= spec.MAX_FENCE_BYTES, what, f"{sizes} bytes of fences")
+    # Code point order is UTF-8 byte order.
+    rising = all(a < b for a, b in itertools.pairwise(fences))
+    require(rising and (not fences or fences[0] == ""), what, "fences must rise from ''")

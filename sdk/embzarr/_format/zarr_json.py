@@ -1,0 +1,168 @@
+"""The Zarr v3 metadata of a layer, made from the manifest so that both say the same.
+
+Source: Zarr v3 core specification; codecs ``sharding_indexed``, ``bytes``, ``crc32c``, ``blosc``
+and ``zstd``; consolidated metadata as zarr-python writes it (``must_understand: false``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr._format import json, keys, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embzarr._format.manifests import Array, Codec, Layer
+
+_BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+_BYTES_SINGLE = {"name": "bytes"}
+_CRC32C = {"name": "crc32c"}
+_SINGLE = ("bool", "int8", "uint8")
+
+
+def root_document(store: str) -> bytes:
+    """Return the root group's ``zarr.json``: the convention, and the store's identity."""
+    attributes = {
+        "zarr_conventions": [
+            {
+                "name": spec.FORMAT,
+                "uuid": spec.CONVENTION_UUID,
+                "description": "Versioned checkpoints of word embedding matrices",
+            }
+        ],
+        spec.FORMAT: {"format": spec.FORMAT, "version": spec.VERSION, "store": store},
+    }
+    return json.dumps(_group(attributes))
+
+
+def is_root_document(document: object, store: str) -> bool:
+    """Tell whether this is the root document of this store; it may say more than we do."""
+    if not isinstance(document, dict) or not isinstance(document.get("attributes"), dict):
+        return False
+    attributes = document["attributes"]
+    conventions = attributes.get("zarr_conventions")
+    told = {"format": spec.FORMAT, "version": spec.VERSION, "store": store}
+    return (
+        (document.get("zarr_format"), document.get("node_type")) == (3, "group")
+        and attributes.get(spec.FORMAT) == told
+        and isinstance(conventions, list)
+        and any(
+            isinstance(entry, dict) and entry.get("uuid") == spec.CONVENTION_UUID
+            for entry in conventions
+        )
+    )
+
+
+def group_document() -> bytes:
+    """Return the ``zarr.json`` of a group that only holds others."""
+    return json.dumps(_group({}))
+
+
+def layer_documents(
+    arrays: dict[str, Array],
+    *,
+    step: int,
+    write_id: str,
+    columns: list[str],
+    below: Layer | None = None,
+    rows: int = 0,
+) -> dict[str, bytes]:
+    """Return every ``zarr.json`` of a layer by its key below the layer.
+
+    The layer's own group carries all the others as consolidated metadata, so that one request
+    opens it in a reader that knows of that.
+
+    Args:
+        arrays: the layer's arrays.
+        step: the step of the commit that wrote it.
+        write_id: that of the same commit.
+        columns: names of its columns.
+        below: of a delta, the layer under it, so that a plain Zarr reader finds its way.
+        rows: of a delta, the rows of the checkpoint from it down.
+    """
+    nodes: dict[str, Any] = {name: _array(array) for name, array in arrays.items()}
+    for folder in sorted({name.split("/")[0] for name in arrays if "/" in name}):
+        nodes[folder] = _group({})
+    told: dict[str, Any] = {
+        "format": spec.FORMAT,
+        "version": spec.VERSION,
+        "step": step,
+        "write_id": write_id,
+        "columns": columns,
+    }
+    if below:
+        told |= {"kind": "delta", "below": below.path, "rows": rows}
+    top = _group({spec.FORMAT: told})
+    top["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
+    documents = {f"{name}/{spec.ZARR_JSON}": json.dumps(node) for name, node in nodes.items()}
+    return {spec.ZARR_JSON: json.dumps(top), **documents}
+
+
+def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
+    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names."""
+    layer = layers[-1]
+    step, write_id = keys.layer_name(layer.path) or (-1, "")
+    return layer_documents(
+        layer.arrays,
+        step=step,
+        write_id=write_id,
+        columns=layer.columns,
+        below=layers[-2] if layer.kind == "delta" else None,
+        rows=layer.rows,
+    )
+
+
+def codec_chain(codec: Codec, dtype: str) -> list[dict[str, Any]]:
+    """Return the codecs of one inner chunk."""
+    single = dtype in _SINGLE
+    chain: list[dict[str, Any]] = [_BYTES_SINGLE if single else _BYTES]
+    if codec.name == "zstd":
+        configuration: dict[str, Any] = {"level": codec.level, "checksum": False}
+        chain.append({"name": "zstd", "configuration": configuration})
+    elif codec.name == "blosc":
+        configuration = {
+            "cname": codec.cname,
+            "clevel": codec.clevel,
+            "shuffle": codec.shuffle,
+            "typesize": codec.typesize,
+            "blocksize": 0,
+        }
+        chain.append({"name": "blosc", "configuration": configuration})
+    return [*chain, _CRC32C]
+
+
+def _group(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+
+
+def _array(array: Array) -> dict[str, Any]:
+    rest = array.shape[1:]
+    sharding = {
+        "chunk_shape": [array.chunk, *rest],
+        "codecs": codec_chain(array.codec, array.dtype),
+        "index_codecs": [_BYTES, _CRC32C],
+        "index_location": "end",
+    }
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": array.shape,
+        "data_type": array.dtype,
+        "chunk_grid": {
+            "name": "regular",
+            "configuration": {"chunk_shape": [array.chunk * array.shard, *rest]},
+        },
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": _fill_value(array.dtype),
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        "attributes": {},
+    }
+
+
+def _fill_value(dtype: str) -> bool | int | float | list[float]:
+    if dtype == "bool":
+        return False
+    if dtype.startswith("complex"):
+        return [0.0, 0.0]
+    return 0.0 if "float" in dtype else 0

@@ -1,0 +1,302 @@
+"""The commit protocol, carried out on a store: what to do next is decided in `protocol`.
+
+Spec section "Commit". Everything that a manifest names is written before it; whoever creates
+``commits/<n>.json`` owns number n; names and hints are written after and never trusted alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from embzarr._format import Manifest, Parent, keys, manifests, spec
+from embzarr._history import history, protocol, records
+from embzarr._history.protocol import (
+    Claim,
+    Committed,
+    Create,
+    Created,
+    Look,
+    Lost,
+    Seen,
+    Stopped,
+    Taken,
+    Unknown,
+)
+from embzarr._history.records import Expired
+from embzarr._redact import without_secrets
+from embzarr._storage import get_at_most, interrupts
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DamagedError,
+    EmbzarrError,
+    NotFoundError,
+    StoreError,
+)
+
+if TYPE_CHECKING:
+    from embzarr._format import Layer
+    from embzarr._history.protocol import Event
+    from embzarr._history.records import Commit, Record
+    from embzarr._storage import Readable, Store
+
+Compose: TypeAlias = Callable[[Parent | None], bytes]
+"""Makes the bytes of a commit that follows another one."""
+
+
+class Named(Protocol):
+    """What a commit may follow: a record, or one that cannot be read any more."""
+
+    @property
+    def number(self) -> int:
+        """Place in the history."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Its identity."""
+        ...
+
+
+_STOPPED = {
+    "commit-conflict": "too many other commits came first",
+    "commit-superseded": "another writer came between: this is no longer the commit after the one "
+    "that it builds on",
+    "write-revoked": "a garbage collection took this write for abandoned and deleted its data, or "
+    "that of the checkpoint that it builds on; save again (and collect with a larger older_than)",
+    "history-expired": "so much was committed and collected since this write began that nobody can "
+    "tell any more whether its data was deleted; save again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a writer wants to commit; the number is found when it is published."""
+
+    store_id: str
+    """The store's identity, see `embzarr._history.root`."""
+    write_id: str
+    step: int
+    layers: list[Layer]
+    """The full one, then deltas; the last is what this write stored."""
+    metadata: dict[str, Any]
+    base: Record | None
+    """The commit that was newest before the first object was written, or the one that this write
+    builds on: garbage collections after it are heeded."""
+    shared: bool = False
+    """Whether others write the same layer: then nothing of it is ever removed."""
+    follows: bool = False
+    """Whether no other checkpoint may come between, since the write tells what became of its base:
+    a delta, or what replaces one."""
+
+    @property
+    def claim(self) -> Claim:
+        """Where the write stands before it looks for a number."""
+        return Claim(
+            write_id=self.write_id,
+            folders=frozenset(layer.path for layer in self.layers),
+            seen=self.base.number if self.base else 0,
+            passes=protocol.COLLECTIONS if self.follows else protocol.ANY,
+        )
+
+
+def new_id() -> str:
+    """Return 128 random bits in hexadecimal, for a store or a write."""
+    return secrets.token_hex(16)
+
+
+def now() -> str:
+    """Return the time of day as manifests tell it: for people, never for safety."""
+    return instant(time.time())
+
+
+def instant(seconds: float) -> str:
+    """Return a Unix time as manifests tell it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
+    """Make a draft the newest commit.
+
+    A full step needs nothing of the commits before it: where other checkpoints came first, it
+    follows them. A delta says what became of the commit that it follows, and no more.
+
+    Raises:
+        ConflictError: code ``commit-superseded``: the newest checkpoint is not the one that the
+            draft follows; codes ``write-revoked`` and ``history-expired``: a garbage collection may
+            have deleted what was written; ``commit-conflict``: a thousand others came first.
+        StoreError: code ``commit-unknown``: the store stopped answering, and the commit may or may
+            not have been made; nothing that it names may be deleted. Code ``store-full``: it was
+            not made, and what it had stored is removed.
+    """
+    try:
+        commit, data = take_number(
+            store, draft.claim, draft.base, lambda parent: _compose(draft, parent, writer)
+        )
+    except StoreError as exc:
+        if exc.code == "store-full" and not draft.shared:
+            _make_room(store, draft)
+        raise
+    if isinstance(commit, Expired):
+        raise commit.error()  # made, and given up by a collection before we knew
+    if manifests.identity(data) == commit.sha256:  # else it was given up just now
+        _leave_hint(store, data)
+    return cast("Commit", commit)
+
+
+def _make_room(store: Store, draft: Draft) -> None:
+    """Remove what a write stored whose manifest found no room: it stands nowhere and never will."""
+    layer = draft.layers[-1]
+    if layer.path != keys.layer_path(draft.step, draft.write_id):
+        return
+    with contextlib.suppress(EmbzarrError):  # a collection does what is left
+        for name in layer.objects:
+            store.delete(f"{layer.path}/{name}")
+
+
+def made_before(store: Readable, claim: Claim) -> Commit | None:
+    """Return the commit of a write that another process may have made already; None if none has.
+
+    Raises:
+        ConflictError: it cannot be made any more; codes as of `publish`.
+        NotFoundError: code ``commit-expired``: it was made, and given up since.
+    """
+    found = history.since(store, claim.seen)
+    _, action = protocol.advance(claim, Seen(tuple(record.entry for record in found)))
+    if isinstance(action, Stopped):
+        raise _failure(action)
+    if not isinstance(action, Committed):
+        return None
+    ours = found[action.number - claim.seen - 1]
+    if isinstance(ours, Expired):
+        raise ours.error()
+    return cast("Commit", ours)
+
+
+def take_number(
+    store: Store, claim: Claim, base: Named | None, compose: Compose
+) -> tuple[Record, bytes]:
+    """Create a manifest under the next free number.
+
+    Args:
+        store: where to.
+        claim: what the commit needs, all up to `base` being seen.
+        base: the newest commit seen.
+        compose: makes the manifest.
+
+    Returns:
+        What stands there, and its bytes.
+
+    Raises:
+        ConflictError: it may not follow what others committed; it stands nowhere.
+        StoreError: code ``commit-unknown``.
+    """
+    parent: Named | None = base
+    found: list[Record] = []
+    sent: dict[int, bytes] = {}
+    claim, action = protocol.begin(claim)
+    while True:
+        event: Event
+        if isinstance(action, Create):
+            # Sent again, it is the same bytes: an earlier try may have been carried out.
+            data = sent.get(action.number) or _composed(compose, parent, action.number)
+            sent[action.number] = data
+            # What we could not read back, nobody could: the gate for strangers checks us too.
+            found = [records.parse(data, keys.commit_key(action.number))]
+            event = _create(store, action.number, data, failures=claim.failures)
+        elif isinstance(action, Look):
+            event, found = _look(store, action.after)
+            parent = found[-1] if found else parent
+        elif isinstance(action, Committed):
+            ours = next(record for record in found if record.number == action.number)
+            return ours, _bytes_of(store, ours, sent.get(action.number))
+        else:
+            raise _failure(action)
+        claim, action = protocol.advance(claim, event)
+
+
+def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
+    """Return a manifest: what we sent, unless another process has committed the same write."""
+    if sent is not None and manifests.identity(sent) == record.sha256:
+        return sent
+    return bytes(get_at_most(store, keys.commit_key(record.number), spec.MAX_MANIFEST_BYTES))
+
+
+def _composed(compose: Compose, parent: Named | None, number: int) -> bytes:
+    if number > spec.MAX_INTEGER:
+        key = keys.commit_key(number - 1)
+        raise DamagedError("manifest-invalid", f"{key}: no number is left for a commit after it")
+    return compose(_name_of(parent))
+
+
+def _name_of(parent: Named | None) -> Parent | None:
+    return Parent(commit=parent.number, sha256=parent.sha256) if parent else None
+
+
+def _create(store: Store, number: int, data: bytes, *, failures: int) -> Event:
+    if failures:
+        interrupts.pause(0.05 * 2**failures)
+    try:
+        store.create(keys.commit_key(number), data)
+    except ConflictError:
+        return Taken()
+    except AccessDeniedError:
+        if not failures:
+            raise  # refused, and nothing was sent before
+        return Lost()
+    except StoreError as exc:
+        if exc.code == "store-full" and not failures:
+            raise  # the same
+        return Lost()
+    except NotFoundError:
+        return Lost()
+    return Created()
+
+
+def _look(store: Readable, after: int) -> tuple[Event, list[Record]]:
+    try:
+        found = history.since(store, after)
+    except (StoreError, NotFoundError, AccessDeniedError, DamagedError):
+        interrupts.pause(0.05)
+        return Lost(), []
+    return Seen(tuple(record.entry for record in found)), found
+
+
+def _failure(action: Stopped | Unknown) -> EmbzarrError:
+    if isinstance(action, Stopped):
+        reason = _STOPPED[action.code]
+        return ConflictError(action.code, f"{keys.commit_key(action.number)}: {reason}")
+    key = keys.commit_key(action.number)
+    return StoreError(
+        "commit-unknown", f"{key}: the store does not say whether this commit was made"
+    )
+
+
+def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
+    manifest = Manifest(
+        format="embzarr",
+        version=1,
+        store=draft.store_id,
+        commit=parent.commit + 1 if parent else 1,
+        write_id=draft.write_id,
+        parent=parent,
+        step=draft.step,
+        kind="delta" if len(draft.layers) > 1 else "full",
+        created=now(),
+        writer=writer,
+        layers=draft.layers,
+        metadata=without_secrets(draft.metadata),
+    )
+    return manifests.encode(manifest)
+
+
+def _leave_hint(store: Store, data: bytes) -> None:
+    # The commit is made whatever becomes of its hint: a stale one costs a reader one round trip.
+    with contextlib.suppress(EmbzarrError):
+        store.put(spec.LATEST, data)

@@ -1,0 +1,176 @@
+"""What can be said of a checkpoint without reading it: everything here is in the manifest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embzarr._format import itemsize, spec
+
+if TYPE_CHECKING:
+    from embzarr._format import Array, Layer
+    from embzarr._history.records import Commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnInfo:
+    """One array of a layer."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    codec: str
+    chunk_rows: int
+    shard_chunks: int
+    chunks: int
+    bytes_stored: int
+    bytes_raw: int
+    source_dtype: str | None = None
+    """Data type before a conversion at save that lost precision."""
+    max_abs_error: float | None = None
+    """The largest difference that the conversion made."""
+    rms_error: float | None = None
+    """Square root of the mean squared difference."""
+    relative_error: float | None = None
+    """Square root of the summed squared differences over the summed squares of the source."""
+    layer: int = 0
+    """Which of the checkpoint's layers holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerInfo:
+    """One write of rows."""
+
+    kind: str
+    path: str
+    rows: int
+    """Rows that it holds: all of them, or those that a delta changed."""
+    objects: int
+    bytes_stored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointInfo:
+    """A checkpoint as ``embzarr inspect`` shows it. Sizes are in bytes."""
+
+    step: int
+    commit: int
+    created: str
+    writer: str
+    kind: str
+    rows: int
+    dim: int
+    dtype: str
+    placement: str
+    bytes_stored: int
+    bytes_raw: int
+    layers: tuple[LayerInfo, ...]
+    columns: tuple[ColumnInfo, ...]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInfo:
+    """One line of a run's history."""
+
+    commit: int
+    step: int
+    created: str
+    kind: str
+    rows: int
+    dim: int
+    dtype: str
+    bytes_stored: int
+    """What the commit itself wrote; a delta's layers below it were there."""
+    write_id: str
+
+
+def of_checkpoint(commit: Commit) -> CheckpointInfo:
+    """Describe a checkpoint in full."""
+    manifest, base = commit.manifest, commit.manifest.base
+    columns = tuple(
+        _column(layer, name, at)
+        for at, layer in enumerate(manifest.layers)
+        for name in _names(layer)
+    )
+    return CheckpointInfo(
+        step=manifest.step,
+        commit=manifest.commit,
+        created=manifest.created,
+        writer=manifest.writer,
+        kind=manifest.kind,
+        rows=manifest.rows,
+        dim=base.arrays[spec.VECTORS].shape[1],
+        dtype=base.arrays[spec.VECTORS].dtype,
+        placement=str(manifest.order),
+        bytes_stored=sum(map(_stored, manifest.layers)),
+        bytes_raw=sum(_raw(base.arrays[name], manifest.rows) for name in base.columns),
+        layers=tuple(
+            LayerInfo(
+                kind=part.kind,
+                path=part.path,
+                rows=_held(part),
+                objects=len(part.objects),
+                bytes_stored=_stored(part),
+            )
+            for part in manifest.layers
+        ),
+        columns=columns,
+        metadata=manifest.metadata,
+    )
+
+
+def of_commit(commit: Commit) -> CommitInfo:
+    """Describe a commit in one line."""
+    manifest = commit.manifest
+    vectors = manifest.base.arrays[spec.VECTORS]
+    return CommitInfo(
+        commit=manifest.commit,
+        step=manifest.step,
+        created=manifest.created,
+        kind=manifest.kind,
+        rows=manifest.rows,
+        dim=vectors.shape[1],
+        dtype=vectors.dtype,
+        bytes_stored=_stored(manifest.top),
+        write_id=manifest.write_id,
+    )
+
+
+def _stored(layer: Layer) -> int:
+    return sum(digest.size for digest in layer.objects.values())
+
+
+def _names(layer: Layer) -> list[str]:
+    # JSON sorts members by name; a person wants the vectors first and the plumbing last.
+    return [*layer.columns, *sorted(layer.arrays.keys() - set(layer.columns))]
+
+
+def _held(layer: Layer) -> int:
+    return max(layer.arrays[name].shape[0] for name in layer.columns)
+
+
+def _raw(array: Array, rows: int) -> int:
+    return rows * math.prod(array.shape[1:]) * itemsize(array.dtype)
+
+
+def _column(layer: Layer, name: str, at: int) -> ColumnInfo:
+    array = layer.arrays[name]
+    grid = array.grid
+    return ColumnInfo(
+        name=name,
+        shape=tuple(array.shape),
+        dtype=array.dtype,
+        codec=str(array.codec),
+        chunk_rows=array.chunk,
+        shard_chunks=array.shard,
+        chunks=grid.chunks,
+        bytes_stored=int(layer.shard_sizes(name).sum()),
+        bytes_raw=_raw(array, array.shape[0]),
+        source_dtype=array.lossy.source_dtype if array.lossy else None,
+        max_abs_error=array.lossy.max_abs_error if array.lossy else None,
+        rms_error=array.lossy.rms_error if array.lossy else None,
+        relative_error=array.lossy.relative_error if array.lossy else None,
+        layer=at,
+    )

@@ -1,0 +1,341 @@
+"""Reads what was committed: the newest, one by number or step, or all.
+
+Spec section "Finding a commit".
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embzarr._format import intervals, keys, spec
+from embzarr._history import quarantine
+from embzarr._history import records as stored
+from embzarr._history.records import Collected, Commit, Expired
+from embzarr._storage import get_at_most, parallel
+from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from embzarr._format import Run
+    from embzarr._history.records import Record
+    from embzarr._storage import Readable, Store
+
+_BATCH = 16
+"""Manifests read at once."""
+_LOOKS = 100
+"""How often the newest checkpoint may expire under our eyes before we stop following it."""
+
+
+def head(store: Readable) -> Commit | None:
+    """Return the newest checkpoint, or None for a store without any.
+
+    One round trip where listing and ``latest.json`` agree, which they do unless a writer died
+    between its manifest and its hint, or a garbage collection came last.
+    """
+    return newest_of(store, tip(store))
+
+
+def newest_of(store: Readable, newest: Record | None) -> Commit | None:
+    """Return the newest checkpoint of a store in which `newest` is the newest commit."""
+    for _ in range(_LOOKS):
+        if newest is None or isinstance(newest, Commit):
+            return newest
+        if isinstance(newest, Expired):
+            break
+        named = newest.collection.newest
+        if named is None:
+            return None
+        found = stored.read(store, named.commit)
+        if isinstance(found, Commit) and found.sha256 == named.sha256:
+            return found
+        if not isinstance(found, Expired):  # else there is a newer one by now
+            break
+        newest = tip(store)
+    key = keys.commit_key(newest.number) if newest else spec.COMMITS
+    raise DamagedError("manifest-mismatch", f"{key}: the newest commit leads to no checkpoint")
+
+
+def tip(store: Readable) -> Record | None:
+    """Return what stands at the highest number; None for a store without commits.
+
+    Listing and ``latest.json`` are asked at the same time. The latter is a copy, which may have
+    come here without what it is a copy of: it counts only where that is found under ``commits/``.
+    """
+    hints: list[_Hint | None] = [None]
+    sizes: list[dict[int, int] | None] = [None]
+
+    def ask_hint() -> None:
+        hints[0] = _hint(store)
+
+    def ask_listing() -> None:
+        sizes[0] = _listed(store)
+
+    parallel.together(ask_hint, ask_listing, alone=parallel.is_quick(store))
+    if sizes[0] is None:
+        return _walked(store, hints[0])
+    return _newest(store, hints[0], sizes[0])
+
+
+def nothing(store: Store) -> NotFoundError:
+    """Return the error of a store without a checkpoint; a hint of one that is not there is told."""
+    hint = _hint(store)
+    told = ""
+    if hint is not None:
+        key = keys.commit_key(hint.record.number)
+        told = f"; {spec.LATEST} tells of {key}, which is not there: a repair may restore it"
+    return NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}{told}")
+
+
+def read(store: Readable, number: int) -> Commit:
+    """Return a checkpoint by its number.
+
+    Raises:
+        NotFoundError: codes ``commit-missing`` and ``commit-expired``.
+        DamagedError: the manifest is damaged, or is another commit's.
+    """
+    record = stored.read(store, number)
+    if isinstance(record, Expired):
+        raise record.error()
+    if isinstance(record, Collected):
+        raise NotFoundError(
+            "commit-missing", f"commit {number} is a garbage collection: it holds no checkpoint"
+        )
+    return record
+
+
+def since(store: Readable, number: int) -> list[Record]:
+    """Return what stands at the numbers after `number`, up to the first at which nothing does.
+
+    No listing is asked, since one may lag: twice as many are read at once each time.
+
+    Raises:
+        DamagedError: one is damaged.
+    """
+    found: list[Record] = []
+    size = 1
+    while True:
+        first = number + len(found) + 1
+        numbers = range(first, first + size)
+        batch = parallel.each(lambda n: find(store, n), numbers, alone=parallel.is_quick(store))
+        for record in batch:
+            if record is None:
+                return found
+            found.append(record)
+        size = min(2 * size, _BATCH)
+
+
+def records(store: Readable) -> Iterator[Record | DamagedError]:
+    """Yield what stands at each number that the store lists, newest first; see `numbered`."""
+    return (record for _, record in numbered(store, runs_of(store)))
+
+
+def history(store: Readable) -> Iterator[Commit]:
+    """Yield all checkpoints, newest first.
+
+    Raises:
+        DamagedError: a manifest is damaged, and not in quarantine.
+    """
+    for number, record in numbered(store, runs_of(store)):
+        if isinstance(record, Commit):
+            yield record
+        elif isinstance(record, DamagedError) and not quarantine.is_marked(store, number):
+            raise record
+
+
+def runs_of(store: Readable) -> list[Run]:
+    """Return the runs of numbers of all commits, collections and expired ones included.
+
+    On a store that cannot list these are all up to the newest: who reads on finds what is there.
+    """
+    listed = _listed(store)
+    if listed is not None:
+        return intervals.merged([], listed)
+    newest = tip(store)
+    return [[1, newest.number]] if newest else []
+
+
+def numbers_of(store: Readable) -> list[int]:
+    """Return the numbers of all commits, newest first, collections and expired ones included.
+
+    On a store that cannot list, those down to the first at which nothing stands.
+    """
+    listed = _listed(store)
+    if listed is not None:
+        return sorted(listed, reverse=True)
+    found: list[int] = []
+    left = runs_of(store)
+    while left:
+        batch, left = intervals.take_newest(left, _BATCH)
+        sizes = parallel.each(lambda number: _size_of(store, number), batch)
+        there = [
+            *itertools.takewhile(lambda pair: pair[1] is not None, zip(batch, sizes, strict=True))
+        ]
+        found += [number for number, _ in there]
+        if len(there) < len(batch):
+            break
+    return found
+
+
+def find_step(store: Readable, step: int) -> Commit:
+    """Return the newest commit of a step.
+
+    A damaged manifest does not hide the sound ones: it is passed over, and told of only where the
+    step is not found. A commit in quarantine is taken only where the step has no other.
+
+    Raises:
+        NotFoundError: code ``commit-expired``, or ``step-missing`` with the steps that there are.
+        DamagedError: the step is in no sound commit, and there are others.
+    """
+    seen: set[int] = set()
+    others: list[Commit | DamagedError | Expired] = []
+    for found in records(store):
+        if not isinstance(found, Commit):
+            others += _in_the_way(found, step)
+        elif found.manifest.step != step:
+            seen.add(found.manifest.step)
+        elif quarantine.is_marked(store, found.number):
+            others.append(found)
+        else:
+            return found
+    left = _most_telling(others)
+    if left:
+        return left
+    shown = ", ".join(map(str, sorted(seen)[-10:])) or "none"
+    raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
+
+
+def _in_the_way(found: Record | DamagedError, step: int) -> list[DamagedError | Expired]:
+    """Return what may be, or was, a commit of a step."""
+    if isinstance(found, DamagedError):
+        return [found]
+    is_same = isinstance(found, Expired) and found.tombstone.step == step
+    return [found] if isinstance(found, Expired) and is_same else []
+
+
+def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | None:
+    """Return the newest commit, or raise why there is none; None where nothing tells of one."""
+    for other in others:
+        if isinstance(other, Commit):
+            return other
+    for other in others:
+        if isinstance(other, DamagedError):
+            raise other
+    for other in others:
+        if isinstance(other, Expired):
+            raise other.error()
+    return None
+
+
+def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | DamagedError]]:
+    """Yield each number in `runs` and what stands there, newest first, reading several at once.
+
+    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged
+    one is yielded as its error, since it does not hide the others.
+
+    Raises:
+        NotFoundError: code ``commit-missing``: nothing stands there.
+    """
+    gone: list[Run] = []
+    while runs:
+        batch, runs = intervals.take_newest(runs, _BATCH)
+        found = parallel.each(
+            lambda n: _sound_or_not(store, n), batch, alone=parallel.is_quick(store)
+        )
+        for number, record in zip(batch, found, strict=True):
+            if not intervals.without([[number, number]], gone):
+                continue
+            if isinstance(record, NotFoundError):
+                raise record
+            if isinstance(record, Collected):
+                gone = intervals.merged([*gone, *record.collection.expired])
+                runs = intervals.without(runs, gone)
+            yield number, record
+
+
+def find(store: Readable, number: int) -> Record | None:
+    """Return what stands at a number; None for nothing.
+
+    Raises:
+        DamagedError: it is damaged, or belongs to another number.
+    """
+    try:
+        return stored.read(store, number)
+    except NotFoundError as exc:
+        if exc.code != "commit-missing":
+            raise
+        return None
+
+
+def _sound_or_not(store: Readable, number: int) -> Record | DamagedError | NotFoundError:
+    try:
+        return stored.read(store, number)
+    except (DamagedError, NotFoundError) as exc:
+        return exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hint:
+    """What ``latest.json`` holds."""
+
+    record: Record
+    size: int
+
+
+def _hint(store: Readable) -> _Hint | None:
+    try:
+        data = get_at_most(store, spec.LATEST, spec.MAX_MANIFEST_BYTES)
+        record = stored.parse(data, spec.LATEST)
+    except (NotFoundError, DamagedError):
+        return None  # a hint that is missing or unreadable costs a round trip, nothing else
+    return _Hint(record=record, size=memoryview(data).nbytes)
+
+
+def _listed(store: Readable) -> dict[int, int] | None:
+    """Return the size of what stands at each number; None where the store cannot list."""
+    try:
+        sizes = {info.key: info.size for info in store.list(f"{spec.COMMITS}/")}
+    except UnsupportedError:
+        return None
+    numbers = {keys.commit_number(key): size for key, size in sizes.items()}
+    return {number: size for number, size in numbers.items() if number is not None}
+
+
+def _newest(store: Readable, hint: _Hint | None, sizes: Mapping[int, int]) -> Record | None:
+    top = max(sizes, default=0)
+    if hint is not None and hint.record.number >= top:
+        number = hint.record.number
+        # A listing may lag behind a write on a few stores; a manifest that is there is there.
+        size = sizes[top] if number == top else _size_of(store, number)
+        if size == hint.size:
+            return hint.record
+    return stored.read(store, top) if top else None
+
+
+def _walked(store: Readable, hint: _Hint | None) -> Record | None:
+    """Return the newest commit of a store that cannot list, found by going on from the hint."""
+    there: list[bool] = [False]
+    later: list[list[Record]] = [[]]
+
+    def ask_whether() -> None:
+        there[0] = hint is not None and _size_of(store, hint.record.number) == hint.size
+
+    def ask_later() -> None:
+        later[0] = since(store, hint.record.number if hint else 0)
+
+    parallel.together(ask_whether, ask_later, alone=parallel.is_quick(store))
+    if hint is not None and not there[0]:
+        return _walked(store, None)
+    return later[0][-1] if later[0] else (hint.record if hint else None)
+
+
+def _size_of(store: Readable, number: int) -> int | None:
+    """Return the size of what stands at a number; None where nothing does."""
+    try:
+        return store.head(keys.commit_key(number)).size
+    except NotFoundError as exc:
+        if exc.code != "object-missing":
+            raise
+        return None

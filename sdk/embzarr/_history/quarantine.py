@@ -1,0 +1,65 @@
+"""Marks commits that are damaged, without touching them. Spec section "Quarantine and repair"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from embzarr._format import Hex256, Instant, Positive, json, keys, spec
+from embzarr.errors import DamagedError, NotFoundError
+
+if TYPE_CHECKING:
+    from embzarr._storage import Head
+
+
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that was found damaged."""
+
+    code: str
+    key: str
+
+
+class Quarantine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The record that marks a commit."""
+
+    format: Literal["embzarr"]
+    version: Literal[1]
+    commit: Positive
+    sha256: Hex256
+    """SHA-256 of the bytes at the commit's key when it was marked."""
+    created: Instant
+    writer: Annotated[str, Meta(max_length=256)]
+    faults: Annotated[list[Fault], Meta(max_length=spec.MAX_FAULTS)]
+    """The first of what was found."""
+
+
+_to_record = json.converter(Quarantine)
+
+
+def encode(record: Quarantine) -> bytes:
+    """Return the canonical bytes."""
+    return json.dumps(msgspec.to_builtins(record))
+
+
+def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
+    """Read a record that a stranger may have written.
+
+    Raises:
+        DamagedError: code ``quarantine-invalid``, or that of the JSON.
+    """
+    document = json.loads(data, what=what, max_bytes=spec.MAX_QUARANTINE_BYTES)
+    try:
+        return _to_record(document)
+    except msgspec.ValidationError as exc:
+        raise DamagedError("quarantine-invalid", f"{what}: {exc}") from None  # its text is raw
+
+
+def is_marked(store: Head, number: int) -> bool:
+    """Tell whether a commit is in quarantine: the record's being there says it."""
+    try:
+        store.head(keys.quarantine_key(number))
+    except NotFoundError:
+        return False
+    return True

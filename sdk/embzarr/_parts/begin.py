@@ -1,0 +1,98 @@
+"""Planning a step that several processes write together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embzarr._format import Parent, chunk_coding, dtypes, spec
+from embzarr._history import committing, history, probe, root
+from embzarr._parts import plan
+from embzarr._storage import CountingStore, interruptible, open_store
+from embzarr._writing import check_step, column_kind
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import DTypeLike
+
+    from embzarr._format import Codec
+    from embzarr._parts.plan import StepPlan
+
+
+@interruptible
+def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
+    url: object,
+    rows: int,
+    dim: int,
+    parts: int,
+    *,
+    step: int | None = None,
+    dtype: DTypeLike = "float32",
+    columns: Mapping[str, DTypeLike | tuple[DTypeLike, tuple[int, ...]]] | None = None,
+    compression: str = "auto",
+    allow_nonfinite: bool = False,
+    single_writer: bool = False,
+    store_options: Mapping[str, Any] | None = None,
+) -> StepPlan:
+    """Plan a step that several processes write together, and one publishes.
+
+    The plan is text (`StepPlan.to_json`) that goes to each worker. Worker i of n writes the rows
+    ``plan.rows_of(i)`` with `embzarr.write_part`; they share nothing but the store. When all are
+    done, `embzarr.publish` makes one commit of them. Nothing is visible before; what is never
+    published is deleted by a garbage collection.
+
+    Parts are equal to within a sixteenth, rounded up, and the last ones have fewer rows or none.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        rows: of the whole step.
+        dim: numbers in a vector.
+        parts: how many processes write, up to 16,384.
+        step: the step's number; by default one more than the newest commit's, or 0.
+        dtype: float32, float16, bfloat16 or float64.
+        columns: further columns that the parts hold: a data type, or a data type and the shape of
+            one row. What the publisher has at hand is best left to it.
+        compression: as `embzarr.save` takes it, but that ``auto`` looks at no data: floating point
+            is stored as it is, everything else with lz4.
+        allow_nonfinite: store NaN and infinity instead of refusing them.
+        single_writer: promise that nobody else writes, for a store that cannot exclude others.
+        store_options: credentials and endpoint.
+
+    Raises:
+        InvalidInputError: a setting that cannot be used.
+        UnsupportedError: a store that cannot be written to safely.
+    """
+    if dim < 1:
+        raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
+    kinds: dict[str, tuple[str, tuple[int, ...]]] = {
+        spec.VECTORS: (dtypes.vector_name_of(dtype), (int(dim),)),
+        **{name: column_kind(name, kind) for name, kind in (columns or {}).items()},
+    }
+    codecs = {name: _codec(compression, kind) for name, (kind, _) in kinds.items()}
+    for name, number in (("rows", rows), ("parts", parts)):
+        if isinstance(number, bool) or number != int(number) or number < (name == "parts"):
+            raise InvalidInputError("input-argument", f"{name} cannot be {number!r}")
+    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    probe.require_sound(store, single_writer=single_writer)
+    base = history.tip(store)
+    return plan.planned(
+        store=base.store if base else root.claim(store, committing.new_id()),
+        base=Parent(commit=base.number, sha256=base.sha256) if base else None,
+        write_id=committing.new_id(),
+        step=check_step(history.newest_of(store, base) if step is None else None, step),
+        rows=int(rows),
+        parts=int(parts),
+        kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},
+        allow_nonfinite=allow_nonfinite,
+    )
+
+
+def _codec(compression: str, dtype: str) -> Codec:
+    """Return the compression of a column, whose numbers nobody has seen yet."""
+    itemsize = dtypes.itemsize(dtype)
+    codec = chunk_coding.parse(compression, itemsize)
+    if codec is not None:
+        return codec
+    lz4 = chunk_coding.parse("lz4", itemsize)
+    return chunk_coding.NONE if "float" in dtype or lz4 is None else lz4

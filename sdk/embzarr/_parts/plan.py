@@ -1,0 +1,192 @@
+"""What those who write one step together agree on before any of them begins.
+
+A value that goes to every worker as text. Spec section "Plan".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from embzarr._format import (
+    Codec,
+    Count,
+    Grid,
+    Hex128,
+    Parent,
+    Positive,
+    digests,
+    dtypes,
+    grids,
+    json,
+    keys,
+    require,
+    spec,
+    validate_layers,
+)
+from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
+
+
+class PlannedColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column that the writers of parts share."""
+
+    name: str
+    dtype: str
+    row_shape: Annotated[list[Positive], Meta(max_length=spec.MAX_RANK - 1)]
+    """Shape of one row."""
+    chunk: Positive
+    """Rows in a chunk."""
+    shard: Positive
+    """Chunks in a shard."""
+    codec: Codec
+
+    def grid(self, rows: int) -> Grid:
+        """Return how so many rows, from the first of a shard on, are cut."""
+        return Grid(
+            rows=rows,
+            row_bytes=grids.row_bytes((0, *self.row_shape), dtypes.itemsize(self.dtype)),
+            chunk=self.chunk,
+            shard=self.shard,
+        )
+
+
+class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step that several processes write, each a range of its rows; see `embzarr.plan_step`."""
+
+    format: Literal["embzarr"]
+    version: Literal[1]
+    kind: Literal["plan"]
+    store: Hex128
+    """Identity of the store."""
+    base: Parent | None
+    """The newest commit when the step was planned: collections after it are heeded."""
+    write_id: Hex128
+    step: Count
+    rows: Count
+    """Of the whole step."""
+    parts: Annotated[int, Meta(ge=1, le=spec.MAX_PARTS)]
+    """How many writers."""
+    part_rows: Positive
+    """Rows of each part but the last ones: whole shards of every column."""
+    columns: Annotated[list[PlannedColumn], Meta(min_length=1, max_length=spec.MAX_COLUMNS)]
+    """What the parts hold, ``vectors`` first."""
+    allow_nonfinite: bool
+    """Whether vectors may hold NaN and infinity."""
+
+    def rows_of(self, index: int) -> tuple[int, int]:
+        """Return first and past-the-last row of part `index`, from 0; equal if it has none.
+
+        Raises:
+            InvalidInputError: there is no such part.
+        """
+        if isinstance(index, bool) or not 0 <= index < self.parts:
+            raise InvalidInputError(
+                "input-argument", f"expected a part from 0 to {self.parts - 1}; found {index!r}"
+            )
+        start = min(index * self.part_rows, self.rows)
+        return start, min(start + self.part_rows, self.rows)
+
+    @property
+    def path(self) -> str:
+        """Folder of the step, from the root of the store."""
+        return keys.layer_path(self.step, self.write_id)
+
+    def to_json(self) -> str:
+        """Return the plan as a JSON text of some hundred bytes for each column."""
+        return json.dumps(msgspec.to_builtins(self)).decode()
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the JSON text, by which receipts name the plan."""
+        return digests.sha256(self.to_json().encode())
+
+    @staticmethod
+    def from_json(text: str | bytes) -> StepPlan:
+        """Return the plan of a JSON text.
+
+        Raises:
+            InvalidInputError: it is not the text of a plan.
+            UnsupportedError: a data type or codec of a later version.
+        """
+        data = text.encode() if isinstance(text, str) else text
+        try:
+            document = json.loads(data, what="plan", max_bytes=spec.MAX_PLAN_BYTES)
+            plan = _to_plan(document)
+            _check(plan)
+        except (DamagedError, msgspec.ValidationError) as exc:
+            raise InvalidInputError("input-argument", f"not a plan: {exc.args[0]}") from None
+        return plan
+
+
+_to_plan = json.converter(StepPlan)
+
+
+def _check(plan: StepPlan) -> None:
+    names = [column.name for column in plan.columns]
+    require(names[0] == spec.VECTORS, "plan", "the first column must be 'vectors'")
+    require(len(set(names)) == len(names), "plan", "a column stands twice")
+    enough = plan.part_rows * plan.parts >= plan.rows
+    require(enough, "plan", f"{plan.parts} parts do not hold {plan.rows} rows")
+    for column in plan.columns:
+        _check_column(column, plan.part_rows)
+    first = plan.columns[0]
+    is_matrix = len(first.row_shape) == 1 and first.dtype in spec.VECTOR_DTYPES
+    require(is_matrix, "plan", "vectors must be a matrix of floating point")
+
+
+def _check_column(column: PlannedColumn, part_rows: int) -> None:
+    what = f"plan: column {column.name[:64]!r}"
+    require(keys.is_column_name(column.name), what, "not a column's name")
+    if column.dtype not in spec.COLUMN_DTYPES:
+        raise UnsupportedError("dtype-unsupported", f"{what}: data type {column.dtype[:40]!r}")
+    validate_layers.check_codec(column.codec, what)
+    grid = column.grid(part_rows)
+    require(column.chunk & (column.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
+    sound = 0 < grid.chunk_bytes <= spec.MAX_CHUNK_BYTES
+    require(sound, what, f"{grid.chunk_bytes} byte chunks")
+    require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
+    whole = part_rows % grid.shard_rows == 0
+    require(whole, what, f"a part of {part_rows} rows is not whole shards of {grid.shard_rows}")
+
+
+def planned(
+    *,
+    store: str,
+    base: Parent | None,
+    write_id: str,
+    step: int,
+    rows: int,
+    parts: int,
+    kinds: dict[str, tuple[str, tuple[int, ...], Codec]],
+    allow_nonfinite: bool,
+) -> StepPlan:
+    """Return the plan of a step; `kinds` has type, row shape and compression of each column.
+
+    Raises:
+        InvalidInputError: it would not be a plan that its readers accept.
+    """
+    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(t)) for t, shape, _ in kinds.values()]
+    part_rows, cuts = grids.divide(rows, parts, sizes)
+    columns = [
+        PlannedColumn(
+            name=name, dtype=dtype, row_shape=list(shape), chunk=chunk, shard=shard, codec=codec
+        )
+        for (name, (dtype, shape, codec)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
+    ]
+    told: dict[str, Any] = {
+        "format": spec.FORMAT,
+        "version": spec.VERSION,
+        "kind": "plan",
+        "store": store,
+        "base": base,
+        "write_id": write_id,
+        "step": step,
+        "rows": rows,
+        "parts": parts,
+        "part_rows": part_rows,
+        "columns": columns,
+        "allow_nonfinite": allow_nonfinite,
+    }
+    return StepPlan.from_json(StepPlan(**told).to_json())

@@ -1,0 +1,33 @@
+"""From words or rows to arrays."""
+
+from embzarr._reading import column, nearest
+from embzarr._reading.array import ArrayReader
+from embzarr._reading.cache import Cache
+from embzarr._reading.column import DeltaColumn
+from embzarr._reading.cost import Link, link_to
+from embzarr._reading.fetch import fetch
+from embzarr._reading.loaded import Loaded
+from embzarr._reading.merging import Plan
+from embzarr._reading.options import WHOLE, How, views
+from embzarr._reading.table import By, TableReader
+from embzarr._reading.vocabulary import LayerWords, VocabularyReader
+
+__all__ = [
+    "WHOLE",
+    "ArrayReader",
+    "By",
+    "Cache",
+    "DeltaColumn",
+    "How",
+    "LayerWords",
+    "Link",
+    "Loaded",
+    "Plan",
+    "TableReader",
+    "VocabularyReader",
+    "column",
+    "fetch",
+    "link_to",
+    "nearest",
+    "views",
+]

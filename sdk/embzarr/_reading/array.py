@@ -1,0 +1,277 @@
+"""Reads rows of one array: says what to fetch, and makes rows of what comes in.
+
+Whoever fetches a request checks each chunk's CRC-32C, decodes it and copies the wanted rows to
+their places in the result, so that no byte is touched twice and none waits for another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import chunk_coding, chunk_index, dtypes
+from embzarr._reading import merging, selecting
+from embzarr._reading.cache import ChunkName
+from embzarr._reading.chunk_table import ChunkTable
+from embzarr._reading.fetch import Stored, fetch
+from embzarr._reading.options import WHOLE
+from embzarr._reading.prefetch import Ahead
+from embzarr._reading.scheduler import ArrayPlan, read
+from embzarr._reading.selecting import Blocks
+from embzarr._storage import parallel
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from embzarr._format import ChunkIndex, Layer, Places
+    from embzarr._reading.cost import Link
+    from embzarr._reading.merging import CostModel, Request
+    from embzarr._reading.options import View
+    from embzarr._reading.selecting import Selection
+    from embzarr._storage import GetRange
+
+_TOGETHER_BYTES = 1024 * 1024
+"""Compressed chunks are decoded up to so many bytes at a time, and copied by one call."""
+
+
+class ArrayReader:
+    """Reads rows of one array of one layer."""
+
+    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
+        """Prepare to read; nothing is fetched yet.
+
+        Args:
+            store: where from.
+            layer: what the manifest says of the layer.
+            name: the array's path below the layer.
+            link: the way to the store.
+        """
+        self._store = store
+        self._layer = layer
+        self._name = name
+        self._link = link
+        self._array = layer.arrays[name]
+        self._grid = self._array.grid
+        self._dtype = dtypes.numpy_dtype(self._array.dtype)
+        self._table = ChunkTable(
+            layer, name, lambda path: ArrayReader(self._store, layer, path, link)
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+        return tuple(self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the array."""
+        return self._dtype
+
+    @property
+    def chunk(self) -> int:
+        """Rows in one chunk."""
+        return self._grid.chunk
+
+    @property
+    def least(self) -> int:
+        """Bytes that a read takes at once: one chunk, stored as badly as can be, and decoded."""
+        return self._grid.chunk_bytes + chunk_index.longest(self._grid, raw=self._raw)
+
+    def prepare(self) -> None:
+        """Read the chunk table, where it is small enough to be worth having whole."""
+        self._table.prepare()
+
+    def ahead(self, count: int, view: View) -> Ahead | None:
+        """Ask for the first chunks, where `count` rows want most of them whichever they are.
+
+        Not where the chunk table is at hand: the lookup is then mostly, too, and tells at once.
+        """
+        if self._table.is_known or (self._link.cache and not self._link.cache.is_empty):
+            return None
+        cost = self._link.cost()
+        nbytes = int(self._table.sizes.sum())
+        room = view.room(self.least) // 2
+        wanted = merging.ahead(count, self._grid, nbytes, room, cost)
+        chunks = self._table.first(wanted, room)
+        requests = merging.requests(chunks, self._table.unread(chunks), self._grid.shard, cost)
+        return Ahead(requests, self._fetch) if requests else None
+
+    def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
+        """Return rows in the caller's order, repeats included.
+
+        Args:
+            rows: int64 of shape (k,), each from 0 to below the number of rows.
+            view: which dimensions, as what, and where to.
+        """
+        return self._read(selecting.select_rows(rows, self._grid.chunk), len(rows), view)
+
+    def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
+        """Return rows `start` up to, not including, `stop`."""
+        chosen = selecting.RangeSelection(start, stop, self._grid.chunk)
+        return self._read(chosen, stop - start, view)
+
+    def index_of(self, first: int, last: int) -> ChunkIndex:
+        """Return the places of chunks `first` up to, not including, `last`."""
+        return self._table.of(np.arange(first, last, dtype=np.int64))
+
+    def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
+        out = view.target(count, self.shape[1:], self._dtype)
+        within = view.within(self.least)
+        read([self.plan(selection, within)], within, out, self._link)
+        return out
+
+    def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
+        """Return what reading `selection` fetches; the chunk table is read for it.
+
+        Args:
+            selection: the wanted rows.
+            view: bounds the memory of a request.
+
+        Raises:
+            InvalidInputError: a memory limit that does not hold one chunk.
+        """
+        index = parallel.Later(lambda: self._table.of(selection.chunks))
+        room = view.room(self.least)
+        cost = self._link.cost().within(room - self._grid.chunk_bytes)
+        places = self._places(selection.chunks, cost) or index()
+        self._require_room(places, room)
+        kept, keeps = self._kept(selection.chunks, places, index)
+        early = view.ahead.wanted(selection.chunks, places, self._grid.shard) if view.ahead else {}
+        lacks = np.ones(len(places), np.bool_)
+        lacks[list(kept)] = False
+        for request in early:
+            lacks[request.wanted] = False
+        lacking = np.flatnonzero(lacks)
+        return ArrayPlan(self, selection, places, index, cost, lacking, early, kept, keeps)
+
+    def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
+        """Return the requests of a plan, beside others that together fetch so many bytes."""
+        found = merging.requests(*planned.left(), self._grid.shard, planned.cost, beside=beside)
+        return [replace(request, wanted=planned.lacking[request.wanted]) for request in found]
+
+    def narrowed(self, planned: ArrayPlan) -> CostModel:
+        """Return the cost of a plan over a narrow link."""
+        return merging.narrowed(planned.cost, *planned.left(), self._grid.shard)
+
+    def _places(self, chunks: NDArray[np.int64], cost: CostModel) -> Places | None:
+        """Return where to look for chunks before the chunk table says where they lie, if it may.
+
+        Compressed, only where all are wanted, in whole shards: it does not matter then.
+        """
+        if self._table.is_known:
+            return None
+        if self._raw:
+            return self._table.unread(chunks)
+        if len(chunks) < self._grid.chunks:
+            return None
+        sizes = self._table.sizes
+        total, largest = int(sizes.sum()), int(sizes.max(initial=0))
+        cached = self._link.cache is not None and self._link.cache.takes(total)
+        if cached or sizes.min(initial=0) < 0 or largest > cost.most:
+            return None
+        whole = merging.even(largest, cost.span(total), cost.most) == largest
+        return self._table.unread(chunks) if whole else None
+
+    def _kept(
+        self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
+    ) -> tuple[dict[int, bytes], bool]:
+        """Return the chunks at hand, by their places in `chunks`; and whether to keep others."""
+        if self._array.data is not None:
+            return dict.fromkeys(range(len(chunks)), self._array.data), False
+        cache = self._link.cache
+        if cache is None or not cache.takes(int(places.nbytes.sum())):
+            return {}, False
+        if cache.is_empty:
+            return {}, True
+        known = index()
+        found = (cache.find(self._chunk_name(chunks[at], known, at)) for at in range(len(known)))
+        return {at: stored for at, stored in enumerate(found) if stored is not None}, True
+
+    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
+        shard = int(chunk) // self._grid.shard
+        return ChunkName(
+            self._layer.shard_key(self._name, shard),
+            self._layer.objects[self._layer.shard_name(self._name, shard)].sha256,
+            int(index.offset[at]),
+            int(index.nbytes[at]),
+            int(index.crc32c[at]),
+        )
+
+    def _require_room(self, places: Places, room: int) -> None:
+        """Refuse a memory limit that does not hold one chunk."""
+        least = self._grid.chunk_bytes + int(places.nbytes.max(initial=0))
+        if room < least:
+            raise InvalidInputError(
+                "input-argument",
+                f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
+                f"takes stored and decoded, found {room}",
+            )
+
+    def claim(self, request: Request, view: View) -> int:
+        """Return the bytes that a request holds at once, what is decoded of it included."""
+        decoded = 0 if self._raw else min(len(request.wanted), self._together(request, view))
+        return request.length + decoded * self._grid.chunk_bytes
+
+    @property
+    def _raw(self) -> bool:
+        return self._array.codec.name == "none"
+
+    def _together(self, request: Request, view: View) -> int:
+        """Return how many chunks to decode together: they may grow far beyond what is stored."""
+        room = min(view.room(self.least) - request.length, _TOGETHER_BYTES)
+        return max(room // self._grid.chunk_bytes, 1)
+
+    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Send one request; check and decode its chunks, and copy their rows into `out`.
+
+        Args:
+            request: one of the plan's.
+            planned: the plan.
+            view: how the rows are wanted.
+            out: where they go.
+        """
+        early = planned.early.get(request)
+        data = early() if early else self._fetch(request)
+        places = planned.index().take(request.wanted)
+        starts = places.offset - request.start
+        bounds = list(zip(starts.tolist(), (starts + places.nbytes).tolist(), strict=True))
+        stored = Stored(data, bounds, request.wanted)
+        for part in [stored] if self._raw else stored.parts(self._together(request, view)):
+            self.take(part, planned, view, out)
+        self._keep(stored, planned)
+
+    def _fetch(self, request: Request) -> memoryview:
+        key = self._layer.shard_key(self._name, request.shard)
+        return fetch(self._store, key, request.start, request.length)
+
+    def _keep(self, stored: Stored, planned: ArrayPlan) -> None:
+        cache = self._link.cache
+        if cache is None or not planned.keeps:
+            return
+        for at, (start, stop) in zip(stored.ats.tolist(), stored.bounds, strict=True):
+            name = self._chunk_name(planned.selection.chunks[at], planned.index(), at)
+            cache.keep(name, bytes(stored.data[start:stop]))
+
+    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Check and decode wanted chunks, and copy their rows into `out`."""
+        chunks = planned.selection.chunks[stored.ats]
+        raw, slots = chunk_coding.decode_chunks(
+            stored.data,
+            stored.bounds,
+            codec=self._array.codec,
+            crc32c=planned.index().crc32c[stored.ats].tolist(),
+            size=self._grid.chunk_bytes,
+            what=lambda at: f"{self._layer.path}/{self._name} chunk {chunks[at]}",
+        )
+        rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])
+        numbers = self._numbers(Blocks(stored.ats, rows, slots), chunks)
+        planned.selection.copy(view.cut(numbers), out)
+
+    def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:  # noqa: ARG002
+        """Return what the stored numbers of chunks mean."""
+        return blocks

@@ -1,0 +1,137 @@
+"""Reads a checkpoint through its layers: words to rows, rows to columns, rows to words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from embzarr._format import placements, spec
+from embzarr._reading import loaded
+from embzarr._reading.column import ColumnReader
+from embzarr._reading.vocabulary import VocabularyReader
+from embzarr._storage import parallel
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from embzarr._format import Manifest, WordTable
+    from embzarr._reading.cost import Link
+    from embzarr._reading.options import View
+    from embzarr._storage import GetRange
+
+
+By: TypeAlias = Literal["rows", "hash", "weight"]
+
+
+class TableReader:
+    """The columns and the words of a commit, opened from the manifest alone."""
+
+    def __init__(self, store: GetRange, manifest: Manifest, link: Link) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self.manifest = manifest
+        self.vocabulary = VocabularyReader(store, manifest.layers, link)
+        self._columns = {
+            name: ColumnReader(store, manifest.layers, name, link) for name in manifest.base.columns
+        }
+
+    def column(self, name: str) -> ColumnReader:
+        """Return the reader of a row-aligned column.
+
+        Raises:
+            InvalidInputError: there is no such column.
+        """
+        if name not in self._columns:
+            raise InvalidInputError(
+                "input-argument",
+                f"no column {name!r}; this checkpoint has {', '.join(self._columns)}",
+            )
+        return self._columns[name]
+
+    def expecting(self, count: int, views: Mapping[str, View]) -> dict[str, View]:
+        """Return views of which the first rows are asked for, where `count` rows will want them."""
+        return {name: self.column(name).expecting(count, view) for name, view in views.items()}
+
+    def find(self, words: WordTable, columns: Iterable[str]) -> NDArray[np.int64]:
+        """Return the rows of words, -1 where there is none, and make ready to read `columns`.
+
+        Lookup blocks and chunk tables are fetched in the same round trip.
+        """
+        readers = [self.column(name) for name in columns]
+        found: list[NDArray[np.int64]] = []
+        parallel.together(
+            lambda: found.append(self.vocabulary.rows(words)),
+            *(reader.prepare for reader in readers),
+        )
+        return found[0]
+
+    def find_between(
+        self, first: bytes, last: bytes | None, columns: Iterable[str]
+    ) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words and rows of a range of words, and make ready to read `columns`."""
+        readers = [self.column(name) for name in columns]
+        found: list[tuple[WordTable, NDArray[np.int64]]] = []
+        parallel.together(
+            lambda: found.append(self.vocabulary.between(first, last)),
+            *(reader.prepare for reader in readers),
+        )
+        return found[0]
+
+    def rows(self, rows: NDArray[np.int64], views: Mapping[str, View]) -> dict[str, NDArray[Any]]:
+        """Return rows of several columns, in the caller's order."""
+        return _gather(views, lambda name: self.column(name).rows(rows, views[name]))
+
+    def rows_or(
+        self, rows: NDArray[np.int64], views: Mapping[str, View], *, nan: bool
+    ) -> dict[str, NDArray[Any]]:
+        """Return rows of several columns, with zeros or NaN where the row is -1.
+
+        Raises:
+            InvalidInputError: NaN for a column of whole numbers.
+        """
+        lost = rows < 0
+        found = {name: replace(view, out=None) for name, view in views.items()}
+        read = self.rows(rows[~lost], found)
+        for name, block in read.items():
+            column = self.column(name)
+            full = views[name].target(len(rows), column.shape[1:], column.dtype)
+            read[name] = loaded.fill(block, lost, nan=nan, what=name, full=full)
+        return read
+
+    def part(self, index: int, parts: int, *, by: By) -> tuple[int, int]:
+        """Return the row range of worker `index` of `parts`.
+
+        Raises:
+            InvalidInputError: `index` out of range, no such placement, or no counts.
+        """
+        if not 0 <= index < parts:
+            raise InvalidInputError(
+                "input-argument", f"expected 0 <= index < parts, found {index} of {parts}"
+            )
+        if by == "hash":
+            return placements.part_by_groups(self.manifest.order, index, parts)
+        if by == "weight":
+            counts = self.column(spec.COUNTS).range(0, self.manifest.rows)
+            return placements.part_by_weight(counts, index, parts)
+        if by != "rows":
+            raise InvalidInputError("input-argument", f"by is rows, hash or weight; found {by!r}")
+        return placements.part_by_rows(self.manifest.rows, index, parts)
+
+    def range(self, start: int, stop: int, views: Mapping[str, View]) -> dict[str, NDArray[Any]]:
+        """Return rows `start` up to, not including, `stop` of several columns."""
+        return _gather(views, lambda name: self.column(name).range(start, stop, views[name]))
+
+
+def _gather(columns: Iterable[str], read: Callable[[str], NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = dict.fromkeys(columns, np.empty(0))
+
+    def fill(name: str) -> None:
+        found[name] = read(name)
+
+    parallel.together(*(partial(fill, name) for name in found))
+    return found

@@ -1,0 +1,103 @@
+"""Reads the words of a checkpoint: those of its base, then those that deltas appended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embzarr._format import spec, word_table
+from embzarr._reading.array import ArrayReader
+from embzarr._reading.lookup import LookupReader
+from embzarr._storage import parallel
+from embzarr.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from embzarr._format import Layer, WordTable
+    from embzarr._reading.cost import Link
+    from embzarr._storage import GetRange
+
+
+class LayerWords:
+    """The words of one layer: in row order, and by their lookup."""
+
+    def __init__(self, store: GetRange, layer: Layer, link: Link) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self.lookup = LookupReader(store, layer, link)
+        self.first, self.stop = layer.first_new_row, layer.rows
+        """The rows that the words name."""
+        self._data = ArrayReader(store, layer, spec.WORDS_DATA, link)
+        self._offsets = ArrayReader(store, layer, spec.WORDS_OFFSETS, link)
+        self._what = f"{layer.path}/words"
+
+    def words(self, start: int, stop: int) -> WordTable:
+        """Return the words of rows `start` up to, not including, `stop`, all of this layer.
+
+        Raises:
+            DamagedError: code ``words-invalid``.
+        """
+        offsets = self._offsets.range(start - self.first, stop - self.first + 1)
+        size = self._data.shape[0]
+        begins, ends = start == self.first, stop == self.stop
+        if (begins and offsets[0] != 0) or (ends and offsets[-1] != size):
+            raise DamagedError("words-invalid", f"{self._what}: word offsets do not span the text")
+        first, last = (int(min(offset, size)) for offset in (offsets[0], offsets[-1]))
+        data = self._data.range(first, max(first, last))
+        return word_table.from_store(data, offsets, what=self._what)
+
+
+class VocabularyReader:
+    """All words of a checkpoint and the rows that they name."""
+
+    def __init__(self, store: GetRange, layers: Sequence[Layer], link: Link) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self._layers = [
+            LayerWords(store, layer, link)
+            for layer in layers
+            if layer.kind == "full" or layer.new_words
+        ]
+
+    def rows(self, words: WordTable) -> NDArray[np.int64]:
+        """Return the row of each word, -1 where there is none."""
+        found = [np.full(len(words), -1, np.int64) for _ in (*self._layers, None)]
+
+        def find(at: int) -> None:
+            found[at] = self._layers[at].lookup.rows(words)
+
+        parallel.together(*(partial(find, at) for at in range(len(self._layers))))
+        rows: NDArray[np.int64] = np.max(found, axis=0)
+        return rows
+
+    def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words from `first` up to, not including, `last`, in byte order, and their rows."""
+        if len(self._layers) == 1:
+            return self._layers[0].lookup.between(first, last)
+        tables = [word_table.from_words([]) for _ in self._layers]
+        rows = [np.empty(0, np.int64) for _ in self._layers]
+
+        def find(at: int) -> None:
+            tables[at], rows[at] = self._layers[at].lookup.between(first, last)
+
+        parallel.together(*(partial(find, at) for at in range(len(tables))))
+        table = word_table.concatenate(tables)
+        order = table.argsort()
+        return table.take(order), np.concatenate(rows)[order]
+
+    def suggest(self, word: str) -> list[str]:
+        """Return up to three words spelt like `word`."""
+        return [near for layer in self._layers for near in layer.lookup.suggest(word)][:3]
+
+    def words(self, start: int, stop: int) -> WordTable:
+        """Return the words of rows `start` up to, not including, `stop`.
+
+        Raises:
+            DamagedError: code ``words-invalid``.
+        """
+        ranges = [(max(start, one.first), min(stop, one.stop), one) for one in self._layers]
+        wanted = [part for part in ranges if part[0] < part[1]]
+        return word_table.concatenate([layer.words(low, high) for low, high, layer in wanted])

@@ -1,0 +1,62 @@
+"""Object stores behind one port, and requests side by side."""
+
+from embzarr._storage import forks, interrupts, parallel
+from embzarr._storage.bounded import get_at_most
+from embzarr._storage.capabilities import Capabilities, known_of
+from embzarr._storage.counting import CountingStore, Traffic
+from embzarr._storage.identity import identity_of
+from embzarr._storage.interrupts import Latch, Task, interruptible
+from embzarr._storage.open import open_store
+from embzarr._storage.parallel import WORKERS, ByteBudget, Crew, Later
+from embzarr._storage.port import (
+    Body,
+    Data,
+    GetRange,
+    Head,
+    Leftover,
+    Leftovers,
+    ObjectInfo,
+    Put,
+    Readable,
+    Store,
+    parts_of,
+    pieces,
+    size_of,
+)
+from embzarr._storage.read_only import ReadOnlyStore
+from embzarr._storage.retry import persistently
+
+__all__ = [
+    "WORKERS",
+    "Body",
+    "ByteBudget",
+    "Capabilities",
+    "CountingStore",
+    "Crew",
+    "Data",
+    "GetRange",
+    "Head",
+    "Latch",
+    "Later",
+    "Leftover",
+    "Leftovers",
+    "ObjectInfo",
+    "Put",
+    "ReadOnlyStore",
+    "Readable",
+    "Store",
+    "Task",
+    "Traffic",
+    "forks",
+    "get_at_most",
+    "identity_of",
+    "interruptible",
+    "interrupts",
+    "known_of",
+    "open_store",
+    "parallel",
+    "parts_of",
+    "persistently",
+    "pieces",
+    "size_of",
+]

@@ -1,0 +1,305 @@
+"""One builder for each URL scheme that obstore serves: S3, Google, Azure and http(s)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from urllib.parse import unquote
+
+# By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
+from obstore import exceptions as obstore_errors
+from obstore import store as obstore_stores
+
+from embzarr._redact import (
+    Redactor,
+    secrets_in_options,
+    secrets_in_url,
+    secrets_of_environment,
+    user_of_url,
+)
+from embzarr._storage import library
+from embzarr._storage.capabilities import s3_capabilities
+from embzarr._storage.client import Client
+from embzarr._storage.credentials import S3_OPTIONS, resolve_s3
+from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS
+from embzarr._storage.failures import Place, shown_url
+from embzarr._storage.identity import of_object, of_place
+from embzarr._storage.obstore import ObstoreStore
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from obstore.store import (
+        AzureConfig,
+        ClientConfig,
+        GCSConfig,
+        ObjectStoreMethods,
+        RetryConfig,
+        S3Config,
+    )
+
+    from embzarr._storage.identity import Identity
+
+_Connect: TypeAlias = "Callable[[ClientConfig, RetryConfig], ObjectStoreMethods]"
+"""Makes a client of one bucket; what the options hold is checked by obstore itself."""
+
+# A server that refuses, drops or swallows connections is given up after 10 to 15 s. One that sends
+# a byte now and then is, too, by the time that a request may take in all: a minute for up to 2 MiB,
+# five for a stretch of 8 MiB or a shard. That is some 30 KB a second, so that 32 requests side by
+# side need a link of a megabyte a second.
+_CLIENT = {"connect_timeout": "4s", "read_timeout": "12s", "timeout": f"{LITTLE_SECONDS:g}s"}
+_PATIENCE = {"timeout": f"{LARGE_SECONDS:g}s"}
+_RETRY = {
+    "max_retries": 10,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=3),
+        "base": 2,
+    },
+}
+# While a body goes up nothing comes down, so that silence says nothing: see `_clients`.
+_SILENCE = "read_timeout"
+
+_CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
+_HEADERS_FOLLOW = "headers_follow_redirects"
+# The first are taken off by obstore where a redirect leads to another host, the others tell nobody
+# anything. Of all else it takes to the other host what was meant for the first, and cannot be told.
+_SAFE_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
+    | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
+)
+_RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
+
+
+class Opened(NamedTuple):
+    """A store, and options that open its like."""
+
+    store: ObstoreStore
+    options: Mapping[str, object]
+
+
+def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
+    """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
+    bucket, prefix = _bucket_and_prefix(url)
+    _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
+    access = resolve_s3(_without_connection(options))
+    place = _place(url, options, access.secrets)
+    insecure = str(access.config.get("endpoint", "")).startswith("http://")
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
+        return obstore_stores.S3Store(
+            bucket,
+            prefix=prefix,
+            config=cast("S3Config", access.config),
+            client_options=client_options,
+            retry_config=retry,
+            credential_provider=access.provider,
+        )
+
+    # Some servers have buckets of one name for each of their tenants, whom a key tells apart.
+    server = s3_capabilities(str(access.config.get("endpoint", "")), bucket)
+    tenant = "" if server.kind in {"s3", "r2"} else access.key_id
+    identify = partial(_identity, "s3", tenant, options)
+    store = _build(
+        connect, options, place, identify, allow_http=insecure, single_writer=single_writer
+    )
+    connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
+    return Opened(store, {**access.settled, **connection})
+
+
+def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
+    """Open ``gs://bucket/prefix``; options are obstore's ``GCSConfig``."""
+    bucket, prefix = _bucket_and_prefix(url)
+    config = cast("GCSConfig", _without_connection(options))
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.GCSStore:
+        return obstore_stores.GCSStore(
+            bucket, prefix=prefix, config=config, client_options=client_options, retry_config=retry
+        )
+
+    identify = partial(_identity, "gcs", "", options)
+    store = _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    return Opened(store, options)
+
+
+def open_azure(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
+    """Open ``az://container/prefix`` or ``abfs://container@account...``; options are obstore's."""
+    _refuse_query(url)
+    config = cast("AzureConfig", _without_connection(options))
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.AzureStore:
+        return obstore_stores.AzureStore.from_url(
+            url, config=config, client_options=client_options, retry_config=retry
+        )
+
+    identify = partial(_identity, "azure", "", options)
+    store = _build(connect, options, _place(url, options), identify, single_writer=single_writer)
+    return Opened(store, options)
+
+
+def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
+    """Open a folder of a web server, to read what one knows the name of."""
+    del single_writer  # nobody writes
+    _refuse_query(url)
+    _refuse_unknown(options, (*_CONNECTION_OPTIONS, _HEADERS_FOLLOW), url)
+    _refuse_headers_that_leak(options, url)
+
+    # obstore drops the user of a URL, so that we say it as the header that it stands for.
+    user, bare = user_of_url(url)
+    headers = {"authorization": _basic(user)} if user else {}
+
+    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.HTTPStore:
+        given = client_options.get("default_headers", {})
+        every = cast("ClientConfig", {**client_options, "default_headers": {**headers, **given}})
+        return obstore_stores.HTTPStore.from_url(bare, client_options=every, retry_config=retry)
+
+    place = _place(url, options, tuple(headers.values()))
+    clients = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
+    identity = _identity("http", user.partition(":")[0], options, clients.little)
+    store = ObstoreStore(
+        clients.little,
+        large=clients.large,
+        place=place,
+        writable=False,
+        listable=False,
+        identity=identity,
+    )
+    return Opened(store, options)
+
+
+def _identity(
+    kind: str, user: str, options: Mapping[str, object], client: ObjectStoreMethods
+) -> Identity:
+    """Return whom a client asks: it alone where headers may decide that, which are secrets too."""
+    given = _mapping(options, "client_options")
+    if given.get("default_headers"):
+        return of_object(client)
+    address = getattr(client, "url", None) or getattr(client, "prefix", None)
+    config: Mapping[str, object] = {**getattr(client, "config", {}), "client_options": given}
+    allowed = bool(options.get("allow_http"))
+    return of_place(kind, address or "", user, allowed, options=config)
+
+
+def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
+    given = _mapping(_mapping(options, "client_options"), "default_headers")
+    leaking = sorted(str(name) for name in given if str(name).lower() not in _SAFE_HEADERS)
+    if leaking and not options.get(_HEADERS_FOLLOW):
+        raise InvalidInputError(
+            "input-argument",
+            f"the header {leaking[0]!r} would follow a redirect of {shown_url(url)} to another"
+            " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
+            f' it, say store_options={{"{_HEADERS_FOLLOW}": True}}',
+        )
+
+
+def _basic(credentials: str) -> str:
+    return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}"
+
+
+def _build(
+    connect: _Connect,
+    options: Mapping[str, object],
+    place: Place,
+    identify: Callable[[ObjectStoreMethods], Identity],
+    *,
+    single_writer: bool,
+    allow_http: bool = False,
+) -> ObstoreStore:
+    clients = _clients(connect, options, place, allow_http=allow_http)
+    return ObstoreStore(
+        clients.little,
+        large=clients.large,
+        uploads=clients.uploads,
+        place=place,
+        single_writer=single_writer,
+        identity=identify(clients.little),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clients:
+    """Clients of one place: a deadline is a matter of the client, not of the request.
+
+    One takes 20 ms to make, most of it for TLS: who reads by word needs only the first.
+    """
+
+    little: ObjectStoreMethods
+    """Reads of up to 2 MiB, writes of up to 1 MiB, listings and deletes."""
+    large: Callable[[], ObjectStoreMethods]
+    """Makes what reads more."""
+    uploads: Callable[[], ObjectStoreMethods]
+    """Makes what writes more: nothing comes down meanwhile, so that silence says nothing."""
+
+
+def _clients(
+    connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
+) -> _Clients:
+    library.for_this_process()
+    given = _mapping(options, "client_options")
+    allowed = bool(options.get("allow_http", allow_http))
+    little = {"allow_http": allowed, **_CLIENT, **given}
+    large = {**little, **_PATIENCE, **given}
+    uploading = {name: large[name] for name in large if name != _SILENCE or name in given}
+    retry = {**_RETRY, **_mapping(options, "retry_config")}
+    _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
+
+    def make(how: Mapping[str, object]) -> ObjectStoreMethods:
+        return connect(cast("ClientConfig", how), cast("RetryConfig", retry))
+
+    try:
+        return _Clients(
+            little=make(little),
+            large=Client(partial(make, large)),
+            uploads=Client(partial(make, uploading)),
+        )
+    except (obstore_errors.BaseError, TypeError, ValueError) as exc:
+        reason = place.redactor.clean(str(exc).partition("\n")[0])
+    # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
+    raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
+
+
+def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:
+    found = (*secrets_in_url(url), *secrets_in_options(options), *secrets_of_environment())
+    return Place(url=shown_url(url), redactor=Redactor((*secrets, *found)))
+
+
+def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
+    _refuse_query(url)
+    bucket, _, prefix = url.partition("://")[2].partition("/")
+    if not bucket or user_of_url(url)[0]:
+        wanted = "a bucket, and no user: credentials belong into store_options"
+        raise InvalidInputError("input-argument", f"{shown_url(url)} does not name {wanted}")
+    return bucket, prefix.strip("/") or None
+
+
+def _refuse_query(url: str) -> None:
+    # A key is appended to the URL's path, which a query would end. S3 users who wish to pass
+    # options or tokens by query have store_options for that.
+    if "?" in url or "#" in url:
+        message = f"{shown_url(url)} has a query or fragment; pass options by store_options"
+        raise InvalidInputError("input-argument", message)
+
+
+def _refuse_unknown(options: Mapping[str, object], known: tuple[str, ...], url: str) -> None:
+    for name in options:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            message = f"unknown store option {name!r} for {shown_url(url)}; known: {listed}"
+            raise InvalidInputError("input-argument", message)
+
+
+def _without_connection(options: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in options.items() if name not in _CONNECTION_OPTIONS}
+
+
+def _mapping(options: Mapping[str, object], name: str) -> Mapping[str, Any]:
+    value = options.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise InvalidInputError("input-argument", f"store option {name!r} is not a mapping")
+    return value

@@ -1,0 +1,243 @@
+"""From a library's exception to ours: what happened, to which key, where, and no secret."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+from obstore import exceptions as obstore_errors
+
+from embzarr._redact import printable, redact_url
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    EmbzarrError,
+    NotFoundError,
+    StoreError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from embzarr._redact import Redactor
+
+T = TypeVar("T")
+
+Verb: TypeAlias = Literal["read", "list", "write", "create", "delete"]
+
+_STATUS = re.compile(r"status code: (?P<line>(?P<number>\d{3})[ \w-]*)")
+_SERVICE_CODE = re.compile(r"<Code>(\w+)</Code>")
+_SERVICE_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+# obstore appends the nested Rust errors; the innermost one that the system gave says most.
+_SYSTEM_MESSAGE = re.compile(r'code: (?P<code>\d+),\s+kind: \w+,\s+message: "(?P<message>[^"]+)"')
+# Where a library's text turns into a trace: obstore's, and the Java one that HDFS sends along.
+_DETAIL = re.compile(r"\n\nDebug source:|\\n\\tat ")
+_LONGEST_REASON = 300
+_LONGEST_TEXT = 64 * 1024
+"""Of an exception that is looked at and kept: a server's answer may be in it, however long."""
+_PANIC = "pyo3_runtime"
+"""Where the Rust libraries' panics come from, such as that no thread can be started."""
+
+# What HDFS says, as a denial, where a file stands in the way to a file.
+_MISSING = re.compile(r"\(is not a directory\)")
+_NO_BUCKET = re.compile(
+    r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
+)
+_DENIED = re.compile(
+    r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
+    r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden|AccessControlException"
+    r"|XAdminUserNotFound"  # versitygw of an unknown key id, with status 404
+)
+# Some S3-like servers leave out what s3fs looks for.
+_PRECONDITION = re.compile(r"PreconditionFailed|pre-?conditions you specified", re.IGNORECASE)
+_MISSING_NUMBERS = frozenset({errno.ENOENT, errno.ENOTDIR})
+_DENIED_NUMBERS = frozenset({errno.EACCES, errno.EPERM})
+_WRONG_REGION = re.compile(r"AuthorizationHeaderMalformed|PermanentRedirect|redirect without LOC")
+
+_NOT_FOUND = 404
+_NOT_ALLOWED = 405
+_NOT_IMPLEMENTED = 501
+_CONFLICTS = frozenset({409, 412})
+_DENIALS = frozenset({401, 403})
+
+_FULL_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = 507
+"""HTTP: insufficient storage."""
+
+_FAILED = (StoreError, "store-failed")
+
+_WRITES = frozenset({"write", "create"})
+_UNSUPPORTED_CODES: dict[Verb, str] = {
+    "list": "store-cannot-list",
+    "create": "create-not-exclusive",
+    "write": "store-read-only",
+    "delete": "store-read-only",
+}
+
+_PLAIN_REASONS = {
+    "object-exists": "it exists",
+    "object-missing": "there is no such object",
+    "bucket-missing": "there is no such bucket",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A store as its error messages name it."""
+
+    url: str
+    """Printable: see `shown_url`."""
+    redactor: Redactor
+    """Knows the secrets that this store was opened with."""
+
+    def ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
+        """Run one request of a library, and raise ours in place of its exceptions."""
+        try:
+            return request()
+        except StoreError as exc:
+            error: EmbzarrError = self._placed(exc, verb, key)
+        except EmbzarrError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - each backend library raises types of its own
+            error = self.translate(exc, verb, key)
+        except BaseException as exc:
+            if type(exc).__module__ != _PANIC:
+                raise
+            error = self.translate(exc, verb, key)
+        # Outside of the handler, else Python would keep the original as ``__context__`` even
+        # where its text holds a secret.
+        raise error
+
+    def each(self, verb: Verb, key: str, items: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """Iterate over an answer whose every part may fail."""
+        iterator = self.ask(verb, key, items)
+        end = object()
+        while (item := self.ask(verb, key, lambda: next(iterator, end))) is not end:
+            yield item  # type: ignore[misc]  # not `end`, so a T
+
+    def translate(self, exc: BaseException, verb: Verb, key: str) -> EmbzarrError:
+        """Return our error, with the original as its cause where that is short and no secret."""
+        text = _text(exc)
+        kind, code = _classify(exc, text, verb)
+        reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc, text))
+        error = kind(code, self._told(verb, key, reason))
+        short = len(text) < _LONGEST_TEXT
+        error.__cause__ = self.redactor.cause(exc) if short else None
+        return error
+
+    def _placed(self, error: StoreError, verb: Verb, key: str) -> StoreError:
+        """Say where it was that something of ours refused an answer."""
+        if error.args[0].startswith(f"cannot {verb} "):
+            return error
+        return StoreError(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
+
+    def _told(self, verb: Verb, key: str, reason: str) -> str:
+        where = f"{key} in {self.url}" if key else self.url
+        return f"cannot {verb} {where}: {reason}"
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as messages and reprs show it: no secret, and no control code."""
+    return printable(redact_url(url))
+
+
+def _text(exc: BaseException) -> str:
+    """Return what an exception says, of something very long its two ends."""
+    text = str(exc)
+    half = _LONGEST_TEXT // 2
+    return text if len(text) < _LONGEST_TEXT else f"{text[:half]} ... {text[-half:]}"
+
+
+def _classify(exc: BaseException, text: str, verb: Verb) -> tuple[type[EmbzarrError], str]:
+    status = _status(exc, text)
+    number = _number(exc, text)
+    if _NO_BUCKET.search(text):
+        return NotFoundError, "bucket-missing"
+    if verb == "create" and (_is_conflict(exc, text) or status in _CONFLICTS):
+        return ConflictError, "object-exists"
+    if verb in _WRITES and (number in _FULL_NUMBERS or status == _FULL):
+        return StoreError, "store-full"
+    if _is_denial(exc, text) or number in _DENIED_NUMBERS or status in _DENIALS:
+        return AccessDeniedError, "access-denied"
+    return _missing(exc, text, verb, status) or _unsupported(exc, text, verb, status) or _FAILED
+
+
+def _missing(
+    exc: BaseException, text: str, verb: Verb, status: int | None
+) -> tuple[type[EmbzarrError], str] | None:
+    if verb in _WRITES:
+        # Nothing need be there to be written, but what holds it.
+        return (NotFoundError, "bucket-missing") if status == _NOT_FOUND else None
+    found = isinstance(exc, FileNotFoundError) or _number(exc, text) in _MISSING_NUMBERS
+    if found or status == _NOT_FOUND or _MISSING.search(text):
+        return NotFoundError, "object-missing"
+    return None
+
+
+def _unsupported(
+    exc: BaseException, text: str, verb: Verb, status: int | None
+) -> tuple[type[EmbzarrError], str] | None:
+    if _number(exc, text) == errno.EROFS or (verb in _WRITES and status == _NOT_ALLOWED):
+        return UnsupportedError, "store-read-only"
+    lacking = isinstance(exc, (NotImplementedError, obstore_errors.NotSupportedError))
+    if verb != "read" and (lacking or status in {_NOT_ALLOWED, _NOT_IMPLEMENTED}):
+        return UnsupportedError, _UNSUPPORTED_CODES[verb]
+    return None
+
+
+def _is_conflict(exc: BaseException, text: str) -> bool:
+    conflicts = (
+        FileExistsError,
+        obstore_errors.AlreadyExistsError,
+        obstore_errors.PreconditionError,
+    )
+    return isinstance(exc, conflicts) or bool(_PRECONDITION.search(text))
+
+
+def _is_denial(exc: BaseException, text: str) -> bool:
+    denials = (
+        PermissionError,
+        obstore_errors.PermissionDeniedError,
+        obstore_errors.UnauthenticatedError,
+    )
+    return isinstance(exc, denials) or bool(_DENIED.search(text) and not _MISSING.search(text))
+
+
+def _number(exc: BaseException, text: str) -> int | None:
+    """Return the system's error number, which obstore writes into its text."""
+    if isinstance(exc, OSError):
+        return exc.errno
+    found = _SYSTEM_MESSAGE.search(text)
+    return int(found["code"]) if found else None
+
+
+def _status(exc: BaseException, text: str) -> int | None:
+    """Return the HTTP status: aiohttp and gcsfs carry it, obstore writes it into its text."""
+    for name in ("status", "code"):
+        value = getattr(exc, name, None)
+        if isinstance(value, int):
+            return value
+    found = _STATUS.search(text)
+    return int(found["number"]) if found else None
+
+
+def _reason(exc: BaseException, text: str) -> str:
+    if code := _SERVICE_CODE.search(text):
+        message = _SERVICE_MESSAGE.search(text)
+        reason = f"{code[1]}: {message[1]}" if message else code[1]
+    elif status := _STATUS.search(text):
+        reason = status["line"].strip()
+    elif "TimedOut" in text or isinstance(exc, TimeoutError):
+        reason = "no answer within the timeout"
+    elif isinstance(exc, MemoryError):
+        reason = "there is not enough memory"
+    elif system := _SYSTEM_MESSAGE.search(text):
+        reason = system["message"]
+    else:
+        reason = " ".join(_DETAIL.split(text, 1)[0].split()) or type(exc).__name__
+    if _WRONG_REGION.search(text):
+        reason += ' (is the region right? store_options={"region": ...})'
+    return reason[:_LONGEST_REASON]

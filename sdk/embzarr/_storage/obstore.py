@@ -1,0 +1,244 @@
+"""The port over obstore: S3, Google, Azure and http; `_local` builds on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+# By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
+from obstore import exceptions as obstore_errors
+from obstore import store as obstore_stores
+
+from embzarr._storage.answers import body_of, cut_of
+from embzarr._storage.bounded import get_at_most
+from embzarr._storage.capabilities import capabilities_of, s3_capabilities
+from embzarr._storage.credentials import endpoint_of_environment
+from embzarr._storage.deadline import LITTLE_BYTES
+from embzarr._storage.identity import of_object
+from embzarr._storage.listing import pages_of
+from embzarr._storage.port import (
+    MOST_WHOLE_BYTES,
+    Body,
+    Data,
+    ObjectInfo,
+    check_key,
+    check_prefix,
+    parts_of,
+    size_of,
+)
+from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from obstore.store import ObjectStoreMethods
+
+    from embzarr._storage.capabilities import Capabilities
+    from embzarr._storage.failures import Place, Verb
+    from embzarr._storage.identity import Identity
+
+T = TypeVar("T")
+
+_Flat: TypeAlias = bytes | memoryview | list[memoryview]
+
+_WHOLE_BYTES = 32 * 2**20
+"""An object up to here goes up by one request: a server is quicker with it than with parts, and a
+writer that is killed leaves no parts behind, which listings do not show and which cost money."""
+_PART_BYTES = 8 * 2**20
+_SMALL_BYTES = 2**20
+_PARTS_AT_ONCE = 4
+"""Of one larger object, side by side; objects go up side by side as well."""
+
+
+class ObstoreStore:
+    """A store that one obstore object stands for."""
+
+    def __init__(
+        self,
+        client: ObjectStoreMethods,
+        *,
+        place: Place,
+        large: Callable[[], ObjectStoreMethods] | None = None,
+        uploads: Callable[[], ObjectStoreMethods] | None = None,
+        writable: bool = True,
+        listable: bool = True,
+        single_writer: bool = False,
+        identity: Identity | None = None,
+    ) -> None:
+        """Use what `large` and `uploads` make, clients with patience, where much is moved."""
+        self._client = client
+        self._identity = identity
+        self._large = large or (lambda: client)
+        self._uploads = uploads or (lambda: client)
+        self._place = place
+        self._writable = writable
+        self._listable = listable
+        self._single_writer = single_writer
+
+    def __repr__(self) -> str:
+        """Name the place."""
+        return f"{type(self).__name__}({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where this store is, printable."""
+        return self._place.url
+
+    @property
+    def identity(self) -> Identity:
+        """Whom it asks: of a client that was handed in, only that it is this one."""
+        return self._identity or of_object(self._client)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of this kind of store."""
+        return _known_of(self._client)
+
+    @property
+    def native(self) -> object:
+        """The obstore store."""
+        return self._reader()
+
+    def get(self, key: str) -> Data:
+        """Return all bytes of an object of at most 64 MiB; a larger one is read by its ranges."""
+        return get_at_most(self, key, MOST_WHOLE_BYTES)
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        """Return the bytes from `start`; fewer than `length` where the object ends before."""
+        if length == 0:
+            return b""  # obstore refuses an empty range
+        return self._ask("read", key, lambda: self._range(key, start, length))
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the size without the bytes."""
+        return ObjectInfo(key=key, size=self._ask("read", key, lambda: self._size(key)))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield every object below the folder `prefix`."""
+        check_prefix(prefix)
+        if not self._listable:
+            raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
+        return self._listed(prefix)
+
+    def put(self, key: str, data: Body) -> None:
+        """Store the bytes whole or not at all."""
+        self._refuse_if_read_only(key)
+        self._ask("write", key, lambda: self._put(key, data))
+
+    def create(self, key: str, data: Body) -> None:
+        """Store the bytes if nothing has this key."""
+        self._refuse_if_read_only(key)
+        try:
+            self._ask("create", key, lambda: self._create(key, data))
+        except UnsupportedError as error:
+            if not self._single_writer or error.code != "create-not-exclusive":
+                raise
+        else:
+            return
+        self._create_alone(key, data)
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        self._refuse_if_read_only(key)
+        try:
+            self._ask("delete", key, lambda: self._delete(key))
+        except NotFoundError as error:
+            if error.code != "object-missing":
+                raise
+
+    def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
+        check_key(key)
+        return self._place.ask(verb, key, request)
+
+    def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
+        """Return the client whose deadline fits what is asked for."""
+        return self._client if nbytes <= LITTLE_BYTES else self._large()
+
+    def _writer(self, size: int) -> ObjectStoreMethods:
+        return self._client if size <= _SMALL_BYTES else self._uploads()
+
+    def _refuse_if_read_only(self, key: str) -> None:
+        if not self._writable:
+            message = f"cannot write {key}: {self.url} is read only"
+            raise UnsupportedError("store-read-only", message)
+
+    def _range(self, key: str, start: int, length: int) -> memoryview:
+        try:
+            answer = self._reader(length).get(key, options={"range": (start, start + length)})
+        except obstore_errors.NotSupportedError:
+            # An http server without ranges: correct, and as slow as that server makes it.
+            return cut_of(self._large().get(key), start, length)
+        except obstore_errors.BaseError as exc:
+            if not _is_beyond_end(exc) or self._size(key) > start:
+                raise
+            return memoryview(b"")
+        return body_of(answer, start, length, strict=not self._listable)
+
+    def _size(self, key: str) -> int:
+        return self._reader().head(key)["size"]
+
+    def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
+        client = self._reader()
+        pages = self._place.each("list", prefix, lambda: pages_of(client, prefix))
+        for page in pages:
+            for item in page:
+                # A folder marker has the name of the folder itself.
+                if item["path"].startswith(prefix):
+                    yield ObjectInfo(
+                        key=item["path"],
+                        size=item["size"],
+                        modified=item["last_modified"].timestamp(),
+                    )
+
+    def _put(self, key: str, data: Body) -> None:
+        size = size_of(data)
+        self._writer(size).put(
+            key,
+            self._flat(data),
+            use_multipart=size > _WHOLE_BYTES,
+            chunk_size=_PART_BYTES,
+            max_concurrency=_PARTS_AT_ONCE,
+        )
+
+    def _create(self, key: str, data: Body) -> None:
+        self._writer(size_of(data)).put(key, self._flat(data), mode="create", use_multipart=False)
+
+    def _flat(self, data: Body) -> _Flat:
+        """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
+        if isinstance(self._client, obstore_stores.MemoryStore):
+            return b"".join(parts_of(data))  # it keeps what it is given
+        views = [memoryview(part).cast("B") for part in parts_of(data)]
+        return views if len(views) > 1 else views[0]
+
+    def _delete(self, key: str) -> None:
+        self._writer(0).delete(key)
+
+    def _create_alone(self, key: str, data: Body) -> None:
+        """Look, then write: right where the caller vouches that nobody else writes."""
+        try:
+            self.head(key)
+        except NotFoundError:
+            free = True
+        else:
+            free = False
+        if not free:
+            raise ConflictError("object-exists", f"cannot create {key} in {self.url}: it exists")
+        self.put(key, data)
+
+
+def _is_beyond_end(exc: obstore_errors.BaseError) -> bool:
+    text = str(exc)
+    return "status code: 416" in text or "StartTooLarge" in text
+
+
+def _known_of(client: ObjectStoreMethods) -> Capabilities:
+    if isinstance(client, obstore_stores.S3Store):
+        config: Mapping[str, object] = {**client.config}
+        endpoint = config.get("endpoint") or endpoint_of_environment()
+        return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
+    kinds: Mapping[type, str] = {
+        obstore_stores.GCSStore: "gcs",
+        obstore_stores.AzureStore: "azure",
+        obstore_stores.HTTPStore: "http",
+        obstore_stores.MemoryStore: "memory",
+    }
+    return capabilities_of(kinds.get(type(client), "unknown"))

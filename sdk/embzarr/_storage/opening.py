@@ -1,0 +1,106 @@
+"""How a store was opened, so that another process can open its like: forked or sent a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from embzarr._redact import redact_url, secrets_in_options, secrets_in_url
+from embzarr.errors import AccessDeniedError
+
+if TYPE_CHECKING:
+    from embzarr._storage.port import Store
+
+Options: TypeAlias = "Mapping[str, object]"
+
+_PUBLIC = frozenset({"google_application_credentials", "signature_version", "sse_kms_key_id"})
+"""Options that sound like secrets, and only say where one is or what is done with it."""
+_URL = "the user or query of its URL"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Opening:
+    """What opens a store: a function of this package, and what it is called with.
+
+    It pickles without what is secret among that, unless the caller has said otherwise. What the
+    environment of the other process can give in its place is looked for there, when the store is
+    first used; what it cannot give is told of then.
+    """
+
+    open: Callable[..., Store]
+    """Takes URL and options, and the keyword ``single_writer``."""
+    url: str
+    options: Options
+    single_writer: bool
+    pickle_secrets: bool = False
+    found_anew: frozenset[str] = frozenset()
+    """Secret options that its library finds in the environment if they are not given."""
+    withheld: tuple[str, ...] = ()
+    """Names of what was secret, and not pickled."""
+
+    def __call__(self) -> Store:
+        """Open the store.
+
+        Raises:
+            AccessDeniedError: code ``access-denied``: a secret was not pickled, and none is found.
+        """
+        lost = [name for name in self.withheld if name not in self.found_anew]
+        if lost:
+            raise AccessDeniedError("access-denied", self._without(lost))
+        try:
+            return self.open(self.url, self.options, single_writer=self.single_writer)
+        except AccessDeniedError as exc:
+            if not self.withheld:
+                raise
+            error = AccessDeniedError(exc.code, f"{exc.args[0]}; {self._without(self.withheld)}")
+        raise error
+
+    def _without(self, names: list[str] | tuple[str, ...]) -> str:
+        return (
+            f"{redact_url(self.url)} was pickled without {', '.join(names)}: open it with "
+            "pickle_secrets=True before it is pickled, or by its URL in this process"
+        )
+
+    def __reduce__(self) -> tuple[type[Opening], tuple[object, ...]]:
+        """Pickle what is no secret, and the names of the rest."""
+        url, options, withheld = self.url, self.options, self.withheld
+        if not self.pickle_secrets:
+            options, names = _divided(options)
+            if any(secrets_in_url(url)):
+                url, names = redact_url(url), (*names, _URL)
+            withheld = tuple(dict.fromkeys((*withheld, *names)))
+        given = (self.single_writer, self.pickle_secrets, self.found_anew, withheld)
+        return Opening, (self.open, url, options, *given)
+
+
+def found_in_environment(options: Options) -> frozenset[str]:
+    """Return the names of the secrets that a cloud's library finds by itself: all but headers."""
+    _, names = _divided(options)
+    return frozenset(name for name in names if not name.startswith("client_options."))
+
+
+def _divided(options: Options) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the options that are no secrets, at any depth, and the names of the others."""
+    kept: dict[str, object] = {}
+    withheld: list[str] = []
+    for name, value in options.items():
+        if _is_plain(name, value):
+            kept[name] = value
+        elif isinstance(value, Mapping) and not _sounds_secret(name):
+            kept[name], inner = _divided(value)
+            withheld += [f"{name}.{one}" for one in inner]
+        else:
+            withheld.append(name)
+    return kept, tuple(withheld)
+
+
+def _is_plain(name: str, value: object) -> bool:
+    if value is None or isinstance(value, bool | int | float) or name in _PUBLIC:
+        return True
+    # An object below a secret name is withheld as well: what is in it is not known.
+    return not _sounds_secret(name) and not any(secrets_in_options({name: value}))
+
+
+def _sounds_secret(name: str) -> bool:
+    return any(secrets_in_options({name: "any text"}))

@@ -1,0 +1,54 @@
+"""From arrays to a commit."""
+
+from embzarr._writing import checks, compacting, delta
+from embzarr._writing.array import Shards, WrittenArray
+from embzarr._writing.background import AsyncSaver, Table, touched
+from embzarr._writing.checks import (
+    arrays_of,
+    check_blocks,
+    check_lengths,
+    check_metadata,
+    check_step,
+    column_kind,
+    kinds_of,
+    taken,
+)
+from embzarr._writing.conversion import Conversion
+from embzarr._writing.delta import DeltaOptions, DeltaPolicy
+from embzarr._writing.delta_layer import LossyKind
+from embzarr._writing.full_layer import check_order, sort_words
+from embzarr._writing.layer_files import LayerFiles
+from embzarr._writing.loss import LossMeter, LossSums
+from embzarr._writing.save import save
+from embzarr._writing.writer import Writer, create
+
+__all__ = [
+    "AsyncSaver",
+    "Conversion",
+    "DeltaOptions",
+    "DeltaPolicy",
+    "LayerFiles",
+    "LossMeter",
+    "LossSums",
+    "LossyKind",
+    "Shards",
+    "Table",
+    "Writer",
+    "WrittenArray",
+    "arrays_of",
+    "check_blocks",
+    "check_lengths",
+    "check_metadata",
+    "check_order",
+    "check_step",
+    "checks",
+    "column_kind",
+    "compacting",
+    "create",
+    "delta",
+    "kinds_of",
+    "save",
+    "sort_words",
+    "taken",
+    "touched",
+]

@@ -1,0 +1,154 @@
+"""Turns a chain of deltas into a full step: rows are read through all layers and written anew.
+
+Memory is bounded: a few batches of rows, the shards under way, and the vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embzarr._format import Lossy, Placement, spec, word_table
+from embzarr._history import Draft, committing
+from embzarr._reading import WHOLE, TableReader, link_to, nearest
+from embzarr._storage import known_of, parallel
+from embzarr._writing.full_layer import LayerWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embzarr._format import Array, Change, Layer, Manifest, WordTable
+    from embzarr._history import Commit
+    from embzarr._storage import Store
+
+Blocks: TypeAlias = dict[str, NDArray[Any]]
+
+_BATCH_BYTES = 16 * 1024 * 1024
+
+
+def write_full(
+    store: Store,
+    commit: Commit,
+    *,
+    step: int,
+    write_id: str,
+    compression: str,
+    changes: Mapping[str, Change],
+    words: WordTable,
+) -> Layer:
+    """Write all rows of a commit, with changes laid upon them, as one full layer.
+
+    Args:
+        store: where from, and where to.
+        commit: the chain.
+        step: the step's number.
+        write_id: names the layer's folder.
+        compression: as `embzarr.save` takes it.
+        changes: by column, for rows of the commit and of `words`.
+        words: appended after those of the commit.
+
+    Raises:
+        DamagedError: a layer of the chain is damaged; nothing of it is written on.
+    """
+    manifest = commit.manifest
+    reader = TableReader(store, manifest, link_to(known_of(store).kind))
+    layer = _writer(store, manifest, step=step, write_id=write_id, compression=compression)
+    layer.lossy = _inherited(manifest)
+    row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
+    ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
+    try:
+        for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
+            _lay(changes, blocks, start)
+            layer.append(table, blocks)
+        if len(words):
+            new = slice(-len(words), None)
+            layer.append(words, {name: c.values[new] for name, c in changes.items()})
+        placement = Placement(kind="given") if len(words) else manifest.order
+        return layer.finish(placement)
+    except BaseException:
+        layer.abort()
+        raise
+
+
+def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> Commit:
+    """Commit a chain's checkpoint again, as a full step of the same number and metadata.
+
+    Raises:
+        ConflictError: code ``commit-superseded``: another commit was made meanwhile.
+    """
+    write_id, manifest = committing.new_id(), commit.manifest
+    layer = write_full(
+        store,
+        commit,
+        step=manifest.step,
+        write_id=write_id,
+        compression=compression,
+        changes={},
+        words=word_table.from_words([]),
+    )
+    draft = Draft(
+        store_id=commit.store,
+        write_id=write_id,
+        step=manifest.step,
+        layers=[layer],
+        metadata=manifest.metadata,
+        base=commit,
+        follows=True,
+    )
+    return committing.publish(store, draft, writer=writer)
+
+
+def _writer(
+    store: Store, manifest: Manifest, *, step: int, write_id: str, compression: str
+) -> LayerWriter:
+    columns = _columns(manifest)
+    vectors = columns.pop(spec.VECTORS)
+    return LayerWriter(
+        store,
+        step=step,
+        write_id=write_id,
+        dim=vectors.shape[1],
+        dtype=vectors.dtype,
+        columns={name: (array.dtype, tuple(array.shape[1:])) for name, array in columns.items()},
+        compression=compression,
+        allow_nonfinite=True,  # what is stored was allowed once
+    )
+
+
+def _columns(manifest: Manifest) -> dict[str, Array]:
+    return {name: manifest.base.arrays[name] for name in manifest.base.columns}
+
+
+def _read(reader: TableReader, start: int, stop: int) -> tuple[int, WordTable, Blocks]:
+    views = dict.fromkeys(reader.manifest.base.columns, WHOLE)
+    return start, reader.vocabulary.words(start, stop), reader.range(start, stop, views)
+
+
+def _lay(changes: Mapping[str, Change], blocks: Blocks, start: int) -> None:
+    """Lay changes upon the rows of a batch."""
+    for name, change in changes.items():
+        block = blocks[name]
+        first, last = np.searchsorted(change.rows, (start, start + len(block)))
+        block[change.rows[first:last] - start] = change.values[first:last]
+
+
+def _inherited(manifest: Manifest) -> dict[str, Lossy]:
+    """Return a bound of what conversions cost for each column, over all layers."""
+    found: dict[str, Lossy] = {}
+    for layer in manifest.layers:
+        for name in layer.columns:
+            lossy = layer.arrays[name].lossy
+            if lossy:
+                found[name] = _worst(found.get(name, lossy), lossy)
+    return found
+
+
+def _worst(one: Lossy, other: Lossy) -> Lossy:
+    return Lossy(
+        source_dtype=one.source_dtype,
+        max_abs_error=max(one.max_abs_error, other.max_abs_error),
+        rms_error=max(one.rms_error, other.rms_error),
+        relative_error=max(one.relative_error, other.relative_error),
+    )

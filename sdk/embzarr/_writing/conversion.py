@@ -1,0 +1,82 @@
+"""Rows as they are stored: converted to the type of their column, checked, the cost measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import dtypes as kinds
+from embzarr._format import spec
+from embzarr._writing.loss import LossMeter
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+class Conversion:
+    """Brings blocks of rows to the stored types of their columns."""
+
+    def __init__(self, dtypes: Mapping[str, str], *, allow_nonfinite: bool) -> None:
+        """Begin with no rows.
+
+        Args:
+            dtypes: stored data type of each column.
+            allow_nonfinite: whether vectors may hold NaN and infinity.
+        """
+        self._dtypes = dtypes
+        self._allow_nonfinite = allow_nonfinite
+        self.losses: dict[str, LossMeter] = {}
+        """What it cost, for columns where a number may have changed."""
+
+    def stored(self, name: str, block: NDArray[Any], *, first_row: int) -> NDArray[Any]:
+        """Return `block` in the stored type of a column.
+
+        Args:
+            name: the column.
+            block: its rows.
+            first_row: row of the first, for messages.
+
+        Raises:
+            InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
+        """
+        dtype = kinds.numpy_dtype(self._dtypes[name])
+        with np.errstate(over="ignore", invalid="ignore"):
+            stored = block.astype(dtype, copy=False)
+        if name == spec.VECTORS and not self._allow_nonfinite:
+            check_finite(block, first_row=first_row)
+            if stored.dtype != block.dtype:
+                check_finite(stored, first_row=first_row, what=f"as {self._dtypes[name]}")
+        if len(block) and not np.can_cast(block.dtype, dtype, "safe"):
+            self.losses.setdefault(name, LossMeter(block.dtype.name)).add(block, stored)
+        return stored
+
+
+def check_finite(block: NDArray[Any], *, first_row: int = 0, what: str = "") -> None:
+    """Refuse NaN and infinity.
+
+    Args:
+        block: vectors, shape (rows, dim).
+        first_row: row of the first, for the message.
+        what: how the numbers were converted, for the message.
+
+    Raises:
+        InvalidInputError: code ``input-nonfinite``, naming the first place.
+    """
+    # A sum of finite numbers may overflow, but one with a NaN or infinity is never finite: adding
+    # up is several times faster than a look at each number.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(block, axis=None, dtype=np.float32)):
+            return
+    bad = np.argwhere(~np.isfinite(block))
+    if len(bad):
+        row, place = (int(number) for number in bad[0])
+        raise InvalidInputError(
+            "input-nonfinite",
+            f"vectors must be finite{what and ' ' + what}: row {first_row + row}, dimension "
+            f"{place} is {block[row, place]!s}; {len(bad)} in all "
+            "(allow_nonfinite=True stores them)",
+        )

@@ -1,0 +1,195 @@
+"""Saving what changed since a commit: as a delta upon it, or as a full step where that pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embzarr._checkpoint import Checkpoint
+from embzarr._format import row_changes, spec, word_table
+from embzarr._history import Draft, committing, history
+from embzarr._reading import VocabularyReader, link_to
+from embzarr._storage import known_of
+from embzarr._version import __version__
+from embzarr._writing import compacting
+from embzarr._writing.checks import check_metadata, check_step
+from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
+from embzarr.errors import ConflictError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import ArrayLike
+
+    from embzarr._format import Change, Layer, Manifest, WordTable
+    from embzarr._history import Commit
+    from embzarr._storage import CountingStore, Store
+    from embzarr._writing.delta_layer import LossyKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaPolicy:
+    """When a full step is written in place of a delta."""
+
+    max_deltas: int = 8
+    """Deltas that may lie upon one full step: at most 63; 0 for full steps alone."""
+    max_share: float = 0.5
+    """What all of them together may take, as a share of what the full step takes."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no chain can be.
+
+        Raises:
+            InvalidInputError: a number out of range.
+        """
+        if not 0 <= self.max_deltas < spec.MAX_LAYERS or not self.max_share >= 0:
+            raise InvalidInputError(
+                "input-argument",
+                f"expected max_deltas from 0 to {spec.MAX_LAYERS - 1} and max_share from 0; "
+                f"found {self.max_deltas} and {self.max_share}",
+            )
+
+    def allows(
+        self, manifest: Manifest, counts: Mapping[str, int], lossy: LossyKind | None
+    ) -> bool:
+        """Tell whether a delta may be laid upon a commit.
+
+        Args:
+            manifest: the commit.
+            counts: rows of each column that the delta would hold.
+            lossy: how it would store them.
+        """
+        base, *deltas = manifest.layers
+        nbytes = stored_bytes(base, counts, lossy) + sum(map(_bytes_of, deltas))
+        rows = max((_held(deltas, name) + count for name, count in counts.items()), default=0)
+        return (
+            len(deltas) < self.max_deltas
+            and nbytes <= self.max_share * _bytes_of(base)
+            and rows <= spec.MAX_DELTA_ROWS
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaOptions:
+    """How a delta is saved."""
+
+    step: int | None
+    metadata: Mapping[str, Any]
+    lossy: LossyKind | None
+    policy: DeltaPolicy
+    compression: str
+    allow_nonfinite: bool
+
+
+def newest(store: Store, base: int | Checkpoint | None) -> Commit:
+    """Return the newest commit, if it is the one that the caller builds on.
+
+    Raises:
+        NotFoundError: code ``checkpoint-missing``: there is none to build on.
+        ConflictError: code ``commit-superseded``: another one was committed after `base`.
+    """
+    head = history.head(store)
+    if head is None:
+        raise history.nothing(store)
+    expected = base.commit if isinstance(base, Checkpoint) else base
+    if expected is not None and head.number != expected:
+        raise ConflictError(
+            "commit-superseded",
+            f"expected commit {expected} to be the newest, found commit {head.number}: changes "
+            "since the one would undo those of the other",
+        )
+    return head
+
+
+def save_delta(
+    store: CountingStore,
+    head: Commit,
+    rows: ArrayLike | Mapping[str, ArrayLike],
+    values: ArrayLike | Mapping[str, ArrayLike],
+    words: Iterable[str | bytes],
+    options: DeltaOptions,
+) -> Checkpoint:
+    """Commit changes to the newest commit; see `embzarr.Run.save_delta`."""
+    check_metadata(options.metadata)
+    step = check_step(head, options.step)
+    table = word_table.from_words(words, first_row=head.manifest.rows)
+    changes = row_changes.changes(rows, values, head.manifest, len(table))
+    _check_new(store, head.manifest, table)
+    write_id = committing.new_id()
+    layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
+    draft = Draft(
+        store_id=head.store,
+        write_id=write_id,
+        step=step,
+        layers=layers,
+        metadata=dict(options.metadata),
+        base=head,
+        follows=True,
+    )
+    # From here on nothing may be removed: the manifest may stand even where we are told not.
+    commit = committing.publish(store, draft, writer=f"embzarr {__version__}")
+    return Checkpoint(store, commit)
+
+
+def _write(
+    store: Store,
+    head: Commit,
+    changes: Mapping[str, Change],
+    words: WordTable,
+    options: DeltaOptions,
+    *,
+    step: int,
+    write_id: str,
+) -> list[Layer]:
+    """Write the delta, or a full step, and return the layers of the commit."""
+    manifest = head.manifest
+    counts = {name: len(change.rows) for name, change in changes.items()}
+    if not options.policy.allows(manifest, counts, options.lossy):
+        full = compacting.write_full(
+            store,
+            head,
+            step=step,
+            write_id=write_id,
+            compression=options.compression,
+            changes=changes,
+            words=words,
+        )
+        return [full]
+    writer = DeltaWriter(
+        store,
+        step=step,
+        write_id=write_id,
+        layers=manifest.layers,
+        compression=options.compression,
+        lossy=options.lossy,
+        allow_nonfinite=options.allow_nonfinite,
+    )
+    try:
+        return [*manifest.layers, writer.write(changes, words)]
+    except BaseException:
+        writer.abort()
+        raise
+
+
+def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
+    """Refuse words that stand twice, or that the commit has already."""
+    if not len(words):
+        return
+    word_table.check_unique(words, words.argsort())
+    known = VocabularyReader(store, manifest.layers, link_to(known_of(store).kind))
+    rows = known.rows(words)
+    twice = (rows >= 0).nonzero()[0]
+    if len(twice):
+        first = int(twice[0])
+        raise InvalidInputError(
+            "input-duplicate-word",
+            f"{words.word(first)!r} is in row {rows[first]} already; {len(twice)} such words",
+        )
+
+
+def _held(layers: list[Layer], name: str) -> int:
+    return sum(layer.arrays[name].shape[0] for layer in layers if name in layer.columns)
+
+
+def _bytes_of(layer: Layer) -> int:
+    return sum(digest.size for digest in layer.objects.values())

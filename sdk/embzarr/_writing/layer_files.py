@@ -1,0 +1,239 @@
+"""What every layer has, whatever its rows: arrays, chunk tables, and ``zarr.json`` documents."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from embzarr._format import chunk_coding, keys, spec, zarr_json
+from embzarr._storage import interrupts
+from embzarr._writing import jobs
+from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
+from embzarr.errors import EmbzarrError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embzarr._format import Array, Codec, Layer, LookupImage, Lossy, ObjectDigest, WordTable
+    from embzarr._storage import Data, Store
+    from embzarr._writing.array import Shards, WrittenArray
+
+JOB_BYTES = 80 * 1024 * 1024
+"""Rows and what is made of them, over all background work of a writer: five full shards."""
+
+
+class LayerFiles:
+    """Writes the objects of one layer below a fresh folder."""
+
+    def __init__(self, store: Store, *, step: int, write_id: str, shared: bool = False) -> None:
+        """Prepare to write; nothing is written yet.
+
+        Args:
+            store: where to.
+            step: the step's number.
+            write_id: names the folder together with the step.
+            shared: whether other processes write to the folder too: nothing is replaced then, and
+                nothing may be removed.
+        """
+        self.step = step
+        self.write_id = write_id
+        self.path = keys.layer_path(step, write_id)
+        self._store = store
+        self._jobs = jobs.Jobs(JOB_BYTES)
+        kind = SharedObjectWriter if shared else ObjectWriter
+        self._objects = kind(store, self.path, self._jobs)
+        self._arrays: dict[str, ArrayWriter] = {}
+        self._adopted: dict[str, WrittenArray] = {}
+
+    @property
+    def digests(self) -> dict[str, ObjectDigest]:
+        """Size and SHA-256 of each object written so far, by its key below the layer."""
+        return self._objects.digests
+
+    def beside(self, work: Callable[[], object]) -> None:
+        """Do something else meanwhile; where it fails, this write fails."""
+        self._jobs.submit(0, work)
+
+    def add(
+        self,
+        name: str,
+        *,
+        dtype: str,
+        row_shape: tuple[int, ...] = (),
+        codec: Codec | None = None,
+        chunk: int | None = None,
+        shards: Shards | None = None,
+    ) -> ArrayWriter:
+        """Return the writer of a new array; see `embzarr._writing.array.ArrayWriter`."""
+        writer = ArrayWriter(
+            self._objects,
+            name,
+            dtype=dtype,
+            row_shape=row_shape,
+            codec=codec,
+            chunk=chunk,
+            shards=shards,
+        )
+        self._arrays[name] = writer
+        return writer
+
+    def adopt(self, name: str, array: WrittenArray, objects: Mapping[str, ObjectDigest]) -> None:
+        """Take an array into the layer that others have written, with all of its objects."""
+        self._adopted[name] = array
+        self._objects.digests.update(objects)
+
+    def copy(
+        self,
+        name: str,
+        array: WrittenArray,
+        shards: Mapping[str, int],
+        fetch: Callable[[str], Data],
+    ) -> None:
+        """Start copying an array that stands elsewhere.
+
+        Args:
+            name: the array's path below the layer.
+            array: what it is.
+            shards: the size of each of its objects, by name.
+            fetch: returns one of them.
+        """
+        self._adopted[name] = array
+        for shard, size in shards.items():
+            self._jobs.submit(size, partial(self._fetched, shard, fetch))
+
+    def _fetched(self, name: str, fetch: Callable[[str], Data]) -> None:
+        self._objects.put(name, fetch(name))
+
+    def put(
+        self, name: str, rows: NDArray[Any], codec: Codec | None, *, chunk: int | None = None
+    ) -> None:
+        """Start writing a whole array."""
+        dtype = rows.dtype.name
+        writer = self.add(name, dtype=dtype, row_shape=rows.shape[1:], codec=codec, chunk=chunk)
+        writer.append(rows)
+        writer.finish()
+
+    def put_words(self, words: WordTable, lookup: LookupImage) -> None:
+        """Start writing the arrays that hold a vocabulary."""
+        numbers = chunk_coding.parse("blosc:zstd", 8)
+        self.put(spec.WORDS_DATA, words.data, chunk_coding.ZSTD)
+        self.put(spec.WORDS_OFFSETS, words.offsets.astype("<u8"), numbers)
+        quick = chunk_coding.parse("blosc:lz4:shuffle", 8)
+        self.put(spec.LOOKUP_BLOCKS, lookup.blocks, quick, chunk=1)
+
+    def finish(
+        self,
+        columns: list[str],
+        lossy: Mapping[str, Lossy],
+        *,
+        below: Layer | None = None,
+        rows: int = 0,
+        room: int = 0,
+    ) -> dict[str, Array]:
+        """Write chunk tables and documents, wait for everything, and return what was written.
+
+        Args:
+            columns: names of the layer's columns.
+            lossy: what the conversion of a column cost.
+            below: of a delta, the layer under it.
+            rows: of a delta, the rows of the checkpoint from it down.
+            room: bytes of copies that the manifest may hold.
+        """
+        self._jobs.made()
+        written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
+        tables = self._write_tables(written)
+        documents = zarr_json.layer_documents(
+            # Of a table all is known by now but where its chunks lie, which no document tells.
+            {name: array.member() for name, array in (written | _written(tables)).items()},
+            step=self.step,
+            write_id=self.write_id,
+            columns=columns,
+            below=below,
+            rows=rows,
+        )
+        for item in documents.items():
+            self._jobs.submit(0, partial(self._objects.put, *item))
+        self._jobs.wait()
+        self._jobs.close()
+        written |= _written(tables)
+        copied = _copied(written, room)
+        return {
+            name: array.member(
+                table=keys.table_array(name) if name in tables else None,
+                lossy=lossy.get(name),
+                copied=name in copied,
+            )
+            for name, array in written.items()
+        }
+
+    def wait(self) -> None:
+        """Wait for the shards that are under way.
+
+        Raises:
+            Exception: what the first that failed raised.
+        """
+        self._jobs.wait()
+
+    def close(self) -> None:
+        """Stop, and remove nothing."""
+        self._jobs.close()
+
+    def abort(self) -> None:
+        """Stop, and remove what was written, as far as the store lets us.
+
+        Only for a write whose manifest was never sent: an object that a manifest may name is never
+        removed.
+        """
+        self._jobs.close()
+        with interrupts.unstopped():
+            for name in list(self._objects.digests):
+                try:
+                    self._store.delete(f"{self.path}/{name}")
+                except EmbzarrError:
+                    return  # garbage below a write id that no manifest names harms nobody
+
+    def _write_tables(self, written: Mapping[str, WrittenArray]) -> dict[str, ArrayWriter]:
+        """Start writing chunk tables where an index is too long for the manifest; by the array."""
+        return {
+            name: self._write_table(keys.table_array(name), array.index.table())
+            for name, array in written.items()
+            if len(array.index) > spec.INLINE_CHUNKS and not _is_read_first(name)
+        }
+
+    def _write_table(self, name: str, table: NDArray[np.uint64]) -> ArrayWriter:
+        writer = ArrayWriter(
+            self._objects,
+            name,
+            dtype="uint64",
+            row_shape=(spec.TABLE_COLUMNS,),
+            codec=chunk_coding.parse("blosc:zstd", 8),
+            chunk=spec.TABLE_CHUNK_ROWS,
+        )
+        writer.append(table)
+        writer.finish()
+        return writer
+
+
+def _copied(written: Mapping[str, WrittenArray], room: int) -> set[str]:
+    """Return the arrays that the manifest is to hold a copy of: those that are read first."""
+    copied: set[str] = set()
+    for name in filter(_is_read_first, written):
+        nbytes = len(written[name].only_chunk or b"")
+        if 0 < nbytes <= room:
+            copied.add(name)
+            room -= nbytes
+    return copied
+
+
+def _written(tables: Mapping[str, ArrayWriter]) -> dict[str, WrittenArray]:
+    """Return chunk tables as they were written so far, by their own names."""
+    return {keys.table_array(name): table.written() for name, table in tables.items()}
+
+
+def _is_read_first(name: str) -> bool:
+    """Tell whether an array is read in the round trip of the tables, and so can have none."""
+    beside = (f"{spec.CHUNKS}/", f"{spec.ROWS}/", f"{spec.SCALES}/")
+    return name == spec.LOOKUP_BLOCKS or name.startswith(beside)

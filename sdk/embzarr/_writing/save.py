@@ -1,0 +1,135 @@
+"""Saving a whole matrix at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import dtypes, placements, spec, word_table
+from embzarr._storage import interrupts, parallel
+from embzarr._writing.checks import arrays_of, check_lengths, kinds_of
+from embzarr._writing.conversion import check_finite
+from embzarr._writing.writer import start
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from embzarr._checkpoint import Checkpoint
+    from embzarr._format import WordTable
+    from embzarr._writing.writer import Writer
+
+
+def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
+    url: object,
+    words: Iterable[str | bytes],
+    vectors: ArrayLike,
+    *,
+    step: int | None = None,
+    counts: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    placement: str = "given",
+    families: Sequence[str | int] | None = None,
+    compression: str = "auto",
+    dtype: DTypeLike | None = None,
+    allow_nonfinite: bool = False,
+    single_writer: bool = False,
+    store_options: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Save words and vectors as one atomic commit and return it, opened.
+
+    Either everything becomes visible at once or, after an error, an interrupt or a crash, nothing.
+    An interrupt waits for the requests that are under way, a second one does not.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        words: any distinct texts that UTF-8 can hold, one for each row.
+        vectors: shape (rows, dim); a memory-mapped array is read in stretches. It is not copied,
+            and must stay as it is until this returns; so must the other arrays.
+        step: the step's number; by default one more than the newest commit's, or 0.
+        counts: whole numbers, shape (rows,): how often each word was seen; short for a column
+            ``counts``.
+        columns: further arrays of as many rows.
+        metadata: any JSON; what would let anybody in, such as the signature of a URL, is left out.
+        placement: order of the rows: ``given``, ``lexical``, ``hash[:GROUPS]`` or
+            ``family[:GROUPS]``.
+        families: with ``family``: a label for each word; words of a label lie together.
+        compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
+            ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
+        dtype: stored type of the vectors, by default their own; the loss is in the manifest.
+        allow_nonfinite: store NaN and infinity instead of refusing them.
+        single_writer: promise that nobody else writes, for a store that cannot exclude others.
+        store_options: credentials and endpoint.
+
+    Raises:
+        InvalidInputError: input that cannot be saved; nothing was committed, and what was sent
+            before a NaN or infinity was met is removed, as it is where something writes to the
+            arrays meanwhile (``input-changed``).
+        AccessDeniedError: the store refused the credentials.
+        StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
+    """
+    further, matrix = arrays_of(columns, counts), np.asarray(vectors)
+    table = word_table.from_words(words)
+    if matrix.ndim != 2 or matrix.shape[1] < 1:  # noqa: PLR2004 - a matrix
+        raise InvalidInputError(
+            "input-shape", f"vectors must be of shape (rows, dim); found {matrix.shape}"
+        )
+    name = dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
+    dtypes.vector_name_of(matrix.dtype)
+    kinds = kinds_of(further)
+    given = {spec.VECTORS: matrix, **further}
+    check_lengths(len(table), given)
+    order, rows = placements.arrange(placements.parse(placement), table, families)
+    moved = rows is not None
+    if moved and not allow_nonfinite:
+        check_finite(matrix)  # while a row still has the number that the caller knows it by
+
+    def write() -> Checkpoint:
+        writer = start(
+            url,
+            step=step,
+            dim=matrix.shape[1],
+            dtype=name,
+            columns=kinds,
+            metadata=metadata,
+            placement=order,
+            compression=compression,
+            # Of rows that were moved it was seen just now.
+            allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),
+            single_writer=single_writer,
+            store_options=store_options,
+        )
+        return _write(writer, table, given, rows)
+
+    return interrupts.apart(write)
+
+
+def _write(
+    writer: Writer,
+    words: WordTable,
+    columns: Mapping[str, NDArray[Any]],
+    rows: NDArray[np.int64] | None,
+) -> Checkpoint:
+    """Append everything, in the order of `rows`, write the words meanwhile, and commit."""
+    layer = writer._layer  # noqa: SLF001 - one write, in two modules
+    step = layer.columns[spec.VECTORS].shard_rows
+    listed = words if rows is None else words.take(rows)
+
+    def append() -> None:
+        for first in range(0, len(listed), step):
+            stop = min(first + step, len(listed))
+            take = slice(first, stop) if rows is None else rows[first:stop]
+            layer.append(
+                listed.part(first, stop), {name: column[take] for name, column in columns.items()}
+            )
+
+    try:
+        parallel.together(append, lambda: layer.put_words(listed, writer._placement))  # noqa: SLF001
+    except BaseException:
+        writer._abort()  # noqa: SLF001
+        raise
+    return writer._commit()  # noqa: SLF001

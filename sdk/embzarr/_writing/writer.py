@@ -1,0 +1,256 @@
+"""Saving: a whole matrix at once, or a stream of blocks, committed atomically at the end."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from embzarr._checkpoint import Checkpoint
+from embzarr._format import dtypes, placements, spec, word_table
+from embzarr._history import Draft, committing, history, probe, root
+from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
+from embzarr._version import __version__
+from embzarr._writing import checks
+from embzarr._writing.full_layer import LayerWriter
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from embzarr._format import Placement, WordTable
+    from embzarr._history import Record
+
+
+class Writer:
+    """Takes words and vectors block by block; commits when its ``with`` block ends without error.
+
+    Memory stays bounded whatever is streamed through: a shard being filled (up to 16 MiB), a few
+    being encoded and sent, and the vocabulary. After an error, or a crash at any moment, nothing
+    of it is visible and the commit before is as it was.
+    """
+
+    checkpoint: Checkpoint
+    """The committed checkpoint, once the ``with`` block has ended."""
+
+    def __init__(
+        self,
+        store: CountingStore,
+        layer: LayerWriter,
+        placement: Placement,
+        metadata: Mapping[str, Any],
+        *,
+        base: Record | None,
+        store_id: Callable[[], str],
+    ) -> None:
+        """Wrap a layer's writer; use `embzarr.create`."""
+        self.metadata: dict[str, Any] = dict(metadata)
+        self._store = store
+        self._layer = layer
+        self._placement = placement
+        self._base = base
+        self._store_id = store_id
+        self._open: forks.Process | None = forks.Process()
+        self._turn = forks.Lock()
+        """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
+        self._is_whole = True
+        """Whether all rows that were appended are there; not once a call was interrupted."""
+
+    def append(
+        self, words: Iterable[str | bytes], vectors: ArrayLike, **columns: ArrayLike
+    ) -> None:
+        """Add rows; the arrays may be used again at once.
+
+        Args:
+            words: one for each row.
+            vectors: shape (k, dim), of the type that was given to `embzarr.create` or one that
+                converts to it.
+            **columns: a block of k rows for each further column.
+
+        Raises:
+            InvalidInputError: shapes, words, columns or numbers that do not fit; or, with code
+                ``store-closed``, the writer has ended, or was interrupted: rows may then be half
+                there, and none of them is committed.
+        """
+        table = word_table.from_words(words, first_row=self._layer.rows)
+        try:
+            interrupts.apart(lambda: self._append(table, {spec.VECTORS: vectors, **columns}))
+        except Exception:
+            raise
+        except BaseException:
+            self._is_whole = False
+            raise
+
+    def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
+        with self._turn:
+            self._require_open()
+            taken = {name: np.array(block) for name, block in blocks.items()}
+            checks.check_blocks(len(words), taken, self._layer.columns)
+            self._layer.append(words, taken)
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise InvalidInputError(
+                "store-closed", "this writer has committed, was aborted, or is another process's"
+            )
+        if not self._is_whole:
+            raise InvalidInputError("store-closed", "this writer was interrupted: begin anew")
+
+    def __enter__(self) -> Self:
+        """Return the writer itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Commit; after an error inside the block, abort. A forked child does neither."""
+        if not self._open:
+            return
+        if kind is None:
+            self.checkpoint = interrupts.apart(self._end)
+        else:
+            self._is_whole = False
+            interrupts.apart(self._give_up)
+
+    def _end(self) -> Checkpoint:
+        with self._turn:
+            return self._commit()
+
+    def _give_up(self) -> None:
+        with self._turn:
+            self._abort()
+
+    def _commit(self) -> Checkpoint:
+        try:
+            self._require_open()
+            checks.check_metadata(self.metadata)
+            layer = self._layer.finish(self._placement, meanwhile=self._store_id)
+        except BaseException:
+            self._abort()
+            raise
+        self._open = None
+        draft = Draft(
+            store_id=self._store_id(),
+            write_id=self._layer.write_id,
+            step=self._layer.step,
+            layers=[layer],
+            metadata=self.metadata,
+            base=self._base,
+        )
+        # From here on nothing may be removed: the manifest may stand even where we are told not.
+        commit = committing.publish(self._store, draft, writer=f"embzarr {__version__}")
+        return Checkpoint(self._store, commit)
+
+    def _abort(self) -> None:
+        if self._open:
+            self._open = None
+            self._layer.abort()
+
+
+def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
+    url: object,
+    dim: int,
+    *,
+    step: int | None = None,
+    dtype: DTypeLike = "float32",
+    columns: Mapping[str, DTypeLike | tuple[DTypeLike, tuple[int, ...]]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    placement: Literal["given", "lexical"] = "given",
+    compression: str = "auto",
+    allow_nonfinite: bool = False,
+    single_writer: bool = False,
+    store_options: Mapping[str, Any] | None = None,
+) -> Writer:
+    """Start a save of unknown length in bounded memory.
+
+    ``with embzarr.create(url, 300) as writer: writer.append(words, vectors)``
+
+    Args:
+        url: where to; see `embzarr.open`.
+        dim: numbers in a vector.
+        step: the step's number; by default one more than the newest commit's, or 0.
+        dtype: float32, float16, bfloat16 or float64.
+        columns: further columns: a data type, or a data type and the shape of one row.
+        metadata: any JSON; the writer's ``metadata`` may be changed until it commits.
+        placement: ``given``, or ``lexical`` for words that come in byte order.
+        compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
+            ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
+        allow_nonfinite: store NaN and infinity instead of refusing them.
+        single_writer: promise that nobody else writes, for a store that cannot exclude others.
+        store_options: credentials and endpoint.
+
+    Raises:
+        InvalidInputError: a setting that cannot be used.
+        UnsupportedError: a store that cannot be written to safely.
+    """
+    order = placements.parse(placement)
+    if order.groups:
+        raise InvalidInputError(
+            "input-argument", f"rows in groups need all words at once: use save for {placement!r}"
+        )
+    kinds = {name: checks.column_kind(name, kind) for name, kind in (columns or {}).items()}
+    begin = partial(
+        start,
+        url,
+        step=step,
+        dim=dim,
+        dtype=dtypes.vector_name_of(dtype),
+        columns=kinds,
+        metadata=metadata,
+        placement=order,
+        compression=compression,
+        allow_nonfinite=allow_nonfinite,
+        single_writer=single_writer,
+        store_options=store_options,
+    )
+    return interrupts.apart(begin)
+
+
+def start(  # noqa: PLR0913 - the settings of a save, each named
+    url: object,
+    *,
+    step: int | None,
+    dim: int,
+    dtype: str,
+    columns: Mapping[str, tuple[str, tuple[int, ...]]],
+    metadata: Mapping[str, Any] | None,
+    placement: Placement,
+    compression: str,
+    allow_nonfinite: bool,
+    single_writer: bool,
+    store_options: Mapping[str, Any] | None,
+) -> Writer:
+    if dim < 1:
+        raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
+    if len(columns) >= spec.MAX_COLUMNS:
+        raise InvalidInputError(
+            "input-argument",
+            f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
+            f"found {len(columns) + 1}",
+        )
+    checks.check_metadata(metadata or {})
+    dtypes.numpy_dtype(dtype)
+    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    # In any case: a store that cannot be read, or is of a later version, is refused here.
+    base = history.tip(store)
+    layer = LayerWriter(
+        store,
+        step=checks.check_step(history.newest_of(store, base) if step is None else None, step),
+        write_id=committing.new_id(),
+        dim=dim,
+        dtype=dtype,
+        columns=columns,
+        compression=compression,
+        allow_nonfinite=allow_nonfinite,
+    )
+    sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
+
+    def claim() -> str:
+        sound()
+        return base.store if base else root.claim(store, committing.new_id())
+
+    # While the first rows are sent: an unsound store is told of before it is committed to.
+    layer.beside(sound)
+    store_id = parallel.Later(claim)
+    return Writer(store, layer, placement, metadata or {}, base=base, store_id=store_id)

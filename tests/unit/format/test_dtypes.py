@@ -1,0 +1,110 @@
+"""What `dtypes` promises: Zarr's names for NumPy's types, and nothing unnamed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from embzarr._format import dtypes, spec
+from embzarr.errors import InvalidInputError, UnsupportedError
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("bool", 1),
+        ("int8", 1),
+        ("int16", 2),
+        ("int32", 4),
+        ("int64", 8),
+        ("uint8", 1),
+        ("uint16", 2),
+        ("uint32", 4),
+        ("uint64", 8),
+        ("float16", 2),
+        ("bfloat16", 2),
+        ("float32", 4),
+        ("float64", 8),
+        ("complex64", 8),
+        ("complex128", 16),
+    ],
+)
+def test_each_type_has_its_size_and_its_name(name: str, size: int) -> None:
+    """Name, size and NumPy type of every stored type agree."""
+    dtype = dtypes.numpy_dtype(name)
+
+    assert dtypes.itemsize(name) == size
+    assert dtype.itemsize == size
+    assert dtypes.column_name_of(dtype, what="x") == name
+
+
+def test_every_type_of_the_format_is_covered() -> None:
+    """The test above names all stored types, and vectors are a part of them."""
+    sizes = {name: dtypes.itemsize(name) for name in spec.COLUMN_DTYPES}
+
+    assert len(sizes) == 15
+    assert set(spec.VECTOR_DTYPES) < sizes.keys()
+
+
+def test_types_are_little_endian() -> None:
+    """The number one is stored with its low byte first on every machine."""
+    one = np.ones(1, dtypes.numpy_dtype("uint32"))
+
+    assert one.tobytes() == b"\x01\x00\x00\x00"
+    assert dtypes.numpy_dtype("float32") == np.dtype("<f4")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("float32", "float32"),
+        (np.float16, "float16"),
+        (np.dtype(">f8"), "float64"),
+        (float, "float64"),
+        ("bfloat16", "bfloat16"),
+        (np.dtype(ml_dtypes.bfloat16), "bfloat16"),
+        pytest.param(ml_dtypes.bfloat16, "bfloat16", id="class of ml_dtypes"),
+    ],
+)
+def test_vectors_take_all_spellings_of_their_types(given: Any, name: str) -> None:
+    """A type may be given as text, class or dtype, of either byte order."""
+    assert dtypes.vector_name_of(given) == name
+
+
+@pytest.mark.parametrize("given", ["int32", "complex64", bool, "U5", "longdouble", "no such type"])
+def test_vectors_are_floating_point(given: Any) -> None:
+    """Numbers that are no vectors are refused by a message that says what would do."""
+    with pytest.raises(InvalidInputError, match="vectors: expected one of float32, ") as caught:
+        dtypes.vector_name_of(given)
+
+    assert caught.value.code == "input-dtype"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("U5", "S3", "O", "M8[s]", "m8[s]", "V4", "f4,f4", np.longdouble, "no such type", "("),
+        *({"names": [1]}, [("a",)], 1.5, object(), ml_dtypes.float8_e4m3fn),
+    ],
+)
+def test_columns_refuse_what_has_no_name_in_zarr(given: Any) -> None:
+    """Text, objects, dates, records and what is no type at all are refused, each by a message."""
+    with pytest.raises(InvalidInputError, match="column 'c': expected one of bool") as caught:
+        dtypes.column_name_of(given, what="column 'c'")
+
+    assert caught.value.code == "input-dtype"
+
+
+def test_bfloat16_without_its_package_says_what_to_install(monkeypatch: Any) -> None:
+    """The one type that NumPy lacks names the extra that brings it."""
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+
+    with pytest.raises(UnsupportedError, match=r"embzarr\[bfloat16\]") as caught:
+        dtypes.numpy_dtype("bfloat16")
+
+    assert caught.value.code == "dtype-unsupported"
+    assert dtypes.itemsize("bfloat16") == 2

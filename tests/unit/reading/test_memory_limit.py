@@ -1,0 +1,113 @@
+"""What `memory_limit` promises: no more is under way than was said, whatever is asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import embzarr
+from embzarr._storage.open import open_store
+from faulty import PassThrough
+
+if TYPE_CHECKING:
+    from embzarr._storage.port import Data, Store
+
+ROWS, DIM = 40_000, 64
+WORDS = [f"w{row:05}" for row in range(ROWS)]
+VECTORS = np.random.default_rng(0).standard_normal((ROWS, DIM), np.float32)
+CHUNK = 512 * DIM * 4
+"""Bytes of a chunk, decoded: 128 KiB."""
+
+
+class Watched(PassThrough):
+    """Remembers the most bytes that were being fetched at once."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        with self._lock:
+            self._now += length
+            self.most = max(self.most, self._now)
+        time.sleep(0.01)  # on a busy machine the others begin meanwhile, too
+        try:
+            return super().get_range(key, start, length)
+        finally:
+            with self._lock:
+                self._now -= length
+
+
+@pytest.fixture(scope="module")
+def url() -> str:
+    embzarr.save("memory://limits", WORDS, VECTORS, compression="none")
+    return "memory://limits"
+
+
+def watched(url: str) -> tuple[embzarr.Checkpoint, Watched]:
+    store = Watched(open_store(url))
+    checkpoint = embzarr.open(store, cache=embzarr.Cache(0))
+    store.most = 0  # a manifest is asked for by as many bytes as it may have
+    return checkpoint, store
+
+
+@pytest.mark.parametrize("limit", [3 * CHUNK, 16 * CHUNK])
+def test_no_more_is_fetched_at_once_than_the_limit(url: str, limit: int) -> None:
+    """A whole load and scattered words stay below it, and are right."""
+    checkpoint, store = watched(url)
+
+    whole = checkpoint.load_rows(0, ROWS, memory_limit=limit)
+    rows = np.random.default_rng(1).permutation(ROWS)[:700]
+    np.testing.assert_array_equal(whole.vectors, VECTORS)
+    most = store.most
+    part = checkpoint.load_rows(17, ROWS - 5, memory_limit=limit, columns=("vectors",))
+
+    np.testing.assert_array_equal(part.vectors, VECTORS[17:-5])
+    checkpoint["w00000"]
+    store.most = 0
+    some = checkpoint.load([WORDS[row] for row in rows], memory_limit=limit)
+    np.testing.assert_array_equal(some.vectors, VECTORS[rows])
+    assert 0 < most <= limit
+    assert store.most <= limit
+
+
+def test_without_a_limit_more_is_fetched_at_once(url: str) -> None:
+    """The limit is what keeps it low: else the test above would show nothing."""
+    checkpoint, store = watched(url)
+
+    checkpoint.to_numpy()
+
+    assert store.most > 16 * CHUNK
+
+
+@pytest.mark.parametrize("words", [None, WORDS[::7]])
+def test_a_stream_is_cut_to_its_limit(url: str, words: list[str] | None) -> None:
+    """Three batches and what is under way fit into the limit, whatever batch was asked for."""
+    checkpoint, store = watched(url)
+    limit = 16 * CHUNK
+
+    batches = list(checkpoint.stream(words, batch_bytes=10**9, memory_limit=limit))
+
+    expected = VECTORS if words is None else VECTORS[::7]
+    np.testing.assert_array_equal(np.concatenate([b.vectors for b in batches]), expected)
+    assert max(batch.vectors.nbytes for batch in batches) <= limit // 4
+    assert store.most <= max(limit // 4, 66_000)  # or a lookup block
+
+
+@pytest.mark.parametrize("limit", [2 * CHUNK, 1, 0, -1])
+def test_a_limit_that_holds_no_chunk_is_refused(url: str, limit: int) -> None:
+    """It says what a chunk takes: stored with its checksum, and decoded."""
+    checkpoint, _ = watched(url)
+
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        checkpoint.load_rows(0, 1, memory_limit=limit)
+
+    assert caught.value.code == "input-argument"
+    assert f"expected at least {2 * CHUNK + 4} bytes" in str(caught.value)
+    assert str(limit) in str(caught.value)

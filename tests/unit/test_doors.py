@@ -1,0 +1,44 @@
+"""The packages of the SDK are entered by their doors."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import embzarr
+
+SDK = Path(embzarr.__file__).parent
+PACKAGES = sorted(found.name for found in SDK.iterdir() if (found / "__init__.py").is_file())
+
+
+def imports(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield each name that a file imports from a package, and the module that it is taken from."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def test_there_are_ten_packages() -> None:
+    """An eleventh would be a decision."""
+    assert len(PACKAGES) == 10
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_entered_by_its_door(package: str) -> None:
+    """Whoever stands outside takes what the door lists, and nothing past it."""
+    listed = set(importlib.import_module(f"embzarr.{package}").__all__)
+    strangers = [file for file in SDK.rglob("*.py") if SDK / package not in file.parents]
+    taken = [
+        (str(file.relative_to(SDK)), module, name)
+        for file in strangers
+        for module, name in imports(file)
+        if module.startswith("embzarr.") and module.split(".")[1] == package
+    ]
+
+    past = [one for one in taken if one[1] != f"embzarr.{package}" or one[2] not in listed]
+    assert past == []
+    assert listed == {name for _, _, name in taken}

@@ -1,0 +1,168 @@
+"""What `create` promises: a stream of blocks becomes one commit, or nothing."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embzarr
+from embzarr._storage.open import open_store
+from oracle import make_vectors, make_words, read_step
+
+WORDS = make_words(1000)
+VECTORS = make_vectors(1000, 12)
+
+
+def test_blocks_of_any_size_become_one_checkpoint(tmp_path: Path) -> None:
+    """Uneven blocks, empty ones too, give the rows in the order of their appends."""
+    edges = [0, 1, 1, 500, 999, 1000]
+
+    with embzarr.create(tmp_path, 12, step=4, columns={"counts": "uint32"}) as writer:
+        for start, stop in itertools.pairwise(edges):
+            writer.append(
+                WORDS[start:stop], VECTORS[start:stop], counts=np.arange(start, stop, dtype="u4")
+            )
+        writer.metadata["rows"] = 1000
+
+    checkpoint = embzarr.open(tmp_path)
+    assert (checkpoint.words, checkpoint.step) == (WORDS, 4)
+    assert checkpoint.metadata == {"rows": 1000}
+    np.testing.assert_array_equal(checkpoint.to_numpy(), VECTORS)
+    _, read = read_step(tmp_path, writer.checkpoint.info().layers[0].path)
+    np.testing.assert_array_equal(read, VECTORS)
+
+
+def test_the_callers_array_may_be_used_again(tmp_path: Path) -> None:
+    """A buffer that is overwritten after each append does not change what was appended."""
+    buffer = np.empty((10, 12), np.float32)
+
+    with embzarr.create(tmp_path, 12) as writer:
+        for start in range(0, 1000, 10):
+            buffer[:] = VECTORS[start : start + 10]
+            writer.append(WORDS[start : start + 10], buffer)
+            buffer[:] = -1
+
+    np.testing.assert_array_equal(writer.checkpoint.to_numpy(), VECTORS)
+
+
+def test_many_shards(tmp_path: Path) -> None:
+    """Rows that fill several shards, appended across their edges, stay in order."""
+    wide = np.arange(100, dtype=np.float32)[:, None] + np.zeros(2**18, np.float32)  # 1 MiB a row
+
+    with embzarr.create(tmp_path, 2**18, compression="lz4") as writer:
+        for start in range(0, 100, 30):
+            writer.append(map(str, range(start, min(start + 30, 100))), wide[start : start + 30])
+
+    assert writer.checkpoint.info().columns[0].shard_chunks == 16
+    np.testing.assert_array_equal(writer.checkpoint["63"], wide[63])
+    np.testing.assert_array_equal(writer.checkpoint.load_rows(14, 18).vectors, wide[14:18])
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    """After an error inside the block no commit is visible and the data is removed."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    before = {info.key for info in open_store(tmp_path).list("")}
+
+    def fail_half_way() -> None:
+        with embzarr.create(tmp_path, 2**18) as writer:
+            writer.append(map(str, range(100)), np.ones((100, 2**18), np.float32))
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail_half_way()
+
+    assert {info.key for info in open_store(tmp_path).list("")} == before
+    assert embzarr.open(tmp_path).words == ["a"]
+
+
+def test_duplicates_over_blocks_are_refused(tmp_path: Path) -> None:
+    """A word that comes again in a later block is named with both rows; nothing is committed."""
+    writer = embzarr.create(tmp_path, 1)
+    writer.append(["a", "b"], [[1.0], [2.0]])
+    writer.append(["c", "b"], [[3.0], [4.0]])
+
+    with pytest.raises(embzarr.InvalidInputError, match="rows 1 and 3"), writer:
+        pass
+
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open(tmp_path)
+
+
+BLOCKS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
+    "narrow": ((["a"], [[1.0]]), {}, "input-shape"),
+    "rows": ((["a"], [[1.0, 2.0], [1.0, 2.0]]), {}, "input-rows"),
+    "flat": ((["a", "b"], [1.0, 2.0]), {}, "input-shape"),
+    "column_not_declared": ((["a"], [[1.0, 2.0]]), {"counts": [1]}, "input-argument"),
+    "nan": ((["a"], [[1.0, np.nan]]), {}, "input-nonfinite"),
+    "text": ((["a"], [["x", "y"]]), {}, "input-dtype"),
+    "surrogate": ((["\ud800"], [[1.0, 2.0]]), {}, "input-word"),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_bad_blocks(name: str, tmp_path: Path) -> None:
+    """A block that does not fit is refused, and the writer may go on without it."""
+    positional, keywords, code = BLOCKS[name]
+
+    with embzarr.create(tmp_path, 2) as writer:
+        with pytest.raises(embzarr.InvalidInputError) as caught:
+            writer.append(*positional, **keywords)
+        writer.append(["good"], [[1.0, 2.0]])
+
+    assert caught.value.code == code
+    assert embzarr.open(tmp_path).words == ["good"]
+
+
+def test_lexical_streams_must_rise(tmp_path: Path) -> None:
+    """A stream that claims byte order is held to it."""
+    with embzarr.create(tmp_path / "good", 1, placement="lexical") as writer:
+        writer.append(["a", "b"], [[1.0], [2.0]])
+    writer = embzarr.create(tmp_path / "bad", 1, placement="lexical")
+    writer.append(["b", "a"], [[1.0], [2.0]])
+    with pytest.raises(embzarr.InvalidInputError, match="belongs after"), writer:
+        pass
+
+    assert embzarr.open(tmp_path / "good").info().placement == "lexical"
+
+
+def test_groups_need_all_words(tmp_path: Path) -> None:
+    """A stream cannot be placed by hash, and says what can."""
+    with pytest.raises(embzarr.InvalidInputError, match="use save"):
+        embzarr.create(tmp_path, 1, placement="hash")  # type: ignore[arg-type]
+
+
+def test_rows_larger_than_a_chunk_may_be(tmp_path: Path) -> None:
+    """A row that no reader would accept is refused before anything is written."""
+    with pytest.raises(embzarr.InvalidInputError, match="rows of at most 268435456 bytes"):
+        embzarr.create(tmp_path, 2**27)
+
+    assert list(open_store(tmp_path).list("")) == []
+
+
+def test_a_store_of_a_later_version_is_left_as_it_is(tmp_path: Path) -> None:
+    """Nothing is written to a store that this version cannot read."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    manifest = tmp_path / "commits/00000000000000000001.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"version":1', b'"version":2'))
+    (tmp_path / "latest.json").unlink()
+    before = {info.key for info in open_store(tmp_path).list("")}
+
+    with pytest.raises(embzarr.UnsupportedError) as caught:
+        embzarr.save(tmp_path, ["b"], [[1.0]], step=7)
+
+    assert caught.value.code == "version-unsupported"
+    assert {info.key for info in open_store(tmp_path).list("")} == before
+
+
+def test_nothing_after_the_commit(tmp_path: Path) -> None:
+    """A writer that has committed takes no more rows."""
+    with embzarr.create(tmp_path, 1) as writer:
+        writer.append(["a"], [[1.0]])
+
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        writer.append(["b"], [[1.0]])
+    assert caught.value.code == "store-closed"
