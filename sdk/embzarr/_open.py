@@ -25,7 +25,7 @@ def open_checkpoint(
     tag: str | None = None,
     commit: int | None = None,
     cache: Cache | None = None,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     pickle_secrets: bool = False,
 ) -> Checkpoint:
     """Open a checkpoint for reading: the newest, or one by step, tag or commit.
@@ -40,7 +40,7 @@ def open_checkpoint(
         commit: its number.
         cache: where to keep chunks that were read, perhaps on disk and for several checkpoints; by
             default 32 MiB in memory.
-        store_options: credentials and endpoint, such as ``{"endpoint_url": ...}``.
+        storage_options: credentials and endpoint, such as ``{"endpoint_url": ...}``.
         pickle_secrets: let pickles of the checkpoint hold the credentials that it was opened with.
             Else the process that unpickles it takes those of its own environment or profile.
 
@@ -51,7 +51,7 @@ def open_checkpoint(
         DamagedError: the manifest is damaged.
         UnsupportedError: it was written by a newer version.
     """
-    opened = open_store(url, store_options=store_options, pickle_secrets=pickle_secrets)
+    opened = open_store(url, storage_options=storage_options, pickle_secrets=pickle_secrets)
     store = CountingStore(opened)
     return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
 

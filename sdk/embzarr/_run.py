@@ -29,7 +29,7 @@ class Run(RunSaving):
         read_only: bool = False,
         single_writer: bool = False,
         exit_seconds: float = EXIT_SECONDS,
-        store_options: Mapping[str, Any] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         pickle_secrets: bool = False,
     ) -> None:
         """Look at the store of a run; nothing is read. It pickles as a checkpoint does.
@@ -40,13 +40,13 @@ class Run(RunSaving):
             single_writer: promise that nobody else writes, for a store that cannot exclude others.
             exit_seconds: for how long the end of the process waits for a save that `save_async`
                 began, before it tells on standard error that it was not saved.
-            store_options: credentials and endpoint.
+            storage_options: credentials and endpoint.
             pickle_secrets: let pickles hold the credentials; see `embzarr.open`.
         """
         store = interrupts.apart(
             lambda: open_store(
                 url,
-                store_options=store_options,
+                storage_options=storage_options,
                 single_writer=single_writer,
                 pickle_secrets=pickle_secrets,
             )

@@ -111,7 +111,7 @@ class Member:
 
     def _work(self) -> None:
         chance = random.Random(self.seed)
-        with embzarr.Run(self.task.url, store_options=self.task.options) as run:
+        with embzarr.Run(self.task.url, storage_options=self.task.options) as run:
             while time.monotonic() < self.end:
                 time.sleep(chance.uniform(0, _PAUSE))
                 try:
@@ -144,7 +144,7 @@ def _save(turn: Turn) -> None:
     step = turn.draw()
     task = turn.task
     made = embzarr.save(
-        task.url, WORDS, full(step), step=step, compression="lz4", store_options=task.options
+        task.url, WORDS, full(step), step=step, compression="lz4", storage_options=task.options
     )
     turn.tell("save", made.commit, step)
 
@@ -178,7 +178,7 @@ def _compact(turn: Turn) -> None:
 
 
 def _repair(turn: Turn) -> None:
-    report = embzarr.repair(turn.task.url, dry_run=False, store_options=turn.task.options)
+    report = embzarr.repair(turn.task.url, dry_run=False, storage_options=turn.task.options)
     turn.tell("failure" if report.lost else "repair", *map(str, report.lost))
 
 
@@ -298,13 +298,13 @@ def _await(member: Member, told: _Told) -> None:
 
 
 def _first_save(task: Task) -> None:
-    embzarr.save(task.url, WORDS, full(1), step=1, store_options=task.calm)
+    embzarr.save(task.url, WORDS, full(1), step=1, storage_options=task.calm)
 
 
 def _last_look(task: Task, told: _Told, log: Path) -> None:
     """Tell what of the acknowledged is gone or wrong, and whether all that is there is sound."""
     teller = Member(role="last look", log=log, task=task, end=0, seed=0)
-    for failure in _wrong(embzarr.Run(task.url, store_options=task.calm), told):
+    for failure in _wrong(embzarr.Run(task.url, storage_options=task.calm), told):
         teller.tell("failure", failure)
 
 

@@ -51,10 +51,10 @@ class Round:
 
     def __init__(self, task: Mapping[str, Any]) -> None:
         self.place = filesystem(task)
-        self.options: dict[str, Any] = {"store_options": task["options"], "pickle_secrets": True}
+        self.options: dict[str, Any] = {"storage_options": task["options"], "pickle_secrets": True}
         self.writable: bool = task["writable"]
         if self.writable:
-            embzarr.save(self.place, WORDS, VECTORS, step=0, store_options=task["options"])
+            embzarr.save(self.place, WORDS, VECTORS, step=0, storage_options=task["options"])
         self.checkpoint = embzarr.open(self.place, step=0, **self.options)
         self.run = embzarr.Run(self.place, **self.options)
         self.read(self.checkpoint)
@@ -165,7 +165,7 @@ def carry_out(task: Mapping[str, Any]) -> dict[str, Any]:
                     failures.append(f"round {number}: {what}: {told}")
         one.read(one.checkpoint)
         if one.writable:
-            embzarr.save(one.place, WORDS, VECTORS, store_options=task["options"])
+            embzarr.save(one.place, WORDS, VECTORS, storage_options=task["options"])
     one.run.close()
     return {"run": sum(kinds.values()), "kinds": kinds, "failures": failures}
 

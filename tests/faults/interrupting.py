@@ -145,7 +145,7 @@ class Pile:
     step: int = 0
 
     def __post_init__(self) -> None:
-        self.store = Slow(open_store(self.url, store_options=self.options))
+        self.store = Slow(open_store(self.url, storage_options=self.options))
         self.run = embzarr.Run(self.store)
         self.vectors = np.zeros((ROWS, DIM), np.float32)
         self.out = np.empty((ROWS, DIM), np.float32)

@@ -70,7 +70,7 @@ class Pile:
 
     def work(self, turn: Turn, voice: Voice) -> float:
         """Look at what is there, tell it, then write; return how many seconds writing took."""
-        store = Telling(open_store(self.url, store_options=self.options), voice)
+        store = Telling(open_store(self.url, storage_options=self.options), voice)
         voice.say(self.check(embzarr.Run(store), turn.looked_at))
         begun = perf_counter()
         self.act(store, turn.what, turn.step)
@@ -190,11 +190,11 @@ def _killed(pile: Pile, turn: Turn, aim: Aim) -> str:
 
 
 def _first_save(pile: Pile) -> None:
-    pile.act(open_store(pile.url, store_options=pile.options), "save", 0)
+    pile.act(open_store(pile.url, storage_options=pile.options), "save", 0)
 
 
 def _last_look(pile: Pile) -> list[int]:
-    return pile.check(embzarr.Run(pile.url, store_options=pile.options), 0)
+    return pile.check(embzarr.Run(pile.url, storage_options=pile.options), 0)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Place:
 
     def store(self, voice: Voice) -> Store:
         """Open the store in a child."""
-        return Telling(open_store(self.url, store_options=self.options), voice)
+        return Telling(open_store(self.url, storage_options=self.options), voice)
 
     def plan(self, step: int, voice: Voice) -> str:
         """Plan a step."""
@@ -111,7 +111,7 @@ class Place:
 
     def check(self, _: Voice) -> str | None:
         """Return what is wrong with the store."""
-        run = embzarr.Run(self.url, store_options=self.options)
+        run = embzarr.Run(self.url, storage_options=self.options)
         found = [info.step for info in reversed(run.commits())]
         if found != self.steps:
             return f"steps {found} instead of {self.steps}"

@@ -73,7 +73,7 @@ def load_kernel() -> None:
 
 def train(corpus: str, url: str, options: Options, way: Mapping[str, Any], voice: Voice) -> End:
     """Train to the end, from what is there; return the end's step and digest."""
-    store = Telling(open_store(url, store_options=options), voice)
+    store = Telling(open_store(url, storage_options=options), voice)
     end = embzarr_trainer.train(corpus, store, resume=True, **SETTINGS, **way)
     return [end.step, digest_of(end)]
 
@@ -90,9 +90,9 @@ def digest_of(checkpoint: embzarr.Checkpoint) -> str:
 
 def where(url: str, options: Options) -> str:
     """Tell where a kill landed: a step whose data lies there without a commit was being saved."""
-    store = open_store(url, store_options=options)
+    store = open_store(url, storage_options=options)
     begun = {info.key.split("/")[1] for info in store.list("steps/") if info.key.count("/") > 1}
-    run = embzarr.Run(url, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
     committed = {f"{commit.step}" for commit in run.commits()}
     saving = any(name.partition("-")[0] not in committed for name in begun)
     if not committed:

@@ -83,7 +83,7 @@ def rows_of(url: object, kept: embzarr.Cache, **options: Any) -> np.ndarray:
 
     Nothing is listed: a web server, and what stands for S3 here, have none.
     """
-    opened = embzarr.open(url, commit=1, cache=kept, store_options=options or None)
+    opened = embzarr.open(url, commit=1, cache=kept, storage_options=options or None)
     by_word = opened.load(WORDS[:100]).vectors
     by_row = opened.load_rows(100, 1000).vectors
     found: np.ndarray = np.concatenate((by_word, by_row))

@@ -56,7 +56,7 @@ def by_joblib(parts: list[Part]) -> list[embzarr.Loaded]:
 def main(task: dict[str, Any]) -> dict[str, int]:
     """Return how many rows each kind of pool has loaded, all of them right."""
     signal.alarm(PATIENCE)
-    checkpoint = embzarr.open(task["url"], store_options=task["options"], pickle_secrets=True)
+    checkpoint = embzarr.open(task["url"], storage_options=task["options"], pickle_secrets=True)
     words, vectors = checkpoint.words, checkpoint.to_numpy()
     told = {}
     for method, count in task["methods"].items():

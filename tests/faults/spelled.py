@@ -121,7 +121,7 @@ HARMLESS = (
     "file:///me:you@work/it/a:b@c",
     "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "steps/00000000000000000007-0123456789abcdef0123456789abcdef/vectors/c/0/0",
-    'give store_options={"key": ..., "secret": ...} or {"anon": True}',
+    'give storage_options={"key": ..., "secret": ...} or {"anon": True}',
     "Invalid signature version: basic information, bearer of news",
     "x=1, y = 2, window=5, alpha=0.025, tokenizer=words, seed=1",
 )

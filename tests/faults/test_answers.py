@@ -41,12 +41,12 @@ OBSTORE_READS_ON = {
 
 
 def over_http(url: str, name: str) -> Store:
-    return open_store(f"{url}/{name}/run", store_options=ONCE)
+    return open_store(f"{url}/{name}/run", storage_options=ONCE)
 
 
 def over_s3(url: str, name: str) -> Store:
     options = {"endpoint_url": f"{url}/{name}", "key": "key", "secret": "secret", **ONCE}
-    return open_store("s3://bucket/run", store_options=options)
+    return open_store("s3://bucket/run", storage_options=options)
 
 
 def over_fsspec(url: str, name: str) -> Store:

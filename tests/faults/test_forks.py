@@ -108,7 +108,7 @@ def test_pools_of_processes_read_a_checkpoint_that_is_sent_to_them(
 ) -> None:
     """Four workers, as of a data loader, started in every way that there is, and by joblib."""
     url = moto_s3.url(moto_s3.new_bucket(), "run")
-    embzarr.save(url, WORDS, VECTORS, store_options=moto_s3.options)
+    embzarr.save(url, WORDS, VECTORS, storage_options=moto_s3.options)
     methods = {"fork": 4, "spawn": 2}
     if full:
         methods = dict.fromkeys(("fork", "spawn", "forkserver", "joblib"), 4)

@@ -227,7 +227,7 @@ def test_races_on_a_local_store(tmp_path: Path, tally: Tally, *, full: Effort) -
 @pytest.mark.parts(3)
 def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, full: Effort) -> None:
     """The same on MinIO."""
-    store = open_store(minio_bucket_url, store_options=minio.options)
+    store = open_store(minio_bucket_url, storage_options=minio.options)
     report_race(store, "MinIO", full.times(200, 20), tally)
 
 
@@ -237,5 +237,5 @@ def test_races_on_minio(minio: Minio, minio_bucket_url: str, tally: Tally, *, fu
 def test_races_on_versitygw(versitygw: Versitygw, tally: Tally, *, full: Effort) -> None:
     """The same on versitygw."""
     url = versitygw.url(versitygw.new_bucket(), "runs/one")
-    store = open_store(url, store_options=versitygw.options)
+    store = open_store(url, storage_options=versitygw.options)
     report_race(store, "versitygw", full.times(200, 20), tally)

@@ -211,8 +211,8 @@ def test_servers(tally: Tally, *, full: Effort) -> None:
             with running_fake_s3(Answers(statuses=(status,), body=said)) as server:
                 line = [
                     "ls", "s3://bucket/run", "--endpoint-url", server, "--debug",
-                    *("--store-option", "key=a", "--store-option", "secret=b"),
-                    *("--store-option", 'retry_config:={"max_retries": 0}'),
+                    *("--storage-option", "key=a", "--storage-option", "secret=b"),
+                    *("--storage-option", 'retry_config:={"max_retries": 0}'),
                 ]  # fmt: skip
                 failures += faults_of(line, terminal=False)
                 failures += faults_of(line, terminal=True)

@@ -104,8 +104,8 @@ def broken_promise(server: S3Server, cell: Cell, how: Mapping[str, Any]) -> str 
         url = server.url(bucket, "run")
         first = cell.phase == "the root"
         if not first:
-            embzarr.save(url, WORDS, vectors(1), step=1, store_options=server.options)
-            embzarr.Run(url, store_options=server.options).tag("best")
+            embzarr.save(url, WORDS, vectors(1), step=1, storage_options=server.options)
+            embzarr.Run(url, storage_options=server.options).tag("best")
         fault = Fault(method=cell.method, path=cell.path, kind=cell.kind, times=cell.times)
         with running_faulty_proxy(server.endpoint_url, fault) as proxy:
             options = {**server.options, **IMPATIENT, **how, "endpoint_url": proxy}
@@ -127,14 +127,14 @@ def broken_promise(server: S3Server, cell: Cell, how: Mapping[str, Any]) -> str 
 
 def _act(cell: Cell, url: str, options: dict[str, Any]) -> str:
     if cell.method == "PUT":
-        embzarr.save(url, WORDS, vectors(2), step=2, store_options=options)
-        embzarr.Run(url, store_options=options).tag("new")
+        embzarr.save(url, WORDS, vectors(2), step=2, storage_options=options)
+        embzarr.Run(url, storage_options=options).tag("new")
         return "done"
-    read = embzarr.open(url, store_options=options)
+    read = embzarr.open(url, storage_options=options)
     if cell.phase == "the manifest":
-        read = embzarr.open(url, commit=1, store_options=options)
+        read = embzarr.open(url, commit=1, storage_options=options)
     if cell.phase == "a tag":
-        read = embzarr.open(url, tag="best", store_options=options)
+        read = embzarr.open(url, tag="best", storage_options=options)
     expected = vectors(1)
     right = (
         read.step == 1
@@ -147,7 +147,7 @@ def _act(cell: Cell, url: str, options: dict[str, Any]) -> str:
 
 def _state(cell: Cell, url: str, options: dict[str, Any], said: str) -> str | None:
     """Look, past the proxy, whether what was said is true, and all that was there still is."""
-    run = embzarr.Run(url, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
     steps = [commit.step for commit in reversed(run.commits())] if run.numbers() else []
     before = [] if cell.phase == "the root" else [1]
     if steps not in (before, [*before, 2]):

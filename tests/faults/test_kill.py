@@ -136,7 +136,7 @@ def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: E
     with mortal(name, tmp_path) as place:
         bucket = place.server.new_bucket()
         url, options = place.server.url(bucket, "run"), place.server.options
-        embzarr.save(url, WORDS, vectors_of(0), step=0, store_options=options)
+        embzarr.save(url, WORDS, vectors_of(0), step=0, storage_options=options)
         acknowledged = {1: 0}
         for step in range(1, count + 1):
             said = _save_and_kill(place, url, step, chance)
@@ -149,7 +149,7 @@ def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: E
 
 def _save_and_kill(place: Mortal, url: str, step: int, chance: Random) -> str:
     options: dict[str, Any] = {**place.server.options, "retry_config": {"max_retries": 1}}
-    store = Announcing(open_store(url, store_options=options))
+    store = Announcing(open_store(url, storage_options=options))
     said: list[str] = []
 
     def save() -> None:
@@ -174,7 +174,7 @@ def _lost(
     url: str, options: dict[str, str], acknowledged: dict[int, int], step: int, said: str
 ) -> list[str]:
     """Return what of the acknowledged is gone, and what is there that should not be."""
-    run = embzarr.Run(url, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
     found = {info.commit: info.step for info in run.commits()}
     new = found.keys() - acknowledged.keys()
     wrong = [f"commit {n} is gone" for n in acknowledged if n not in found]

@@ -31,7 +31,7 @@ def create(url: str, options: Any, rows: int, dim: int) -> None:
     import embzarr  # noqa: PLC0415
 
     chance = np.random.default_rng(0)
-    with embzarr.create(url, dim, store_options=options) as writer:
+    with embzarr.create(url, dim, storage_options=options) as writer:
         for start in range(0, rows, 10_000):
             words = [f"{number:x}-word" for number in range(start, start + 10_000)]
             writer.append(words, chance.standard_normal((10_000, dim), dtype=np.float32))
@@ -42,14 +42,14 @@ def load(url: str, options: Any, rows: int, _: int) -> None:
     import embzarr  # noqa: PLC0415 - what it costs is part of the measure
 
     words = [f"{number:x}-word" for number in range(0, rows, rows // 1000)]
-    assert len(embzarr.open(url, store_options=options).load(words)) == 1000
+    assert len(embzarr.open(url, storage_options=options).load(words)) == 1000
 
 
 def stream(url: str, options: Any, rows: int, _: int) -> None:
     """Stream all rows within 64 MiB."""
     import embzarr  # noqa: PLC0415 - what it costs is part of the measure
 
-    batches = embzarr.open(url, store_options=options).stream(memory_limit=64 * 2**20)
+    batches = embzarr.open(url, storage_options=options).stream(memory_limit=64 * 2**20)
     assert sum(len(batch) for batch in batches) == rows
 
 

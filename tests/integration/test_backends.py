@@ -96,18 +96,18 @@ def test_fsspec_http_is_read(folder: Path) -> None:
 def test_moto_is_written_and_read(moto_s3: Moto, moto_bucket_url: str) -> None:
     """The embedded S3 server takes and gives a whole checkpoint."""
     options = moto_s3.options
-    embzarr.save(moto_bucket_url, WORDS, VECTORS, step=7, store_options=options)
+    embzarr.save(moto_bucket_url, WORDS, VECTORS, step=7, storage_options=options)
 
-    _assert_reads(moto_bucket_url, store_options=options)
+    _assert_reads(moto_bucket_url, storage_options=options)
 
 
 @pytest.mark.servers
 def test_minio_is_written_and_read(minio: Minio, minio_bucket_url: str) -> None:
     """A real S3 server takes and gives a whole checkpoint."""
     options = minio.options
-    embzarr.save(minio_bucket_url, WORDS, VECTORS, step=7, store_options=options)
+    embzarr.save(minio_bucket_url, WORDS, VECTORS, step=7, storage_options=options)
 
-    _assert_reads(minio_bucket_url, store_options=options)
+    _assert_reads(minio_bucket_url, storage_options=options)
 
 
 @pytest.mark.servers
@@ -115,9 +115,9 @@ def test_versitygw_is_written_and_read(versitygw: Versitygw) -> None:
     """Another real S3 server takes and gives a whole checkpoint."""
     with versitygw.bucket() as bucket:
         url, options = versitygw.url(bucket, "runs/one"), versitygw.options
-        embzarr.save(url, WORDS, VECTORS, step=7, store_options=options)
+        embzarr.save(url, WORDS, VECTORS, step=7, storage_options=options)
 
-        _assert_reads(url, store_options=options)
+        _assert_reads(url, storage_options=options)
 
 
 @pytest.mark.servers
@@ -133,7 +133,7 @@ def test_hdfs_is_written_and_read(hdfs: Hdfs) -> None:
 def test_a_cached_s3_url_is_read(minio: Minio, minio_bucket_url: str, tmp_path: Path) -> None:
     """``simplecache::s3://`` keeps what it read on the local disk."""
     pytest.importorskip("s3fs")
-    embzarr.save(minio_bucket_url, WORDS, VECTORS, step=7, store_options=minio.options)
+    embzarr.save(minio_bucket_url, WORDS, VECTORS, step=7, storage_options=minio.options)
     s3 = {
         "endpoint_url": minio.endpoint_url,
         "key": minio.access_key,
@@ -143,6 +143,6 @@ def test_a_cached_s3_url_is_read(minio: Minio, minio_bucket_url: str, tmp_path: 
     cache = tmp_path / "cache"
     options = {"simplecache": {"cache_storage": str(cache)}, "s3": s3}
 
-    _assert_reads(f"simplecache::{minio_bucket_url}", store_options=options)
+    _assert_reads(f"simplecache::{minio_bucket_url}", storage_options=options)
 
     assert any(cache.iterdir())

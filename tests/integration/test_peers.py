@@ -46,7 +46,7 @@ class Saved:
 
 def _save(minio: Minio, bucket: str, rows: int, dim: int, **choices: Any) -> Saved:
     words, vectors = oracle.make_words(rows), oracle.make_vectors(rows, dim)
-    embzarr.save(minio.url(bucket, RUN), words, vectors, store_options=minio.options, **choices)
+    embzarr.save(minio.url(bucket, RUN), words, vectors, storage_options=minio.options, **choices)
     return Saved(words=words, vectors=vectors, place=_newest_step(minio, bucket))
 
 
@@ -148,7 +148,7 @@ def test_tensorstore_reads_bfloat16(minio: Minio, minio_bucket: str) -> None:
     words = oracle.make_words(1_000)
     vectors = oracle.make_vectors(1_000, 50, dtype=ml_dtypes.bfloat16)
     url = minio.url(minio_bucket, RUN)
-    embzarr.save(url, words, vectors, store_options=minio.options)
+    embzarr.save(url, words, vectors, storage_options=minio.options)
 
     found = peers.read_step(peers.tensorstore, _newest_step(minio, minio_bucket))
 

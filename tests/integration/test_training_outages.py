@@ -75,7 +75,7 @@ def train_through(outage: Outage, corpus: Path, url: Any, **options: Any) -> emb
     """Train until the store is back and two checkpoints are saved; return the run."""
     with pytest.raises(OverError):
         embzarr_trainer.train(corpus, url, progress=outage, **SETTINGS | options)
-    return embzarr.Run(url, store_options=options.get("store_options"))
+    return embzarr.Run(url, storage_options=options.get("storage_options"))
 
 
 def check(outage: Outage, run: embzarr.Run) -> None:
@@ -134,7 +134,7 @@ def test_a_server_without_room(corpus: Path, *, delta: bool) -> None:
             "region": "us-east-1",
             "retry_config": {"max_retries": 0},
         }
-        run = train_through(outage, corpus, "s3://bucket/run", store_options=options, delta=delta)
+        run = train_through(outage, corpus, "s3://bucket/run", storage_options=options, delta=delta)
         check(outage, run)
     assert "no free drive space" in str(outage.troubled[0].problem)
 
@@ -171,7 +171,7 @@ def test_minio_killed(corpus: Path, *, delta: bool) -> None:
             outage,
             corpus,
             url,
-            store_options=minio.server.options,
+            storage_options=minio.server.options,
             save_every="0.5s",
             epochs=40_000,
             delta=delta,

@@ -102,7 +102,7 @@ def free_place(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Sto
     bucket = server.new_bucket()
     if name.startswith("s3fs-"):
         return open_store(DirFileSystem(f"{bucket}/run", fsspec.filesystem("s3", **_s3fs(server))))
-    return open_store(server.url(bucket, "runs/x y"), store_options=server.options)
+    return open_store(server.url(bucket, "runs/x y"), storage_options=server.options)
 
 
 @contextmanager
@@ -123,19 +123,19 @@ def filled_place(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
         if name == "zip":
             yield open_store(f"zip://run::{zipped(folder)}")
         else:
-            yield open_store(f"simplecache::file://{folder}", store_options=cache)
+            yield open_store(f"simplecache::file://{folder}", storage_options=cache)
 
 
 def _cached_s3(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Open ``simplecache::s3://``: over s3fs, or obstore's filesystem where s3fs is not there."""
     server: S3Server = request.getfixturevalue("moto_s3")
     url = server.url(server.new_bucket(), "run")
-    fill(open_store(url, store_options=server.options))
+    fill(open_store(url, storage_options=server.options))
     options = _s3fs(server)
     if not _WITH_S3FS:
         options = _obstore_as_s3(request.getfixturevalue("monkeypatch"), server)
     cache = {"cache_storage": str(tmp_path / "cache")}
-    return open_store(f"simplecache::{url}", store_options={"s3": options, "simplecache": cache})
+    return open_store(f"simplecache::{url}", storage_options={"s3": options, "simplecache": cache})
 
 
 def _s3fs(server: S3Server) -> dict[str, str]:

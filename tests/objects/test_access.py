@@ -89,13 +89,13 @@ def test_no_secret_is_stored_logged_or_shown(
     """Not in an object, a log line, a repr or an error, of what worked and what did not."""
     caplog.set_level(logging.DEBUG)
     url, options = moto_s3.url(moto_bucket, "run"), moto_s3.options
-    run = embzarr.Run(url, store_options=options)
-    checkpoint = embzarr.save(url, ["a", "b", "c"], VECTORS, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
+    checkpoint = embzarr.save(url, ["a", "b", "c"], VECTORS, storage_options=options)
     with pytest.raises(embzarr.NotFoundError) as missing:
         run.open(step=7)
     nowhere = {**options, "endpoint_url": "http://127.0.0.1:1", "retry_config": {"max_retries": 0}}
     with pytest.raises(embzarr.StoreError) as failed:
-        embzarr.open(url, store_options=nowhere)
+        embzarr.open(url, storage_options=nowhere)
 
     said = [repr(run), repr(checkpoint), repr(checkpoint.info()), repr(checkpoint.traffic)]
     said += [repr(missing.value), repr(failed.value), caplog.text]
@@ -113,7 +113,7 @@ def test_uploads_ask_for_no_checksum_that_the_server_need_not_know() -> None:
     answers = Answers(statuses=(200,))
     with running_fake_s3(answers) as url:
         store = open_store(
-            "s3://bucket/run", store_options={"endpoint_url": url, "key": "k", "secret": "s"}
+            "s3://bucket/run", storage_options={"endpoint_url": url, "key": "k", "secret": "s"}
         )
         store.put("a", b"1")
         store.create("b", b"1")
@@ -185,13 +185,13 @@ def _options(**client: Any) -> dict[str, Any]:
 def test_a_certificate_that_nobody_vouches_for_is_refused(self_signed: str) -> None:
     """TLS is verified unless the caller says otherwise."""
     with pytest.raises(embzarr.StoreError):
-        open_store(self_signed, store_options=_options()).get("a")
+        open_store(self_signed, storage_options=_options()).get("a")
     with pytest.raises(embzarr.StoreError):
         open_store(
             "s3://bucket/run",
-            store_options={"endpoint_url": self_signed, "key": "k", "secret": "s", **_options()},
+            storage_options={"endpoint_url": self_signed, "key": "k", "secret": "s", **_options()},
         ).get("a")
 
-    trusting = open_store(self_signed, store_options=_options(allow_invalid_certificates=True))
+    trusting = open_store(self_signed, storage_options=_options(allow_invalid_certificates=True))
 
     assert bytes(trusting.get("a")) == b"hello"

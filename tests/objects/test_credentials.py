@@ -183,7 +183,7 @@ def test_an_endpoint_of_the_options_wins_on_the_wire(
 ) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    open_store(f"s3://{moto_bucket}/run", store_options=moto_s3.options).put("a", b"1")
+    open_store(f"s3://{moto_bucket}/run", storage_options=moto_s3.options).put("a", b"1")
     assert moto_s3.keys(moto_bucket) == ["run/a"]
 
 

@@ -38,7 +38,7 @@ DENIALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Expir
 def s3(url: str, *, single_writer: bool = False, **options: Any) -> Store:
     keys = {"endpoint_url": url, "key": "key", "secret": "secret"}
     every = {**keys, **ONCE, **options}
-    return open_store("s3://bucket/run", store_options=every, single_writer=single_writer)
+    return open_store("s3://bucket/run", storage_options=every, single_writer=single_writer)
 
 
 def verbs(store: Store) -> dict[str, Callable[[], object]]:
@@ -228,41 +228,41 @@ class TestRealServers:
         for wrong in ("access_key_id", "secret_access_key"):
             options = {**server.options, wrong: "wrong-wrong-wrong"}
             with server.bucket() as bucket:
-                store = open_store(server.url(bucket), store_options=options)
+                store = open_store(server.url(bucket), storage_options=options)
                 # versitygw says 404 to an unknown key id, and why only where there is a body.
                 assert failures(store, "head") == {(AccessDeniedError, "access-denied")}
 
     def test_no_keys(self, server: S3Server) -> None:
         options = {"endpoint_url": server.endpoint_url, "anon": True}
         with server.bucket() as bucket:
-            store = open_store(server.url(bucket), store_options=options)
+            store = open_store(server.url(bucket), storage_options=options)
             assert failures(store) == {(AccessDeniedError, "access-denied")}
 
     def test_no_bucket(self, server: S3Server) -> None:
-        store = open_store("s3://no-such-bucket/run", store_options=server.options)
+        store = open_store("s3://no-such-bucket/run", storage_options=server.options)
         assert failures(store, "head") == {(NotFoundError, "bucket-missing")}
 
     def test_anonymous_reading(self, minio: S3Server, minio_bucket: str) -> None:
         url = minio.url(minio_bucket, "run")
-        open_store(url, store_options=minio.options).put("a", b"123")
+        open_store(url, storage_options=minio.options).put("a", b"123")
         minio.let_everyone_read(minio_bucket)
         options = {"endpoint_url": minio.endpoint_url, "anon": True}
         web = open_store(minio.http_url(minio_bucket, "run"))
-        for store in (open_store(url, store_options=options), web):
+        for store in (open_store(url, storage_options=options), web):
             assert bytes(store.get("a")) == b"123"
             assert bytes(store.get_range("a", 1, 9)) == b"23"
             assert bytes(store.get_range("a", 3, 9)) == b""
 
 
 def test_no_bucket_in_moto(moto_s3: S3Server) -> None:
-    store = open_store("s3://no-such-bucket/run", store_options=moto_s3.options)
+    store = open_store("s3://no-such-bucket/run", storage_options=moto_s3.options)
     assert failures(store, "head") == {(NotFoundError, "bucket-missing")}
 
 
 def test_keys_that_differ_in_one_place_do_not_meet(moto_s3: S3Server, moto_bucket: str) -> None:
     """A prefix is a whole folder: ``run`` holds nothing of ``run2``."""
     stores = [
-        open_store(moto_s3.url(moto_bucket, name), store_options=moto_s3.options)
+        open_store(moto_s3.url(moto_bucket, name), storage_options=moto_s3.options)
         for name in ("run", "run2", "run/x")
     ]
     for store, number in zip(stores, itertools.count(), strict=False):

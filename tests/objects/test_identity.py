@@ -24,7 +24,7 @@ _S3 = {"endpoint_url": "http://one:9000", "key": "alice", "secret": "s3cr3t"}
 
 
 def of(url: object, **options: Any) -> Identity:
-    return identity_of(open_store(url, store_options=options or None))
+    return identity_of(open_store(url, storage_options=options or None))
 
 
 OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -112,7 +112,7 @@ def test_other_processes_call_a_store_the_same() -> None:
     """What is found by its address is one store in all processes; memory is not."""
     code = (
         "from embzarr._storage import open_store, identity_of\n"
-        f"print(identity_of(open_store('s3://bucket/run', store_options={_S3!r})).text)"
+        f"print(identity_of(open_store('s3://bucket/run', storage_options={_S3!r})).text)"
     )
     told = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

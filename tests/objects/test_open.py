@@ -55,7 +55,7 @@ class TestUrls:
     def test_a_store_shows_where_it_is(
         self, url: str, options: dict[str, Any], shown: str | None
     ) -> None:
-        assert open_store(url, store_options=options).url == (shown or url)
+        assert open_store(url, storage_options=options).url == (shown or url)
 
     def test_memory_stores_meet_by_their_url(self) -> None:
         open_store("memory://meeting/run").put("a", b"1")
@@ -145,20 +145,20 @@ class TestOptions:
         self, url: str, options: dict[str, Any], says: tuple[str, ...]
     ) -> None:
         with pytest.raises(InvalidInputError) as caught:
-            open_store(url, store_options=options)
+            open_store(url, storage_options=options)
         assert caught.value.code == "input-argument"
         assert all(text in str(caught.value) for text in says)
         assert "CANARY" not in str(caught.value)
 
     def test_an_object_takes_none(self) -> None:
         with pytest.raises(InvalidInputError):
-            open_store(obstore.store.MemoryStore(), store_options={"region": "x"})
+            open_store(obstore.store.MemoryStore(), storage_options={"region": "x"})
 
 
 class TestNative:
     def test_it_can_be_sent_to_another_process(self, moto_s3: S3Server, moto_bucket: str) -> None:
         options = {**moto_s3.options, "session_token": "CANARY"}
-        store = open_store(moto_s3.url(moto_bucket, "run"), store_options=options)
+        store = open_store(moto_s3.url(moto_bucket, "run"), storage_options=options)
         store.put("a", b"1")
         sent: Any = pickle.loads(pickle.dumps(store.native))  # noqa: S301 - our own bytes
         assert bytes(sent.get("a").bytes()) == b"1"
@@ -223,7 +223,7 @@ def test_opening_imports_only_what_it_needs() -> None:
     program = (
         "import sys; from embzarr._storage import open_store;"
         "open_store('/nowhere'); open_store('memory://x');"
-        "open_store('s3://b', store_options={'key': 'k', 'secret': 's', 'region': 'r'});"
+        "open_store('s3://b', storage_options={'key': 'k', 'secret': 's', 'region': 'r'});"
         "print({'boto3', 'botocore', 'fsspec'} & set(sys.modules))"
     )
     done = subprocess.run(  # noqa: S603 - our own program
@@ -245,7 +245,7 @@ def test_threads_that_upload_share_one_client(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("embzarr._storage.cloud.obstore_stores", classes)
     with running_fake_s3(Answers(statuses=(200,))) as url, ThreadPoolExecutor(4) as pool:
         store = open_store(
-            "s3://bucket/run", store_options={"endpoint_url": url, "key": "k", "secret": "s"}
+            "s3://bucket/run", storage_options={"endpoint_url": url, "key": "k", "secret": "s"}
         )
         list(pool.map(lambda n: store.put(f"a{n}", bytes(2**21)), range(4)))
 

@@ -40,7 +40,7 @@ def sent(thing: Any) -> Any:
 def url(moto_s3: S3Server, moto_bucket: str) -> str:
     """The address of a saved run on S3."""
     place = moto_s3.url(moto_bucket, "run")
-    embzarr.save(place, WORDS, VECTORS, store_options=moto_s3.options)
+    embzarr.save(place, WORDS, VECTORS, storage_options=moto_s3.options)
     return place
 
 
@@ -63,8 +63,8 @@ class TestSecrets:
         self, url: str, options: dict[str, Any]
     ) -> None:
         """A checkpoint, a run and what they stand on read and save by the keys found there."""
-        checkpoint = embzarr.open(url, store_options=options)
-        run = sent(embzarr.Run(url, store_options=options))
+        checkpoint = embzarr.open(url, storage_options=options)
+        run = sent(embzarr.Run(url, storage_options=options))
         again = sent(checkpoint)
         np.testing.assert_array_equal(again[WORDS], VECTORS)
         run.save_delta([1], VECTORS[[2]])
@@ -77,7 +77,7 @@ class TestSecrets:
         self, url: str, options: dict[str, Any]
     ) -> None:
         """Not unpickling itself: some pools lose a task for ever where that fails."""
-        again = sent(embzarr.open(url, store_options=options))
+        again = sent(embzarr.open(url, storage_options=options))
         for _ in range(2):
             with pytest.raises(embzarr.AccessDeniedError, match="pickle_secrets=True") as caught:
                 again["word1"]
@@ -86,10 +86,10 @@ class TestSecrets:
 
     def test_they_travel_where_the_caller_says_so(self, url: str, options: dict[str, Any]) -> None:
         """Once more from where they arrived, too."""
-        data = pickle.dumps(embzarr.open(url, store_options=options, pickle_secrets=True))
+        data = pickle.dumps(embzarr.open(url, storage_options=options, pickle_secrets=True))
         again = pickle.loads(pickle.dumps(pickle.loads(data)))  # noqa: S301 - our own bytes
         np.testing.assert_array_equal(again[WORDS], VECTORS)
-        run = embzarr.Run(url, store_options=options, pickle_secrets=True)
+        run = embzarr.Run(url, storage_options=options, pickle_secrets=True)
         assert pickle.loads(pickle.dumps(run)).numbers() == [1]  # noqa: S301 - our own bytes
 
     def test_what_the_environment_gave_does_not_travel_but_the_place_does(
@@ -135,7 +135,7 @@ class TestSecrets:
         self, place: str, given: dict[str, Any], says: str
     ) -> None:
         """It is not left out in silence, which would ask as somebody else."""
-        again = sent(open_store(place, store_options=given))
+        again = sent(open_store(place, storage_options=given))
         with pytest.raises(embzarr.AccessDeniedError, match="pickle_secrets=True") as caught:
             again.get("a")
         assert says in str(caught.value)
@@ -239,8 +239,8 @@ class TestWhatDoesNot:
         """Secrets, memory and all."""
         kept = embzarr.save("memory://copied", WORDS, VECTORS)
         folder = embzarr.save(tmp_path, WORDS, VECTORS)
-        for checkpoint in (embzarr.open(url, store_options=options), kept, folder):
+        for checkpoint in (embzarr.open(url, storage_options=options), kept, folder):
             for copied in (copy.copy(checkpoint), copy.deepcopy(checkpoint)):
                 np.testing.assert_array_equal(copied[WORDS[:9]], VECTORS[:9])
-        run = copy.deepcopy(embzarr.Run(url, store_options=options))
+        run = copy.deepcopy(embzarr.Run(url, storage_options=options))
         assert run.numbers() == [1]

@@ -173,7 +173,7 @@ class TestErrorPaths:
                 "retry_config": {"max_retries": 0},
                 "client_options": {"default_headers": {"x-more": "CANARY-HEADER"}},
             }
-            yield open_store("s3://bucket/run", store_options=options)
+            yield open_store("s3://bucket/run", storage_options=options)
 
     def test_s3(self, echoing: Store) -> None:
         assert is_clean(f"{echoing!r} {echoing.url}")
@@ -188,7 +188,7 @@ class TestErrorPaths:
             "allow_http": True,
             "retry_config": {"max_retries": 0},
         }
-        store = open_store("az://container/run", store_options=options)
+        store = open_store("az://container/run", storage_options=options)
         for verb in verbs(store):
             with pytest.raises(StoreError) as caught:
                 verb()
@@ -196,7 +196,7 @@ class TestErrorPaths:
 
     def test_http(self) -> None:
         url = "http://me:CANARY@127.0.0.1:1/run"
-        store = open_store(url, store_options={"retry_config": {"max_retries": 0}})
+        store = open_store(url, storage_options={"retry_config": {"max_retries": 0}})
         for verb in verbs(store):
             with pytest.raises(EmbzarrError) as caught:
                 verb()
@@ -207,7 +207,7 @@ class TestErrorPaths:
         monkeypatch.setattr(Telling, "fails", False)
         store = open_store(
             f"telling://me:{CANARY}@host/x?t=CANARY",
-            store_options={"password": CANARY},
+            storage_options={"password": CANARY},
             single_writer=True,
         )
         monkeypatch.setattr(Telling, "fails", True)
@@ -218,7 +218,7 @@ class TestErrorPaths:
             assert is_clean(everything(caught.value))
         another = f"{CANARY}-2"  # for the same one fsspec gives the same filesystem again
         with pytest.raises(StoreError) as caught:
-            open_store("telling://host/y", store_options={"password": another})
+            open_store("telling://host/y", storage_options={"password": another})
         assert is_clean(everything(caught.value))
 
 

@@ -79,7 +79,7 @@ class TestObstore:
         options = {"client_options": {"default_headers": headers}}
         with running_two() as two:
             store = open_store(
-                f"{two.url.replace('//', '//me:CANARY@')}/run", store_options=options
+                f"{two.url.replace('//', '//me:CANARY@')}/run", storage_options=options
             )
             assert bytes(store.get_range("a", 0, 4)) == DATA[:4]
             assert len(two.heard) == 1
@@ -91,12 +91,12 @@ class TestObstore:
         options = {"client_options": {"default_headers": {"X-Api-Key": "CANARY"}}}
         with running_two() as two:
             with pytest.raises(InvalidInputError, match="X-Api-Key") as caught:
-                open_store(f"{two.url}/run", store_options=options)
+                open_store(f"{two.url}/run", storage_options=options)
             assert "CANARY" not in str(caught.value)
             assert two.heard == []
 
             store = open_store(
-                f"{two.url}/run", store_options={**options, "headers_follow_redirects": True}
+                f"{two.url}/run", storage_options={**options, "headers_follow_redirects": True}
             )
             assert bytes(store.get_range("a", 0, 4)) == DATA[:4]
 
@@ -106,7 +106,7 @@ class TestObstore:
             keys = {"key": "key", "secret": "secret"}
             once = {"retry_config": {"max_retries": 0}}
             store = open_store(
-                "s3://bucket/run", store_options={"endpoint_url": two.url, **keys, **once}
+                "s3://bucket/run", storage_options={"endpoint_url": two.url, **keys, **once}
             )
             store.get_range("a", 0, 4)
             with pytest.raises(EmbzarrError):

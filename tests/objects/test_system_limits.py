@@ -155,7 +155,7 @@ import os, resource, sys
 from embzarr.errors import StoreError
 from embzarr._storage import open_store
 
-store = open_store(sys.argv[1], store_options=eval(sys.argv[2]))
+store = open_store(sys.argv[1], storage_options=eval(sys.argv[2]))
 try:
     store.get("c/a")  # what is imported and made late is
 except OSError:
@@ -194,4 +194,4 @@ def test_a_process_without_descriptors_says_so(kind: str, tmp_path: Path) -> Non
     )
 
     assert "Too many open files" in said.stdout
-    assert open_store(url, store_options=options or None).url in said.stdout
+    assert open_store(url, storage_options=options or None).url in said.stdout

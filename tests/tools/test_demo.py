@@ -115,8 +115,10 @@ def test_demo_on_minio(
 def test_wrong_credentials_are_code_two(ask: Ask, minio: Minio, minio_bucket_url: str) -> None:
     """A wrong key is told as such, and not repeated."""
     key = f"secret={minio.secret_key}wrong"
-    options = ("--endpoint-url", minio.endpoint_url, "--store-option", key)
-    answer = ask("verify", minio_bucket_url, *options, "--store-option", f"key={minio.access_key}")
+    options = ("--endpoint-url", minio.endpoint_url, "--storage-option", key)
+    answer = ask(
+        "verify", minio_bucket_url, *options, "--storage-option", f"key={minio.access_key}"
+    )
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.endswith("[access-denied]\n")
     assert minio.secret_key not in answer.err

@@ -13,15 +13,15 @@ from tools.asking import Ask
 SECRET = "hunter2hunter2"  # noqa: S105 - what must never be printed
 
 
-def test_store_options_are_gathered() -> None:
+def test_storage_options_are_gathered() -> None:
     """Named options, texts, truth values and JSON become one dict for the SDK."""
     place = Place(
         url="s3://bucket/run",
         endpoint_url="http://localhost:9000",
         region="here",
-        store_option=["secret=a=b", "anon=true", 'retry_config:={"max_retries": 0}'],
+        storage_option=["secret=a=b", "anon=true", 'retry_config:={"max_retries": 0}'],
     )
-    assert place.store_options == {
+    assert place.storage_options == {
         "endpoint_url": "http://localhost:9000",
         "region": "here",
         "secret": "a=b",
@@ -31,22 +31,22 @@ def test_store_options_are_gathered() -> None:
 
 
 @pytest.mark.parametrize("text", [SECRET, f"={SECRET}", f":={SECRET}", f"secret:={SECRET}"])
-def test_a_malformed_store_option_is_not_repeated(text: str) -> None:
+def test_a_malformed_storage_option_is_not_repeated(text: str) -> None:
     """What may be a secret does not get into the message."""
-    with pytest.raises(UsageError, match="--store-option") as caught:
-        _ = Place(url="x", store_option=[text]).store_options
+    with pytest.raises(UsageError, match="--storage-option") as caught:
+        _ = Place(url="x", storage_option=[text]).storage_options
     assert SECRET not in str(caught.value)
 
 
 def test_a_place_does_not_show_its_options() -> None:
     """A repr in a log shows no secret."""
-    assert SECRET not in repr(Place(url="x", store_option=[f"secret={SECRET}"]))
+    assert SECRET not in repr(Place(url="x", storage_option=[f"secret={SECRET}"]))
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("s3://bucket/run", "--store-option", f"nonsense={SECRET}"),
+        ("s3://bucket/run", "--storage-option", f"nonsense={SECRET}"),
         (f"s3://user:{SECRET}@bucket/run",),
         (f"https://user:{SECRET}@127.0.0.1:1/run?token={SECRET}",),
         (f"nonsense://user:{SECRET}@host/run",),
@@ -70,7 +70,7 @@ def test_no_credentials_is_code_two(ask: Ask) -> None:
 def test_no_network_is_code_two(ask: Ask) -> None:
     """A server that is not there is not a damaged checkpoint."""
     once = 'retry_config:={"max_retries": 0}'
-    answer = ask("verify", "http://127.0.0.1:9/run", "--store-option", once)
+    answer = ask("verify", "http://127.0.0.1:9/run", "--storage-option", once)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.endswith("[store-failed]\n")
 
@@ -78,7 +78,7 @@ def test_no_network_is_code_two(ask: Ask) -> None:
 def test_train_has_the_trainers_options_and_defaults() -> None:
     """The command line adds no settings and changes no default."""
     trainer = inspect.signature(embzarr_trainer.train).parameters
-    others = {"corpus", "url", "progress", "store_options"}
+    others = {"corpus", "url", "progress", "storage_options"}
     expected = {name: p.default for name, p in trainer.items() if name not in others}
     settings = inspect.signature(Settings).parameters
     assert {name: p.default for name, p in settings.items()} == expected

@@ -132,7 +132,7 @@ def test_a_lone_trainer_may_save_where_no_create_is_exclusive(ask: Ask, corpus: 
         wanted = (
             *("train", corpus, "s3://bucket/run", "--vector-size", 10, "--workers", 1),
             *("--checkpoints", 2, "--endpoint-url", url, "--region", "us-east-1"),
-            *("--store-option", "access_key_id=a", "--store-option", "secret_access_key=b"),
+            *("--storage-option", "access_key_id=a", "--storage-option", "secret_access_key=b"),
         )
         refused, answer = ask(*wanted), ask(*wanted, "--single-writer")
     assert "[create-not-exclusive]" in refused.err

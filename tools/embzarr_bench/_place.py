@@ -29,7 +29,7 @@ class Place:
 
     @property
     def options(self) -> dict[str, str]:
-        """The ``store_options`` with which embzarr gets in."""
+        """The ``storage_options`` with which embzarr gets in."""
         return {
             "endpoint_url": self.endpoint_url,
             "access_key_id": self.access_key,

@@ -54,7 +54,7 @@ def demo(
             folder=folder,
             url=url or str(folder / "run"),
             place="at the URL given" if url else "in a temporary folder",
-            store_options=access.store_options,
+            storage_options=access.storage_options,
         )
         _demo_acts.play(stage, text)
     finally:

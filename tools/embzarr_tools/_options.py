@@ -32,7 +32,7 @@ class Access:
         str | None, typer.Option(metavar="NAME", help="AWS profile that holds the credentials.")
     ] = None
     region: Annotated[str | None, typer.Option(metavar="NAME", help="Region of the bucket.")] = None
-    store_option: Annotated[
+    storage_option: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
@@ -43,14 +43,14 @@ class Access:
     ] = None
 
     @property
-    def store_options(self) -> dict[str, Any]:
+    def storage_options(self) -> dict[str, Any]:
         """All options as `embzarr.open` takes them."""
         named = {
             "endpoint_url": self.endpoint_url,
             "profile": self.profile,
             "region": self.region,
         }
-        further = store_options_of(self.store_option)
+        further = storage_options_of(self.storage_option)
         return {**{name: value for name, value in named.items() if value is not None}, **further}
 
 
@@ -71,7 +71,9 @@ class Place(Access):
         """Return the run; nothing is read."""
         import embzarr  # noqa: PLC0415 - takes 0.2 s, which --help need not wait for
 
-        return embzarr.Run(self.url, single_writer=single_writer, store_options=self.store_options)
+        return embzarr.Run(
+            self.url, single_writer=single_writer, storage_options=self.storage_options
+        )
 
     def open(self, which: "Which") -> "embzarr.Checkpoint":
         """Open the checkpoint that the caller means."""
@@ -136,19 +138,19 @@ def _default(part: Field[Any]) -> object:
     return inspect.Parameter.empty if part.default is MISSING else part.default
 
 
-def store_options_of(texts: list[str] | None) -> dict[str, Any]:
-    """Return what ``--store-option`` gave, any number of times, as `embzarr.open` takes it."""
-    return dict(_store_option(text) for text in texts or ())
+def storage_options_of(texts: list[str] | None) -> dict[str, Any]:
+    """Return what ``--storage-option`` gave, any number of times, as `embzarr.open` takes it."""
+    return dict(_storage_option(text) for text in texts or ())
 
 
-def _store_option(text: str) -> tuple[str, Any]:
+def _storage_option(text: str) -> tuple[str, Any]:
     """Return name and value; no message repeats the value, which may be a secret."""
     name, separator, value = text.partition("=")
     if not separator or not name.strip(":"):
-        raise UsageError("--store-option expects KEY=VALUE or KEY:=JSON")
+        raise UsageError("--storage-option expects KEY=VALUE or KEY:=JSON")
     if not name.endswith(":"):
         return name, _TRUTH.get(value, value)
     try:
         return name[:-1], json.loads(value)
     except ValueError:
-        raise UsageError(f"--store-option {name}= expects JSON") from None
+        raise UsageError(f"--storage-option {name}= expects JSON") from None

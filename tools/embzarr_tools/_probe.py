@@ -24,7 +24,7 @@ def probe(place: Place, *, as_json: AsJson = False) -> None:
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
-    report = embzarr.probe(place.url, store_options=place.store_options)
+    report = embzarr.probe(place.url, storage_options=place.storage_options)
     if as_json:
         show_json({**asdict(report), "ok": report.ok})
     else:

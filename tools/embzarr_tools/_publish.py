@@ -39,7 +39,7 @@ def publish(
         embzarr.StepPlan.from_json(plan.read_bytes()),
         words.read_text(encoding="utf-8").removesuffix("\n").split("\n"),
         single_writer=single_writer,
-        store_options=place.store_options,
+        storage_options=place.storage_options,
     )
     stored = Size(made.info().bytes_stored).shown()
     say(f"step {made.step} (commit {made.commit}): {len(made):,} rows in {stored}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embzarr_tools._failures import NO
-from embzarr_tools._options import AsJson, Place, store_options_of
+from embzarr_tools._options import AsJson, Place, storage_options_of
 from embzarr_tools._screen import (
     Cell,
     Column,
@@ -57,7 +57,7 @@ def repair(
         typer.Option(
             "--from-option",
             metavar="KEY=VALUE",
-            help="Like --store-option, for the source. Without any, a source with the same kind "
+            help="Like --storage-option, for the source. Without any, a source with the same kind "
             "of URL takes the options of the run.",
         ),
     ] = None,
@@ -75,16 +75,16 @@ def repair(
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
-    options = store_options_of(source_option)
+    options = storage_options_of(source_option)
     if not options and source and _kind(source) == _kind(place.url):
-        options = place.store_options
+        options = place.storage_options
     with progress("verify") as advance:
         report = embzarr.repair(
             place.url,
             source=source,
             dry_run=not apply,
             progress=advance,
-            store_options=place.store_options,
+            storage_options=place.storage_options,
             source_options=options,
         )
     if as_json:

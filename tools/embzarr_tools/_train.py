@@ -145,7 +145,7 @@ def train(
         checkpoint = embzarr_trainer.train(
             corpus,
             place.url,
-            store_options=place.store_options,
+            storage_options=place.storage_options,
             progress=log,
             **{**asdict(settings), "only": _words_of(settings.only)},
         )

@@ -65,7 +65,7 @@ def find_start(
     wishes: Wishes,
     *,
     options: TrainOptions,
-    store_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any] | None,
 ) -> Start:
     """Load what there is to go on from, or draw start vectors.
 
@@ -87,7 +87,7 @@ def find_start(
         frozen = _frozen(corpus, wishes.only)
         start = Start(corpus=corpus, weights=weights, frozen=frozen, schedule=schedule)
         if wishes.init is not None:
-            _take_over(start, wishes.init, options=options, store_options=store_options)
+            _take_over(start, wishes.init, options=options, storage_options=storage_options)
         return start
     trouble = "; ".join([*damaged, f"went on from commit {state.checkpoint.commit}"])
     start = _go_on(state, corpus, schedule, options=options)
@@ -178,7 +178,7 @@ def _take_over(
     init: object,
     *,
     options: TrainOptions,
-    store_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any] | None,
 ) -> None:
     """Overwrite start vectors by another checkpoint's, for the words that it has.
 
@@ -187,7 +187,7 @@ def _take_over(
     other = (
         init
         if isinstance(init, embzarr.Checkpoint)
-        else embzarr.open(init, store_options=store_options)
+        else embzarr.open(init, storage_options=storage_options)
     )
     size = options.vector_size
     if other.dim != size:

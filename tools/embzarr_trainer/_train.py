@@ -53,7 +53,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     init: object | None = None,
     only: Iterable[str] | None = None,
     progress: Callable[[Progress], object] | None = None,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     single_writer: bool = False,
     compression: str = "auto",
 ) -> embzarr.Checkpoint:
@@ -110,7 +110,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             words that both have.
         only: train the rows of these words alone; all others stay as they are.
         progress: called about five times a second, and after each save, from this thread.
-        store_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
+        storage_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
         single_writer: promise that nobody else saves there, where a store cannot exclude others.
         compression: of the checkpoints, as for ``embzarr.save``.
 
@@ -155,8 +155,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
     require_numba()
     text = _read(corpus, tokenizer, corpus_cache, options=options)
-    run = embzarr.Run(url, single_writer=single_writer, store_options=store_options)
-    start = find_start(run, text, wishes, options=options, store_options=store_options)
+    run = embzarr.Run(url, single_writer=single_writer, storage_options=storage_options)
+    start = find_start(run, text, wishes, options=options, storage_options=storage_options)
     return Session(start, run, options=options, saving=saving, progress=progress).run()
 
 

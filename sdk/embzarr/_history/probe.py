@@ -90,14 +90,14 @@ def probe(store: Store) -> ProbeReport:
 
 
 @interruptible
-def probe_url(url: object, *, store_options: Mapping[str, Any] | None = None) -> ProbeReport:
+def probe_url(url: object, *, storage_options: Mapping[str, Any] | None = None) -> ProbeReport:
     """Try on a store all that saving needs: many writers may use it if the report is ``ok``.
 
     Small objects below ``probe/`` are written, read and removed.
 
     Args:
         url: where; see `embzarr.open`.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         AccessDeniedError: the store may not be written to with these credentials.
@@ -105,7 +105,7 @@ def probe_url(url: object, *, store_options: Mapping[str, Any] | None = None) ->
         StoreError: the store does not answer.
         UnsupportedError: it is read only.
     """
-    return probe(CountingStore(open_store(url, store_options=store_options)))
+    return probe(CountingStore(open_store(url, storage_options=storage_options)))
 
 
 def require_sound(store: Store, *, single_writer: bool = False) -> None:

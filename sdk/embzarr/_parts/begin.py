@@ -33,7 +33,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     compression: str = "auto",
     allow_nonfinite: bool = False,
     single_writer: bool = False,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> StepPlan:
     """Plan a step that several processes write together, and one publishes.
 
@@ -57,7 +57,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
             is stored as it is, everything else with lz4.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         InvalidInputError: a setting that cannot be used.
@@ -73,7 +73,9 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     for name, number in (("rows", rows), ("parts", parts)):
         if isinstance(number, bool) or number != int(number) or number < (name == "parts"):
             raise InvalidInputError("input-argument", f"{name} cannot be {number!r}")
-    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    store = CountingStore(
+        open_store(url, storage_options=storage_options, single_writer=single_writer)
+    )
     probe.require_sound(store, single_writer=single_writer)
     base = history.tip(store)
     return plan.planned(

@@ -50,14 +50,14 @@ _SHOWN = 10
 
 @interruptible
 def missing_parts(
-    url: object, plan: StepPlan, *, store_options: Mapping[str, Any] | None = None
+    url: object, plan: StepPlan, *, storage_options: Mapping[str, Any] | None = None
 ) -> list[int]:
     """Return the numbers of the parts of a step that are not whole yet; none once it is published.
 
     Args:
         url: the store that was planned for.
         plan: the plan.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         ConflictError: codes ``write-revoked`` and ``history-expired``: a garbage collection took
@@ -65,7 +65,7 @@ def missing_parts(
         DamagedError: a receipt breaks the rules.
         InvalidInputError: another store.
     """
-    store = CountingStore(open_store(url, store_options=store_options))
+    store = CountingStore(open_store(url, storage_options=storage_options))
     if _made_before(store, plan, _base(store, plan)):
         return []
     return [part for part, receipt in enumerate(_receipts(store, plan)) if receipt is None]
@@ -81,7 +81,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
     metadata: Mapping[str, Any] | None = None,
     placement: Literal["given", "lexical"] = "given",
     single_writer: bool = False,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Make one atomic commit of a step whose parts are all written, and return it, opened.
 
@@ -97,7 +97,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         metadata: any JSON.
         placement: ``given``, or ``lexical`` for words in byte order.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         NotFoundError: code ``part-missing``, naming the parts that are not whole yet: call again.
@@ -118,7 +118,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
 
     def write() -> Checkpoint:
         store = CountingStore(
-            open_store(url, store_options=store_options, single_writer=single_writer)
+            open_store(url, storage_options=storage_options, single_writer=single_writer)
         )
         probe.require_sound(store, single_writer=single_writer)
         base = _base(store, plan)

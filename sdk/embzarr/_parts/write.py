@@ -199,7 +199,7 @@ def write_part(
     index: int,
     *,
     single_writer: bool = False,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> PartWriter:
     """Start to write one part of a step that `embzarr.plan_step` has planned.
 
@@ -213,7 +213,7 @@ def write_part(
         plan: the plan.
         index: number of the part, from 0.
         single_writer: promise that no part is written twice, for a store that cannot exclude it.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         InvalidInputError: no such part, or another store.
@@ -222,7 +222,7 @@ def write_part(
 
     def begin() -> PartWriter:
         store = CountingStore(
-            open_store(url, store_options=store_options, single_writer=single_writer)
+            open_store(url, storage_options=storage_options, single_writer=single_writer)
         )
         probe.require_sound(store, single_writer=single_writer)
         root.require(store, plan.store)

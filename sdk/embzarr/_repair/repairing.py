@@ -40,7 +40,7 @@ def repair(
     source: object | None = None,
     dry_run: bool = True,
     progress: Callable[[int, int], None] | None = None,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
 ) -> RepairReport:
     """Verify all commits of a run, and restore what is damaged.
@@ -63,7 +63,7 @@ def repair(
             cannot be read is passed over, and told of.
         dry_run: write nothing, and tell what would be written.
         progress: called with the bytes verified and the bytes in all.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
         source_options: those of the source.
 
     Raises:
@@ -73,10 +73,10 @@ def repair(
         StoreError: one of them does not answer.
         DamagedError: what was written anew reads back as something else; no commit names it.
     """
-    store = CountingStore(open_store(url, store_options=store_options))
+    store = CountingStore(open_store(url, storage_options=storage_options))
     other = None
     if source is not None:
-        other = Mirror(CountingStore(open_store(source, store_options=source_options)))
+        other = Mirror(CountingStore(open_store(source, storage_options=source_options)))
     return _Repair(store, other, dry_run=dry_run).run(progress)
 
 

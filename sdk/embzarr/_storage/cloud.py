@@ -194,7 +194,7 @@ def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
             "input-argument",
             f"the header {leaking[0]!r} would follow a redirect of {shown_url(url)} to another"
             " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
-            f' it, say store_options={{"{_HEADERS_FOLLOW}": True}}',
+            f' it, say storage_options={{"{_HEADERS_FOLLOW}": True}}',
         )
 
 
@@ -261,7 +261,7 @@ def _clients(
     except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
-    raise InvalidInputError("input-argument", f"store options for {place.url}: {reason}")
+    raise InvalidInputError("input-argument", f"storage options for {place.url}: {reason}")
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:
@@ -273,16 +273,16 @@ def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
     _refuse_query(url)
     bucket, _, prefix = url.partition("://")[2].partition("/")
     if not bucket or user_of_url(url)[0]:
-        wanted = "a bucket, and no user: credentials belong into store_options"
+        wanted = "a bucket, and no user: credentials belong into storage_options"
         raise InvalidInputError("input-argument", f"{shown_url(url)} does not name {wanted}")
     return bucket, prefix.strip("/") or None
 
 
 def _refuse_query(url: str) -> None:
     # A key is appended to the URL's path, which a query would end. S3 users who wish to pass
-    # options or tokens by query have store_options for that.
+    # options or tokens by query have storage_options for that.
     if "?" in url or "#" in url:
-        message = f"{shown_url(url)} has a query or fragment; pass options by store_options"
+        message = f"{shown_url(url)} has a query or fragment; pass options by storage_options"
         raise InvalidInputError("input-argument", message)
 
 
@@ -290,7 +290,7 @@ def _refuse_unknown(options: Mapping[str, object], known: tuple[str, ...], url: 
     for name in options:
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
-            message = f"unknown store option {name!r} for {shown_url(url)}; known: {listed}"
+            message = f"unknown storage option {name!r} for {shown_url(url)}; known: {listed}"
             raise InvalidInputError("input-argument", message)
 
 
@@ -301,5 +301,5 @@ def _without_connection(options: Mapping[str, object]) -> dict[str, object]:
 def _mapping(options: Mapping[str, object], name: str) -> Mapping[str, Any]:
     value = options.get(name) or {}
     if not isinstance(value, Mapping):
-        raise InvalidInputError("input-argument", f"store option {name!r} is not a mapping")
+        raise InvalidInputError("input-argument", f"storage option {name!r} is not a mapping")
     return value

@@ -142,7 +142,7 @@ def _one_spelling(options: Mapping[str, object]) -> dict[str, object]:
     for option, value in options.items():
         name = canonical.get(option, option)
         if name in known and known[name] != value:
-            raise InvalidInputError("input-argument", f"store option {option!r} is given twice")
+            raise InvalidInputError("input-argument", f"storage option {option!r} is given twice")
         if value is not None:
             known[name] = value
     return known
@@ -151,14 +151,14 @@ def _one_spelling(options: Mapping[str, object]) -> dict[str, object]:
 def _text(known: dict[str, object], name: str) -> str | None:
     value = known.pop(name, None)
     if value is not None and not isinstance(value, str):
-        raise InvalidInputError("input-argument", f"store option {name!r} is not a str")
+        raise InvalidInputError("input-argument", f"storage option {name!r} is not a str")
     return value or None
 
 
 def _plain(name: str, value: object) -> str | bool:
     if isinstance(value, (str, bool)):
         return value
-    raise InvalidInputError("input-argument", f"store option {name!r} is neither str nor bool")
+    raise InvalidInputError("input-argument", f"storage option {name!r} is neither str nor bool")
 
 
 def _environment(*names: str) -> str | None:
@@ -178,7 +178,7 @@ def _given_credentials(known: dict[str, object], *, use_environment: bool) -> S3
     names = ("access_key_id", "secret_access_key", "session_token")
     key, secret, token = (_text(known, name) for name in names)
     if bool(key) != bool(secret):
-        raise InvalidInputError("input-argument", "store options hold one of key and secret only")
+        raise InvalidInputError("input-argument", "storage options hold one of key and secret only")
     if not key and use_environment:
         key, secret = (os.environ.get(f"AWS_{name.upper()}") for name in names[:2])
         token = _environment("AWS_SESSION_TOKEN")
@@ -210,7 +210,7 @@ def _endpoint(known: dict[str, object], session: botocore.session.Session | None
         return None
     if not endpoint.startswith(("http://", "https://")) or "@" in endpoint or "?" in endpoint:
         wanted = "http://host:port or https://host, without user and query"
-        raise InvalidInputError("input-argument", f"store option 'endpoint_url' is not {wanted}")
+        raise InvalidInputError("input-argument", f"storage option 'endpoint_url' is not {wanted}")
     return endpoint.rstrip("/")
 
 
@@ -249,7 +249,7 @@ def _provider(given: S3Credential | None, session: botocore.session.Session | No
     except Exception as exc:  # noqa: BLE001 - what botocore makes of a server's odd answer
         # Its text may quote what a credential process said.
         found = type(exc).__name__
-    hint = 'store_options={"key": ..., "secret": ...}, {"profile": ...} or {"anon": True}'
+    hint = 'storage_options={"key": ..., "secret": ...}, {"profile": ...} or {"anon": True}'
     raise AccessDeniedError("access-denied", f"S3 credentials: {found}; give {hint}")
 
 

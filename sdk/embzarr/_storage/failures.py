@@ -239,5 +239,5 @@ def _reason(exc: BaseException, text: str) -> str:
     else:
         reason = " ".join(_DETAIL.split(text, 1)[0].split()) or type(exc).__name__
     if _WRONG_REGION.search(text):
-        reason += ' (is the region right? store_options={"region": ...})'
+        reason += ' (is the region right? storage_options={"region": ...})'
     return reason[:_LONGEST_REASON]

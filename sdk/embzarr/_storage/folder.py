@@ -112,7 +112,7 @@ def folder_of_url(url: str, options: Mapping[str, object]) -> Folder:
             error = _not_installed(url, exc)
         except TypeError as exc:
             reason = place.redactor.clean(str(exc))
-            message = f"store options for {place.url}: {reason}"
+            message = f"storage options for {place.url}: {reason}"
             error = InvalidInputError("input-argument", message)
         raise error
 

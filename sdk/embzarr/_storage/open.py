@@ -50,7 +50,7 @@ _VERBS = ("get", "get_range", "head", "list", "put", "create", "delete")
 def open_store(
     url: object,
     *,
-    store_options: Mapping[str, object] | None = None,
+    storage_options: Mapping[str, object] | None = None,
     single_writer: bool = False,
     pickle_secrets: bool = False,
 ) -> Store:
@@ -64,7 +64,7 @@ def open_store(
             a plain path, ``memory://name`` (one per process and name), or any URL that fsspec
             knows, chained ones too. Or an object: an obstore store, an fsspec filesystem or
             mapper (``DirFileSystem`` for a folder of one), or a `Store`, which is returned.
-        store_options: Of the store in question, in fsspec's or obstore's spelling; see
+        storage_options: Of the store in question, in fsspec's or obstore's spelling; see
             `embzarr._storage.credentials` for S3. Timeouts stand in ``client_options`` and
             ``retry_config``. By default a server that does not answer is given up after about 15 s,
             and one that answers too slowly after a minute where up to 2 MiB are moved, after five
@@ -82,13 +82,15 @@ def open_store(
         UnsupportedError: no library for this URL is installed (``url-unsupported``).
         AccessDeniedError: S3 credentials were not to be found (``access-denied``).
     """
-    options = dict(store_options or {})
+    options = dict(storage_options or {})
     if isinstance(url, (str, os.PathLike)):
         return _open_text(
             os.fspath(url), options, single_writer=single_writer, pickle_secrets=pickle_secrets
         )
     if options:
-        raise InvalidInputError("input-argument", "store_options go with a URL, not with an object")
+        raise InvalidInputError(
+            "input-argument", "storage_options go with a URL, not with an object"
+        )
     if handed.is_obstore(url):
         return handed.from_obstore(url, single_writer=single_writer, pickle_secrets=pickle_secrets)
     if folder := handed.folder_in(url):
@@ -113,7 +115,9 @@ def _open_text(
     if scheme in _NATIVE:
         return _open_by_obstore(url.rstrip("/"), options, single_writer, pickle_secrets)
     if options:
-        message = f"unknown store option {next(iter(options))!r} for {shown_url(url)}; known: none"
+        message = (
+            f"unknown storage option {next(iter(options))!r} for {shown_url(url)}; known: none"
+        )
         raise InvalidInputError("input-argument", message)
     if scheme == "memory":
         return memory_store(url)

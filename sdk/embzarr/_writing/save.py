@@ -38,7 +38,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     dtype: DTypeLike | None = None,
     allow_nonfinite: bool = False,
     single_writer: bool = False,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Save words and vectors as one atomic commit and return it, opened.
 
@@ -63,7 +63,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         dtype: stored type of the vectors, by default their own; the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         InvalidInputError: input that cannot be saved; nothing was committed, and what was sent
@@ -101,7 +101,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             # Of rows that were moved it was seen just now.
             allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),
             single_writer=single_writer,
-            store_options=store_options,
+            storage_options=storage_options,
         )
         return _write(writer, table, given, rows)
 

@@ -160,7 +160,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     compression: str = "auto",
     allow_nonfinite: bool = False,
     single_writer: bool = False,
-    store_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Writer:
     """Start a save of unknown length in bounded memory.
 
@@ -178,7 +178,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
-        store_options: credentials and endpoint.
+        storage_options: credentials and endpoint.
 
     Raises:
         InvalidInputError: a setting that cannot be used.
@@ -202,7 +202,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression=compression,
         allow_nonfinite=allow_nonfinite,
         single_writer=single_writer,
-        store_options=store_options,
+        storage_options=storage_options,
     )
     return interrupts.apart(begin)
 
@@ -219,7 +219,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     compression: str,
     allow_nonfinite: bool,
     single_writer: bool,
-    store_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any] | None,
 ) -> Writer:
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
@@ -231,7 +231,9 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         )
     checks.check_metadata(metadata or {})
     dtypes.numpy_dtype(dtype)
-    store = CountingStore(open_store(url, store_options=store_options, single_writer=single_writer))
+    store = CountingStore(
+        open_store(url, storage_options=storage_options, single_writer=single_writer)
+    )
     # In any case: a store that cannot be read, or is of a later version, is refused here.
     base = history.tip(store)
     layer = LayerWriter(

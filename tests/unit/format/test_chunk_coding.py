@@ -1,4 +1,4 @@
-"""What `chunk_coding` promises: plain Zarr reads its bytes, and what was not written is not decoded."""
+"""What `chunk_coding` promises: plain Zarr reads its bytes; others are refused, not decoded."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def options(url: str) -> dict[str, Any]:
 
 
 def save(url: str, **further: Any) -> embzarr.Checkpoint:
-    return embzarr.save("s3://bucket/run", ["w"], [[1.0]], store_options=options(url), **further)
+    return embzarr.save("s3://bucket/run", ["w"], [[1.0]], storage_options=options(url), **further)
 
 
 def left(asked: list[str]) -> set[str]:
@@ -63,7 +63,7 @@ def test_a_broken_store_is_refused(defect: Defect, tally: Tally) -> None:
     with running_tiny_s3(defect) as (url, asked):
         with pytest.raises(embzarr.UnsupportedError) as caught:
             save(url)
-        report = embzarr.probe("s3://bucket/run", store_options=options(url))
+        report = embzarr.probe("s3://bucket/run", storage_options=options(url))
 
     ignores = defect == "ignores the condition"
     assert caught.value.code == ("create-not-exclusive" if ignores else "store-unsound")
@@ -77,9 +77,9 @@ def test_a_sound_server_is_written_to() -> None:
     """The tiny server without its defects holds a checkpoint, and nothing of the probe."""
     with running_tiny_s3() as (url, _):
         assert save(url).verify().ok
-        store = open_store("s3://bucket/run", store_options=options(url))
+        store = open_store("s3://bucket/run", storage_options=options(url))
         keys = [info.key for info in store.list("")]
-        report = embzarr.probe("s3://bucket/run", store_options=options(url))
+        report = embzarr.probe("s3://bucket/run", storage_options=options(url))
 
     assert not any(key.startswith("probe/") for key in keys)
     assert (report.ok, report.kind) == (True, "s3-compatible")
@@ -103,12 +103,12 @@ def test_one_writer_needs_no_exclusive_create() -> None:
         assert save(url, single_writer=True).verify().ok
         with pytest.raises(embzarr.UnsupportedError):
             save(url)
-        run = embzarr.Run("s3://bucket/run", single_writer=True, store_options=options(url))
+        run = embzarr.Run("s3://bucket/run", single_writer=True, storage_options=options(url))
         assert run.gc(keep_last=1).commit is None
         with run:
             assert run.save_async(["w"], np.ones((1, 2), "f4")).result().commit == 2
         with pytest.raises(embzarr.UnsupportedError):
-            embzarr.Run("s3://bucket/run", store_options=options(url)).gc(keep_last=1)
+            embzarr.Run("s3://bucket/run", storage_options=options(url)).gc(keep_last=1)
 
 
 @pytest.mark.parametrize("defect", ["stale list", "wrong range", "stale read"])
@@ -174,7 +174,7 @@ def test_a_filesystem_that_only_looks_first_is_refused(nameless: Any) -> None:
 def test_a_store_that_cannot_be_reached_is_an_error_not_an_answer() -> None:
     """No verdict is made of a refused connection."""
     with pytest.raises(embzarr.StoreError):
-        embzarr.probe("s3://bucket/run", store_options=options("http://127.0.0.1:1"))
+        embzarr.probe("s3://bucket/run", storage_options=options("http://127.0.0.1:1"))
 
 
 class Flickering(PassThrough):

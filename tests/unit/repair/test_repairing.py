@@ -56,7 +56,7 @@ def _place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
         def filled_there(objects: Objects) -> Store:
             url = server.url(bucket, f"run-{next(runs)}")
-            store = open_store(url, store_options=server.options)
+            store = open_store(url, storage_options=server.options)
             for key, data in objects.items():
                 store.put(key, data)
             return store

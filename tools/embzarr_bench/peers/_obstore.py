@@ -44,12 +44,12 @@ class RawObstore(Peer):
 
     def setup(self, place: Place, matrix: Matrix, *, compressed: bool) -> None:
         """Store with embzarr."""
-        _save(place.url, matrix, compressed=compressed, store_options=place.options)
+        _save(place.url, matrix, compressed=compressed, storage_options=place.options)
 
     def saving(self, place: Place, matrix: Matrix, *, compressed: bool) -> Saving:
         """Return work that puts the objects of a save, which are at hand in memory."""
         # In a forked worker this makes obstore's modules show a copy of its own.
-        embzarr.Run(place.url, store_options=place.options)
+        embzarr.Run(place.url, storage_options=place.options)
         memory = obstore.store.MemoryStore()
         _save(memory, matrix, compressed=compressed)
         keys = [item["path"] for page in obstore.list(memory) for item in page]
@@ -133,7 +133,7 @@ class _Chunks:
 
     def __init__(self, place: Place, rows: NDArray[np.int64]) -> None:
         """Ask embzarr where they are."""
-        info = embzarr.open(place.url, store_options=place.options).info()
+        info = embzarr.open(place.url, storage_options=place.options).info()
         (self._vectors,) = [column for column in info.columns if column.name == "vectors"]
         self._rows = rows
         self._chunks = np.unique(rows // self._vectors.chunk_rows)

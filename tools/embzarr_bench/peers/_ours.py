@@ -31,13 +31,13 @@ class Ours(Peer):
             matrix.words,
             matrix.vectors,
             compression="lz4" if compressed else "none",
-            store_options=place.options,
+            storage_options=place.options,
         )
         return _notes(checkpoint)
 
     def read(self, place: Place, request: Request) -> Answer:
         """Open from the address and read."""
-        checkpoint = embzarr.open(place.url, store_options=place.options)
+        checkpoint = embzarr.open(place.url, storage_options=place.options)
         words = None
         if request.words:
             vectors = checkpoint[list(request.words)]

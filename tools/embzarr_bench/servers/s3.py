@@ -28,7 +28,7 @@ class S3Server:
 
     @property
     def options(self) -> dict[str, str]:
-        """The ``store_options`` with which embzarr reaches this server."""
+        """The ``storage_options`` with which embzarr reaches this server."""
         return {
             "endpoint_url": self.endpoint_url,
             "access_key_id": self.access_key,

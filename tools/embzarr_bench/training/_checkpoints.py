@@ -163,7 +163,7 @@ def _train(
     text: Path,
     url: str,
     settings: Mapping[str, Any],
-    store_options: Mapping[str, str],
+    storage_options: Mapping[str, str],
     plan: tuple[float, int],
 ) -> _Training:
     interval, pairs = plan
@@ -171,11 +171,11 @@ def _train(
     changes = {"epochs": _EPOCHS, "max_vocab": WORDS, "save_every": f"{2 * interval}s"}
     with suppress(Enough):
         embzarr_trainer.train(
-            text, url, store_options=store_options, progress=clock, **{**settings, **changes}
+            text, url, storage_options=storage_options, progress=clock, **{**settings, **changes}
         )
     speeds = clock.speeds()
     return _Training(
-        rows=len(embzarr.open(url, store_options=store_options)),
+        rows=len(embzarr.open(url, storage_options=storage_options)),
         with_checkpoints=tuple(saving for saving, _ in speeds),
         without=tuple(plain for _, plain in speeds),
         stalls=tuple(clock.stalls[:pairs]),
@@ -185,12 +185,12 @@ def _train(
 def _cpu_of_saves(server: Minio, bucket: str, url: str) -> tuple[float, float]:
     """Save the newest checkpoint again, three times; return processor seconds, ours and theirs."""
     options = server.options
-    checkpoint = embzarr.open(url, store_options=options)
+    checkpoint = embzarr.open(url, storage_options=options)
     columns = ("vectors", "context", "counts")
     table = checkpoint.load_rows(0, len(checkpoint), columns=columns).columns
     vectors, words = table.pop("vectors"), checkpoint.words
     seconds: list[tuple[float, float]] = []
-    with embzarr.Run(server.url(bucket, "again"), store_options=options) as run:
+    with embzarr.Run(server.url(bucket, "again"), storage_options=options) as run:
         for _ in range(3):
             own, servers = time.process_time(), server.cpu_seconds()
             run.save_async(words, vectors, columns=table).result()

@@ -198,7 +198,7 @@ class _Steps:
             vectors,
             columns={"context": context},
             step=place,
-            store_options=options,
+            storage_options=options,
         )
 
     def save_changes(
@@ -245,7 +245,7 @@ def _save_chain(
 ) -> int:
     """Save a full step and deltas, eight by default; return the median bytes of a delta."""
     steps.save_full(url, 0, options)
-    run = embzarr.Run(url, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
     saved = [
         steps.save_changes(run, place, lossy=lossy, policy=_ALWAYS)
         for place in range(1, deltas + 1)
@@ -256,7 +256,7 @@ def _save_chain(
 def _default_deltas(steps: _Steps, url: str, options: Mapping[str, Any]) -> int:
     """Return how many deltas the default policy lays upon a full step."""
     steps.save_full(url, 0, options)
-    run = embzarr.Run(url, store_options=options)
+    run = embzarr.Run(url, storage_options=options)
     for place in range(1, CHAIN + 1):
         saved = steps.save_changes(run, place, lossy=None, policy=embzarr.DeltaPolicy())
         if saved.info().kind == "full":
@@ -283,7 +283,7 @@ def _read(
     for number in range(repeats + 1):
         for at, (url, place) in enumerate(held.items()):
             begin = time.perf_counter()
-            found = embzarr.open(url, store_options=options)[asked]
+            found = embzarr.open(url, storage_options=options)[asked]
             end = time.perf_counter()
             if not np.array_equal(found, truth[place]):
                 raise WrongResultError(f"{url}: 1,000 words are not what was trained")

@@ -33,17 +33,17 @@ class Stage:
     """Where the run is saved."""
     place: str
     """What the story calls that: not the URL, which may hold a password."""
-    store_options: dict[str, Any] = field(repr=False)
+    storage_options: dict[str, Any] = field(repr=False)
     act: int = 0
 
     @property
     def run(self) -> embzarr.Run:
         """The run that is saved."""
-        return embzarr.Run(self.url, store_options=self.store_options)
+        return embzarr.Run(self.url, storage_options=self.storage_options)
 
     def open(self) -> embzarr.Checkpoint:
         """Open the newest step as a program does that knows nothing but the URL."""
-        return embzarr.open(self.url, store_options=self.store_options)
+        return embzarr.open(self.url, storage_options=self.storage_options)
 
     def begin(self, title: str) -> None:
         """Print the heading of the next act."""

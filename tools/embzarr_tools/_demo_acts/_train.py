@@ -52,7 +52,7 @@ def train(stage: Stage, corpus: Path) -> list[embzarr.CommitInfo]:
             epochs=epochs,
             checkpoints=_STEPS,
             progress=lambda now: advance(now.words, now.total_words),
-            store_options=stage.store_options,
+            storage_options=stage.storage_options,
             vector_size=100,
             alpha=0.05,
             min_count=10,
