@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +32,12 @@ _FOREIGN = ("AWS_", "AZURE_", "GOOGLE_")
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the tester's accounts, profiles and proxies from every test and its subprocesses."""
+    """Hide the tester's accounts, profiles and proxies from every test and its subprocesses.
+
+    A shell has what it starts in the background ignore Ctrl-C, and so would the subprocesses.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     nowhere = tmp_path_factory.mktemp("no-account")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
