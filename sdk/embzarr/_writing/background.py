@@ -134,17 +134,11 @@ class AsyncSaver:
         self._seen: Saving[Checkpoint] | None = None
         """The newest that ended, and whose caller was told how."""
         self._process = forks.Process()
-        forks.tell_in_child(self)
 
     @property
     def is_here(self) -> bool:
         """Whether this process has begun it: a forked child leaves its parent's saves alone."""
         return bool(self._process)
-
-    def forget_parent(self) -> None:
-        """End the wait of a forked child for what its parent saves."""
-        if self._saving is not None:
-            self._saving.forget_parent()
 
     @property
     def busy(self) -> bool:

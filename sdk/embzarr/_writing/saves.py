@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from embzarr._storage import Latch, Task, interrupts, parallel
+from embzarr._storage import Latch, Task, forks, interrupts, parallel
 from embzarr._writing import unsaved
 from embzarr.errors import StoreError
 
@@ -56,9 +56,6 @@ class Saving(Future[R], Generic[R]):
     @property
     def failure(self) -> BaseException | None:
         """What it failed with; asking does not count as having been told."""
-        reason = self.promise.failure
-        if self._failure is None and reason is not None:  # in a forked child
-            self._failure = StoreError("store-failed", f"{self.promise.what}: {reason}")
         return self._failure
 
     def done(self) -> bool:
@@ -141,6 +138,7 @@ class Saving(Future[R], Generic[R]):
 def begin(promise: Promise, save: Callable[[], R]) -> Saving[R]:
     """Start to save, or, as the process ends and there is no later, save before this returns."""
     saving = Saving[R](promise)
+    forks.tell_in_child(saving)
     unsaved.note(promise)
     task = Task(partial(saving.carry_out, save), Latch())
     if unsaved.is_ending() or not parallel.start(task.run, "embzarr-save"):

@@ -126,20 +126,11 @@ class _Failing:
         self._stream.flush()
 
 
-def _forget() -> None:
-    """A forked child keeps no promises, for want of the threads: its parent does."""
-    for promise in _promises:
-        if not promise.decided.is_set:
-            promise.failure = "the process that this one was forked from is saving it"
-        promise.decided.set()
-        promise.ended.set()
-    _promises.clear()
-
-
 # Handlers of the end run in reverse: those of the caller, who has imported this, come before.
 atexit.register(_finish_last)
 # Processes of `multiprocessing` run no such handlers, but wait for threads, as all do.
 with contextlib.suppress(AttributeError):
     threading._register_atexit(_finish)  # type: ignore[attr-defined]  # noqa: SLF001 - as `concurrent.futures`
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    # A forked child keeps no promises, for want of the threads: its parent does.
+    os.register_at_fork(after_in_child=_promises.clear)
