@@ -159,6 +159,11 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the key of a shard, from the root."""
         return f"{self.path}/{self.shard_name(array, shard)}"
 
+    def shard(self, array: str, shard: int) -> tuple[str, str]:
+        """Return the key of a shard, from the root, and the SHA-256 of its bytes."""
+        name = self.shard_name(array, shard)
+        return f"{self.path}/{name}", self.objects[name].sha256
+
     def shard_name(self, array: str, shard: int) -> str:
         """Return the key of a shard below the layer, as `objects` names it."""
         return keys.shard_key(array, shard, len(self.arrays[array].shape))

@@ -20,7 +20,7 @@ from embzarr._reading.options import WHOLE
 from embzarr._reading.prefetch import Ahead
 from embzarr._reading.scheduler import ArrayPlan, read
 from embzarr._reading.selecting import Blocks
-from embzarr._storage import parallel
+from embzarr._storage import forks, parallel
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class ArrayReader:
         self._name = name
         self._link = link
         self._array = layer.arrays[name]
-        self._grid = self._array.grid
+        self._grid = grid = self._array.grid
         self._dtype = dtypes.numpy_dtype(self._array.dtype)
         self._table = ChunkTable(
-            layer, name, lambda path: ArrayReader(self._store, layer, path, link)
+            layer, name, grid, lambda path: ArrayReader(self._store, layer, path, link)
         )
 
     @property
@@ -77,10 +77,14 @@ class ArrayReader:
         """Rows in one chunk."""
         return self._grid.chunk
 
-    @property
+    @forks.cached_property
+    def _chunk_bytes(self) -> int:
+        return self._grid.chunk_bytes
+
+    @forks.cached_property
     def least(self) -> int:
         """Bytes that a read takes at once: one chunk, stored as badly as can be, and decoded."""
-        return self._grid.chunk_bytes + chunk_index.longest(self._grid, raw=self._raw)
+        return self._chunk_bytes + chunk_index.longest(self._grid, raw=self._raw)
 
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
@@ -137,7 +141,7 @@ class ArrayReader:
         """
         index = parallel.Later(lambda: self._table.of(selection.chunks))
         room = view.room(self.least)
-        cost = self._link.cost().within(room - self._grid.chunk_bytes)
+        cost = self._link.cost().within(room - self._chunk_bytes)
         places = self._places(selection.chunks, cost) or index()
         self._require_room(places, room)
         kept, keeps = self._kept(selection.chunks, places, index)
@@ -195,8 +199,7 @@ class ArrayReader:
     def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
         shard = int(chunk) // self._grid.shard
         return ChunkName(
-            self._layer.shard_key(self._name, shard),
-            self._layer.objects[self._layer.shard_name(self._name, shard)].sha256,
+            *self._layer.shard(self._name, shard),
             int(index.offset[at]),
             int(index.nbytes[at]),
             int(index.crc32c[at]),
@@ -204,7 +207,7 @@ class ArrayReader:
 
     def _require_room(self, places: Places, room: int) -> None:
         """Refuse a memory limit that does not hold one chunk."""
-        least = self._grid.chunk_bytes + int(places.nbytes.max(initial=0))
+        least = self._chunk_bytes + int(places.nbytes.max(initial=0))
         if room < least:
             raise InvalidInputError(
                 "input-argument",
@@ -215,7 +218,7 @@ class ArrayReader:
     def claim(self, request: Request, view: View) -> int:
         """Return the bytes that a request holds at once, what is decoded of it included."""
         decoded = 0 if self._raw else min(len(request.wanted), self._together(request, view))
-        return request.length + decoded * self._grid.chunk_bytes
+        return request.length + decoded * self._chunk_bytes
 
     @property
     def _raw(self) -> bool:
@@ -224,7 +227,7 @@ class ArrayReader:
     def _together(self, request: Request, view: View) -> int:
         """Return how many chunks to decode together: they may grow far beyond what is stored."""
         room = min(view.room(self.least) - request.length, _TOGETHER_BYTES)
-        return max(room // self._grid.chunk_bytes, 1)
+        return max(room // self._chunk_bytes, 1)
 
     def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
         """Send one request; check and decode its chunks, and copy their rows into `out`.
@@ -265,7 +268,7 @@ class ArrayReader:
             stored.bounds,
             codec=self._array.codec,
             crc32c=planned.index().crc32c[stored.ats].tolist(),
-            size=self._grid.chunk_bytes,
+            size=self._chunk_bytes,
             what=lambda at: f"{self._layer.path}/{self._name} chunk {chunks[at]}",
         )
         rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import ChunkIndex, Layer, Places
+    from embzarr._format import ChunkIndex, Grid, Layer, Places
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """A table up to this size is read whole, beside the lookup, to save a round trip."""
@@ -37,18 +37,21 @@ class Rows(Protocol):
 class ChunkTable:
     """The places of the chunks of one array, which the manifest holds or another array."""
 
-    def __init__(self, layer: Layer, name: str, open_array: Callable[[str], Rows]) -> None:
+    def __init__(
+        self, layer: Layer, name: str, grid: Grid, open_array: Callable[[str], Rows]
+    ) -> None:
         """Prepare to read; nothing is fetched yet.
 
         Args:
             layer: what the manifest says of the layer.
             name: the array whose chunks they are.
+            grid: how it is cut into chunks.
             open_array: makes a reader of another array of the layer.
         """
         array = layer.arrays[name]
         self._layer = layer
         self._name = name
-        self._grid = array.grid
+        self._grid = grid
         self._raw = array.codec.name == "none"
         self._path = array.index if isinstance(array.index, str) else ""
         self._open = open_array
