@@ -42,7 +42,7 @@ def crossings(call: Callable[[], R]) -> tuple[R, Crossings]:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(call).result(), counted
     finally:
-        threading.setprofile(None)  # type: ignore[arg-type]  # as `sys` takes it
+        threading.setprofile(None)
 
 
 def package_of(frame: FrameType) -> str:
