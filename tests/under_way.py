@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 WAIT = 10.0
 """Seconds after which a test that hangs fails instead."""
@@ -20,9 +21,11 @@ class Meter:
         self.now = 0
         self.most = 0
         self.alone_or_less = 0
+        self._added = 0
 
     def add(self, size: int) -> None:
         with self._lock:
+            self._added += 1
             self.now += size
             self.most = max(self.most, self.now)
             if self.now != size:
@@ -31,6 +34,13 @@ class Meter:
     def remove(self, size: int) -> None:
         with self._lock:
             self.now -= size
+
+    def wait_for_more(self, seconds: float = 0.1) -> None:
+        """Wait until nothing was added for so long: on a busy machine, too, the others begin."""
+        seen = -1
+        while seen != self._added:
+            seen = self._added
+            time.sleep(seconds)
 
 
 def fail() -> None:

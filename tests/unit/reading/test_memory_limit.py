@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 import embzarr
 from embzarr._storage.open import open_store
 from faulty import PassThrough
+from under_way import Meter
 
 if TYPE_CHECKING:
     from embzarr._storage.port import Data, Store
@@ -28,20 +27,20 @@ class Watched(PassThrough):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._lock = threading.Lock()
-        self._now = 0
-        self.most = 0
+        self.meter = Meter()
+
+    @property
+    def most(self) -> int:
+        """The most bytes since the meter was put there."""
+        return self.meter.most
 
     def get_range(self, key: str, start: int, length: int) -> Data:
-        with self._lock:
-            self._now += length
-            self.most = max(self.most, self._now)
-        time.sleep(0.01)  # on a busy machine the others begin meanwhile, too
+        self.meter.add(length)
+        self.meter.wait_for_more(0.02)
         try:
             return super().get_range(key, start, length)
         finally:
-            with self._lock:
-                self._now -= length
+            self.meter.remove(length)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def url() -> str:
 def watched(url: str) -> tuple[embzarr.Checkpoint, Watched]:
     store = Watched(open_store(url))
     checkpoint = embzarr.open(store, cache=embzarr.Cache(0))
-    store.most = 0  # a manifest is asked for by as many bytes as it may have
+    store.meter = Meter()  # a manifest is asked for by as many bytes as it may have
     return checkpoint, store
 
 
@@ -70,7 +69,7 @@ def test_no_more_is_fetched_at_once_than_the_limit(url: str, limit: int) -> None
 
     np.testing.assert_array_equal(part.vectors, VECTORS[17:-5])
     checkpoint["w00000"]
-    store.most = 0
+    store.meter = Meter()
     some = checkpoint.load([WORDS[row] for row in rows], memory_limit=limit)
     np.testing.assert_array_equal(some.vectors, VECTORS[rows])
     assert 0 < most <= limit

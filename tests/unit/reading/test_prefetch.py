@@ -37,12 +37,16 @@ class WatchedStore(SlowStore):
         super().__init__(store, LATENCY)
         self.asked: list[str] = []
         self.meter = Meter()
+        self.waits = False
+        """Whether a request is answered only when no more begin."""
 
     def get_range(self, key: str, start: int, length: int) -> Data:
         if "chunks/" in key or "/vectors/c/" not in key:
             return super().get_range(key, start, length)
         self.asked.append(key.partition("/vectors/c/")[2])
         self.meter.add(length)
+        if self.waits:
+            self.meter.wait_for_more()
         try:
             return super().get_range(key, start, length)
         finally:
@@ -168,6 +172,7 @@ def test_all_that_is_under_way_stays_within_the_memory_limit(url: Path) -> None:
     """What was asked for ahead counts until it is used, and what is decoded of it."""
     limit = 24 * 1024 * 1024
     store = watched(url)
+    store.waits = True
 
     loaded = embzarr.open(store).load(WORDS, memory_limit=limit)
 
