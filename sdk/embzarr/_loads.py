@@ -38,8 +38,10 @@ Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
 T = TypeVar("T")
 
 _VECTORS = (spec.VECTORS,)
-_BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
 _WORDS_AT_ONCE = 256 * 1024
+_MANY = 100
+"""Of so many words one that is wanted is reason enough to read all at once."""
 _STREAM_PARTS = 4
 """Three batches of a stream, one of them in use, and what is under way."""
 
@@ -166,7 +168,7 @@ class Loads:
             part = self.load_rows(*cut)
             return part.words, part.vectors
 
-        cuts = list(nearest.batches(len(self), self._row_bytes, _BATCH_BYTES))
+        cuts = list(nearest.batches(len(self), self._row_bytes, BATCH_BYTES))
         for words, vectors in parallel.ahead(read, cuts):
             yield from zip(words, vectors, strict=True)
 
@@ -283,7 +285,7 @@ class Loads:
         *,
         start: int = 0,
         stop: int | None = None,
-        batch_bytes: int = _BATCH_BYTES,
+        batch_bytes: int = BATCH_BYTES,
         **how: Unpack[How],
     ) -> Iterator[Loaded]:
         """Yield rows in batches; the next batch is fetched while one is used.
@@ -308,7 +310,7 @@ class Loads:
         nbytes = arguments.whole("batch_bytes", batch_bytes, least=0)
         views(how)
         if how.get("memory_limit") is not None:
-            how["memory_limit"] //= _STREAM_PARTS
+            how["memory_limit"] = int(how["memory_limit"]) // _STREAM_PARTS
             nbytes = min(nbytes, how["memory_limit"])
         if words is not None:
             asked = arguments.words("words", words)
@@ -361,6 +363,13 @@ class Loads:
         wanted = views(how)
         words, rows = self._reader.find_between(first, last, wanted)
         return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
+
+    def _words_of(self, rows: list[int]) -> list[str]:
+        """Return the words of rows: one by one, unless all are known or so many are wanted."""
+        if "words" in vars(self) or len(rows) * _MANY > len(self):
+            return [self.words[row] for row in rows]
+        read = self._reader.vocabulary.words
+        return parallel.each(lambda row: read(row, row + 1).word(0), rows)
 
     def _word_missing(self, words: list[str]) -> WordNotFoundError:
         near = ", ".join(map(repr, self._reader.vocabulary.suggest(words[0])))

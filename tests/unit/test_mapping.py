@@ -79,7 +79,7 @@ def test_get_gives_a_default(checkpoint: embzarr.Checkpoint) -> None:
 def test_iteration_reads_as_it_goes_on(url: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop over the words, or over the items, that ends early has not read everything."""
     monkeypatch.setattr(_loads, "_WORDS_AT_ONCE", 10)
-    monkeypatch.setattr(_loads, "_BATCH_BYTES", 10 * 32)
+    monkeypatch.setattr(_loads, "BATCH_BYTES", 10 * 32)
     whole, some, pairs = (embzarr.open(url, cache=embzarr.Cache(0)) for _ in range(3))
 
     assert list(whole) == WORDS
