@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from embzarr._checkpoint import Checkpoint
 from embzarr._history import probe
@@ -17,6 +17,7 @@ from embzarr._writing import (
     checks,
     compacting,
     delta,
+    save,
     touched,
 )
 from embzarr.errors import EmbzarrError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._writing import LossyKind
+    from embzarr._writing import LossyKind, SaveSettings
 
 R = TypeVar("R")
 
@@ -47,6 +48,28 @@ class RunSaving:
         self._single_writer = single_writer
         self._exit_seconds = exit_seconds
         self._saver: AsyncSaver | None = None
+
+    def save(
+        self,
+        words: Iterable[str | bytes],
+        vectors: ArrayLike,
+        **settings: Unpack[SaveSettings],
+    ) -> Checkpoint:
+        """Save words and vectors as the next step of the run: `embzarr.save` to its place.
+
+        It waits for a save in the background, and raises what that ended with.
+
+        Args:
+            words: any distinct texts that UTF-8 can hold, one for each row.
+            vectors: shape (rows, dim).
+            **settings: as `embzarr.save` takes them, such as ``step``, ``counts``, ``metadata``.
+
+        Raises:
+            EmbzarrError: as `embzarr.save`.
+        """
+        self.wait()
+        single_writer = self._single_writer
+        return save(self._store, words, vectors, single_writer=single_writer, **settings)
 
     def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embzarr
+from embzarr._writing.save import SaveSettings
 from oracle import make_vectors, make_words
 
 
@@ -101,3 +104,41 @@ def test_a_damaged_manifest_does_not_hide_the_sound_ones(run: embzarr.Run, tmp_p
         run.open(step=99)
     with pytest.raises(embzarr.DamagedError):
         run.commits()
+
+
+# Saving -------------------------------------------------------------------------------------------
+def test_a_run_saves_its_next_step(run: embzarr.Run) -> None:
+    """It takes what `embzarr.save` takes, and returns the newest commit, opened."""
+    saved = run.save(["w", "x"], [[3.0], [4.0]], counts=[5, 6], metadata={"by": "run"})
+
+    assert (saved.commit, saved.step, saved.metadata) == (4, 11, {"by": "run"})
+    assert value_of(run.open()) == 3
+    assert run.open().load("x", columns="counts").columns["counts"].tolist() == [6]
+
+
+def test_a_save_waits_for_the_one_in_the_background(run: embzarr.Run) -> None:
+    """Steps of one run follow each other in the order of the calls."""
+    with run:
+        coming = run.save_async(["w"], np.array([[3.0]]))
+        saved = run.save(["w"], [[4.0]])
+
+    assert (coming.result().commit, saved.commit) == (4, 5)
+
+
+def test_a_read_only_run_saves_nothing(run: embzarr.Run) -> None:
+    """What would write is refused, and nothing is left behind."""
+    before = run.numbers()
+    reader = embzarr.Run(run.url, read_only=True)
+
+    with pytest.raises(embzarr.EmbzarrError) as caught:
+        reader.save(["w"], [[3.0]])
+
+    assert caught.value.code == "store-read-only"
+    assert run.numbers() == before
+
+
+def test_a_run_takes_every_setting_of_a_save() -> None:
+    """None that says what is saved is missing, and none that says where to is there."""
+    settings = {*inspect.signature(embzarr.save).parameters} - {"url", "words", "vectors"}
+
+    assert SaveSettings.__optional_keys__ == settings - {"single_writer", "storage_options"}

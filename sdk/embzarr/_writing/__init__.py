@@ -19,7 +19,7 @@ from embzarr._writing.delta_layer import LossyKind
 from embzarr._writing.full_layer import check_order, sort_words
 from embzarr._writing.layer_files import LayerFiles
 from embzarr._writing.loss import LossMeter, LossSums
-from embzarr._writing.save import save
+from embzarr._writing.save import SaveSettings, save
 from embzarr._writing.writer import Writer, create
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "LossMeter",
     "LossSums",
     "LossyKind",
+    "SaveSettings",
     "Shards",
     "Table",
     "Writer",

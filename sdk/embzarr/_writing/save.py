@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr._format import WordTable
     from embzarr._writing.writer import Writer
+
+
+class SaveSettings(TypedDict, total=False):
+    """Keywords of `save` that do not say where to; `embzarr.Run.save` takes them."""
+
+    step: int | None
+    counts: ArrayLike | None
+    columns: Mapping[str, ArrayLike] | None
+    metadata: Mapping[str, Any] | None
+    placement: str
+    families: Sequence[str | int] | None
+    compression: str
+    dtype: DTypeLike | None
+    allow_nonfinite: bool
 
 
 def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
