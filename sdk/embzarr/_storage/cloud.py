@@ -88,7 +88,9 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
     bucket, prefix = _bucket_and_prefix(url)
     _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
-    access = resolve_s3(_without_connection(options))
+    access = resolve_s3(bucket, _without_connection(options))
+    client = {**access.client, **_mapping(options, "client_options")}
+    options = {**options, **({"client_options": client} if client else {})}
     place = _place(url, options, access.secrets)
     insecure = str(access.config.get("endpoint", "")).startswith("http://")
 

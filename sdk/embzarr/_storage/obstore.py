@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 # By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
@@ -11,7 +12,6 @@ from obstore import store as obstore_stores
 from embzarr._storage.answers import body_of, cut_of
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of, s3_capabilities
-from embzarr._storage.credentials import endpoint_of_environment
 from embzarr._storage.deadline import LITTLE_BYTES
 from embzarr._storage.identity import of_object
 from embzarr._storage.listing import pages_of
@@ -233,7 +233,7 @@ def _is_beyond_end(exc: obstore_errors.BaseError) -> bool:
 def _known_of(client: ObjectStoreMethods) -> Capabilities:
     if isinstance(client, obstore_stores.S3Store):
         config: Mapping[str, object] = {**client.config}
-        endpoint = config.get("endpoint") or endpoint_of_environment()
+        endpoint = config.get("endpoint") or _endpoint_of_environment()
         return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
     kinds: Mapping[type, str] = {
         obstore_stores.GCSStore: "gcs",
@@ -242,3 +242,9 @@ def _known_of(client: ObjectStoreMethods) -> Capabilities:
         obstore_stores.MemoryStore: "memory",
     }
     return capabilities_of(kinds.get(type(client), "unknown"))
+
+
+def _endpoint_of_environment() -> str | None:
+    """Return the server that obstore takes from the environment where it was told of none."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
