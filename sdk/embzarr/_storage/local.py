@@ -54,7 +54,7 @@ class LocalFolder(ObstoreStore):
         self._opened: Client[ObjectStoreMethods] = Client(partial(_opened, self._root))
         self._files = DurableFiles(self._root)
         self._place = place
-        self._writable = self._listable = True
+        self._web = False
         self._single_writer = False
 
     @property
