@@ -65,6 +65,7 @@ _MISSING = re.compile(r"\(is not a directory\)")
 _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
 )
+_ARCHIVED = re.compile(r"InvalidObjectState|BlobArchived|BlobBeingRehydrated")
 _DENIED = re.compile(
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
     r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden|AccessControlException"
@@ -100,6 +101,7 @@ _PLAIN_REASONS = {
     "object-exists": "it exists",
     "object-missing": "there is no such object",
     "bucket-missing": "there is no such bucket",
+    "object-archived": "it is in an archive (such as Glacier), and must be restored to be read",
 }
 
 
@@ -194,6 +196,8 @@ def _classify(exc: BaseException, text: str, verb: Verb) -> tuple[type[EmbzarrEr
         return NotFoundError, "bucket-missing"
     if verb == "create" and (_is_conflict(exc, text) or status in _CONFLICTS):
         return ConflictError, "object-exists"
+    if _ARCHIVED.search(text):
+        return StoreError, "object-archived"
     if verb in _WRITES and (number in _FULL_NUMBERS or status == _FULL):
         return StoreError, "store-full"
     if _is_denial(exc, text) or number in _DENIED_NUMBERS or status in _DENIALS:
