@@ -48,7 +48,8 @@ def open_checkpoint(
     Raises:
         NotFoundError: codes ``checkpoint-missing``, ``step-missing``, ``tag-missing``,
             ``commit-missing``, ``bucket-missing``.
-        AccessDeniedError: the store refused the credentials.
+        AccessDeniedError: the store refused the credentials. Who may read objects, and may not
+            list, is given the newest commit that ``latest.json`` leads to.
         DamagedError: the manifest is damaged.
         UnsupportedError: it was written by a newer version.
     """
@@ -74,7 +75,7 @@ def find(store: Store, *, step: int | None, tag: str | None, commit: int | None)
         return tagging.find_tag(store, arguments.text("tag", tag))
     if commit is not None:
         return history.read(store, arguments.whole("commit", commit, least=1))
-    head = history.head(store)
+    head = history.head(store, reads_only=True)
     if head is None:
         raise history.nothing(store)
     return head

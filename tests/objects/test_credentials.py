@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from embzarr._storage import deadline, open_store
-from embzarr._storage.credentials import resolve_s3
+from embzarr._storage.credentials import S3Access, resolve_s3
 from embzarr.errors import AccessDeniedError
 from faults.scripted_server import running_scripted_server
 from objects.places import running
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from servers.s3 import S3Server
@@ -27,8 +28,12 @@ KEYED = (
 KEYS = {"key": "options-key", "secret": "options-secret"}
 
 
+def resolved(options: Mapping[str, object]) -> S3Access:
+    return resolve_s3("bucket", options)
+
+
 def found(**options: object) -> tuple[str, str, str | None]:
-    provider = resolve_s3(options).provider
+    provider = resolved(options).provider
     assert provider is not None
     credential = provider()
     return credential["access_key_id"], credential["secret_access_key"], credential.get("token")
@@ -108,7 +113,7 @@ class TestKeys:
 
     @pytest.mark.parametrize("spelling", ["anon", "skip_signature", "aws_skip_signature"])
     def test_anonymous(self, spelling: str) -> None:
-        access = resolve_s3({spelling: True})
+        access = resolved({spelling: True})
         assert access.provider is None
         assert access.config["skip_signature"] is True
 
@@ -118,7 +123,7 @@ class TestKeys:
     ) -> None:
         files.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "absent"))
         with pytest.raises(AccessDeniedError) as caught:
-            resolve_s3(options)
+            resolved(options)
         assert caught.value.code == "access-denied"
         assert "CANARY" not in f"{caught.value!r}{caught.value.__context__!r}"
 
@@ -129,42 +134,47 @@ class TestPlace:
     )
     def test_endpoint_by_option(self, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://elsewhere:1")
-        config = resolve_s3({**KEYS, option: "http://127.0.0.1:9000/"}).config
+        config = resolved({**KEYS, option: "http://127.0.0.1:9000/"}).config
         assert {config["endpoint"], config["aws_endpoint_url_s3"]} == {"http://127.0.0.1:9000"}
 
     def test_endpoint_by_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://general:1")
-        assert resolve_s3(KEYS).config["endpoint"] == "http://general:1"
+        assert resolved(KEYS).config["endpoint"] == "http://general:1"
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://special:1")
-        assert resolve_s3(KEYS).config["endpoint"] == "http://special:1"
+        assert resolved(KEYS).config["endpoint"] == "http://special:1"
 
     def test_endpoint_and_region_by_profile(self, files: pytest.MonkeyPatch) -> None:
         del files
-        config = resolve_s3({"profile": "lab"}).config
+        config = resolved({"profile": "lab"}).config
         assert config["endpoint"] == "https://lab.example.org"
         assert config["region"] == "eu-west-3"
 
     def test_no_endpoint_is_aws(self) -> None:
-        assert "endpoint" not in resolve_s3(KEYS).config
+        assert resolved(KEYS).config["endpoint"] == "https://bucket.s3.amazonaws.com"
 
     def test_region(self, files: pytest.MonkeyPatch) -> None:
-        assert resolve_s3(KEYS).config["region"] == "eu-north-1"
+        assert resolved(KEYS).config["region"] == "eu-north-1"
         files.setenv("AWS_DEFAULT_REGION", "eu-south-1")
-        assert resolve_s3(KEYS).config["region"] == "eu-south-1"
-        files.setenv("AWS_REGION", "eu-west-1")
-        assert resolve_s3(KEYS).config["region"] == "eu-west-1"
+        assert resolved(KEYS).config["region"] == "eu-south-1"
         for option in ("region", "region_name", "aws_region", "default_region"):
-            assert resolve_s3({**KEYS, option: "sa-east-1"}).config["region"] == "sa-east-1"
+            assert resolved({**KEYS, option: "sa-east-1"}).config["region"] == "sa-east-1"
+
+    def test_region_of_all_libraries_but_boto3(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the other AWS libraries read counts where boto3 finds none and asks the bucket."""
+        monkeypatch.setenv("AWS_REGION", "eu-west-1")
+        assert resolved(KEYS).config["region"] == "eu-west-1"
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-1")
+        assert resolved(KEYS).config["region"] == "eu-south-1"
 
     def test_region_when_nothing_says(self) -> None:
-        assert resolve_s3(KEYS).config["region"] == "us-east-1"
+        assert resolved(KEYS).config["region"] == "us-east-1"
 
     def test_further_options_are_passed_on(self) -> None:
-        config = resolve_s3({**KEYS, "virtual_hosted_style_request": True}).config
+        config = resolved({**KEYS, "virtual_hosted_style_request": True}).config
         assert config["virtual_hosted_style_request"] is True
 
     def test_every_key_is_known_as_a_secret(self) -> None:
-        access = resolve_s3({**KEYS, "token": "options-token"})
+        access = resolved({**KEYS, "token": "options-token"})
         assert set(access.secrets) == {*KEYS.values(), "options-token"}
         assert not any(secret in str(access.config) for secret in access.secrets)
 

@@ -23,9 +23,11 @@ from embzarr.errors import (
     UnsupportedError,
 )
 from objects.fake_s3 import Answers, running_fake_s3
+from servers.untrusted import running_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from embzarr._storage.failures import Verb
     from embzarr._storage.port import Store
@@ -182,6 +184,26 @@ class TestNoAnswer:
         assert failures(s3("http://127.0.0.1:1")) == {(StoreError, "store-failed")}
         with pytest.raises(StoreError, match="Connection refused"):
             s3("http://127.0.0.1:1").get("a")
+
+    def test_a_name_that_is_not_resolved_is_told(self) -> None:
+        """Not only that a request could not be sent."""
+        with pytest.raises(StoreError, match="the server's name is not resolved"):
+            s3("http://no-such-host.invalid:9").get("a")
+
+    def test_a_certificate_that_is_not_trusted_is_told(self, tmp_path: Path) -> None:
+        """And where a trusted one is named."""
+        with running_untrusted(tmp_path) as url, pytest.raises(StoreError) as caught:
+            s3(url).get("a")
+        assert "certificate is not trusted" in str(caught.value)
+        assert "AWS_CA_BUNDLE" in str(caught.value)
+
+    def test_a_server_without_tls_is_told(self) -> None:
+        """Where https is said of a server that speaks http."""
+        with (
+            running_fake_s3(Answers(statuses=(200,))) as url,
+            pytest.raises(StoreError, match="the server speaks no TLS"),
+        ):
+            s3(url.replace("http:", "https:")).get("a")
 
     def test_silence_ends_by_the_callers_timeout(self) -> None:
         with running_fake_s3(Answers(statuses=(200,), delay=2.0)) as url:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embzarr._format import intervals, keys, spec
 from embzarr._history import Collected, Commit, committing, history, quarantine, tagging
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr.errors import DamagedError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ class Survey:
     """At the highest number."""
     records: dict[int, Record]
     """By number, those left out whose tombstones are known to stand."""
-    unreadable: dict[int, DamagedError]
-    """What stands at numbers that are known to be damaged: in quarantine, or given up."""
+    unreadable: dict[int, DamagedError | StoreError]
+    """What stands at numbers that are archived, or known to be damaged: in quarantine, given up."""
     gone: list[Run]
     """Numbers that are left out."""
     tagged: frozenset[int]
@@ -100,6 +100,8 @@ def survey(store: Store) -> Survey:
     Raises:
         DamagedError: a manifest is damaged, so that nobody can tell what it names, and not in
             quarantine; or it is newer than all checkpoints that can be read.
+        StoreError: code ``object-archived``: such a newer one is archived. What an older one names
+            is kept, like that of all before it.
         NotFoundError: no commit is there, or one is missing.
         UnsupportedError: the store cannot list, or a manifest is of a later version.
     """
@@ -108,10 +110,10 @@ def survey(store: Store) -> Survey:
         raise history.nothing(store)
     tip = [tip, *history.since(store, tip.number)][-1]  # a listing may lag
     records: dict[int, Record] = {}
-    damaged: dict[int, DamagedError] = {}
+    damaged: dict[int, DamagedError | StoreError] = {}
     gone: list[Run] = []
     for number, record in _every(store, tip.number):
-        if isinstance(record, DamagedError):
+        if isinstance(record, DamagedError | StoreError):
             damaged[number] = record
             continue
         records[number] = record
@@ -128,7 +130,9 @@ def survey(store: Store) -> Survey:
     )
 
 
-def _every(store: Readable, newest: int) -> Iterator[tuple[int, Record | DamagedError]]:
+def _every(
+    store: Readable, newest: int
+) -> Iterator[tuple[int, Record | DamagedError | StoreError]]:
     try:
         yield from history.numbered(store, [[1, newest]])
     except NotFoundError as exc:
@@ -137,16 +141,17 @@ def _every(store: Readable, newest: int) -> Iterator[tuple[int, Record | Damaged
 
 
 def _require_known(
-    store: Readable, damaged: dict[int, DamagedError], records: dict[int, Record]
+    store: Readable, damaged: dict[int, DamagedError | StoreError], records: dict[int, Record]
 ) -> None:
-    """Refuse damage that nobody has looked into, or that hides the newest checkpoint."""
+    """Refuse damage that nobody has looked into, and what hides the newest checkpoint."""
     newest = max((n for n, record in records.items() if isinstance(record, Commit)), default=0)
     entries = [record.entry for record in records.values()]
     given_up = frozenset[int]().union(*(entry.expires for entry in entries))
     for number, error in damaged.items():
         if number in given_up:
             continue
-        if number > newest or not quarantine.is_marked(store, number):
+        is_known = isinstance(error, StoreError) or quarantine.is_marked(store, number)
+        if number > newest or not is_known:
             raise error
 
 

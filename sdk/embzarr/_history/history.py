@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from embzarr._format import intervals, keys, spec
 from embzarr._history import quarantine
 from embzarr._history import records as stored
 from embzarr._history.records import Collected, Commit, Expired
 from embzarr._storage import get_at_most, parallel
-from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
+from embzarr.errors import (
+    AccessDeniedError,
+    DamagedError,
+    NotFoundError,
+    StoreError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from embzarr._format import Run
     from embzarr._history.records import Record
     from embzarr._storage import Readable, Store
+
+T = TypeVar("T")
+
+Unread: TypeAlias = DamagedError | StoreError
+"""Why a manifest that stands there tells nothing: it is damaged, or archived."""
 
 _BATCH = 16
 """Manifests read at once."""
@@ -29,13 +40,14 @@ _LOOKS = 100
 """How often the newest checkpoint may expire under our eyes before we stop following it."""
 
 
-def head(store: Readable) -> Commit | None:
+def head(store: Readable, *, reads_only: bool = False) -> Commit | None:
     """Return the newest checkpoint, or None for a store without any.
 
     One round trip where listing and ``latest.json`` agree, which they do unless a writer died
-    between its manifest and its hint, or a garbage collection came last.
+    between its manifest and its hint, or a garbage collection came last. For `reads_only` see
+    `tip`.
     """
-    return newest_of(store, tip(store))
+    return newest_of(store, tip(store, reads_only=reads_only))
 
 
 def newest_of(store: Readable, newest: Record | None) -> Commit | None:
@@ -58,24 +70,31 @@ def newest_of(store: Readable, newest: Record | None) -> Commit | None:
     raise DamagedError("manifest-mismatch", f"{key}: the newest commit leads to no checkpoint")
 
 
-def tip(store: Readable) -> Record | None:
+def tip(store: Readable, *, reads_only: bool = False) -> Record | None:
     """Return what stands at the highest number; None for a store without commits.
 
     Listing and ``latest.json`` are asked at the same time. The latter is a copy, which may have
     come here without what it is a copy of: it counts only where that is found under ``commits/``.
+
+    Args:
+        store: where.
+        reads_only: nothing is built on the answer, so that one who may read objects and no more is
+            served: a refused listing is none, and a number after a commit that was found is free
+            where the store refuses to say. That commit is sound, and the newest unless newer ones
+            were hidden from this reader.
     """
     hints: list[_Hint | None] = [None]
     sizes: list[dict[int, int] | None] = [None]
 
     def ask_hint() -> None:
-        hints[0] = _hint(store)
+        hints[0] = _unless_denied(_hint, store) if reads_only else _hint(store)
 
     def ask_listing() -> None:
-        sizes[0] = _listed(store)
+        sizes[0] = _unless_denied(_listed, store) if reads_only else _listed(store)
 
     parallel.together(ask_hint, ask_listing, alone=parallel.is_quick(store))
     if sizes[0] is None:
-        return _walked(store, hints[0])
+        return _walked(store, hints[0], reads_only=reads_only)
     return _newest(store, hints[0], sizes[0])
 
 
@@ -106,20 +125,25 @@ def read(store: Readable, number: int) -> Commit:
     return record
 
 
-def since(store: Readable, number: int) -> list[Record]:
+def since(store: Readable, number: int, *, reads_only: bool = False) -> list[Record]:
     """Return what stands at the numbers after `number`, up to the first at which nothing does.
 
-    No listing is asked, since one may lag: twice as many are read at once each time.
+    No listing is asked, since one may lag: twice as many are read at once each time. For
+    `reads_only` see `tip`.
 
     Raises:
         DamagedError: one is damaged.
     """
+
+    def look(at: int) -> Record | None:
+        return _unless_denied(find, store, at) if reads_only else find(store, at)
+
     found: list[Record] = []
     size = 1
     while True:
         first = number + len(found) + 1
         numbers = range(first, first + size)
-        batch = parallel.each(lambda n: find(store, n), numbers, alone=parallel.is_quick(store))
+        batch = parallel.each(look, numbers, alone=parallel.is_quick(store))
         for record in batch:
             if record is None:
                 return found
@@ -127,13 +151,13 @@ def since(store: Readable, number: int) -> list[Record]:
         size = min(2 * size, _BATCH)
 
 
-def records(store: Readable) -> Iterator[Record | DamagedError]:
+def records(store: Readable) -> Iterator[Record | Unread]:
     """Yield what stands at each number that the store lists, newest first; see `numbered`."""
     return (record for _, record in numbered(store, runs_of(store)))
 
 
 def history(store: Readable) -> Iterator[Commit]:
-    """Yield all checkpoints, newest first.
+    """Yield all checkpoints, newest first; those whose manifests are archived are left out.
 
     Raises:
         DamagedError: a manifest is damaged, and not in quarantine.
@@ -141,7 +165,7 @@ def history(store: Readable) -> Iterator[Commit]:
     for number, record in numbered(store, runs_of(store)):
         if isinstance(record, Commit):
             yield record
-        elif isinstance(record, DamagedError) and not quarantine.is_marked(store, number):
+        elif isinstance(record, DamagedError) and not _is_marked(store, number):
             raise record
 
 
@@ -150,10 +174,10 @@ def runs_of(store: Readable) -> list[Run]:
 
     On a store that cannot list these are all up to the newest: who reads on finds what is there.
     """
-    listed = _listed(store)
+    listed = _unless_denied(_listed, store)
     if listed is not None:
         return intervals.merged([], listed)
-    newest = tip(store)
+    newest = tip(store, reads_only=True)
     return [[1, newest.number]] if newest else []
 
 
@@ -161,6 +185,9 @@ def numbers_of(store: Readable) -> list[int]:
     """Return the numbers of all commits, newest first, collections and expired ones included.
 
     On a store that cannot list, those down to the first at which nothing stands.
+
+    Raises:
+        AccessDeniedError: the store may not be listed.
     """
     listed = _listed(store)
     if listed is not None:
@@ -182,21 +209,22 @@ def numbers_of(store: Readable) -> list[int]:
 def find_step(store: Readable, step: int) -> Commit:
     """Return the newest commit of a step.
 
-    A damaged manifest does not hide the sound ones: it is passed over, and told of only where the
-    step is not found. A commit in quarantine is taken only where the step has no other.
+    A damaged or archived manifest does not hide the others: it is passed over, and told of only
+    where the step is not found. A commit in quarantine is taken only where the step has no other.
 
     Raises:
         NotFoundError: code ``commit-expired``, or ``step-missing`` with the steps that there are.
         DamagedError: the step is in no sound commit, and there are others.
+        StoreError: code ``object-archived``: likewise, and one is archived.
     """
     seen: set[int] = set()
-    others: list[Commit | DamagedError | Expired] = []
+    others: list[Commit | Unread | Expired] = []
     for found in records(store):
         if not isinstance(found, Commit):
             others += _in_the_way(found, step)
         elif found.manifest.step != step:
             seen.add(found.manifest.step)
-        elif quarantine.is_marked(store, found.number):
+        elif _is_marked(store, found.number):
             others.append(found)
         else:
             return found
@@ -207,21 +235,26 @@ def find_step(store: Readable, step: int) -> Commit:
     raise NotFoundError("step-missing", f"no step {step}; the newest steps are: {shown}")
 
 
-def _in_the_way(found: Record | DamagedError, step: int) -> list[DamagedError | Expired]:
+def _is_marked(store: Readable, number: int) -> bool:
+    """Tell whether a commit is in quarantine, as far as a reader may know."""
+    return bool(_unless_denied(quarantine.is_marked, store, number))
+
+
+def _in_the_way(found: Record | Unread, step: int) -> list[Unread | Expired]:
     """Return what may be, or was, a commit of a step."""
-    if isinstance(found, DamagedError):
+    if isinstance(found, Unread):
         return [found]
     is_same = isinstance(found, Expired) and found.tombstone.step == step
     return [found] if isinstance(found, Expired) and is_same else []
 
 
-def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | None:
+def _most_telling(others: list[Commit | Unread | Expired]) -> Commit | None:
     """Return the newest commit, or raise why there is none; None where nothing tells of one."""
     for other in others:
         if isinstance(other, Commit):
             return other
     for other in others:
-        if isinstance(other, DamagedError):
+        if isinstance(other, Unread):
             raise other
     for other in others:
         if isinstance(other, Expired):
@@ -229,11 +262,11 @@ def _most_telling(others: list[Commit | DamagedError | Expired]) -> Commit | Non
     return None
 
 
-def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | DamagedError]]:
+def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | Unread]]:
     """Yield each number in `runs` and what stands there, newest first, reading several at once.
 
-    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged
-    one is yielded as its error, since it does not hide the others.
+    Commits whose tombstones a collection that was met earlier tells of are not read. A damaged or
+    archived one is yielded as its error, since it does not hide the others.
 
     Raises:
         NotFoundError: code ``commit-missing``: nothing stands there.
@@ -269,10 +302,14 @@ def find(store: Readable, number: int) -> Record | None:
         return None
 
 
-def _sound_or_not(store: Readable, number: int) -> Record | DamagedError | NotFoundError:
+def _sound_or_not(store: Readable, number: int) -> Record | Unread | NotFoundError:
     try:
         return stored.read(store, number)
     except (DamagedError, NotFoundError) as exc:
+        return exc
+    except StoreError as exc:
+        if exc.code != "object-archived":
+            raise
         return exc
 
 
@@ -314,8 +351,12 @@ def _newest(store: Readable, hint: _Hint | None, sizes: Mapping[int, int]) -> Re
     return stored.read(store, top) if top else None
 
 
-def _walked(store: Readable, hint: _Hint | None) -> Record | None:
-    """Return the newest commit of a store that cannot list, found by going on from the hint."""
+def _walked(store: Readable, hint: _Hint | None, *, reads_only: bool) -> Record | None:
+    """Return the newest commit of a store that cannot list, found by going on from the hint.
+
+    Raises:
+        AccessDeniedError: not even the first commit may be read.
+    """
     there: list[bool] = [False]
     later: list[list[Record]] = [[]]
 
@@ -323,12 +364,21 @@ def _walked(store: Readable, hint: _Hint | None) -> Record | None:
         there[0] = hint is not None and _size_of(store, hint.record.number) == hint.size
 
     def ask_later() -> None:
-        later[0] = since(store, hint.record.number if hint else 0)
+        later[0] = since(store, hint.record.number if hint else 0, reads_only=reads_only)
 
     parallel.together(ask_whether, ask_later, alone=parallel.is_quick(store))
     if hint is not None and not there[0]:
-        return _walked(store, None)
-    return later[0][-1] if later[0] else (hint.record if hint else None)
+        return _walked(store, None, reads_only=reads_only)
+    if later[0]:
+        return later[0][-1]
+    return hint.record if hint else find(store, 1)
+
+
+def _unless_denied(ask: Callable[..., T], *what: object) -> T | None:
+    try:
+        return ask(*what)
+    except AccessDeniedError:
+        return None
 
 
 def _size_of(store: Readable, number: int) -> int | None:

@@ -29,6 +29,7 @@ from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr._storage.failures import Place, shown_url
 from embzarr._storage.identity import of_object, of_place
 from embzarr._storage.obstore import ObstoreStore
+from embzarr._storage.outage import Outage, outage_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     """Open ``s3://bucket/prefix``, on AWS or wherever the endpoint says."""
     bucket, prefix = _bucket_and_prefix(url)
     _refuse_unknown(options, (*S3_OPTIONS, *_CONNECTION_OPTIONS), url)
-    access = resolve_s3(_without_connection(options))
+    access = resolve_s3(bucket, _without_connection(options))
+    client = {**access.client, **_mapping(options, "client_options")}
+    options = {**options, **({"client_options": client} if client else {})}
     place = _place(url, options, access.secrets)
     insecure = str(access.config.get("endpoint", "")).startswith("http://")
 
@@ -166,9 +169,9 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
         clients.little,
         large=clients.large,
         place=place,
-        writable=False,
-        listable=False,
+        web=True,
         identity=identity,
+        outage=_outage(options, identity),
     )
     return Opened(store, options)
 
@@ -212,14 +215,30 @@ def _build(
     allow_http: bool = False,
 ) -> ObstoreStore:
     clients = _clients(connect, options, place, allow_http=allow_http)
+    identity = identify(clients.little)
     return ObstoreStore(
         clients.little,
         large=clients.large,
         uploads=clients.uploads,
         place=place,
         single_writer=single_writer,
-        identity=identify(clients.little),
+        identity=identity,
+        outage=_outage(options, identity),
     )
+
+
+def _outage(options: Mapping[str, object], identity: Identity) -> Outage:
+    """Return how long an outage is waited for: as the caller says, else where there was an answer.
+
+    What the caller says is the deadline from the first request on.
+    """
+    given = _mapping(options, "retry_config")
+    if given.get("max_retries") == 0:
+        return Outage(0)
+    deadline = given.get("retry_timeout")
+    if isinstance(deadline, timedelta):
+        return Outage(deadline.total_seconds(), answered=True)
+    return outage_of(identity.text) if identity.lasting else Outage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

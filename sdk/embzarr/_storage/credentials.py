@@ -1,32 +1,35 @@
-"""S3 options and credentials: two libraries' spellings, the environment, and boto3's chain.
+"""S3 options: two libraries' spellings of what is said, and botocore for the rest.
 
-Precedence: options, then an option ``profile``, then the environment, then what botocore finds
-(``~/.aws``, SSO, assumed roles, web identity, containers, instance metadata). botocore is
-imported only for the last, since that takes longer than opening a store does.
+What options say comes first, then an option ``profile``, then what boto3 makes of this environment.
+botocore is not imported where the options say all.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from embzarr._storage import deadline
-from embzarr.errors import AccessDeniedError, InvalidInputError, StoreError
+from embzarr._storage.aws import Answer, Asked, ask
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    import botocore.session  # type: ignore[import-untyped]  # botocore has no types
     from obstore.store import S3Credential
 
-Provider: TypeAlias = "Callable[[], S3Credential]"
+    from embzarr._storage.aws import Provider
 
 _DEFAULT_REGION = "us-east-1"
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-"""The first that is set counts."""
+_OF_REGION = ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_REGION")
+_OF_CERTIFICATES = ("AWS_CA_BUNDLE", "AWS_DEFAULT_PROFILE", "AWS_PROFILE", "REQUESTS_CA_BUNDLE")
+"""Variables by which botocore would find one."""
+_FILES = {
+    "AWS_CONFIG_FILE": "~/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+}
+"""Variables that name them, and where they are else."""
 
 # fsspec's (s3fs), obstore's and boto3's names for the same thing.
 _SPELLINGS = {
@@ -48,6 +51,7 @@ _PASSED_ON = (
     "sse_customer_key_base64",
     "sse_kms_key_id",
     "unsigned_payload",
+    "verify",
     "virtual_hosted_style_request",
 )
 S3_OPTIONS = tuple(
@@ -61,6 +65,8 @@ class S3Access:
 
     config: Mapping[str, str | bool]
     """obstore's configuration; no credentials in it."""
+    client: Mapping[str, object]
+    """obstore's options of a connection: which certificates are believed."""
     provider: Provider | None
     """Gives the credentials; None for unsigned requests."""
     secrets: tuple[str, ...]
@@ -84,49 +90,109 @@ class _Given:
         return self.credential
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _InTime:
-    """Gives what another gives, or fails soon: a metadata server may never end its answer."""
-
-    provider: Provider
-
-    def __call__(self) -> S3Credential:
-        return deadline.within(deadline.LITTLE_SECONDS, self.provider)
-
-
-def resolve_s3(options: Mapping[str, object]) -> S3Access:
-    """Decide endpoint, region and credentials from options, environment and botocore.
+def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
+    """Decide endpoint, region and credentials from options, then as boto3 does.
 
     Raises:
-        InvalidInputError: an option is given twice, or is no text where one is needed.
+        InvalidInputError: an option is given twice, or is no text where one is needed, or botocore
+            refuses what its files say.
         AccessDeniedError: there are no credentials, or they could not be had.
     """
     known = _one_spelling(options)
-    settled = dict(known)
+    settled = {name: value for name, value in known.items() if name != "verify"}
     anonymous = bool(known.pop("skip_signature", False))
-    profile = _text(known, "profile")
-    given = _given_credentials(known, use_environment=profile is None)
-    needed = _needs_botocore(known, profile=profile, anonymous=anonymous, given=given is not None)
-    session = _session(profile) if needed else None
-    region = _text(known, "region") or _environment("AWS_REGION", "AWS_DEFAULT_REGION")
-    config: dict[str, str | bool] = {
+    trusted = _trusted(known.pop("verify", None))
+    given = _given_credentials(known)
+    asked = Asked(
+        bucket=bucket,
+        profile=_text(known, "profile"),
+        endpoint=_endpoint(known),
+        region=_text(known, "region"),
+        virtual=_flag(known, "virtual_hosted_style_request"),
+        signs=given is None and not anonymous,
+    )
+    answer = _said(asked) if _says_all(asked, trusted) else _found(asked)
+    place: dict[str, str | bool] = {
         # Said outright, since obstore would otherwise take these from the environment.
-        "region": region or _configured(session, "region") or _DEFAULT_REGION,
+        "region": answer.region,
+        "endpoint": answer.endpoint,
+        "virtual_hosted_style_request": answer.virtual,
+    }
+    config = {
+        **place,
         "skip_signature": anonymous,
         "conditional_put": "etag",
         # One DELETE asks for no checksum header, and every S3-like server has it.
         "disable_bulk_delete": True,
+        **{name: _plain(name, value) for name, value in known.items()},
     }
-    if endpoint := _endpoint(known, session):
-        config["endpoint"] = endpoint
-        if os.environ.get("AWS_ENDPOINT_URL_S3"):
-            # obstore would let this variable win. Only then, since its store cannot be pickled
-            # with this setting (obstore 0.12).
-            config["aws_endpoint_url_s3"] = endpoint
-    config.update({name: _plain(name, value) for name, value in known.items()})
-    provider = None if anonymous else _provider(given, session)
-    settled |= {"region": config["region"], "endpoint": endpoint} | _options_of(given)
-    return S3Access(config=config, provider=provider, secrets=_secrets(provider), settled=settled)
+    if os.environ.get("AWS_ENDPOINT_URL_S3"):
+        # obstore would let this variable win. Only then, since its store cannot be pickled
+        # with this setting (obstore 0.12).
+        config["aws_endpoint_url_s3"] = answer.endpoint
+    # Given as a provider, since obstore would otherwise add a token of the environment.
+    provider = _Given(given) if given else answer.provider
+    return S3Access(
+        config=config,
+        client=_believing(answer.ca_bundle) if trusted is None else trusted,
+        provider=provider,
+        secrets=_secrets(provider),
+        settled=settled | place | _options_of(given),
+    )
+
+
+def _says_all(asked: Asked, trusted: Mapping[str, object] | None) -> bool:
+    """Tell whether options say all that botocore would, which is then not imported."""
+    if asked.signs or asked.profile or asked.endpoint is None:
+        return False
+    believes = trusted is not None or asked.endpoint.startswith("http://")
+    left = (*(() if asked.region else _OF_REGION), *(() if believes else _OF_CERTIFICATES))
+    return not left or not (any(os.environ.get(name) for name in left) or _has_files())
+
+
+def _has_files() -> bool:
+    return any(
+        Path(os.environ.get(name) or path).expanduser().is_file() for name, path in _FILES.items()
+    )
+
+
+def _said(asked: Asked) -> Answer:
+    return Answer(
+        endpoint=asked.endpoint or "",
+        virtual=bool(asked.virtual),
+        region=asked.region or _DEFAULT_REGION,
+        ca_bundle=None,
+        provider=None,
+    )
+
+
+def _found(asked: Asked) -> Answer:
+    found = ask(asked)
+    if asked.endpoint and asked.virtual:
+        # As obstore has it: who says both gives the bucket's own endpoint.
+        found = replace(found, endpoint=asked.endpoint, virtual=True)
+    return replace(found, endpoint=_checked(found.endpoint))
+
+
+def _trusted(verify: object) -> dict[str, object] | None:
+    """Return what boto3's ``verify`` is called by obstore; None where it is not given."""
+    if verify is None or verify is True:
+        return None if verify is None else {}
+    if verify is False:
+        return {"allow_invalid_certificates": True}
+    if isinstance(verify, (str, os.PathLike)):
+        return _believing(os.fspath(verify))
+    raise InvalidInputError("input-argument", "storage option 'verify' is neither bool nor a file")
+
+
+def _believing(ca_bundle: str | bytes | None) -> dict[str, object]:
+    if not ca_bundle:
+        return {}
+    try:
+        return {"root_certificate": Path(os.fsdecode(ca_bundle)).expanduser().read_text()}
+    except (OSError, ValueError) as exc:
+        message = f"certificates in {os.fsdecode(ca_bundle)!r} cannot be read: {exc}"
+        raise InvalidInputError("input-argument", message) from exc
 
 
 def _options_of(given: S3Credential | None) -> dict[str, object]:
@@ -161,107 +227,35 @@ def _plain(name: str, value: object) -> str | bool:
     raise InvalidInputError("input-argument", f"storage option {name!r} is neither str nor bool")
 
 
-def _environment(*names: str) -> str | None:
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+def _flag(known: dict[str, object], name: str) -> bool | None:
+    value = known.pop(name, None)
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidInputError("input-argument", f"storage option {name!r} is not a bool")
 
 
-def endpoint_of_environment() -> str | None:
-    """Return the server that obstore takes from the environment where it is told of none."""
-    return _environment(*_ENDPOINT_VARIABLES)
-
-
-def _given_credentials(known: dict[str, object], *, use_environment: bool) -> S3Credential | None:
-    """Return keys that stand in the options, else in the environment: never one of each.
-
-    A session token left in the environment would spoil the signature of a key from the options.
-    """
+def _given_credentials(known: dict[str, object]) -> S3Credential | None:
+    """Return keys that stand in the options; no token of the environment joins them."""
     names = ("access_key_id", "secret_access_key", "session_token")
     key, secret, token = (_text(known, name) for name in names)
     if bool(key) != bool(secret):
         raise InvalidInputError("input-argument", "storage options hold one of key and secret only")
-    if not key and use_environment:
-        key, secret = (os.environ.get(f"AWS_{name.upper()}") for name in names[:2])
-        token = _environment("AWS_SESSION_TOKEN")
     if not key or not secret:
         return None
     return {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
 
 
-def _needs_botocore(
-    known: Mapping[str, object], *, profile: str | None, anonymous: bool, given: bool
-) -> bool:
-    if profile is not None or not (given or anonymous):
-        return True
-    # With keys at hand, botocore's files can still name the region of a bucket on AWS.
-    placed = ("AWS_REGION", "AWS_DEFAULT_REGION", *_ENDPOINT_VARIABLES)
-    if "region" in known or "endpoint" in known or _environment(*placed):
-        return False
-    return Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser().is_file()
+def _endpoint(known: dict[str, object]) -> str | None:
+    """Return where the server is; None where the options do not say."""
+    endpoint = _text(known, "endpoint")
+    return None if endpoint is None else _checked(endpoint)
 
 
-def _endpoint(known: dict[str, object], session: botocore.session.Session | None) -> str | None:
-    """Return where the server is; None is AWS itself."""
-    endpoint = (
-        _text(known, "endpoint")
-        or _environment(*_ENDPOINT_VARIABLES)
-        or _configured(session, "endpoint_url")
-    )
-    if endpoint is None:
-        return None
+def _checked(endpoint: str) -> str:
     if not endpoint.startswith(("http://", "https://")) or "@" in endpoint or "?" in endpoint:
         wanted = "http://host:port or https://host, without user and query"
-        raise InvalidInputError("input-argument", f"storage option 'endpoint_url' is not {wanted}")
+        raise InvalidInputError("input-argument", f"endpoint_url is not {wanted}")
     return endpoint.rstrip("/")
-
-
-def _session(profile: str | None) -> botocore.session.Session:
-    # Heavy (0.2 s), and of no use to whoever has no S3 or has keys at hand.
-    import botocore.session  # noqa: PLC0415
-
-    return botocore.session.Session(profile=profile)
-
-
-def _configured(session: botocore.session.Session | None, name: str) -> str | None:
-    if session is None:
-        return None
-    from botocore.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415 - see _session
-        BotoCoreError,
-    )
-
-    try:
-        value = session.get_scoped_config().get(name)
-    except BotoCoreError as exc:
-        raise AccessDeniedError("access-denied", f"AWS configuration: {exc}") from exc
-    return value if isinstance(value, str) else None
-
-
-def _provider(given: S3Credential | None, session: botocore.session.Session | None) -> Provider:
-    if given is not None:
-        # Given as a provider, since obstore would otherwise add a token of the environment.
-        return _Given(given)
-    try:
-        provider = deadline.within(deadline.LITTLE_SECONDS, partial(_found_by, session))
-        if provider is not None:
-            return provider
-        found = "none were found"
-    except StoreError as exc:
-        found = exc.args[0]
-    except Exception as exc:  # noqa: BLE001 - what botocore makes of a server's odd answer
-        # Its text may quote what a credential process said.
-        found = type(exc).__name__
-    hint = 'storage_options={"key": ..., "secret": ...}, {"profile": ...} or {"anon": True}'
-    raise AccessDeniedError("access-denied", f"S3 credentials: {found}; give {hint}")
-
-
-def _found_by(session: botocore.session.Session | None) -> Provider | None:
-    """Return what gives the credentials that botocore finds."""
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
-
-    if session is None or session.get_credentials() is None:
-        return None
-    provider = _InTime(Boto3CredentialProvider(session))
-    provider()  # now, where the error can be told, and not inside of the first request
-    return provider
 
 
 def _secrets(provider: Provider | None) -> tuple[str, ...]:

@@ -35,6 +35,25 @@ _SERVICE_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 _SYSTEM_MESSAGE = re.compile(r'code: (?P<code>\d+),\s+kind: \w+,\s+message: "(?P<message>[^"]+)"')
 # Where a library's text turns into a trace: obstore's, and the Java one that HDFS sends along.
 _DETAIL = re.compile(r"\n\nDebug source:|\\n\\tat ")
+# What Rust's libraries say of a connection that was not made, and what that is called.
+_CONNECTION: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"InvalidCertificate\((?:\s*Other\(\s*OtherError\()?\s*(\w+)"),
+        "the server's certificate is not trusted: {0}; AWS_CA_BUNDLE names a file of trusted ones",
+    ),
+    (
+        re.compile(r'dns error(?:.|\n)*?lookup address information: ([^"]+)'),
+        "the server's name is not resolved: {0}",
+    ),
+    (re.compile(r"InvalidMessage\(\s*(\w+)"), "the server speaks no TLS: {0}"),
+)
+_UNANSWERED = re.compile(
+    r"error sending request|TimedOut|operation timed out|IncompleteBody|BrokenPipe"
+    r"|Connection(?:Refused|Reset|Aborted)|request or response body error|connection closed"
+)
+_NO_TLS = re.compile(r"InvalidCertificate|InvalidMessage")
+_NOT_NOW = frozenset({429, 500, 502, 503, 504})
+"""HTTP: ask again later."""
 _LONGEST_REASON = 300
 _LONGEST_TEXT = 64 * 1024
 """Of an exception that is looked at and kept: a server's answer may be in it, however long."""
@@ -46,6 +65,7 @@ _MISSING = re.compile(r"\(is not a directory\)")
 _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|(?:bucket|container) does not exist", re.IGNORECASE
 )
+_ARCHIVED = re.compile(r"InvalidObjectState|BlobArchived|BlobBeingRehydrated")
 _DENIED = re.compile(
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
     r"|AuthorizationFailure|AuthenticationFailed|NoCredentials|Forbidden|AccessControlException"
@@ -81,6 +101,7 @@ _PLAIN_REASONS = {
     "object-exists": "it exists",
     "object-missing": "there is no such object",
     "bucket-missing": "there is no such bucket",
+    "object-archived": "it is in an archive (such as Glacier), and must be restored to be read",
 }
 
 
@@ -144,6 +165,23 @@ def shown_url(url: str) -> str:
     return printable(redact_url(url))
 
 
+def is_unanswered(exc: BaseException) -> bool:
+    """Tell whether a server was not reached, or could not answer for the moment."""
+    text = _text(exc)
+    status = _status(exc, text)
+    if status is not None:
+        return status in _NOT_NOW
+    return bool(_UNANSWERED.search(text)) and not _NO_TLS.search(text)
+
+
+def _of_connection(text: str) -> str | None:
+    """Return why no connection was made, where that is known."""
+    for pattern, reason in _CONNECTION:
+        if found := pattern.search(text):
+            return reason.format(*found.groups())
+    return None
+
+
 def _text(exc: BaseException) -> str:
     """Return what an exception says, of something very long its two ends."""
     text = str(exc)
@@ -158,6 +196,8 @@ def _classify(exc: BaseException, text: str, verb: Verb) -> tuple[type[EmbzarrEr
         return NotFoundError, "bucket-missing"
     if verb == "create" and (_is_conflict(exc, text) or status in _CONFLICTS):
         return ConflictError, "object-exists"
+    if _ARCHIVED.search(text):
+        return StoreError, "object-archived"
     if verb in _WRITES and (number in _FULL_NUMBERS or status == _FULL):
         return StoreError, "store-full"
     if _is_denial(exc, text) or number in _DENIED_NUMBERS or status in _DENIALS:
@@ -230,6 +270,8 @@ def _reason(exc: BaseException, text: str) -> str:
         reason = f"{code[1]}: {message[1]}" if message else code[1]
     elif status := _STATUS.search(text):
         reason = status["line"].strip()
+    elif connection := _of_connection(text):
+        reason = connection
     elif "TimedOut" in text or isinstance(exc, TimeoutError):
         reason = "no answer within the timeout"
     elif isinstance(exc, MemoryError):

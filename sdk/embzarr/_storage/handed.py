@@ -106,9 +106,7 @@ def _over(
     client: ObjectStoreMethods, place: Place, kind: str, *, single_writer: bool
 ) -> ObstoreStore:
     web = kind == "HTTPStore"
-    return ObstoreStore(
-        client, place=place, writable=not web, listable=not web, single_writer=single_writer
-    )
+    return ObstoreStore(client, place=place, web=web, single_writer=single_writer)
 
 
 def _refuse_to_open(url: str, options: Options, *, single_writer: bool) -> NoReturn:

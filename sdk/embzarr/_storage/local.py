@@ -21,6 +21,7 @@ from embzarr._storage.durable import DurableFiles
 from embzarr._storage.failures import Place
 from embzarr._storage.identity import of_folder
 from embzarr._storage.obstore import ObstoreStore
+from embzarr._storage.outage import Outage
 from embzarr._storage.port import Body, Leftover, ObjectInfo, check_key, check_prefix
 from embzarr.errors import DamagedError, NotFoundError
 
@@ -54,8 +55,9 @@ class LocalFolder(ObstoreStore):
         self._opened: Client[ObjectStoreMethods] = Client(partial(_opened, self._root))
         self._files = DurableFiles(self._root)
         self._place = place
-        self._writable = self._listable = True
+        self._web = False
         self._single_writer = False
+        self._outage = Outage(0)
 
     @property
     def identity(self) -> Identity:

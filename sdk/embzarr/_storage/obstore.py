@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 # By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
@@ -11,10 +13,10 @@ from obstore import store as obstore_stores
 from embzarr._storage.answers import body_of, cut_of
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of, s3_capabilities
-from embzarr._storage.credentials import endpoint_of_environment
 from embzarr._storage.deadline import LITTLE_BYTES
 from embzarr._storage.identity import of_object
 from embzarr._storage.listing import pages_of
+from embzarr._storage.outage import Outage
 from embzarr._storage.port import (
     MOST_WHOLE_BYTES,
     Body,
@@ -28,8 +30,9 @@ from embzarr._storage.port import (
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from obstore import ObjectMeta
     from obstore.store import ObjectStoreMethods
 
     from embzarr._storage.capabilities import Capabilities
@@ -59,20 +62,31 @@ class ObstoreStore:
         place: Place,
         large: Callable[[], ObjectStoreMethods] | None = None,
         uploads: Callable[[], ObjectStoreMethods] | None = None,
-        writable: bool = True,
-        listable: bool = True,
+        web: bool = False,
         single_writer: bool = False,
         identity: Identity | None = None,
+        outage: Outage | None = None,
     ) -> None:
-        """Use what `large` and `uploads` make, clients with patience, where much is moved."""
+        """Use what `large` and `uploads` make, clients with patience, where much is moved.
+
+        Args:
+            client: what asks; of one that was handed in, the tries are its own.
+            place: how messages name it.
+            large: makes what reads more than a little.
+            uploads: makes what writes more than a little.
+            web: whether it is a web server's folder, which is neither listed nor written.
+            single_writer: look before a create, where the store cannot exclude others.
+            identity: whom it asks, where that is known.
+            outage: for how long an outage is waited for.
+        """
         self._client = client
         self._identity = identity
         self._large = large or (lambda: client)
         self._uploads = uploads or (lambda: client)
         self._place = place
-        self._writable = writable
-        self._listable = listable
+        self._web = web
         self._single_writer = single_writer
+        self._outage = outage or Outage(0)
 
     def __repr__(self) -> str:
         """Name the place."""
@@ -115,7 +129,7 @@ class ObstoreStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object below the folder `prefix`."""
         check_prefix(prefix)
-        if not self._listable:
+        if self._web:
             raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
         return self._listed(prefix)
 
@@ -147,7 +161,7 @@ class ObstoreStore:
 
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)
-        return self._place.ask(verb, key, request)
+        return self._place.ask(verb, key, lambda: self._outage.outlast(request))
 
     def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
         """Return the client whose deadline fits what is asked for."""
@@ -157,7 +171,7 @@ class ObstoreStore:
         return self._client if size <= _SMALL_BYTES else self._uploads()
 
     def _refuse_if_read_only(self, key: str) -> None:
-        if not self._writable:
+        if self._web:
             message = f"cannot write {key}: {self.url} is read only"
             raise UnsupportedError("store-read-only", message)
 
@@ -171,14 +185,14 @@ class ObstoreStore:
             if not _is_beyond_end(exc) or self._size(key) > start:
                 raise
             return memoryview(b"")
-        return body_of(answer, start, length, strict=not self._listable)
+        return body_of(answer, start, length, strict=self._web)
 
     def _size(self, key: str) -> int:
         return self._reader().head(key)["size"]
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
         client = self._reader()
-        pages = self._place.each("list", prefix, lambda: pages_of(client, prefix))
+        pages = self._place.each("list", prefix, lambda: self._pages(client, prefix))
         for page in pages:
             for item in page:
                 # A folder marker has the name of the folder itself.
@@ -188,6 +202,15 @@ class ObstoreStore:
                         size=item["size"],
                         modified=item["last_modified"].timestamp(),
                     )
+
+    def _pages(self, client: ObjectStoreMethods, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
+        """Return the pages of a listing, the first at hand: until then it may begin anew."""
+
+        def begin() -> Iterator[Sequence[ObjectMeta]]:
+            pages = pages_of(client, prefix)
+            return itertools.chain([*itertools.islice(pages, 1)], pages)
+
+        return self._outage.outlast(begin)
 
     def _put(self, key: str, data: Body) -> None:
         size = size_of(data)
@@ -233,7 +256,7 @@ def _is_beyond_end(exc: obstore_errors.BaseError) -> bool:
 def _known_of(client: ObjectStoreMethods) -> Capabilities:
     if isinstance(client, obstore_stores.S3Store):
         config: Mapping[str, object] = {**client.config}
-        endpoint = config.get("endpoint") or endpoint_of_environment()
+        endpoint = config.get("endpoint") or _endpoint_of_environment()
         return s3_capabilities(str(endpoint) if endpoint else None, str(config.get("bucket", "")))
     kinds: Mapping[type, str] = {
         obstore_stores.GCSStore: "gcs",
@@ -242,3 +265,9 @@ def _known_of(client: ObjectStoreMethods) -> Capabilities:
         obstore_stores.MemoryStore: "memory",
     }
     return capabilities_of(kinds.get(type(client), "unknown"))
+
+
+def _endpoint_of_environment() -> str | None:
+    """Return the server that obstore takes from the environment where it was told of none."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)

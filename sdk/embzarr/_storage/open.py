@@ -66,11 +66,12 @@ def open_store(
             mapper (``DirFileSystem`` for a folder of one), or a `Store`, which is returned.
         storage_options: Of the store in question, in fsspec's or obstore's spelling; see
             `embzarr._storage.credentials` for S3. Timeouts stand in ``client_options`` and
-            ``retry_config``. By default a server that does not answer is given up after about 15 s,
-            and one that answers too slowly after a minute where up to 2 MiB are moved, after five
-            where it is more; ``timeout`` in ``client_options`` sets both. A web server's folder
-            refuses headers that would follow a redirect to another host, unless
-            ``headers_follow_redirects`` is true.
+            ``retry_config``. By default a server that never answered is given up after about 15 s;
+            one that did is waited for through an outage of a minute, or for ``retry_timeout`` in
+            ``retry_config``. One that answers too slowly is given up after a minute where up to 2
+            MiB are moved, after five where it is more; ``timeout`` in ``client_options`` sets both.
+            A web server's folder refuses headers that would follow a redirect to another host,
+            unless ``headers_follow_redirects`` is true.
         single_writer: The caller vouches that nobody else writes here, so that a store without
             an atomic create may be written.
         pickle_secrets: Let pickles of the store hold its keys, passwords and tokens. Else the

@@ -8,6 +8,7 @@ Every implementation translates its library's exceptions to `embzarr.errors`:
 - `create` on a key that exists: `ConflictError` (``object-exists``);
 - a verb that the store lacks (writing to http, listing without an index):
   `UnsupportedError` (``store-read-only``, ``store-cannot-list``, ``create-not-exclusive``);
+- an object in an archive such as Glacier: `StoreError` (``object-archived``);
 - no room left: `StoreError` (``store-full``): nothing was written;
 - anything else: `StoreError` (``store-failed``).
 
