@@ -93,7 +93,7 @@ class RunSaving:
         """
         options = DeltaOptions(
             step=step,
-            metadata=metadata or {},
+            metadata=checks.metadata_of(metadata),
             lossy=lossy,
             policy=policy,
             compression=compression,
@@ -157,7 +157,7 @@ class RunSaving:
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
             step=step,
-            metadata=dict(metadata or {}),
+            metadata=checks.metadata_of(metadata),
             lossy=lossy,
             policy=policy,
             compression=compression,

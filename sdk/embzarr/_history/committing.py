@@ -29,7 +29,6 @@ from embzarr._history.protocol import (
     Unknown,
 )
 from embzarr._history.records import Expired
-from embzarr._redact import without_secrets
 from embzarr._storage import get_at_most, interrupts
 from embzarr.errors import (
     AccessDeniedError,
@@ -86,6 +85,7 @@ class Draft:
     layers: list[Layer]
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
+    """Plain JSON without credentials, as `embzarr._writing.checks.metadata_of` returns it."""
     base: Record | None
     """The commit that was newest before the first object was written, or the one that this write
     builds on: garbage collections after it are heeded."""
@@ -291,7 +291,7 @@ def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
         created=now(),
         writer=writer,
         layers=draft.layers,
-        metadata=without_secrets(draft.metadata),
+        metadata=draft.metadata,
     )
     return manifests.encode(manifest)
 

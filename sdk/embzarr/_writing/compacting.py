@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from embzarr._format import Lossy, Placement, spec, word_table
 from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
+from embzarr._redact import without_secrets
 from embzarr._storage import known_of, parallel
 from embzarr._writing.full_layer import LayerWriter
 
@@ -93,7 +94,7 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
         write_id=write_id,
         step=manifest.step,
         layers=[layer],
-        metadata=manifest.metadata,
+        metadata=without_secrets(manifest.metadata),
         base=commit,
         follows=True,
     )

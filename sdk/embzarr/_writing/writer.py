@@ -41,13 +41,13 @@ class Writer:
         store: CountingStore,
         layer: LayerWriter,
         placement: Placement,
-        metadata: Mapping[str, Any],
+        metadata: dict[str, Any],
         *,
         base: Record | None,
         store_id: Callable[[], str],
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
-        self.metadata: dict[str, Any] = dict(metadata)
+        self.metadata = metadata
         self._store = store
         self._layer = layer
         self._placement = placement
@@ -124,7 +124,7 @@ class Writer:
     def _commit(self) -> Checkpoint:
         try:
             self._require_open()
-            checks.check_metadata(self.metadata)
+            metadata = checks.metadata_of(self.metadata)
             layer = self._layer.finish(self._placement, meanwhile=self._store_id)
         except BaseException:
             self._abort()
@@ -135,7 +135,7 @@ class Writer:
             write_id=self._layer.write_id,
             step=self._layer.step,
             layers=[layer],
-            metadata=self.metadata,
+            metadata=metadata,
             base=self._base,
         )
         # From here on nothing may be removed: the manifest may stand even where we are told not.
@@ -229,7 +229,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
-    checks.check_metadata(metadata or {})
+    told = checks.metadata_of(metadata)
     dtypes.numpy_dtype(dtype)
     store = CountingStore(
         open_store(url, storage_options=storage_options, single_writer=single_writer)
@@ -255,4 +255,4 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     # While the first rows are sent: an unsound store is told of before it is committed to.
     layer.beside(sound)
     store_id = parallel.Later(claim)
-    return Writer(store, layer, placement, metadata or {}, base=base, store_id=store_id)
+    return Writer(store, layer, placement, told, base=base, store_id=store_id)
