@@ -164,11 +164,8 @@ def _write(
         lossy=options.lossy,
         allow_nonfinite=options.allow_nonfinite,
     )
-    try:
+    with writer.withdrawn_on_error():
         return [*manifest.layers, writer.write(changes, words)]
-    except BaseException:
-        writer.abort()
-        raise
 
 
 def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
