@@ -5,7 +5,7 @@
     embzarr.save("s3://bucket/run", words, vectors, step=100)
     checkpoint = embzarr.open("s3://bucket/run")
     checkpoint["king"]                              # one vector, in three round trips
-    words, vectors = checkpoint.load_prefix("inter")
+    checkpoint.load_prefix("inter").vectors         # of many, with .words and .rows
 
 The format is specified in ``spec/v1/embzarr.md``.
 """

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr._format import arguments, spec
 from embzarr._history import describe
-from embzarr._loads import Loads
+from embzarr._loads import BATCH_BYTES, Loads
 from embzarr._reading import nearest
 from embzarr._storage import interruptible, parallel
 from embzarr._verify import losses, verifying
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from embzarr._reading import Cache
     from embzarr._storage import CountingStore, Traffic
     from embzarr._verify import VerifyReport
+
+_MOST_KEPT = 256 * 1024 * 1024
+"""Bytes of vectors that are kept for the next question, where no cache says how many."""
 
 
 class Checkpoint(Loads):
@@ -37,6 +42,9 @@ class Checkpoint(Loads):
         """Wrap a commit; nothing is read."""
         super().__init__(store, commit, cache=cache)
         self._lengths = nearest.Lengths(commit.manifest.rows)
+        self._most_kept = _MOST_KEPT if cache is None else cache.memory_bytes
+        self._kept = np.empty((0, self.dim), self.dtype)
+        """The first vectors, for the next question."""
 
     def __reduce__(self) -> tuple[Callable[..., Checkpoint], tuple[CountingStore, Commit]]:
         """Pickle and copy how the store is opened, the manifest, and the settings of its cache.
@@ -86,43 +94,106 @@ class Checkpoint(Loads):
     @interruptible
     def most_similar(
         self,
-        query: str | NDArray[Any],
-        topn: int = 10,
+        positive: bytes | Iterable[str | bytes | NDArray[Any] | tuple[Any, float]] | None = None,
         *,
-        restrict: Sequence[str] | None = None,
+        negative: bytes | Iterable[str | bytes | NDArray[Any]] | None = None,
+        topn: int = 10,
+        restrict_vocab: int | None = None,
+        restrict: Iterable[str | bytes] | None = None,
     ) -> list[tuple[str, float]]:
-        """Return the words whose vectors have the largest cosine with the query's.
+        """Return the words whose vectors have the largest cosine with what is asked for.
 
-        One pass over the vectors in batches. Memory: three batches, and four bytes a row for the
-        vectors' lengths, which are computed once.
+        ``most_similar("king")``, or by analogy, as gensim does it:
+        ``most_similar(positive=["king", "woman"], negative=["man"])``. The words of the question
+        are left out of the answer.
+
+        All vectors, or the first ones with `restrict_vocab`, are kept in memory for the next
+        question if they take up to 256 MiB as they are stored, or up to the ``memory_bytes`` of the
+        `Cache` that the checkpoint was opened with. Else each question reads them in one pass, and
+        memory is three batches. Their lengths are computed once, and take four bytes a row.
 
         Args:
-            query: a word, which is left out of the answer, or a vector of shape (dim,).
+            positive: a word, or a vector of shape (dim,), or a list of such, or of pairs of one and
+                its weight, which may be negative. Of several the mean is asked for: of words that
+                of their directions, of vectors as they are.
+            negative: the same, without weights, turned round.
             topn: how many words.
-            restrict: the words to choose from, whose vectors alone are read; by default all.
+            restrict_vocab: look at so many of the first rows alone, which are the commonest words
+                where rows go by frequency; by default at all.
+            restrict: look at these words alone, in any order.
 
         Raises:
-            WordNotFoundError: code ``word-missing``: the query, or one of `restrict`.
-            InvalidInputError: a vector of another shape, or a negative `topn`.
+            WordNotFoundError: code ``word-missing``: a word of the question, or of `restrict`.
+            InvalidInputError: a vector of another shape, nothing that is asked for, a negative
+                `topn`, or both ways to restrict.
         """
-        target, without = query, frozenset[int]()
-        if isinstance(query, str):
-            loaded = self.load([query])
-            target, without = loaded.vectors[0], frozenset(loaded.rows.tolist())
-        blocks = ((part.rows, part.vectors) for part in self.stream(restrict))
-        nearest.check(np.asarray(target), topn, dim=self.dim)
+        question = nearest.question(positive, negative, dim=self.dim)
+        count = arguments.whole("topn", topn, least=0)
+        rows = self._looked_at(restrict_vocab, restrict)
+        loaded = self.load([word for word, _ in question.words])
         found = nearest.nearest(
-            np.asarray(target), blocks, self._lengths, count=topn, without=without
+            question.target(loaded.vectors),
+            self._blocks(rows),
+            self._lengths,
+            count=count,
+            without=frozenset(loaded.rows.tolist()),
         )
-        word = self._reader.vocabulary.words
-        words = parallel.each(lambda hit: word(hit[0], hit[0] + 1).word(0), found)
+        words = self._words_of([row for row, _ in found])
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
 
+    def _looked_at(
+        self, first: int | None, words: Iterable[str | bytes] | None
+    ) -> NDArray[np.int64] | range:
+        """Return the rows to look at: the first ones, or those of words."""
+        if words is None:
+            rows = range(len(self))
+            return (
+                rows if first is None else rows[: arguments.whole("restrict_vocab", first, least=0)]
+            )
+        if first is not None:
+            raise InvalidInputError("input-argument", "give one of restrict and restrict_vocab")
+        return self.load(arguments.words_in_any_order("restrict", words), columns=()).rows
+
+    def _blocks(
+        self, rows: NDArray[np.int64] | range
+    ) -> Iterable[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Return row numbers and vectors in batches: those that are kept, else as they are read."""
+        kept = self._kept_for(rows)
+
+        def read(cut: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+            if isinstance(rows, range):
+                vectors = self.load_rows(*cut).vectors if kept is None else kept[slice(*cut)]
+                return np.arange(*cut), vectors
+            part = rows[slice(*cut)]
+            return part, self._reader.column(spec.VECTORS).rows(part) if kept is None else kept[
+                part
+            ]
+
+        cuts = list(nearest.batches(len(rows), self._row_bytes, BATCH_BYTES))
+        return parallel.ahead(read, cuts) if kept is None else map(read, cuts)
+
+    def _kept_for(self, rows: NDArray[np.int64] | range) -> NDArray[Any] | None:
+        """Return vectors that hold these rows, read for it where they are the first ones."""
+        count = int(np.max(rows, initial=-1)) + 1 if isinstance(rows, np.ndarray) else len(rows)
+        may_be = isinstance(rows, range) and count * self._row_bytes <= self._most_kept
+        kept = self._kept
+        if may_be and len(kept) < count:
+            self._kept = kept = self.load_rows(0, count).vectors
+        return kept if len(kept) >= count else None
+
     @interruptible
-    def similarity(self, a: str, b: str) -> float:
+    def similarity(self, a: str | bytes, b: str | bytes) -> float:
         """Return the cosine of the vectors of two words."""
-        first, second = self[[a, b]]
+        first, second = self[[arguments.word("a", a), arguments.word("b", b)]]
         return nearest.cosine(first, second)
+
+    def close(self) -> None:
+        """Let go of the words and vectors that are kept in memory; what is read next reads them.
+
+        Nothing must be closed: no file or connection of the checkpoint's own stays open.
+        """
+        super().close()
+        self._kept = self._kept[:0]
 
     # As a whole -----------------------------------------------------------------------------------
     @interruptible

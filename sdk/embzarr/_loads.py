@@ -1,30 +1,47 @@
-"""Loads and streams of an opened checkpoint: by word, by row, by range, in part or whole."""
+"""An opened checkpoint as a mapping from words to vectors, and its loads and streams."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, overload
+import itertools
+from collections.abc import KeysView
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, Unpack, get_args, overload
 
 import numpy as np
 
-from embzarr._format import from_words, lookups, spec
+from embzarr._format import arguments, from_words, lookups, spec
 from embzarr._history import LivingStore
-from embzarr._reading import Cache, Loaded, TableReader, link_to, nearest, views
-from embzarr._storage import interruptible, parallel
+from embzarr._reading import (
+    By,
+    Cache,
+    Loaded,
+    TableReader,
+    Values,
+    Words,
+    as_array,
+    link_to,
+    nearest,
+    views,
+)
+from embzarr._storage import forks, interruptible, interrupts, parallel
 from embzarr.errors import InvalidInputError, WordNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from embzarr._history import Commit
-    from embzarr._reading import By, How, Plan
+    from embzarr._reading import How, Plan
     from embzarr._storage import CountingStore
 
 Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
+T = TypeVar("T")
 
 _VECTORS = (spec.VECTORS,)
-_BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+_WORDS_AT_ONCE = 256 * 1024
+_MANY = 100
+"""Of so many words one that is wanted is reason enough to read all at once."""
 _STREAM_PARTS = 4
 """Three batches of a stream, one of them in use, and what is under way."""
 
@@ -46,10 +63,6 @@ class Loads:
         self._reader = TableReader(living, commit.manifest, link)
         self._vectors = commit.manifest.base.arrays[spec.VECTORS]
 
-    def __len__(self) -> int:
-        """Return the number of words."""
-        return self._commit.manifest.rows
-
     @property
     def url(self) -> str:
         """Where the checkpoint's store is, without secrets."""
@@ -65,40 +78,121 @@ class Loads:
         """Data type of the vectors."""
         return self._reader.column(spec.VECTORS).dtype
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, and numbers in a vector."""
+        return len(self), self.dim
+
+    @property
+    def ndim(self) -> int:
+        """Two, as of any matrix."""
+        return len(self.shape)
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.dim * self.dtype.itemsize
+
+    def __enter__(self) -> Self:
+        """Return the checkpoint itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the words and vectors that are kept in memory; what is read next reads them.
+
+        Nothing must be closed: no file or connection of the checkpoint's own stays open.
+        """
+        vars(self).pop("words", None)
+
     # By word --------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return self._commit.manifest.rows
+
     @interruptible
     def __contains__(self, word: object) -> bool:
         """Tell whether the vocabulary holds `word`."""
-        return isinstance(word, str) and bool(self._rows_of([word], ())[0] >= 0)
+        listed = [arguments.word("word", word)] if arguments.is_word(word) else []
+        return bool(np.any(self._rows_of(listed, ()) >= 0))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the words in row order, in bounded memory: they are read as the loop goes on."""
+        if "words" in vars(self):
+            return iter(self.words)
+        read = self._reader.vocabulary.words
+        cuts = list(nearest.batches(len(self), 1, _WORDS_AT_ONCE))
+        return itertools.chain.from_iterable(parallel.ahead(lambda cut: read(*cut), cuts))
 
     @overload
-    def __getitem__(self, words: str) -> NDArray[Any]: ...
+    def __getitem__(self, words: str | bytes) -> NDArray[Any]: ...
     @overload
-    def __getitem__(self, words: Sequence[str]) -> NDArray[Any]: ...
-    def __getitem__(self, words: str | Sequence[str]) -> NDArray[Any]:
+    def __getitem__(self, words: Iterable[str | bytes]) -> NDArray[Any]: ...
+    def __getitem__(self, words: bytes | Iterable[str | bytes]) -> NDArray[Any]:
         """Return the vector of a word, shape (dim,), or of a list of words, shape (k, dim).
+
+        Rows are not asked for so, since a number may be a word: ``load_rows(0, 10)`` has them.
 
         Raises:
             WordNotFoundError: code ``word-missing``, with similar words.
+            InvalidInputError: what cannot be a word, or a set, which has no order.
         """
-        if isinstance(words, str):
-            vector: NDArray[Any] = self.load([words]).vectors[0]
-            return vector
-        return self.load(words).vectors
+        vectors: NDArray[Any] = self.load(words).vectors
+        return vectors[0] if isinstance(words, str | bytes) else vectors
 
-    @property
-    @interruptible
-    def words(self) -> list[str]:
-        """All words in row order, read anew at each use."""
-        return list(self._reader.vocabulary.words(0, len(self)))
+    def get(self, word: str | bytes, default: T | None = None) -> NDArray[Any] | T | None:
+        """Return the vector of a word, or `default` where the vocabulary does not hold it."""
+        loaded = self.load(arguments.word("word", word), missing="skip")
+        return loaded.vectors[0] if len(loaded) else default
+
+    def keys(self) -> KeysView[str]:
+        """Return the words as a mapping has them: to loop over, and to ask what is among them."""
+        return KeysView(self)
+
+    def values(self) -> Values[NDArray[Any]]:
+        """Return the vectors in row order; a loop streams them, in bounded memory."""
+        return Values(len(self), lambda: (row for part in self.stream() for row in part.vectors))
+
+    def items(self) -> Values[tuple[str, NDArray[Any]]]:
+        """Return words with their vectors; a loop streams them, in bounded memory.
+
+        ``dict(checkpoint.items())`` reads everything once; ``dict(checkpoint)`` would ask for each
+        word by itself.
+        """
+        return Values(len(self), self._pairs)
+
+    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        def read(cut: tuple[int, int]) -> tuple[Sequence[str], NDArray[Any]]:
+            part = self.load_rows(*cut)
+            return part.words, part.vectors
+
+        cuts = list(nearest.batches(len(self), self._row_bytes, BATCH_BYTES))
+        for words, vectors in parallel.ahead(read, cuts):
+            yield from zip(words, vectors, strict=True)
+
+    @forks.cached_property
+    def words(self) -> Sequence[str]:
+        """All words in row order: read when first asked for, and kept, as UTF-8, from then on.
+
+        They behave as a list that cannot be changed: ``checkpoint.words.index("king")`` is a row.
+        """
+        table = interrupts.apart(lambda: self._reader.vocabulary.words(0, len(self)))
+        return Words(table)
 
     def load(
-        self, words: Sequence[str], *, missing: Missing = "raise", **how: Unpack[How]
+        self,
+        words: bytes | Iterable[str | bytes],
+        *,
+        missing: Missing = "raise",
+        **how: Unpack[How],
     ) -> Loaded:
         """Return rows by word, in the caller's order, repeats included.
 
         Args:
-            words: any words.
+            words: any words, as texts or their UTF-8; one alone is a list of one. Not a set, whose
+                order nobody knows.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
                 ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
@@ -110,11 +204,8 @@ class Loads:
             InvalidInputError: a keyword that cannot be used, or NaN for whole numbers.
             DamagedError: a chunk is missing, cut or changed; never zeros in its place.
         """
-        asked = [words] if isinstance(words, str) else list(words)
-        if missing not in {"raise", "skip", "zeros", "nan"}:
-            raise InvalidInputError(
-                "input-argument", f"missing is raise, skip, zeros or nan; found {missing!r}"
-            )
+        asked = arguments.words("words", words)
+        arguments.choice("missing", missing, get_args(Missing))
         return self._load(asked, missing, how)
 
     @interruptible
@@ -133,38 +224,40 @@ class Loads:
         return Loaded(rows, filled, lambda: asked)
 
     @interruptible
-    def load_range(self, first: str, last: str, **how: Unpack[How]) -> Loaded:
+    def load_range(self, first: str | None, last: str | None, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words from `first` up to, not including, `last`.
 
         Words compare by their UTF-8 bytes, which is the order of their code points, and come back
-        in that order.
+        in that order. None leaves an end open: ``load_range("inter", None)`` is every word from
+        "inter" on.
 
         Raises:
             InvalidInputError: `first` lies after `last`.
         """
-        begin, end = (from_words([word]).utf8(0) for word in (first, last))
-        if end < begin:
+        begin = b"" if first is None else arguments.word("first", first).encode()
+        end = None if last is None else arguments.word("last", last).encode()
+        if end is not None and end < begin:
             raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
         return self._between(begin, end, how)
 
     @interruptible
     def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words that begin with `prefix`, in byte order."""
-        begin = from_words([prefix]).utf8(0)
+        begin = arguments.word("prefix", prefix).encode()
         return self._between(begin, lookups.prefix_end(begin), how)
 
     # By row ---------------------------------------------------------------------------------------
     @interruptible
-    def load_rows(self, start: int, stop: int, **how: Unpack[How]) -> Loaded:
+    def load_rows(self, start: int | None, stop: int | None, **how: Unpack[How]) -> Loaded:
         """Return rows `start` up to, not including, `stop`. Reads no byte of the vocabulary.
 
-        Raises:
-            InvalidInputError: not ``0 <= start <= stop <= len(self)``.
+        They are those of the slice ``start:stop``: no more than there are, counted from the end
+        where a number is negative, from the first or to the last where it is None.
         """
-        self._check_range(start, stop)
-        read = self._reader.range(start, stop, views(how))
+        first, last = self._slice(start, stop)
+        read = self._reader.range(first, last, views(how))
         words = self._reader.vocabulary.words
-        return Loaded(np.arange(start, stop), read, lambda: words(start, stop))
+        return Loaded(np.arange(first, last), read, lambda: words(first, last))
 
     @interruptible
     def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
@@ -181,15 +274,18 @@ class Loads:
         Raises:
             InvalidInputError: `index` out of range, no such placement, or no counts.
         """
-        return self.load_rows(*self._reader.part(index, parts, by=by), **how)
+        count = arguments.whole("parts", parts, least=1)
+        number = arguments.whole("index", index, least=0, most=count - 1)
+        arguments.choice("by", by, get_args(By))
+        return self.load_rows(*self._reader.part(number, count, by=by), **how)
 
     def stream(
         self,
-        words: Sequence[str] | None = None,
+        words: bytes | Iterable[str | bytes] | None = None,
         *,
         start: int = 0,
         stop: int | None = None,
-        batch_bytes: int = _BATCH_BYTES,
+        batch_bytes: int = BATCH_BYTES,
         **how: Unpack[How],
     ) -> Iterator[Loaded]:
         """Yield rows in batches; the next batch is fetched while one is used.
@@ -199,65 +295,81 @@ class Loads:
 
         Args:
             words: these, in this order; by default all rows.
-            start: first row, of all.
+            start: first row, of all; with `stop` as `load_rows` takes them.
             stop: past the last row; None for all.
             batch_bytes: bytes of vectors in a batch, at least one row.
             **how: see `load`; ``out`` makes no sense here.
 
         Raises:
             WordNotFoundError: code ``word-missing``.
-            InvalidInputError: rows that are not there, or a keyword that cannot be used.
+            InvalidInputError: a keyword that cannot be used.
         """
         if "out" in how:
             raise InvalidInputError("input-argument", "a stream yields batches: it takes no out")
-        last = len(self) if stop is None else stop
-        self._check_range(start, last)
+        first, last = self._slice(start, stop)
+        nbytes = arguments.whole("batch_bytes", batch_bytes, least=0)
         views(how)
         if how.get("memory_limit") is not None:
-            how["memory_limit"] //= _STREAM_PARTS
-            batch_bytes = min(batch_bytes, how["memory_limit"])
-        row_bytes = self.dim * self.dtype.itemsize
+            how["memory_limit"] = int(how["memory_limit"]) // _STREAM_PARTS
+            nbytes = min(nbytes, how["memory_limit"])
         if words is not None:
-            asked = list(words)
-            cuts = nearest.batches(len(asked), row_bytes, batch_bytes)
+            asked = arguments.words("words", words)
+            cuts = nearest.batches(len(asked), self._row_bytes, nbytes)
             return parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
-        cuts = nearest.batches(last - start, row_bytes, batch_bytes)
+        cuts = nearest.batches(last - first, self._row_bytes, nbytes)
         return parallel.ahead(
-            lambda cut: self.load_rows(start + cut[0], start + cut[1], **how), list(cuts)
+            lambda cut: self.load_rows(first + cut[0], first + cut[1], **how), list(cuts)
         )
 
     @interruptible
-    def plan(self, wanted: Sequence[str] | range) -> Plan:
+    def plan(self, wanted: bytes | Iterable[str | bytes] | range) -> Plan:
         """Return what loading the vectors of words, or of a range of rows, would fetch.
 
-        The lookup and the chunk table are read for it; words that are missing are left out.
+        The lookup and the chunk table are read for it; words and rows that are missing are left
+        out.
         """
         if isinstance(wanted, range):
-            self._check_range(wanted.start, wanted.stop)
             rows = np.arange(wanted.start, wanted.stop, wanted.step)
         else:
-            rows = self._rows_of(wanted, _VECTORS)
-        return self._reader.column(spec.VECTORS).plan(rows[rows >= 0])
+            listed = arguments.words_in_any_order("wanted", wanted)
+            rows = self._rows_of(listed, _VECTORS)
+        return self._reader.column(spec.VECTORS).plan(rows[(rows >= 0) & (rows < len(self))])
 
-    @interruptible
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim)."""
-        return self.load_rows(0, len(self)).vectors
+        return self.load_rows(None, None).vectors
 
-    def _check_range(self, start: int, stop: int) -> None:
-        if not 0 <= start <= stop <= len(self):
-            raise InvalidInputError(
-                "input-argument",
-                f"expected 0 <= start <= stop <= {len(self)}, found {start} and {stop}",
-            )
+    def __array__(
+        self, dtype: DTypeLike | None = None, *, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Return all vectors for ``numpy.asarray(checkpoint)``."""
+        if copy is False:
+            raise InvalidInputError("input-argument", "copy=False: reading makes a new array")
+        return as_array(self.to_numpy(), dtype)
 
-    def _rows_of(self, words: Sequence[str], columns: Iterable[str]) -> NDArray[np.int64]:
-        return self._reader.find(from_words(list(words)), columns)
+    def _slice(self, start: int | None, stop: int | None) -> tuple[int, int]:
+        """Return the rows of a slice: where they begin and end, within those that there are."""
+        first, last = (
+            None if row is None else arguments.whole(name, row)
+            for name, row in (("start", start), ("stop", stop))
+        )
+        begin, end, _ = slice(first, last).indices(len(self))
+        return begin, max(begin, end)
+
+    def _rows_of(self, words: Iterable[str], columns: Iterable[str]) -> NDArray[np.int64]:
+        return self._reader.find(from_words(words), columns)
 
     def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
         wanted = views(how)
         words, rows = self._reader.find_between(first, last, wanted)
         return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
+
+    def _words_of(self, rows: list[int]) -> list[str]:
+        """Return the words of rows: one by one, unless all are known or so many are wanted."""
+        if "words" in vars(self) or len(rows) * _MANY > len(self):
+            return [self.words[row] for row in rows]
+        read = self._reader.vocabulary.words
+        return parallel.each(lambda row: read(row, row + 1).word(0), rows)
 
     def _word_missing(self, words: list[str]) -> WordNotFoundError:
         near = ", ".join(map(repr, self._reader.vocabulary.suggest(words[0])))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._checkpoint import Checkpoint
+from embzarr._format import arguments
 from embzarr._history import history, tagging
+from embzarr._reading import Cache
 from embzarr._storage import CountingStore, interruptible, open_store
 from embzarr.errors import InvalidInputError
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embzarr._history import Commit
-    from embzarr._reading import Cache
     from embzarr._storage import Store
 
 
@@ -51,6 +52,8 @@ def open_checkpoint(
         DamagedError: the manifest is damaged.
         UnsupportedError: it was written by a newer version.
     """
+    if cache is not None and not isinstance(cache, Cache):
+        raise arguments.refusal("cache", "an embzarr.Cache", cache)
     opened = open_store(url, storage_options=storage_options, pickle_secrets=pickle_secrets)
     store = CountingStore(opened)
     return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
@@ -60,17 +63,17 @@ def find(store: Store, *, step: int | None, tag: str | None, commit: int | None)
     """Return the commit that a caller means.
 
     Raises:
-        InvalidInputError: more than one way to name it.
+        InvalidInputError: more than one way to name it, or a number or name that cannot be one.
         NotFoundError: there is none.
     """
     if sum(name is not None for name in (step, tag, commit)) > 1:
         raise InvalidInputError("input-argument", "give one of step, tag and commit")
     if step is not None:
-        return history.find_step(store, step)
+        return history.find_step(store, arguments.whole("step", step, least=0))
     if tag is not None:
-        return tagging.find_tag(store, tag)
+        return tagging.find_tag(store, arguments.text("tag", tag))
     if commit is not None:
-        return history.read(store, commit)
+        return history.read(store, arguments.whole("commit", commit, least=1))
     head = history.head(store)
     if head is None:
         raise history.nothing(store)

@@ -297,9 +297,9 @@ class Pile:
         for call in resumed:
             call()
         checkpoint = self.run.open()
-        words, vectors = checkpoint.load(WORDS[5:9])
-        assert list(words) == WORDS[5:9]
-        assert np.array_equal(vectors, self.truth[checkpoint.step][5:9])
+        loaded = checkpoint.load(WORDS[5:9])
+        assert list(loaded) == WORDS[5:9]
+        assert np.array_equal(loaded, self.truth[checkpoint.step][5:9])
 
     def check(self) -> list[str]:
         """Compare all that is visible with the truth by plain Zarr, and look for what is lost."""

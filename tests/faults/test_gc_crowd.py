@@ -89,8 +89,8 @@ class Crowd:
 
     def read(self) -> str:
         checkpoint = embzarr.open(self.store)
-        words, vectors = checkpoint.load_rows(0, len(checkpoint))
-        if [*words] != WORDS or not np.all(vectors == checkpoint.step):
+        loaded = checkpoint.load_rows(0, len(checkpoint))
+        if [*loaded] != WORDS or not np.all(loaded.vectors == checkpoint.step):
             self.failures.append(f"commit {checkpoint.commit} of step {checkpoint.step} is mixed")
         return "reads"
 

@@ -48,7 +48,7 @@ class TestReadOnly:
 
         np.testing.assert_array_equal(checkpoint.to_numpy(), VECTORS)
         assert checkpoint.words == ["a", "b", "c"]
-        assert checkpoint.most_similar("a", 1)
+        assert checkpoint.most_similar("a", topn=1)
         assert checkpoint.verify().ok
         assert checkpoint.group()["vectors"].shape == (3, 2)  # type: ignore[union-attr]
         assert [commit.commit for commit in run.commits()] == [1]

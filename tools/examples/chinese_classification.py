@@ -131,8 +131,7 @@ def load_part(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the vectors of the words of `texts`, as far as there are any."""
     vocabulary = list(dict.fromkeys(word for words in texts for word in words))
-    words, vectors = checkpoint.load(vocabulary, missing="skip", dtype=np.float32)
-    return dict(zip(words, vectors, strict=True))
+    return dict(checkpoint.load(vocabulary, missing="skip", dtype=np.float32).items())
 
 
 def features(

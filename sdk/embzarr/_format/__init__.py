@@ -1,6 +1,7 @@
 """The specification as values and bytes; no I/O."""
 
 from embzarr._format import (
+    arguments,
     chunk_coding,
     chunk_index,
     collections,
@@ -74,6 +75,7 @@ __all__ = [
     "Run",
     "Tombstone",
     "WordTable",
+    "arguments",
     "chunk_coding",
     "chunk_index",
     "collections",

@@ -65,7 +65,7 @@ def tag_key(name: str) -> str:
     Raises:
         InvalidInputError: the name is not letters, digits, dots, dashes and underscores.
     """
-    if not _TAG.fullmatch(name):
+    if not isinstance(name, str) or not _TAG.fullmatch(name):
         raise InvalidInputError(
             "input-argument",
             f"a tag is 1 to 128 letters, digits, '.', '_' or '-', not starting with '.', '_' or "

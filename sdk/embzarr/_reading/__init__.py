@@ -7,6 +7,7 @@ from embzarr._reading.column import DeltaColumn
 from embzarr._reading.cost import Link, link_to
 from embzarr._reading.fetch import fetch
 from embzarr._reading.loaded import Loaded
+from embzarr._reading.mapping import Values, Words, as_array
 from embzarr._reading.merging import Plan
 from embzarr._reading.options import WHOLE, How, views
 from embzarr._reading.table import By, TableReader
@@ -24,7 +25,10 @@ __all__ = [
     "Loaded",
     "Plan",
     "TableReader",
+    "Values",
     "VocabularyReader",
+    "Words",
+    "as_array",
     "column",
     "fetch",
     "link_to",

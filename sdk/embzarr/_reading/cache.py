@@ -13,10 +13,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from embzarr._format import arguments
 from embzarr._reading.cache_folder import CacheFolder
 from embzarr._redact import printable
 from embzarr._storage import forks
-from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,18 +71,16 @@ class Cache:
         """Keep chunks in memory and, where one is named, in a folder.
 
         Args:
-            memory_bytes: the most to keep in memory; 0 keeps nothing there.
+            memory_bytes: the most to keep in memory; 0 keeps nothing there. As many bytes of
+                vectors `Checkpoint.most_similar` keeps of each checkpoint that is given this.
             folder: where to keep chunks on disk; made if it is not there.
             folder_bytes: the most to keep in it. While processes write it may hold an eighth more.
 
         Raises:
-            InvalidInputError: a negative number of bytes.
+            InvalidInputError: no number of bytes.
         """
-        if memory_bytes < 0 or folder_bytes < 0:
-            raise InvalidInputError(
-                "input-argument",
-                f"a cache takes 0 bytes or more; found {min(memory_bytes, folder_bytes)}",
-            )
+        memory_bytes = arguments.whole("memory_bytes", memory_bytes, least=0)
+        folder_bytes = arguments.whole("folder_bytes", folder_bytes, least=0)
         self._settings = (memory_bytes, folder, folder_bytes)
         self._limit = memory_bytes
         self._folder_limit = folder_bytes
@@ -98,6 +96,11 @@ class Cache:
             f"Cache({self._bytes} of {self._limit} bytes in memory, "
             f"folder {printable(str(self._folder))})"
         )
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most that is kept in memory."""
+        return self._limit
 
     def of(self, store: str, *, on_disk: bool) -> StoreCache:
         """Return the part of the cache that holds what came from a store.

@@ -1,18 +1,24 @@
-"""Nearest neighbours by cosine over a checkpoint of any size: one pass, a running top list."""
+"""Nearest neighbours by cosine over a checkpoint of any size: one pass, a running top list.
+
+What is asked for is the mean of the directions of words and vectors, some of them turned round, as
+word2vec's own distance and analogy tools have it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
 
 _LEAST_LENGTH = 1e-15
 """Below it squares in float32 lose their digits."""
@@ -75,18 +81,80 @@ def nearest(
     return list(zip(rows[found].tolist(), best[found].tolist(), strict=True))
 
 
-def check(query: NDArray[Any], count: int, *, dim: int) -> None:
-    """Refuse a query that no row can be near to.
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Words and vectors, and how much each counts."""
+
+    words: tuple[tuple[str, float], ...]
+    vectors: tuple[tuple[NDArray[Any], float], ...]
+
+    def target(self, vectors_of_words: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the direction that is asked for: of words at length 1, and vectors as they are."""
+        of_words = zip(vectors_of_words, self.words, strict=True)
+        parts = [weight * unit(vector.astype(np.float64)) for vector, (_, weight) in of_words]
+        parts += [weight * vector.astype(np.float64) for vector, weight in self.vectors]
+        target: NDArray[np.float64] = np.sum(parts, axis=0)
+        return target
+
+
+def question(positive: object, negative: object, *, dim: int) -> Question:
+    """Return what a caller asks for, as gensim takes it.
+
+    Args:
+        positive: a word, a vector of shape (dim,), or a collection of such or of pairs of one and
+            its weight.
+        negative: a word, a vector, or a collection of such.
+        dim: numbers in a vector.
 
     Raises:
-        InvalidInputError: codes ``input-shape`` or ``input-argument``.
+        InvalidInputError: nothing is asked for, or what cannot be a word or a vector.
     """
-    if query.shape != (dim,):
+    parts = [(name, *_weighted(name, one)) for name, one in _named("positive", positive)]
+    parts += [(name, one, -1.0) for name, one in _named("negative", negative)]
+    if not parts:
+        raise InvalidInputError("input-argument", "positive, negative: expected a word or a vector")
+    words = [(name, item, w) for name, item, w in parts if not isinstance(item, np.ndarray)]
+    vectors = [(name, item, w) for name, item, w in parts if isinstance(item, np.ndarray)]
+    return Question(
+        tuple((arguments.word(name, item), weight) for name, item, weight in words),
+        tuple((_vector(name, item, dim), weight) for name, item, weight in vectors),
+    )
+
+
+def _named(name: str, given: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - checked by those who use it
+    """Yield each of what was given, and what to call it."""
+    is_one = isinstance(given, str | bytes)
+    if isinstance(given, np.ndarray) and given.dtype.kind not in "OSUT":
+        is_one = given.ndim <= 1
+    if given is None or is_one:
+        yield from () if given is None else ((name, given),)
+    elif isinstance(given, Iterable):
+        listed = sorted(given, key=repr) if isinstance(given, set | frozenset) else given
+        yield from ((f"{name}[{at}]", one) for at, one in enumerate(listed))
+    else:
+        raise arguments.refusal(name, "a word, a vector as a numpy array, or a list", given)
+
+
+def _weighted(name: str, one: Any) -> tuple[Any, float]:  # noqa: ANN401 - checked here
+    if not isinstance(one, tuple) or len(one) != 2:  # noqa: PLR2004 - a pair
+        return one, 1.0
+    item, weight = one
+    is_number = isinstance(weight, int | float | np.number) and not isinstance(weight, bool)
+    if not is_number or not np.isfinite(weight):
+        raise arguments.refusal(name, "a finite number as the weight", weight)
+    return item, float(weight)
+
+
+def _vector(name: str, given: NDArray[Any], dim: int) -> NDArray[Any]:
+    if isinstance(given, np.ma.MaskedArray):
+        raise arguments.refusal(name, "a vector without a mask", given)
+    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+        raise arguments.refusal(name, "a vector of numbers", given)
+    if given.shape != (dim,):
         raise InvalidInputError(
-            "input-shape", f"expected a word or a vector of shape ({dim},), found {query.shape}"
+            "input-shape", f"{name}: expected a vector of shape ({dim},), found {given.shape}"
         )
-    if count < 0:
-        raise InvalidInputError("input-argument", f"expected a number of words, found {count}")
+    return given
 
 
 def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from embzarr._format import spec
+from embzarr._format import arguments, spec
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -113,20 +114,52 @@ def views(how: How) -> dict[str, View]:
     unknown = sorted(how.keys() - How.__optional_keys__)
     if unknown:
         raise InvalidInputError("input-argument", f"loads take no keyword {unknown[0]!r}")
-    columns = how.get("columns", (spec.VECTORS,))
-    names = (columns,) if isinstance(columns, str) else tuple(columns)
-    dims = how.get("dims")
-    if dims is not None and not isinstance(dims, slice):
-        raise InvalidInputError("input-argument", f"dims is a slice, found {dims!r}")
-    whole = View(memory_limit=how.get("memory_limit"))
-    vectors = replace(whole, dtype=_floating(how.get("dtype")), dims=dims, out=how.get("out"))
-    return {name: vectors if name == spec.VECTORS else whole for name in names}
+    limit, dims, out = how.get("memory_limit"), how.get("dims"), how.get("out")
+    whole = View(memory_limit=None if limit is None else arguments.whole("memory_limit", limit))
+    vectors = replace(
+        whole,
+        dtype=_floating(how.get("dtype")),
+        dims=None if dims is None else _dims(dims),
+        out=None if out is None else _out(out),
+    )
+    return {name: vectors if name == spec.VECTORS else whole for name in _names(how.get("columns"))}
+
+
+def _names(columns: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    if columns is None:
+        return (spec.VECTORS,)
+    if isinstance(columns, str):
+        return (columns,)
+    if not isinstance(columns, Iterable):
+        raise arguments.refusal("columns", "names of columns", columns)
+    return tuple(arguments.text(f"columns[{at}]", name) for at, name in enumerate(columns))
+
+
+def _dims(dims: object) -> slice:
+    if not isinstance(dims, slice):
+        raise arguments.refusal("dims", "a slice", dims)
+    start, stop, step = (
+        None if end is None else arguments.whole("dims", end)
+        for end in (dims.start, dims.stop, dims.step)
+    )
+    if step == 0:
+        raise arguments.refusal("dims", "a slice whose step is not 0", dims)
+    return slice(start, stop, step)
+
+
+def _out(out: object) -> NDArray[Any]:
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise arguments.refusal("out", "a numpy array without a mask", out)
+    return out
 
 
 def _floating(dtype: DTypeLike | None) -> np.dtype[Any] | None:
     if dtype is None:
         return None
-    found = np.dtype(dtype)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise arguments.refusal("dtype", "a data type", dtype, code="input-dtype") from None
     # ml_dtypes' bfloat16 is of kind V, a number all the same.
     if found.kind != "f" and found.name != "bfloat16":
         raise InvalidInputError(

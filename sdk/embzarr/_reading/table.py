@@ -107,19 +107,13 @@ class TableReader:
         """Return the row range of worker `index` of `parts`.
 
         Raises:
-            InvalidInputError: `index` out of range, no such placement, or no counts.
+            InvalidInputError: no such placement, or no counts.
         """
-        if not 0 <= index < parts:
-            raise InvalidInputError(
-                "input-argument", f"expected 0 <= index < parts, found {index} of {parts}"
-            )
         if by == "hash":
             return placements.part_by_groups(self.manifest.order, index, parts)
         if by == "weight":
             counts = self.column(spec.COUNTS).range(0, self.manifest.rows)
             return placements.part_by_weight(counts, index, parts)
-        if by != "rows":
-            raise InvalidInputError("input-argument", f"by is rows, hash or weight; found {by!r}")
         return placements.part_by_rows(self.manifest.rows, index, parts)
 
     def range(self, start: int, stop: int, views: Mapping[str, View]) -> dict[str, NDArray[Any]]:

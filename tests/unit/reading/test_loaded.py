@@ -1,4 +1,4 @@
-"""What `loaded` promises: a small value that unpacks, and words that are read when asked for."""
+"""What `loaded` promises: rows by word and number, and words that are read when asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from embzarr._reading import loaded as loaded_module
 from embzarr._reading.loaded import Loaded
-from embzarr.errors import InvalidInputError
+from embzarr.errors import InvalidInputError, WordNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,12 +37,61 @@ def loaded(shelf: Shelf, **columns: NDArray[Any]) -> Loaded:
     return Loaded(np.array([4, -1]), {"vectors": VECTORS, **columns}, shelf)
 
 
-def test_unpacks_into_words_and_vectors() -> None:
-    """``words, vectors = loaded`` is all that most callers need."""
-    words, vectors = loaded(Shelf("king", "queen"))
+def test_a_value_is_a_mapping_from_words_to_vectors() -> None:
+    """It has as many words as rows, in their order, and gives each word's vector."""
+    value = loaded(Shelf("king", "queen"))
 
-    assert words == ("king", "queen")
-    assert vectors is VECTORS
+    assert (len(value), list(value), list(value.keys())) == (2, ["king", "queen"], [*value.words])
+    np.testing.assert_array_equal(value["queen"], VECTORS[1])
+    np.testing.assert_array_equal(value[["queen", "king", "queen"]], VECTORS[[1, 0, 1]])
+    np.testing.assert_array_equal(value[b"queen"], VECTORS[1])
+    assert value["king"].shape == (3,)
+    assert value[[]].shape == (0, 3)
+    assert {word: row.tolist() for word, row in value.items()} == {
+        "king": [0, 1, 2],
+        "queen": [3, 4, 5],
+    }
+    assert dict(value).keys() == {"king", "queen"}
+    assert [row.tolist() for row in value.values()] == VECTORS.tolist()
+    assert (len(value.items()), len(value.values()), len(value.keys())) == (2, 2, 2)
+
+
+def test_a_word_that_was_not_loaded_is_told_or_replaced() -> None:
+    """Asked for by itself it is a KeyError, by `get` the default, and `in` says no."""
+    value = loaded(Shelf("king", "queen"))
+
+    with pytest.raises(KeyError, match=r"no word 'ant' among the 2 that were loaded") as caught:
+        value[["king", "ant"]]
+
+    assert isinstance(caught.value, WordNotFoundError)
+    assert caught.value.code == "word-missing"
+    assert (value.get("ant"), value.get("ant", 0)) == (None, 0)
+    np.testing.assert_array_equal(value.get("king"), VECTORS[0])
+    assert ["king" in value, "ant" in value, 0 in value, "\ud800" in value] == [True, *[False] * 3]
+    with pytest.raises(InvalidInputError, match=r"word: expected a word as str .*load_rows"):
+        value.get(0)  # type: ignore[arg-type]  # as a caller may
+
+
+def test_a_word_that_stands_twice_is_found_where_it_stands_first() -> None:
+    """Repeats that were asked for are iterated over, and do not hide the first."""
+    value = loaded(Shelf("king", "king"))
+
+    assert list(value) == ["king", "king"]
+    np.testing.assert_array_equal(value["king"], VECTORS[0])
+
+
+def test_a_value_is_an_array() -> None:
+    """numpy takes the vectors as they are, or as another type by a copy."""
+    value = loaded(Shelf())
+
+    assert (value.shape, value.ndim, value.dtype.name) == ((2, 3), 2, "float32")
+    assert np.shares_memory(np.asarray(value), VECTORS)
+    assert np.asarray(value, copy=False) is not None
+    assert not np.shares_memory(np.array(value), VECTORS)
+    np.testing.assert_array_equal(np.asarray(value, np.float64), VECTORS)
+    assert np.asarray(value, "f8").dtype == np.float64
+    with pytest.raises(ValueError, match="copy=False: float32 becomes float64 by a copy alone"):
+        np.asarray(value, np.float64, copy=False)
 
 
 def test_words_wait_until_they_are_asked_for() -> None:

@@ -60,11 +60,13 @@ def _load_part(
 ) -> None:
     begin = time.perf_counter()
     checkpoint = stage.open()
-    words, vectors = load(checkpoint)
+    loaded = load(checkpoint)
     cost = cost_of(checkpoint, begin)
     rows = {word: row for row, word in enumerate(full.words)}
-    same = np.array_equal(vectors, full.vectors[[rows[word] for word in expected]])
-    claim([*words] == expected and same, f"{what}: other words or vectors than in the whole matrix")
+    same = np.array_equal(loaded.vectors, full.vectors[[rows[word] for word in expected]])
+    claim(
+        [*loaded] == expected and same, f"{what}: other words or vectors than in the whole matrix"
+    )
     shown = ", ".join(expected[:_SHOWN])
     more = ", …" if len(expected) > _SHOWN else "."
     tell(f"{what} ({len(expected)}): {shown}{more} {cost}")

@@ -1,0 +1,158 @@
+"""What callers pass where words, whole numbers and names belong: one habit for every door.
+
+Each function returns what was meant as a plain Python value, or raises an `InvalidInputError` that
+names the argument, what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+import operator
+import reprlib
+from collections.abc import Iterable, KeysView
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def refusal(
+    name: str, expected: str, value: object, *, code: str = "input-argument"
+) -> InvalidInputError:
+    """Return the error of an argument that is something else than was expected."""
+    shown = "None" if value is None else f"{type(value).__name__} {reprlib.repr(value)}"
+    return InvalidInputError(code, f"{name}: expected {expected}, found {shown}")
+
+
+# Numbers and names --------------------------------------------------------------------------------
+def whole(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
+    """Return a whole number: an int, one of numpy's, or a float that is whole, as 1e6 is.
+
+    Raises:
+        InvalidInputError: text, a bool, a fraction, or a number out of bounds.
+    """
+    number = _whole(value)
+    below = number is None or (least is not None and number < least)
+    if number is None or below or (most is not None and number > most):
+        bounds = "" if least is None else f" from {least}"
+        bounds += "" if most is None else f" to {most}"
+        raise refusal(name, f"a whole number{bounds}", value)
+    return number
+
+
+def _whole(value: Any) -> int | None:  # noqa: ANN401 - what it is, is asked here
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, float | np.floating):
+        return int(value) if np.isfinite(value) and value == int(value) else None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def text(name: str, value: object) -> str:
+    """Return a text.
+
+    Raises:
+        InvalidInputError: anything else.
+    """
+    if not isinstance(value, str):
+        raise refusal(name, "a str", value)
+    return str.__str__(value)
+
+
+def choice(name: str, value: object, allowed: Collection[str]) -> str:
+    """Return one of a few names.
+
+    Raises:
+        InvalidInputError: anything else.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        *first, last = allowed
+        raise refusal(name, f"{', '.join(first)} or {last}" if first else last, value)
+    return str.__str__(value)
+
+
+# Words --------------------------------------------------------------------------------------------
+def is_word(value: object) -> bool:
+    """Tell whether something may be a word of a vocabulary."""
+    try:
+        word("word", value)
+    except InvalidInputError:
+        return False
+    return True
+
+
+def word(name: str, value: object) -> str:
+    """Return one word: a text, or its UTF-8.
+
+    Raises:
+        InvalidInputError: code ``input-word``: anything else, or half a surrogate pair.
+    """
+    if not isinstance(value, str | bytes):
+        raise _no_words(name, "a word as str", value, "input-word")
+    try:
+        text = value if isinstance(value, bytes) else value.encode("utf-8")
+        return text.decode("utf-8")  # of half a surrogate pair, or of Latin-1, there is none
+    except UnicodeError as exc:
+        message = f"{name}: a word must be Unicode text that UTF-8 can hold: {exc}"
+        raise InvalidInputError("input-word", message) from exc
+
+
+def words(name: str, value: object) -> list[str]:
+    """Return words in the caller's order; one word counts as a list of it.
+
+    Raises:
+        InvalidInputError: codes ``input-word``, with the place of what is no word, or
+            ``input-argument``: no collection, or a set, which has no order.
+    """
+    if isinstance(value, AbstractSet) and not isinstance(value, KeysView):
+        raise refusal(name, "words in an order, as a list; sorted(...) gives a set one", value)
+    return _listed(name, value)
+
+
+def words_in_any_order(name: str, value: object) -> list[str]:
+    """Return words whose order does not matter: those of a set, too, in byte order.
+
+    Raises:
+        InvalidInputError: as `words`, but for a set.
+    """
+    listed = _listed(name, value)
+    return sorted(listed) if isinstance(value, AbstractSet) else listed
+
+
+def _listed(name: str, value: Any) -> list[str]:  # noqa: ANN401 - what it is, is asked here
+    if isinstance(value, str | bytes):
+        return [word(name, value)]
+    if isinstance(value, np.ma.MaskedArray):
+        raise refusal(name, "words without a mask", value)
+    if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise _no_words(name, "words as a list of str", value, "input-argument")
+    # Of arrays and Series this gives plain texts, where iteration gives numpy's own.
+    plain = getattr(value, "tolist", None)
+    listed = list(value) if plain is None else plain()
+    if _are_plain(listed):
+        return listed
+    return [word(f"{name}[{at}]", one) for at, one in enumerate(listed)]
+
+
+def _are_plain(listed: list[Any]) -> bool:
+    """Tell whether each is just a str that UTF-8 can hold: quickly, whatever their number."""
+    if not set(map(type, listed)) <= {str}:
+        return False
+    try:
+        "".join(listed).encode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def _no_words(name: str, expected: str, value: object, code: str) -> InvalidInputError:
+    is_of_rows = isinstance(value, slice | range) or _whole(value) is not None
+    hint = " (rows are read by number with load_rows)" if is_of_rows else ""
+    return refusal(name, f"{expected}{hint}", value, code=code)
