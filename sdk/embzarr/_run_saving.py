@@ -116,7 +116,7 @@ class RunSaving:
         """
         options = DeltaOptions(
             step=step,
-            metadata=metadata or {},
+            metadata=checks.metadata_of(metadata),
             lossy=lossy,
             policy=policy,
             compression=compression,
@@ -180,7 +180,7 @@ class RunSaving:
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
             step=step,
-            metadata=dict(metadata or {}),
+            metadata=checks.metadata_of(metadata),
             lossy=lossy,
             policy=policy,
             compression=compression,

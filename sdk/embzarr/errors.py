@@ -53,9 +53,9 @@ class EmbzarrError(Exception):
         """Return the message with its code, so that a log line can be looked up."""
         return f"{self.args[0]} [{self.code}]"
 
-    def __reduce__(self) -> tuple[type[EmbzarrError], tuple[str, str]]:
-        """Pickle by code and message: errors cross process boundaries in data loaders."""
-        return type(self), (self.code, self.args[0])
+    def __reduce__(self) -> tuple[type[EmbzarrError], tuple[str, str], dict[str, object]]:
+        """Pickle code, message and notes: errors cross process boundaries in data loaders."""
+        return type(self), (self.code, self.args[0]), vars(self)
 
 
 class InvalidInputError(EmbzarrError, ValueError):

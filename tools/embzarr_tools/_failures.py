@@ -63,6 +63,8 @@ def reported(*, debug: bool) -> Iterator[None]:
         if debug:
             show_aside(_traceback_of(exc))
         say_aside(describe(exc))
+        for note in getattr(exc, "__notes__", ()):
+            say_aside(note)
         raise typer.Exit(exit_code(exc)) from None
 
 

@@ -10,6 +10,7 @@ from embzarr._history import (
     records,
     root,
     tagging,
+    withdrawing,
 )
 from embzarr._history.committing import Draft
 from embzarr._history.describe import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
@@ -46,4 +47,5 @@ __all__ = [
     "records",
     "root",
     "tagging",
+    "withdrawing",
 ]

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from embzarr._format import Manifest, Parent, keys, manifests, spec
-from embzarr._history import history, protocol, records
+from embzarr._history import history, protocol, records, withdrawing
 from embzarr._history.protocol import (
     Claim,
     Committed,
@@ -29,7 +30,6 @@ from embzarr._history.protocol import (
     Unknown,
 )
 from embzarr._history.records import Expired
-from embzarr._redact import without_secrets
 from embzarr._storage import get_at_most, interrupts
 from embzarr.errors import (
     AccessDeniedError,
@@ -86,6 +86,7 @@ class Draft:
     layers: list[Layer]
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
+    """Plain JSON without credentials, as `embzarr._writing.checks.metadata_of` returns it."""
     base: Record | None
     """The commit that was newest before the first object was written, or the one that this write
     builds on: garbage collections after it are heeded."""
@@ -135,14 +136,13 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
             not have been made; nothing that it names may be deleted. Code ``store-full``: it was
             not made, and what it had stored is removed.
     """
-    try:
-        commit, data = take_number(
-            store, draft.claim, draft.base, lambda parent: _compose(draft, parent, writer)
-        )
-    except StoreError as exc:
-        if exc.code == "store-full" and not draft.shared:
-            _make_room(store, draft)
-        raise
+    commit, data = take_number(
+        store,
+        draft.claim,
+        draft.base,
+        lambda parent: _compose(draft, parent, writer),
+        failed=partial(_take_back, store, draft),
+    )
     if isinstance(commit, Expired):
         raise commit.error()  # made, and given up by a collection before we knew
     if manifests.identity(data) == commit.sha256:  # else it was given up just now
@@ -150,14 +150,15 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
     return cast("Commit", commit)
 
 
-def _make_room(store: Store, draft: Draft) -> None:
-    """Remove what a write stored whose manifest found no room: it stands nowhere and never will."""
+def _take_back(store: Store, draft: Draft, cause: BaseException, may_stand: bool) -> None:  # noqa: FBT001 - by whoever was asked to call it
+    """Remove what a write stored whose manifest stands nowhere and never will."""
     layer = draft.layers[-1]
-    if layer.path != keys.layer_path(draft.step, draft.write_id):
+    if draft.shared or layer.path != keys.layer_path(draft.step, draft.write_id):
         return
-    with contextlib.suppress(EmbzarrError):  # a collection does what is left
-        for name in layer.objects:
-            store.delete(f"{layer.path}/{name}")
+    if may_stand:
+        withdrawing.leave(layer.path, len(layer.objects), cause)
+    else:
+        withdrawing.withdraw(store, layer.path, layer.objects, cause)
 
 
 def made_before(store: Readable, claim: Claim) -> Commit | None:
@@ -180,7 +181,12 @@ def made_before(store: Readable, claim: Claim) -> Commit | None:
 
 
 def take_number(
-    store: Store, claim: Claim, base: Named | None, compose: Compose
+    store: Store,
+    claim: Claim,
+    base: Named | None,
+    compose: Compose,
+    *,
+    failed: Callable[[BaseException, bool], None] | None = None,
 ) -> tuple[Record, bytes]:
     """Create a manifest under the next free number.
 
@@ -189,6 +195,7 @@ def take_number(
         claim: what the commit needs, all up to `base` being seen.
         base: the newest commit seen.
         compose: makes the manifest.
+        failed: is told the error, and whether the manifest may stand, or appear yet.
 
     Returns:
         What stands there, and its bytes.
@@ -197,28 +204,66 @@ def take_number(
         ConflictError: it may not follow what others committed; it stands nowhere.
         StoreError: code ``commit-unknown``.
     """
-    parent: Named | None = base
-    found: list[Record] = []
-    sent: dict[int, bytes] = {}
-    claim, action = protocol.begin(claim)
-    while True:
-        event: Event
-        if isinstance(action, Create):
-            # Sent again, it is the same bytes: an earlier try may have been carried out.
-            data = sent.get(action.number) or _composed(compose, parent, action.number)
-            sent[action.number] = data
-            # What we could not read back, nobody could: the gate for strangers checks us too.
-            found = [records.parse(data, keys.commit_key(action.number))]
-            event = _create(store, action.number, data, failures=claim.failures)
-        elif isinstance(action, Look):
-            event, found = _look(store, action.after)
-            parent = found[-1] if found else parent
-        elif isinstance(action, Committed):
-            ours = next(record for record in found if record.number == action.number)
-            return ours, _bytes_of(store, ours, sent.get(action.number))
-        else:
-            raise _failure(action)
-        claim, action = protocol.advance(claim, event)
+    numbering = _Numbering(store, claim, base, compose)
+    try:
+        return numbering.carry_out()
+    except BaseException as exc:
+        if failed:
+            failed(exc, numbering.may_stand(exc))
+        raise
+
+
+class _Numbering:
+    """A writer's way to a number, and what it has sent on it."""
+
+    def __init__(self, store: Store, claim: Claim, base: Named | None, compose: Compose) -> None:
+        self._store = store
+        self._claim = claim
+        self._parent = base
+        self._compose = compose
+        self._sent: dict[int, bytes] = {}
+        self._is_sending = False
+
+    def may_stand(self, exc: BaseException) -> bool:
+        """Tell whether the manifest may stand, or appear yet, once `exc` was raised.
+
+        A refusal for want of rights may be the answer to a request that a client sent again, the
+        first having been carried out; one for want of room comes before anything is stored.
+        """
+        is_full = isinstance(exc, StoreError) and exc.code == "store-full"
+        return not is_full and (self._is_sending or self._claim.failures > 0)
+
+    def carry_out(self) -> tuple[Record, bytes]:
+        """Do what the protocol says until it says that it is done."""
+        found: list[Record] = []
+        self._claim, action = protocol.begin(self._claim)
+        while True:
+            event: Event
+            if isinstance(action, Create):
+                data = self._bytes_for(action.number)
+                # What we could not read back, nobody could: the gate for strangers checks us too.
+                found = [records.parse(data, keys.commit_key(action.number))]
+                self._is_sending = True
+                event = _create(self._store, action.number, data, failures=self._claim.failures)
+            elif isinstance(action, Look):
+                event, found = _look(self._store, action.after)
+                self._parent = found[-1] if found else self._parent
+            elif isinstance(action, Committed):
+                ours = next(record for record in found if record.number == action.number)
+                return ours, _bytes_of(self._store, ours, self._sent.get(action.number))
+            else:
+                raise _failure(action)
+            self._claim, action = protocol.advance(self._claim, event)
+            self._is_sending = False
+
+    def _bytes_for(self, number: int) -> bytes:
+        """Return the manifest of a number: sent again, it is the same bytes.
+
+        An earlier try may have been carried out.
+        """
+        if number not in self._sent:
+            self._sent[number] = _composed(self._compose, self._parent, number)
+        return self._sent[number]
 
 
 def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
@@ -291,7 +336,7 @@ def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
         created=now(),
         writer=writer,
         layers=draft.layers,
-        metadata=without_secrets(draft.metadata),
+        metadata=draft.metadata,
     )
     return manifests.encode(manifest)
 

@@ -26,9 +26,9 @@ from embzarr._writing import (
     WrittenArray,
     arrays_of,
     check_lengths,
-    check_metadata,
     check_order,
     kinds_of,
+    metadata_of,
     sort_words,
     taken,
 )
@@ -108,7 +108,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
     """
-    check_metadata(metadata or {})
+    told = metadata_of(metadata)
     order = placements.parse(placement)
     if order.groups:
         raise InvalidInputError(
@@ -133,7 +133,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
             write_id=plan.write_id,
             step=plan.step,
             layers=[_Assembly(store, plan).layer(receipts, table, own, order)],
-            metadata=dict(metadata or {}),
+            metadata=told,
             base=base,
             shared=True,
         )

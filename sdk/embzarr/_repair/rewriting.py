@@ -96,7 +96,7 @@ def _write(
     step, _ = keys.layer_name(layer.path) or (0, "")
     files = LayerFiles(target, step=step, write_id=write_id)
     tables = {array.index for array in layer.arrays.values() if isinstance(array.index, str)}
-    try:
+    with files.withdrawn_on_error():
         for name, array in layer.arrays.items():
             if name in tables:
                 continue  # they are made anew from where the chunks lie then
@@ -116,9 +116,6 @@ def _write(
             layer, path=files.path, arrays=arrays, objects=files.digests
         )
         _require_sound(target, [*below, written])
-    except BaseException:
-        files.abort()
-        raise
     return written
 
 

@@ -7,10 +7,10 @@ from embzarr._writing.checks import (
     arrays_of,
     check_blocks,
     check_lengths,
-    check_metadata,
     check_step,
     column_kind,
     kinds_of,
+    metadata_of,
     taken,
 )
 from embzarr._writing.conversion import Conversion
@@ -39,7 +39,6 @@ __all__ = [
     "arrays_of",
     "check_blocks",
     "check_lengths",
-    "check_metadata",
     "check_order",
     "check_step",
     "checks",
@@ -48,6 +47,7 @@ __all__ = [
     "create",
     "delta",
     "kinds_of",
+    "metadata_of",
     "save",
     "sort_words",
     "taken",

@@ -44,6 +44,8 @@ class ObjectWriter:
         self._lock = threading.Lock()
         self.jobs = jobs
         self.digests: dict[str, ObjectDigest] = {}
+        self.begun: set[str] = set()
+        """Of what was sent, with an answer or without."""
 
     def put(self, name: str, data: Body) -> None:
         """Store an object under `name`, relative to the layer."""
@@ -51,6 +53,8 @@ class ObjectWriter:
 
     def send(self, name: str, data: Body, digest: ObjectDigest) -> None:
         """Store an object whose digest is known."""
+        with self._lock:
+            self.begun.add(name)
         self._store.put(f"{self._path}/{name}", data)
         self._note(name, digest)
 

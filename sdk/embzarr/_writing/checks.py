@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import dtypes, json, keys, spec
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr._format import dtypes, json, keys, plain_json, spec
+from embzarr._redact import without_secrets
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,16 +103,20 @@ def check_blocks(
         dtypes.column_name_of(block.dtype, what=name)
 
 
-def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Refuse metadata that could not be read back."""
-    data = json.dumps(dict(metadata))
-    if len(data) > spec.MAX_METADATA_BYTES:
+def metadata_of(metadata: object) -> dict[str, Any]:
+    """Return what a manifest will hold of a caller's metadata: plain JSON, and no credentials.
+
+    It is a copy: what the caller changes afterwards changes nothing that is being saved.
+
+    Raises:
+        InvalidInputError: code ``input-argument``, naming the member that cannot be stored.
+    """
+    members = plain_json.members_of({} if metadata is None else metadata, "metadata", depth=2)
+    kept: dict[str, Any] = without_secrets(members)
+    size = len(json.dumps(kept))
+    if size > spec.MAX_METADATA_BYTES:
         raise InvalidInputError(
             "input-argument",
-            f"metadata: expected at most {spec.MAX_METADATA_BYTES} bytes of JSON, "
-            f"found {len(data)}",
+            f"metadata: expected at most {spec.MAX_METADATA_BYTES} bytes of JSON, found {size}",
         )
-    try:  # as deep as they stand in the manifest
-        json.loads(b'{"metadata":%b}' % data, what="metadata", max_bytes=2 * len(data) + 16)
-    except DamagedError as exc:
-        raise InvalidInputError("input-argument", str(exc.args[0])) from exc
+    return kept

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from embzarr._format import Lossy, Placement, spec, word_table
 from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
+from embzarr._redact import without_secrets
 from embzarr._storage import known_of, parallel
 from embzarr._writing.full_layer import LayerWriter
 
@@ -58,7 +59,7 @@ def write_full(
     layer.lossy = _inherited(manifest)
     row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
     ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
-    try:
+    with layer.withdrawn_on_error():
         for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
             _lay(changes, blocks, start)
             layer.append(table, blocks)
@@ -67,9 +68,6 @@ def write_full(
             layer.append(words, {name: c.values[new] for name, c in changes.items()})
         placement = Placement(kind="given") if len(words) else manifest.order
         return layer.finish(placement)
-    except BaseException:
-        layer.abort()
-        raise
 
 
 def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> Commit:
@@ -93,7 +91,7 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
         write_id=write_id,
         step=manifest.step,
         layers=[layer],
-        metadata=manifest.metadata,
+        metadata=without_secrets(manifest.metadata),
         base=commit,
         follows=True,
     )

@@ -12,7 +12,7 @@ from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
 from embzarr._writing import compacting
-from embzarr._writing.checks import check_metadata, check_step
+from embzarr._writing.checks import check_step
 from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
 from embzarr.errors import ConflictError, InvalidInputError
 
@@ -74,7 +74,8 @@ class DeltaOptions:
     """How a delta is saved."""
 
     step: int | None
-    metadata: Mapping[str, Any]
+    metadata: dict[str, Any]
+    """As `checks.metadata_of` returned it."""
     lossy: LossyKind | None
     policy: DeltaPolicy
     compression: str
@@ -110,7 +111,6 @@ def save_delta(
     options: DeltaOptions,
 ) -> Checkpoint:
     """Commit changes to the newest commit; see `embzarr.Run.save_delta`."""
-    check_metadata(options.metadata)
     step = check_step(head, options.step)
     table = word_table.from_words(words, first_row=head.manifest.rows)
     changes = row_changes.changes(rows, values, head.manifest, len(table))
@@ -122,7 +122,7 @@ def save_delta(
         write_id=write_id,
         step=step,
         layers=layers,
-        metadata=dict(options.metadata),
+        metadata=options.metadata,
         base=head,
         follows=True,
     )
@@ -164,11 +164,8 @@ def _write(
         lossy=options.lossy,
         allow_nonfinite=options.allow_nonfinite,
     )
-    try:
+    with writer.withdrawn_on_error():
         return [*manifest.layers, writer.write(changes, words)]
-    except BaseException:
-        writer.abort()
-        raise
 
 
 def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:

@@ -17,6 +17,7 @@ from embzarr._writing.loss import LossMeter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -93,9 +94,9 @@ class DeltaWriter:
             objects=self._files.digests,
         )
 
-    def abort(self) -> None:
-        """Stop, and remove what was written: only where no manifest that names it was sent."""
-        self._files.abort()
+    def withdrawn_on_error(self) -> AbstractContextManager[None]:
+        """Stop, and remove what was written, if the block fails: before a manifest is sent."""
+        return self._files.withdrawn_on_error()
 
     def _put_column(self, name: str, change: Change) -> None:
         base, values = self._base.arrays[name], change.values

@@ -16,6 +16,7 @@ from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -143,9 +144,13 @@ class LayerWriter:
             objects=self._files.digests,
         )
 
-    def abort(self) -> None:
-        """Stop, and remove what was written: only where no manifest that names it was sent."""
-        self._files.abort()
+    def withdrawn_on_error(self) -> AbstractContextManager[None]:
+        """Stop, and remove what was written, if the block fails: before a manifest is sent."""
+        return self._files.withdrawn_on_error()
+
+    def abort(self, cause: BaseException) -> None:
+        """Stop, and remove what was written, since `cause` was raised."""
+        self._files.abort(cause)
 
 
 def sort_words(words: WordTable) -> tuple[NDArray[np.int64], LookupImage]:

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import chunk_coding, keys, spec, zarr_json
-from embzarr._storage import interrupts
+from embzarr._history import withdrawing
 from embzarr._writing import jobs
 from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
-from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -181,19 +181,22 @@ class LayerFiles:
         """Stop, and remove nothing."""
         self._jobs.close()
 
-    def abort(self) -> None:
-        """Stop, and remove what was written, as far as the store lets us.
+    def withdrawn_on_error(self) -> AbstractContextManager[None]:
+        """Stop, and remove what was written, if the block fails.
 
-        Only for a write whose manifest was never sent: an object that a manifest may name is never
+        Only for what comes before the manifest is sent: an object that a manifest may name is never
         removed.
         """
+        return withdrawing.withdrawn_on_error(self._store, self.path, self._ended)
+
+    def abort(self, cause: BaseException) -> None:
+        """Stop, and remove what was written: as `withdrawn_on_error` does after `cause`."""
+        withdrawing.withdraw(self._store, self.path, self._ended(), cause)
+
+    def _ended(self) -> set[str]:
+        """Stop, and return the objects that may have been stored."""
         self._jobs.close()
-        with interrupts.unstopped():
-            for name in list(self._objects.digests):
-                try:
-                    self._store.delete(f"{self.path}/{name}")
-                except EmbzarrError:
-                    return  # garbage below a write id that no manifest names harms nobody
+        return self._objects.begun
 
     def _write_tables(self, written: Mapping[str, WrittenArray]) -> dict[str, ArrayWriter]:
         """Start writing chunk tables where an index is too long for the manifest; by the array."""

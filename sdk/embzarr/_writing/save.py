@@ -130,20 +130,18 @@ def _write(
 ) -> Checkpoint:
     """Append everything, in the order of `rows`, write the words meanwhile, and commit."""
     layer = writer._layer  # noqa: SLF001 - one write, in two modules
-    step = layer.columns[spec.VECTORS].shard_rows
-    listed = words if rows is None else words.take(rows)
+    with writer._aborted_on_error():  # noqa: SLF001
+        step = layer.columns[spec.VECTORS].shard_rows
+        listed = words if rows is None else words.take(rows)
 
-    def append() -> None:
-        for first in range(0, len(listed), step):
-            stop = min(first + step, len(listed))
-            take = slice(first, stop) if rows is None else rows[first:stop]
-            layer.append(
-                listed.part(first, stop), {name: column[take] for name, column in columns.items()}
-            )
+        def append() -> None:
+            for first in range(0, len(listed), step):
+                stop = min(first + step, len(listed))
+                take = slice(first, stop) if rows is None else rows[first:stop]
+                layer.append(
+                    listed.part(first, stop),
+                    {name: column[take] for name, column in columns.items()},
+                )
 
-    try:
         parallel.together(append, lambda: layer.put_words(listed, writer._placement))  # noqa: SLF001
-    except BaseException:
-        writer._abort()  # noqa: SLF001
-        raise
     return writer._commit()  # noqa: SLF001

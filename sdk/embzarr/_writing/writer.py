@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,7 +18,7 @@ from embzarr._writing.full_layer import LayerWriter
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import ArrayLike, DTypeLike
 
@@ -41,13 +42,13 @@ class Writer:
         store: CountingStore,
         layer: LayerWriter,
         placement: Placement,
-        metadata: Mapping[str, Any],
+        metadata: dict[str, Any],
         *,
         base: Record | None,
         store_id: Callable[[], str],
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
-        self.metadata: dict[str, Any] = dict(metadata)
+        self.metadata = metadata
         self._store = store
         self._layer = layer
         self._placement = placement
@@ -103,49 +104,54 @@ class Writer:
         """Return the writer itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, _: object, cause: BaseException | None, __: object) -> None:
         """Commit; after an error inside the block, abort. A forked child does neither."""
         if not self._open:
             return
-        if kind is None:
+        if cause is None:
             self.checkpoint = interrupts.apart(self._end)
         else:
             self._is_whole = False
-            interrupts.apart(self._give_up)
+            interrupts.apart(partial(self._give_up, cause))
 
     def _end(self) -> Checkpoint:
         with self._turn:
             return self._commit()
 
-    def _give_up(self) -> None:
+    def _give_up(self, cause: BaseException) -> None:
         with self._turn:
-            self._abort()
+            self._abort(cause)
 
     def _commit(self) -> Checkpoint:
-        try:
+        with self._aborted_on_error():
             self._require_open()
-            checks.check_metadata(self.metadata)
+            metadata = checks.metadata_of(self.metadata)
             layer = self._layer.finish(self._placement, meanwhile=self._store_id)
-        except BaseException:
-            self._abort()
-            raise
+            draft = Draft(
+                store_id=self._store_id(),
+                write_id=self._layer.write_id,
+                step=self._layer.step,
+                layers=[layer],
+                metadata=metadata,
+                base=self._base,
+            )
         self._open = None
-        draft = Draft(
-            store_id=self._store_id(),
-            write_id=self._layer.write_id,
-            step=self._layer.step,
-            layers=[layer],
-            metadata=self.metadata,
-            base=self._base,
-        )
         # From here on nothing may be removed: the manifest may stand even where we are told not.
         commit = committing.publish(self._store, draft, writer=f"embzarr {__version__}")
         return Checkpoint(self._store, commit)
 
-    def _abort(self) -> None:
+    @contextmanager
+    def _aborted_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as exc:
+            self._abort(exc)
+            raise
+
+    def _abort(self, cause: BaseException) -> None:
         if self._open:
             self._open = None
-            self._layer.abort()
+            self._layer.abort(cause)
 
 
 def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
@@ -229,7 +235,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
-    checks.check_metadata(metadata or {})
+    told = checks.metadata_of(metadata)
     dtypes.numpy_dtype(dtype)
     store = CountingStore(
         open_store(url, storage_options=storage_options, single_writer=single_writer)
@@ -255,4 +261,4 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     # While the first rows are sent: an unsound store is told of before it is committed to.
     layer.beside(sound)
     store_id = parallel.Later(claim)
-    return Writer(store, layer, placement, metadata or {}, base=base, store_id=store_id)
+    return Writer(store, layer, placement, told, base=base, store_id=store_id)
