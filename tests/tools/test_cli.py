@@ -56,6 +56,14 @@ def test_help_shows_the_summary_of_each_command_whole(ask: Ask, command: str) ->
     [
         (("nonsense",), "No such command 'nonsense'; see embzarr --help [usage]"),
         (("ls",), "Missing argument 'URL'; see embzarr ls --help [usage]"),
+        (
+            ("train", "corpus.txt"),
+            "Missing argument 'URL': expected CORPUS URL; see embzarr train --help [usage]",
+        ),
+        (
+            ("publish", "plan.json", "words.txt"),
+            "Missing argument 'WORDS': expected URL PLAN WORDS; see embzarr publish --help [usage]",
+        ),
         (("ls", "x", "--nonsense"), "No such option: --nonsense; see embzarr ls --help [usage]"),
     ],
 )
@@ -76,6 +84,21 @@ def test_no_such_run_is_one_line_and_code_two(ask: Ask, command: str, tmp_path: 
     assert answer.err.startswith("embzarr: no checkpoint at file://")
     assert answer.err.endswith("[checkpoint-missing]\n")
     assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("ls", "{}"), ("eval", "{}", "{}"), ("train", "{}", "{}"), ("get", "{}", "king")]
+)
+def test_a_file_in_the_place_of_the_url_is_told(
+    ask: Ask, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Where the URL was left out, a file takes its place: that is said at once, by its name."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("a b c\n" * 9)
+    answer = ask(*(part.format(file) for part in arguments))
+    assert (answer.code, answer.out) == (2, "")
+    expected = "embzarr: expected a folder or a URL, found file"
+    assert answer.err == f"{expected} {file} [input-argument]\n"
 
 
 def test_debug_shows_the_traceback(ask: Ask, tmp_path: Path) -> None:

@@ -145,8 +145,15 @@ def test_urls() -> None:
     assert read("memory://texts") == ["one", "two", LINE_END, "three", LINE_END]
     with pytest.raises(embzarr.InvalidInputError, match="nothing://here"):
         read("nothing://here")
-    with pytest.raises(embzarr.InvalidInputError, match="expected a file"):
-        find_sources([])
+
+
+@pytest.mark.parametrize("paths", [[], "", ["a.txt", ""]])
+def test_no_path_is_not_the_working_folder(paths: str | list[str]) -> None:
+    """A path that is empty, as an unset variable of a shell is, names no corpus."""
+    with pytest.raises(embzarr.InvalidInputError, match="corpus: expected a file") as caught:
+        find_sources(paths)
+
+    assert caught.value.code == "input-argument"
 
 
 def test_ascii_is_split_as_other_text_is() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import Metrics, Progress, _hogwild, _numba
+from embzarr_trainer import Metrics, Progress, _hogwild, _numba, _train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +153,37 @@ def test_nothing_is_saved_of_a_bad_corpus(tmp_path: Path) -> None:
 
     assert caught.value.code == "corpus-empty"
     assert not (tmp_path / "run").exists()
+
+
+def test_another_run_is_not_trained_over(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that holds a run is refused before the corpus is read, with the ways on."""
+    url = tmp_path / "run"
+    embzarr.save(url, ["king"], np.ones((1, 2), "f4"))
+    before = {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(_train, "read_corpus", None)
+        with pytest.raises(embzarr.InvalidInputError) as caught:
+            embzarr_trainer.train(planted, url, **LEARNS)
+        with pytest.raises(embzarr.InvalidInputError, match="restart: expected False with resume"):
+            embzarr_trainer.train(planted, url, resume=True, restart=True, **LEARNS)
+
+    assert caught.value.code == "trainer-run-exists"
+    for way in ("--resume", "--restart", "another URL"):
+        assert way in str(caught.value)
+    assert before == {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
+    assert embzarr_trainer.train(planted, url, restart=True, **LEARNS).commit == 2
+
+
+def test_an_empty_folder_name_keeps_no_cache(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unset variable of a shell does not make the working folder a cache."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(embzarr.InvalidInputError, match="corpus_cache: expected a folder"):
+        embzarr_trainer.train(planted, "memory://trainer/cacheless", corpus_cache="", **LEARNS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_divergence_is_named(planted: Path) -> None:

@@ -86,11 +86,27 @@ def _told(exc: Exception) -> tuple[str, str]:
         return "usage", str(exc)
     if hasattr(exc, "format_message"):  # typer's parser; its base class depends on the version
         command = getattr(getattr(exc, "ctx", None), "command_path", "embzarr")
-        return "usage", f"{exc.format_message().rstrip('.')}; see {command} --help"
+        told = _missing(exc) or exc.format_message().rstrip(".")
+        return "usage", f"{told}; see {command} --help"
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
         return "system", f"{where}{exc.strerror}"
     return "internal", f"{type(exc).__name__}: {exc}"
+
+
+def _missing(exc: Exception) -> str | None:
+    """Name all arguments of a command that lacks one, since nobody knows which of them it is.
+
+    The parser gives the words there are to whichever it likes, and would call another one missing.
+    """
+    if getattr(getattr(exc, "param", None), "param_type_name", None) != "argument":
+        return None
+    given = getattr(getattr(getattr(exc, "ctx", None), "command", None), "params", ())
+    named = [p for p in given if p.param_type_name == "argument" and p.required]
+    names = [part.metavar or part.name.upper() for part in named]
+    if type(exc).__name__ != "MissingParameter" or len(names) == 1:
+        return None
+    return f"Missing argument {names[-1]!r}: expected {' '.join(names)}"
 
 
 def _traceback_of(exc: Exception) -> str:

@@ -61,7 +61,7 @@ class Settings:
         str, typer.Option(metavar="NAME", help="words, or jieba for Chinese (extra zh).")
     ] = "words"
     corpus_cache: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Keep encoded text in this folder for the next run."),
     ] = None
     save_every: Annotated[
@@ -97,6 +97,10 @@ class Settings:
         typer.Option(
             "--allow-changes", help="Resume on other text too, whose new words join, or otherwise."
         ),
+    ] = False
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Begin anew where URL holds a run; its checkpoints stay."),
     ] = False
     init: Annotated[
         str | None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 
 import embzarr
+from embzarr_trainer._options import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,7 +69,9 @@ def find_sources(paths: CorpusPaths) -> list[Source]:
     """
     several = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
     if not several:
-        raise embzarr.InvalidInputError("input-argument", "corpus: expected a file, found none")
+        raise refused("corpus", "a file, a folder or a URL", None)
+    if not all(map(os.fspath, several)):  # pathlib would take an empty path for the working folder
+        raise refused("corpus", "a file, a folder or a URL", "")
     return [source for path in several for source in _sources_of(os.fspath(path))]
 
 

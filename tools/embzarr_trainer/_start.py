@@ -33,6 +33,7 @@ class Wishes:
 
     resume: bool
     allow_changes: bool
+    restart: bool
     init: object | None
     only: Iterable[str] | None
 
@@ -59,6 +60,28 @@ class Start:
     """What was wrong with newer checkpoints than that."""
 
 
+def check_place(run: embzarr.Run, wishes: Wishes) -> None:
+    """Refuse a place that holds a run, where it is not said what is to become of it.
+
+    Called before the corpus is read, and whatever is wished: that a store cannot be read is then
+    known before hours of counting and training, too.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-run-exists``; ``input-argument`` for wishes that
+            contradict each other.
+    """
+    if wishes.resume and wishes.restart:
+        raise refused("restart", "False with resume", wishes.restart)
+    numbers = run.numbers()
+    if numbers and not (wishes.resume or wishes.restart):
+        raise embzarr.InvalidInputError(
+            "trainer-run-exists",
+            f"{run.url} holds a run already, to commit {numbers[0]}: resume (--resume) goes on from"
+            " it, restart (--restart) begins anew beside its checkpoints, another URL leaves it"
+            " alone",
+        )
+
+
 def find_start(
     run: embzarr.Run,
     corpus: Corpus,
@@ -74,13 +97,11 @@ def find_start(
             ``input-argument`` for vectors of another size.
     """
     schedule = plan_schedule(corpus.starts, options=options)
-    # Asked for in any case, so that a store that cannot be read is known before hours of training.
     accept = functools.partial(
         _check_changes, corpus, schedule, options=options, allowed=wishes.allow_changes
     )
     state, damaged = newest_state(run, accept=accept) if wishes.resume else (None, [])
     if state is None:
-        run.numbers()
         weights = start_weights(
             len(corpus.words), vector_size=options.vector_size, seed=options.seed
         )
