@@ -10,7 +10,7 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import Metrics, Progress, _hogwild, _numba, _train
+from embzarr_trainer import Metrics, Progress, _hogwild, _numba, _state, _train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,3 +215,16 @@ def test_public_names() -> None:
         "library_prose",
         "train",
     ]
+
+
+def test_only_is_read_as_the_tokenizer_reads_text(
+    planted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words are found in any case; what is not found is said, and does not stop the rest."""
+    run = LEARNS | {"epochs": 1, "only": ["SEAA ", "skyb", "kign"]}
+    trained = embzarr_trainer.train(planted, tmp_path / "only", **run)
+
+    start = _state.start_weights(len(trained), vector_size=20, seed=1).inputs[:, :20]
+    moved = (trained.to_numpy() != start).any(axis=1)
+    assert {trained.words[row] for row in np.flatnonzero(moved)} == {"seaa", "skyb"}
+    assert caplog.messages == ["only: 1 of 3 words are not in the vocabulary: 'kign'"]

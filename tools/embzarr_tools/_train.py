@@ -162,4 +162,7 @@ def train(
 
 
 def _words_of(path: Path | None) -> list[str] | None:
-    return None if path is None else path.read_text("utf-8").split()
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, as above
+
+    # No word of the tokenizers that have a name holds white space.
+    return None if path is None else [word for line in read_lines(path) for word in line.split()]

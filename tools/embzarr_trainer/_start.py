@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from embzarr_trainer._buffers import Weights
 from embzarr_trainer._options import refused
 from embzarr_trainer._schedule import plan_schedule
 from embzarr_trainer._state import foreign, is_finite, newest_state, padded, start_weights
+from embzarr_words import as_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from embzarr_trainer._record import Record
     from embzarr_trainer._schedule import Schedule
     from embzarr_trainer._state import State
+
+_SHOWN_WORDS: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +109,7 @@ def find_start(
         weights = start_weights(
             len(corpus.words), vector_size=options.vector_size, seed=options.seed
         )
-        frozen = _frozen(corpus, wishes.only)
+        frozen = _frozen(corpus, wishes.only, options=options)
         start = Start(corpus=corpus, weights=weights, frozen=frozen, schedule=schedule)
         if wishes.init is not None:
             _take_over(start, wishes.init, options=options, storage_options=storage_options)
@@ -114,7 +118,7 @@ def find_start(
     start = _go_on(state, corpus, schedule, options=options)
     return dataclasses.replace(
         start,
-        frozen=_frozen(start.corpus, wishes.only),
+        frozen=_frozen(start.corpus, wishes.only, options=options),
         trouble=trouble if damaged else None,
     )
 
@@ -241,24 +245,44 @@ def _has_context(other: embzarr.Checkpoint, *, size: int) -> bool:
     )
 
 
-def _frozen(corpus: Corpus, only: Iterable[str] | None) -> npt.NDArray[np.uint8]:
+def _frozen(
+    corpus: Corpus, only: Iterable[str] | None, *, options: TrainOptions
+) -> npt.NDArray[np.uint8]:
     if only is None:
         return np.zeros(len(corpus.words), np.uint8)
-    wanted = _words_of(only)
-    frozen = np.fromiter((word not in wanted for word in corpus.words), np.uint8)
-    if frozen.all():
+    rows = {word: row for row, word in enumerate(corpus.words)}
+    metadata = {"trainer": {"options": options.to_json()}}
+    found = {
+        word: next((rows[spelt] for spelt in as_trained(word, metadata) if spelt in rows), None)
+        for word in _words_of(only)
+    }
+    missing = [word for word, row in found.items() if row is None]
+    if len(missing) == len(found):
         raise embzarr.InvalidInputError(
             "input-argument",
-            f"only: none of these {len(wanted)} words is among the {len(corpus.words)} words of"
-            " the vocabulary",
+            f"only: none of these {len(found)} words is among the {len(rows)} words of the"
+            f" vocabulary{_such_as(missing)}",
         )
+    if missing:
+        logging.getLogger(__name__).warning(
+            "only: %d of %d words are not in the vocabulary%s",
+            *(len(missing), len(found), _such_as(missing)),
+        )
+    frozen = np.ones(len(rows), np.uint8)
+    frozen[[row for row in found.values() if row is not None]] = 0
     return frozen
 
 
-def _words_of(only: Iterable[str]) -> frozenset[str]:
+def _such_as(words: list[str]) -> str:
+    shown = ", ".join(f"{word!r:.40}" for word in words[:_SHOWN_WORDS])
+    more = ", ..." if len(words) > _SHOWN_WORDS else ""
+    return f": {shown}{more}" if words else ""
+
+
+def _words_of(only: Iterable[str]) -> list[str]:
     if not isinstance(only, Iterable) or isinstance(only, str):
         raise refused("only", "several words", only)
     words = list(only)
     if not all(isinstance(word, str) for word in words):
         raise refused("only", "several words", words)
-    return frozenset(words)
+    return list(dict.fromkeys(words))

@@ -111,7 +111,9 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         restart: begin anew where a run is already there. Its checkpoints stay.
         init: start from the vectors of another run or checkpoint (URL, or ``Checkpoint``) for the
             words that both have.
-        only: train the rows of these words alone; all others stay as they are.
+        only: train the rows of these words alone; all others stay as they are. A word that is not
+            in the vocabulary is looked for as the tokenizer writes it; what is not found even so
+            is logged as a warning.
         progress: called about five times a second, and after each save, from this thread.
         storage_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
         single_writer: promise that nobody else saves there, where a store cannot exclude others.
