@@ -127,7 +127,8 @@ def train(
     corpus: Annotated[
         list[str],
         typer.Argument(
-            metavar="CORPUS", help="UTF-8 text: files, folders or URLs; .gz is unpacked."
+            metavar="CORPUS",
+            help="UTF-8 text: files, folders or URLs; .gz, .bz2, .xz, .zst are unpacked.",
         ),
     ],
     place: Place,

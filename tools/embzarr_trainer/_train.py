@@ -71,9 +71,9 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     only the last checkpoint is waited for.
 
     Args:
-        corpus: UTF-8 text: a file, a folder, a URL that fsspec knows, or several; gzip where a
-            name ends in ``.gz``. A line is a
-            sentence; a file of one long line (text8) is cut into sentences of 10,000 words.
+        corpus: UTF-8 text: a file, a folder, a URL that fsspec knows, or several; gzip, bzip2, xz
+            and zstd (Python 3.14, or extra ``zstd``) are unpacked. A line is a sentence; a file of
+            one long line (text8) is cut into sentences of 10,000 words.
         url: where checkpoints go, as for ``embzarr.save``. Where a run is already there, say what
             is meant: ``resume``, ``restart``, or another URL.
         vector_size: dimensions, 1 .. 4096.
