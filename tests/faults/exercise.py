@@ -47,7 +47,7 @@ def _every(url: object) -> Iterator[tuple[str, Outcome]]:
     yield _try("tag", lambda: run.open(tag="best").commit)
     yield _try("step", lambda: run.open(step=7).commit)
     yield _try("gc", lambda: run.gc(keep_last=1, dry_run=True))
-    yield _try("repair", lambda: embzarr.repair(url).commits)
+    yield _try("repair", lambda: embzarr.repair(url, dry_run=True).commits)
     name, checkpoint = _try("open", lambda: embzarr.open(url))
     yield name, checkpoint
     if isinstance(checkpoint, embzarr.Checkpoint):

@@ -65,7 +65,7 @@ def repaired(before: Objects, broken: Objects, source: Objects | None) -> Repair
     """
     store = filled(broken)
     other = filled(source) if source else None
-    planned = embzarr.repair(store, source=other)
+    planned = embzarr.repair(store, source=other, dry_run=True)
     faults = ["a dry run wrote"] if contents(store) != broken else []
     done = embzarr.repair(store, source=other, dry_run=False)
     after = contents(store)
@@ -176,7 +176,7 @@ def test_every_damage_where_libraries_differ(tally: Tally, *, full: Effort) -> N
 def repaired_anew(before: Objects, broken: Objects) -> Repaired:
     """Repair a run of which the same object of each step is damaged."""
     store = filled(broken)
-    planned = embzarr.repair(store)
+    planned = embzarr.repair(store, dry_run=True)
     faults = ["a dry run wrote"] if contents(store) != broken else []
     report = embzarr.repair(store, dry_run=False)
     after = contents(store)

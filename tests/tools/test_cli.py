@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,6 +59,14 @@ def test_help_shows_the_summary_of_each_command_whole(ask: Ask, command: str) ->
     [
         (("nonsense",), "No such command 'nonsense'; see embzarr --help [usage]"),
         (("ls",), "Missing argument 'URL'; see embzarr ls --help [usage]"),
+        (
+            ("train", "corpus.txt"),
+            "Missing argument 'URL': expected CORPUS URL; see embzarr train --help [usage]",
+        ),
+        (
+            ("publish", "plan.json", "words.txt"),
+            "Missing argument 'WORDS': expected URL PLAN WORDS; see embzarr publish --help [usage]",
+        ),
         (("ls", "x", "--nonsense"), "No such option: --nonsense; see embzarr ls --help [usage]"),
     ],
 )
@@ -76,6 +87,21 @@ def test_no_such_run_is_one_line_and_code_two(ask: Ask, command: str, tmp_path: 
     assert answer.err.startswith("embzarr: no checkpoint at file://")
     assert answer.err.endswith("[checkpoint-missing]\n")
     assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("ls", "{}"), ("eval", "{}", "{}"), ("train", "{}", "{}"), ("get", "{}", "king")]
+)
+def test_a_file_in_the_place_of_the_url_is_told(
+    ask: Ask, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Where the URL was left out, a file takes its place: that is said at once, by its name."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("a b c\n" * 9)
+    answer = ask(*(part.format(file) for part in arguments))
+    assert (answer.code, answer.out) == (2, "")
+    expected = "embzarr: expected a folder or a URL, found file"
+    assert answer.err == f"{expected} {file} [input-argument]\n"
 
 
 def test_debug_shows_the_traceback(ask: Ask, tmp_path: Path) -> None:
@@ -107,6 +133,80 @@ def test_interrupt_gives_130(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embzarr.Run.commits", interrupted)
     answer = ask("ls", "memory://somewhere")
     assert (answer.code, answer.err) == (130, "embzarr: interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["ls {}", "get {} king", "--version"])
+@pytest.mark.parametrize("kind", ["reader left", "full"])
+def test_output_that_is_not_taken_is_told_as_that(
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    command: str,
+    kind: str,
+) -> None:
+    """A reader who has left is no error to speak of, and a full disk is named as the output's."""
+    if kind == "full":
+        output = os.open("/dev/full", os.O_WRONLY)
+    else:
+        end, output = os.pipe()
+        os.close(end)
+    with open(output, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr(sys, "stdout", stream)
+        code = cli.run([part.format(run_folder) for part in command.split()])
+        monkeypatch.undo()
+    told = "embzarr: standard output: No space left on device [system]\n"
+    assert (code, capfd.readouterr().err) == ((2, told) if kind == "full" else (141, ""))
+
+
+def test_what_a_store_says_is_not_taken_for_the_reader(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that breaks is an error, as any other."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("embzarr.Run.commits", broken)
+    answer = ask("ls", "memory://somewhere")
+    assert (answer.code, answer.err) == (2, "embzarr: Broken pipe [system]\n")
+
+
+@pytest.mark.parametrize("program", ["embzarr", "-m embzarr"])
+def test_a_closed_output_is_no_error(run_folder: Path, program: str) -> None:
+    """Neither as a script nor by python -m, nor is a closed standard error."""
+    python = f"{sys.executable} {program}" if program[0] == "-" else Path(sys.executable).parent
+    python = python if isinstance(python, str) else f"{python}/{program}"
+    command = f"{python} ls {run_folder} >&-; echo $?; {python} --version 2>&-"
+    done = subprocess.run(  # noqa: S603 - our own program
+        ["/bin/bash", "-c", command], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert (done.stdout, done.stderr) == (f"0\nembzarr {version('embzarr')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked"),
+    [
+        ("bash", {"COMP_WORDS": "embzarr ver", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "embzarr ver"}),
+        (
+            "fish",
+            {"_TYPER_COMPLETE_ARGS": "embzarr ver", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+        ),
+    ],
+)
+def test_shells_complete(
+    shell: str,
+    asked: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A shell that asks what may follow is told, without a slow import."""
+    monkeypatch.setenv("_EMBZARR_COMPLETE", f"complete_{shell}")
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    with suppress(SystemExit):
+        cli.run([])
+    assert "verify" in capsys.readouterr().out
 
 
 def test_help_loads_neither_numpy_nor_the_compiler() -> None:

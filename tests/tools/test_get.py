@@ -61,6 +61,31 @@ def test_a_step_can_be_chosen(ask: Ask, run_folder: Path) -> None:
     assert np.array_equal(np.array(row[1:], np.float32), (vectors() - np.float32(20))[2000])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_of_words_from_any_system(
+    ask: Ask, run_folder: Path, tmp_path: Path, encoding: str
+) -> None:
+    """Byte order marks, UTF-16, Windows line ends, blank lines and blanks around are no matter."""
+    file = tmp_path / "words.txt"
+    file.write_bytes("king \r\n\r\n猫\r\n[bold]x".encode(encoding))
+    answer = ask("get", run_folder, "--words-file", file)
+    assert (answer.code, answer.err) == (0, "")
+    assert [row[0] for row in answer.rows] == ["king", "猫", "[bold]x"]
+
+
+def test_words_are_found_as_the_trainer_writes_them(ask: Ask, tmp_path: Path) -> None:
+    """Case and form of Unicode are no difference where the trainer made none, and else are."""
+    told = {"trainer": {"options": {"tokenizer": "words"}}}
+    words = ["king", "caf\u00e9", "i\u0307stanbul", "don't"]
+    for name, metadata in (("ours", told), ("theirs", {})):
+        embzarr.save(tmp_path / name, words, np.eye(4, dtype="f4"), metadata=metadata)
+    asked = ("King", "CAFE\u0301", "\u0130STANBUL", "don\u2019t")
+
+    assert [row[0] for row in ask("get", tmp_path / "ours", *asked).rows] == words
+    theirs = ask("get", tmp_path / "theirs", *asked, "cafe\u0301")
+    assert (theirs.code, [row[0] for row in theirs.rows]) == (1, ["caf\u00e9"])
+
+
 def test_verbose_tells_the_cost(ask: Ask, run_folder: Path) -> None:
     """-v says on standard error what was spent, and leaves standard output alone."""
     answer = ask("get", run_folder, "king", "-v")
@@ -69,10 +94,15 @@ def test_verbose_tells_the_cost(ask: Ask, run_folder: Path) -> None:
     assert re.fullmatch(pattern, answer.err)
 
 
-def test_a_missing_word_is_code_one_with_a_hint(ask: Ask, run_folder: Path) -> None:
-    """The answer is no, and near words are offered."""
-    answer = ask("get", run_folder, "king", "quean")
-    assert (answer.code, answer.out) == (1, "")
+def test_what_is_there_is_printed_before_what_is_missing_is_said(
+    ask: Ask, run_folder: Path
+) -> None:
+    """The answer is no for one word alone, with words that are near; the others have theirs."""
+    answer = ask("get", run_folder, "w3", "quean", "king", "w3")
+    assert (answer.code, [row[0] for row in answer.rows]) == (1, ["w3", "king", "w3"])
+    np.testing.assert_array_equal(
+        np.array([row[1:] for row in answer.rows], "f4"), vectors()[[3, 2000, 3]]
+    )
     assert "'queen'" in answer.err
     assert answer.err.endswith("[word-missing]\n")
 
@@ -80,8 +110,11 @@ def test_a_missing_word_is_code_one_with_a_hint(ask: Ask, run_folder: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give words, or one of --prefix, --range and --rows"),
-        (("king", "--prefix", "k"), "give words, or one of --prefix, --range and --rows"),
+        ((), "give words, or one of --words-file, --prefix, --range and --rows"),
+        (
+            ("king", "--prefix", "k"),
+            "give words, or one of --words-file, --prefix, --range and --rows",
+        ),
         (("--rows", "5"), "--rows expects A:B, found '5'"),
         (("--rows", "a:b"), "--rows expects A:B, found 'a:b'"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import embzarr
 from tools.asking import DIM, WORDS, Ask, vectors
@@ -37,6 +38,31 @@ def test_a_planned_step_is_published(ask: Ask, tmp_path: Path) -> None:
     found = embzarr.open(run)
     assert (found.commit, found.step, found.words) == (1, 7, words)
     np.testing.assert_array_equal(found.to_numpy(), vectors())
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "words"),
+    [
+        ("king\r\nqueen\r\n", "utf-8-sig", ["king", "queen"]),
+        ("king\nqueen", "utf-16", ["king", "queen"]),
+        (" a\nb \n", "utf-8", [" a", "b "]),
+        ("\r\nc\n", "utf-8", ["\r", "c"]),
+        ("x\u0085y\nx\u2028y\n", "utf-8", ["x\u0085y", "x\u2028y"]),
+        ("a\n\n", "utf-8", ["a", ""]),
+    ],
+)
+def test_words_are_published_as_their_file_has_them(
+    ask: Ask, tmp_path: Path, text: str, encoding: str, words: list[str]
+) -> None:
+    """What a system adds to a text is no part of a word, and what a word has is not taken away."""
+    run, plan_file, words_file = tmp_path / "run", tmp_path / "plan.json", tmp_path / "words.txt"
+    plan = embzarr.plan_step(run, 2, DIM, 1)
+    plan_file.write_text(plan.to_json())
+    words_file.write_bytes(text.encode(encoding))
+    write(run, plan, 0)
+
+    assert ask("publish", run, plan_file, words_file).code == 0
+    assert embzarr.open(run).words == words
 
 
 def test_what_is_no_plan_is_refused(ask: Ask, tmp_path: Path) -> None:

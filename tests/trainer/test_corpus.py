@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,7 @@ import embzarr
 from embzarr_trainer import TrainOptions, _corpus
 from embzarr_trainer._corpus import Corpus, cut_sentences, read_corpus
 from embzarr_trainer._tokenizers import split_words
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from embzarr_trainer._vocabulary import Numbering
 
 OPTIONS = TrainOptions(
     vector_size=10,
@@ -32,6 +33,26 @@ OPTIONS = TrainOptions(
     unicode_errors="strict",
     tokenizer="words",
 )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_folder_for_temporary_files_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is full is said, with the way to another; also where the vocabulary is spilled."""
+    (tmp_path / "a.txt").write_text("one two three\n" * 9)
+
+    def full(mode: str = "w+b", **options: Any) -> Any:
+        return open("/dev/full", mode, **options)  # noqa: PTH123 - closed with its owner
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(embzarr.StoreError, match=r"temporary files.*No space left.*TMPDIR"):
+        read_corpus(tmp_path / "a.txt", options=OPTIONS, split=split_words)
+    with (
+        pytest.raises(embzarr.StoreError, match=r"temporary files.*No space left.*TMPDIR"),
+        contextlib.closing(Numbering(most_words=1)) as numbering,
+    ):
+        numbering.numbers(["one", "two"] * 9000)
 
 
 def write(folder: Path, text: str, name: str = "corpus.txt") -> Path:

@@ -275,7 +275,7 @@ def test_init_from_another_run(planted: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(context[0], context[1], atol=1e-6)
     np.testing.assert_allclose(started["newa"], plain["newa"], atol=1e-6)
     with pytest.raises(embzarr.InvalidInputError, match="found 20 numbers"):
-        train(mixed, url, init=other, vector_size=10)
+        train(mixed, tmp_path / "small", init=other, vector_size=10)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_init_is_finite(planted: Path, tmp_path: Path) -> None:
         vectors = np.ones((2, 20))
         vectors[1, 3] = value
         other = embzarr.save(tmp_path / f"{number}", ["seaa", "x"], vectors, allow_nonfinite=True)
-        train(planted, tmp_path / "sound", init=other, epochs=1)  # "x" is not in the text
+        train(planted, tmp_path / f"sound-{number}", init=other, epochs=1)  # "x" is not in the text
         vectors[0, 0] = value
         wrong = embzarr.save(tmp_path / "wrong", ["seaa", "x"], vectors, allow_nonfinite=True)
         with pytest.raises(embzarr.InvalidInputError, match="init: expected finite numbers"):
@@ -314,8 +314,8 @@ def test_only_some_words(planted: Path, tmp_path: Path) -> None:
         moved = (before != after).any(axis=1)
         assert {words[row] for row in np.flatnonzero(moved)} == {"seaa", "skyb"}
     with pytest.raises(embzarr.InvalidInputError, match="none of these 1 words"):
-        train(planted, tmp_path / "run", only=["absent"])
+        train(planted, tmp_path / "new", only=["absent"])
     wrong: Any
     for wrong in ("seaa", 7, [["seaa"]], [b"seaa"]):
         with pytest.raises(embzarr.InvalidInputError, match="only: expected several words"):
-            train(planted, tmp_path / "run", only=wrong)
+            train(planted, tmp_path / "new", only=wrong)

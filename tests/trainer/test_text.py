@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
 import hashlib
+import io
 import itertools
+import lzma
 import sys
+import zlib
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
+import numcodecs
 import numpy as np
 import pytest
 
 import embzarr
 from embzarr_trainer import _tokenizers
-from embzarr_trainer._sources import _BLOCK_BYTES, find_sources
+from embzarr_trainer._packing import _BLOCK_BYTES
+from embzarr_trainer._sources import Source, find_sources
 from embzarr_trainer._text import TextReader
 from embzarr_trainer._tokenizers import LINE_END, find_tokenizer, split_words
 
@@ -75,6 +82,87 @@ def test_gzip(tmp_path: Path) -> None:
 
     assert list(itertools.chain.from_iterable(reader)) == ["one", "two", LINE_END]
     assert reader.digest == hashlib.sha256(b"one two\0").hexdigest()
+
+
+PACKED = {
+    "gz": gzip.compress(b"one ") + gzip.compress(b"two"),
+    "bz2": bz2.compress(b"one ") + bz2.compress(b"two"),
+    "xz": lzma.compress(b"one ") + lzma.compress(b"two"),
+    "zst": numcodecs.Zstd().encode(b"one ") + numcodecs.Zstd().encode(b"two"),
+}
+
+
+@pytest.mark.parametrize("ending", PACKED)
+@pytest.mark.parametrize("name", ["text.txt.{}", "TEXT.{}", "text"])
+def test_compressed_text_is_unpacked(tmp_path: Path, ending: str, name: str) -> None:
+    """By its ending in any case, or by how it begins; the digest is of the unpacked text."""
+    if ending == "zst" and sys.version_info < (3, 14):
+        pytest.importorskip("backports.zstd")
+    path = tmp_path / name.format(ending.upper() if name.isupper() else ending)
+    path.write_bytes(PACKED[ending])
+    reader = reader_of(path, unicode_errors="ignore")
+
+    assert list(itertools.chain.from_iterable(reader)) == ["one", "two", LINE_END]
+    assert reader.digest == hashlib.sha256(b"one two\0").hexdigest()
+
+
+@pytest.mark.parametrize("ending", PACKED)
+def test_compressed_text_that_is_cut_is_told(tmp_path: Path, ending: str) -> None:
+    """What ends too early is no shorter text."""
+    if ending == "zst" and sys.version_info < (3, 14):
+        pytest.importorskip("backports.zstd")
+    path = tmp_path / f"text.{ending}"
+    path.write_bytes(PACKED[ending][:-3])
+
+    with pytest.raises(embzarr.InvalidInputError, match="but cannot be unpacked") as caught:
+        read(path)
+    assert caught.value.code == "corpus-not-text"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("text.zip", b"", "a zip archive"),
+        ("text", b"PK\x03\x04abc", "a zip archive"),
+        ("text.7z", b"", "7-Zip"),
+        ("text.rar", b"", "RAR"),
+        ("text.tar.gz", gzip.compress(b"one two"), "a tar archive"),
+        ("TEXT.TGZ", gzip.compress(b"one two"), "a tar archive"),
+        ("text", b"\x04\x22\x4d\x18abc", "lz4"),
+        ("text", zlib.compress(b"one two"), "compress or zlib"),
+    ],
+)
+def test_what_is_not_unpacked_is_refused_by_name(
+    tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    """An archive is not read as text, however lenient decoding is."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(embzarr.InvalidInputError, match=f"{says}.*unpack it first") as caught:
+        read(tmp_path / name, unicode_errors="ignore")
+    assert caught.value.code == "corpus-not-text"
+
+
+def test_zstd_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without zstd, the command that installs it is told."""
+    (tmp_path / "text.zst").write_bytes(PACKED["zst"])
+    for module in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[zstd\]'"):
+        read(tmp_path / "text.zst")
+
+
+def test_a_file_that_cannot_be_read_is_not_called_badly_packed() -> None:
+    """What fails below the unpacking is told as it is."""
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            del size
+            raise OSError(errno.EIO, "Input/output error")
+
+    for name in ("text.bz2", "text.gz", "text.xz", "text"):
+        source = Source(name=name, open=lambda: Failing(b"x"))
+        with pytest.raises(embzarr.StoreError, match="Input/output error"):
+            list(source.blocks())
 
 
 @pytest.mark.parametrize(
@@ -145,8 +233,15 @@ def test_urls() -> None:
     assert read("memory://texts") == ["one", "two", LINE_END, "three", LINE_END]
     with pytest.raises(embzarr.InvalidInputError, match="nothing://here"):
         read("nothing://here")
-    with pytest.raises(embzarr.InvalidInputError, match="expected a file"):
-        find_sources([])
+
+
+@pytest.mark.parametrize("paths", [[], "", ["a.txt", ""]])
+def test_no_path_is_not_the_working_folder(paths: str | list[str]) -> None:
+    """A path that is empty, as an unset variable of a shell is, names no corpus."""
+    with pytest.raises(embzarr.InvalidInputError, match="corpus: expected a file") as caught:
+        find_sources(paths)
+
+    assert caught.value.code == "input-argument"
 
 
 def test_ascii_is_split_as_other_text_is() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import Metrics, Progress, _hogwild, _numba
+from embzarr_trainer import Metrics, Progress, _hogwild, _numba, _state, _train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +155,37 @@ def test_nothing_is_saved_of_a_bad_corpus(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_another_run_is_not_trained_over(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that holds a run is refused before the corpus is read, with the ways on."""
+    url = tmp_path / "run"
+    embzarr.save(url, ["king"], np.ones((1, 2), "f4"))
+    before = {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(_train, "read_corpus", None)
+        with pytest.raises(embzarr.InvalidInputError) as caught:
+            embzarr_trainer.train(planted, url, **LEARNS)
+        with pytest.raises(embzarr.InvalidInputError, match="restart: expected False with resume"):
+            embzarr_trainer.train(planted, url, resume=True, restart=True, **LEARNS)
+
+    assert caught.value.code == "trainer-run-exists"
+    for way in ("--resume", "--restart", "another URL"):
+        assert way in str(caught.value)
+    assert before == {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
+    assert embzarr_trainer.train(planted, url, restart=True, **LEARNS).commit == 2
+
+
+def test_an_empty_folder_name_keeps_no_cache(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unset variable of a shell does not make the working folder a cache."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(embzarr.InvalidInputError, match="corpus_cache: expected a folder"):
+        embzarr_trainer.train(planted, "memory://trainer/cacheless", corpus_cache="", **LEARNS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_divergence_is_named(planted: Path) -> None:
     """Vectors that run away are not saved, and the settings to change are named."""
     wild = LEARNS | {"alpha": 1.0, "window": 20, "negative": 20, "epochs": 4}
@@ -184,3 +215,16 @@ def test_public_names() -> None:
         "library_prose",
         "train",
     ]
+
+
+def test_only_is_read_as_the_tokenizer_reads_text(
+    planted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words are found in any case; what is not found is said, and does not stop the rest."""
+    run = LEARNS | {"epochs": 1, "only": ["SEAA ", "skyb", "kign"]}
+    trained = embzarr_trainer.train(planted, tmp_path / "only", **run)
+
+    start = _state.start_weights(len(trained), vector_size=20, seed=1).inputs[:, :20]
+    moved = (trained.to_numpy() != start).any(axis=1)
+    assert {trained.words[row] for row in np.flatnonzero(moved)} == {"seaa", "skyb"}
+    assert caplog.messages == ["only: 1 of 3 words are not in the vocabulary: 'kign'"]

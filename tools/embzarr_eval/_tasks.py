@@ -1,7 +1,7 @@
 """What is asked: word pairs that people scored, or analogies; read from the files in use.
 
-The format is found in the content. Lines that are empty or begin with ``#`` are left out, and a
-byte order mark and Windows line ends are no matter.
+The format is found in the content. Lines that are empty or begin with ``#`` are left out, and byte
+order marks, UTF-16 and Windows line ends are no matter.
 
 - Pairs: two words and a number, between tabs, commas, semicolons or blanks; a line of column names
   first if need be; further columns before the number (SimLex-999) or after it (Rare Words). Where
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import embzarr
+from embzarr_words import read_lines
 
 if TYPE_CHECKING:
     import os
@@ -84,21 +85,8 @@ def read_task(path: str | os.PathLike[str]) -> Pairs | Questions:
 
 
 def _lines(file: Path) -> list[_Line]:
-    try:
-        data = file.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as exc:
-        raise embzarr.NotFoundError(
-            "eval-missing", f"{file}: expected a file of word pairs or analogies: {exc.strerror}"
-        ) from exc
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        number = data.count(b"\n", 0, exc.start) + 1
-        raise embzarr.InvalidInputError(
-            "eval-not-text",
-            f"{file}, line {number}: expected UTF-8, found byte {data[exc.start]:#04x}",
-        ) from exc
-    numbered = (_Line(number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    lines = read_lines(file, expected="a file of word pairs or analogies", code="eval")
+    numbered = (_Line(number, line.strip()) for number, line in enumerate(lines, 1))
     return [line for line in numbered if line.text and not line.text.startswith(_COMMENT)]
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr_words import spellings
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -44,16 +46,18 @@ def look_up(
         checkpoint: where they are.
         words: any words; those that are not there are left out.
         below: only rows before this one count.
-        case_sensitive: look for the spelling given, and not also for lower case, upper case and a
-            capital.
+        case_sensitive: look for the spelling given, in composed form too, and not also for lower
+            case, upper case and a capital.
     """
-    spellings = {word: _spellings(word, case_sensitive) for word in dict.fromkeys(words)}
-    asked = list(dict.fromkeys(spelt for group in spellings.values() for spelt in group))
+    known_as = {
+        word: spellings(word, case_sensitive=case_sensitive) for word in dict.fromkeys(words)
+    }
+    asked = list(dict.fromkeys(spelt for group in known_as.values() for spelt in group))
     loaded = checkpoint.load(asked, missing="skip", dtype=np.float32)
     row_of = dict(zip(loaded.words, loaded.rows.tolist(), strict=True))
     found = {
         word: tuple(sorted(row_of[spelt] for spelt in group if row_of.get(spelt, below) < below))
-        for word, group in spellings.items()
+        for word, group in known_as.items()
     }
     return Vocabulary(
         rows={word: rows for word, rows in found.items() if rows},
@@ -69,9 +73,3 @@ def units(vectors: NDArray[Any]) -> NDArray[np.float32]:
         wide /= np.linalg.norm(wide, axis=1, keepdims=True)
     wide[~np.isfinite(wide).all(axis=1)] = 0
     return wide.astype(np.float32)
-
-
-def _spellings(word: str, case_sensitive: bool) -> tuple[str, ...]:  # noqa: FBT001 - private
-    if case_sensitive:
-        return (word,)
-    return tuple(dict.fromkeys((word, word.lower(), word.upper(), word.capitalize())))

@@ -38,9 +38,7 @@ def evaluate(
     place: Place,
     files: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Files of word pairs with scores, or of analogies, in UTF-8."
-        ),
+        typer.Argument(metavar="FILE...", help="Files of word pairs with scores, or of analogies."),
     ],
     which: Which,
     *,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from embzarr_tools._screen import say_aside, show_aside
+from embzarr_tools._screen import OutputError, drop_output, flush, say_aside, show_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,23 +47,28 @@ def reported(*, debug: bool) -> Iterator[None]:
     """
     try:
         yield
-        sys.stdout.flush()
+        flush()
     except (typer.Exit, typer.Abort):
         raise
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(BROKEN_PIPE) from None
     except KeyboardInterrupt:
         say_aside("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:
             show_aside(_traceback_of(exc))
-        say_aside(describe(exc))
-        for note in getattr(exc, "__notes__", ()):
-            say_aside(note)
-        raise typer.Exit(exit_code(exc)) from None
+        raise typer.Exit(tell(exc)) from None
+
+
+def tell(exc: Exception) -> int:
+    """Print what went wrong, but not to whom has left, and return the exit code."""
+    if isinstance(exc, OutputError):
+        drop_output()
+        if exc.reader_left:
+            return BROKEN_PIPE
+    say_aside(describe(exc))
+    for note in getattr(exc, "__notes__", ()):
+        say_aside(note)
+    return exit_code(exc)
 
 
 def describe(exc: Exception) -> str:
@@ -86,13 +89,31 @@ def _told(exc: Exception) -> tuple[str, str]:
         return "demo-claim", f"a claim did not hold: {exc}"
     if isinstance(exc, UsageError):
         return "usage", str(exc)
+    if isinstance(exc, OutputError):
+        return "system", str(exc)
     if hasattr(exc, "format_message"):  # typer's parser; its base class depends on the version
         command = getattr(getattr(exc, "ctx", None), "command_path", "embzarr")
-        return "usage", f"{exc.format_message().rstrip('.')}; see {command} --help"
+        told = _missing(exc) or exc.format_message().rstrip(".")
+        return "usage", f"{told}; see {command} --help"
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
         return "system", f"{where}{exc.strerror}"
     return "internal", f"{type(exc).__name__}: {exc}"
+
+
+def _missing(exc: Exception) -> str | None:
+    """Name all arguments of a command that lacks one, since nobody knows which of them it is.
+
+    The parser gives the words there are to whichever it likes, and would call another one missing.
+    """
+    if getattr(getattr(exc, "param", None), "param_type_name", None) != "argument":
+        return None
+    given = getattr(getattr(getattr(exc, "ctx", None), "command", None), "params", ())
+    named = [p for p in given if p.param_type_name == "argument" and p.required]
+    names = [part.metavar or part.name.upper() for part in named]
+    if type(exc).__name__ != "MissingParameter" or len(names) == 1:
+        return None
+    return f"Missing argument {names[-1]!r}: expected {' '.join(names)}"
 
 
 def _traceback_of(exc: Exception) -> str:

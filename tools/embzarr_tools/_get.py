@@ -1,8 +1,9 @@
 """``embzarr get``: vectors by word, range, prefix or row number."""
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 embzarr get s3://bucket/run king queen
+embzarr get s3://bucket/run --words-file mine.txt > mine.tsv
 embzarr get s3://bucket/run --prefix inter
 embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
 embzarr get s3://bucket/run --rows 0:50000 --json > commonest.jsonl
@@ -43,6 +45,10 @@ def get(  # noqa: PLR0913 - the options of a command, each named
         list[str] | None, typer.Argument(metavar="WORD", help="Words to look up.")
     ] = None,
     *,
+    words_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Look up the words of this file, one a line."),
+    ] = None,
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
     ] = None,
@@ -71,35 +77,74 @@ def get(  # noqa: PLR0913 - the options of a command, each named
 
     A terminal shows the first numbers of each vector. Through a pipe a line is a word and all its
     numbers, separated by tabs; letters that do not show are spelled as in Python, a backslash is
-    doubled. With --json a line is an object with word, row and vector.
+    doubled. With --json a line is an object with word, row and vector. Words of embzarr's trainer
+    are also looked for as it writes them, in lower case and composed form. What there is of them is
+    printed, and what is missing said, with exit code 1.
     """
-    given = [choice for choice in (words, prefix, between, rows) if choice not in (None, [], ())]
-    if len(given) != 1:
-        raise UsageError("give words, or one of --prefix, --range and --rows")
+    choices = (words, words_file, prefix, between, rows)
+    if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
+        raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
     begin = time.perf_counter()
+    words = words if words_file is None else _words_of(words_file)
     checkpoint = place.open(which)
     if explain:
         _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
-    for part in _parts(checkpoint, words, prefix, between, rows):
+    missing: list[str] = []
+    if words:
+        part, missing = _look_up(checkpoint, words)
         _show(part, as_json=as_json)
+    for part in _parts(checkpoint, prefix, between, rows):
+        _show(_Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
         say_aside(
             f"{cost.requests} requests in {cost.round_trips} round trips, "
             f"{size(cost.bytes_read)}, {seconds:.3f} s"
         )
+    if missing:
+        checkpoint.load(missing)  # says so, with words that are near
+
+
+class _Part(NamedTuple):
+    words: Sequence[str]
+    rows: Sequence[int]
+    vectors: "NDArray[Any]"
+
+
+def _words_of(file: Path) -> list[str]:
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
+
+    return [line for line in read_lines(file) if line.strip()]
+
+
+def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part, list[str]]:
+    """Return what there is of the words, as it is spelled there, and the words that are missing."""
+    from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
+
+    ways = {word: as_trained(word, checkpoint.metadata) for word in words}
+    asked = dict.fromkeys(spelt for way in ways.values() for spelt in way)
+    loaded = checkpoint.load(list(asked), missing="skip")
+    place_of = {spelt: place for place, spelt in enumerate(loaded.words)}
+    found = {
+        word: next((place_of[spelt] for spelt in way if spelt in place_of), None)
+        for word, way in ways.items()
+    }
+    places = [place for word in words if (place := found[word]) is not None]
+    part = _Part(
+        [loaded.words[place] for place in places],
+        loaded.rows[places].tolist(),
+        loaded.vectors[places],
+    )
+    return part, [word for word, place in found.items() if place is None]
 
 
 def _parts(
     checkpoint: "embzarr.Checkpoint",
-    words: list[str] | None,
     prefix: str | None,
     between: tuple[str, str] | None,
     rows: str | None,
 ) -> Iterator["embzarr.Loaded"]:
-    if words:
-        yield checkpoint.load(words)
-    elif prefix is not None:
+    if prefix is not None:
         yield checkpoint.load_prefix(prefix)
     elif between:
         yield checkpoint.load_range(*between)
@@ -150,13 +195,13 @@ def _row_range(text: str) -> tuple[int, int | None]:
     raise UsageError(f"--rows expects A:B, found {text!r}")
 
 
-def _show(part: "embzarr.Loaded", *, as_json: bool) -> None:
+def _show(part: _Part, *, as_json: bool) -> None:
     if as_json:
-        for word, row, vector in zip(part.words, part.rows.tolist(), part.vectors, strict=True):
+        for word, row, vector in zip(*part, strict=True):
             numbers = [finite_or_text(float(str(number))) for number in vector]
             show_json({"word": word, "row": row, "vector": numbers}, indent=None)
     elif on_terminal():
-        rows = zip(part.words, part.rows.tolist(), map(_abbreviated, part.vectors), strict=True)
+        rows = zip(part.words, part.rows, map(_abbreviated, part.vectors), strict=True)
         show_table(_COLUMNS, rows)
     else:
         for word, vector in zip(part.words, part.vectors, strict=True):

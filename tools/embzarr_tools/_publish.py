@@ -19,7 +19,7 @@ def publish(
         Path, typer.Argument(metavar="PLAN", help="The file that holds the plan's JSON.")
     ],
     words: Annotated[
-        Path, typer.Argument(metavar="WORDS", help="UTF-8 text: a word on each line, in row order.")
+        Path, typer.Argument(metavar="WORDS", help="A word on each line, in row order.")
     ],
     *,
     single_writer: Annotated[
@@ -33,11 +33,12 @@ def publish(
     may be called again at any time, and by several machines at once: all get the same commit.
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr
 
     made = embzarr.publish(
         place.url,
         embzarr.StepPlan.from_json(plan.read_bytes()),
-        words.read_text(encoding="utf-8").removesuffix("\n").split("\n"),
+        read_lines(words),
         single_writer=single_writer,
         storage_options=place.storage_options,
     )

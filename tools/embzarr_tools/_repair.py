@@ -1,4 +1,4 @@
-"""``embzarr repair``: restore what is damaged, as far as it can be; a dry run first."""
+"""``embzarr repair``: restore what is damaged, as far as it can be."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import embzarr
 
 EXAMPLES = """
+embzarr repair s3://bucket/run --dry-run
 embzarr repair s3://bucket/run
-embzarr repair s3://bucket/run --apply
-embzarr repair s3://bucket/run --from /mnt/mirror/run --apply
+embzarr repair s3://bucket/run --from /mnt/mirror/run
 """
 
 _COLUMNS = tuple(map(Column, ("what", "object", "chunk", "rows", "code", "message")))
@@ -61,17 +61,18 @@ def repair(
             "of URL takes the options of the run.",
         ),
     ] = None,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Write. Without it nothing is written.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would be done.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a whole run, and restore what can be restored.
 
-    Without --apply it tells what it would do. An object gets only bytes whose SHA-256 is recorded;
-    commits that stay damaged are marked, and the newest sound one becomes the newest. Where other
-    bytes tell the same, they are written for a new commit of the damaged step. What cannot be
-    restored is told with its rows, B of A:B not included, and the first of their words.
+    An object gets only bytes whose SHA-256 is recorded; commits that stay damaged are marked, and
+    the newest sound one becomes the newest. Where other bytes tell the same, they are written for a
+    new commit of the damaged step. What cannot be restored is told with its rows, B of A:B not
+    included, and the first of their words. With --dry-run exit code 1 says that there is something
+    to do.
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
@@ -82,7 +83,7 @@ def repair(
         report = embzarr.repair(
             place.url,
             source=source,
-            dry_run=not apply,
+            dry_run=dry_run,
             progress=advance,
             storage_options=place.storage_options,
             source_options=options,
@@ -93,7 +94,7 @@ def repair(
         _tell(report)
     else:
         show_table(_COLUMNS, _rows(report))
-    if report.lost or (report.actions and not apply):
+    if report.lost or (report.actions and dry_run):
         raise typer.Exit(NO)
 
 
@@ -124,7 +125,7 @@ def _summary(report: "embzarr.RepairReport") -> str:
     many = "1 write" if done == 1 else f"{done:,} writes"
     lost = "Nothing is lost" if report.ok else f"{len(report.lost):,} not restored"
     if report.dry_run:
-        return f"Would take {many}; --apply makes them. {lost}."
+        return f"Would take {many}. {lost}."
     return f"Done: {many}. {lost}."
 
 

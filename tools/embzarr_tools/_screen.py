@@ -10,8 +10,10 @@ that a terminal obeys gets out of it, and no column is broken by a text that hol
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -56,6 +58,18 @@ class Parts(str):
     def shown(self) -> str:
         """Return it with blanks, at which a narrow terminal may break it."""
         return printable(self).replace(":", " ")
+
+
+class OutputError(Exception):
+    """Standard output does not take what is written to it: its reader has left, or a disk is full.
+
+    No `OSError`: what a store or a file says is not to be taken for it, nor it for what they say.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        """Tell what the system says."""
+        super().__init__(f"standard output: {error.strerror or error}")
+        self.reader_left = error.errno == errno.EPIPE
 
 
 Cell: TypeAlias = "str | int | float | None"
@@ -109,7 +123,8 @@ def show_table(
         )
     for row in rows:
         table.add_row(*map(_text, row))
-    _console().print(table)
+    with _output():
+        _console().print(table)
 
 
 def show_row(cells: Iterable[Cell]) -> None:
@@ -135,7 +150,8 @@ def show_fields(fields: Mapping[str, Cell]) -> None:
     for name, value in fields.items():
         if value is not None:
             grid.add_row(_text(name, style="bold"), _text(value))
-    _console().print(grid)
+    with _output():
+        _console().print(grid)
 
 
 def show_json(document: object, *, indent: int | None = 2) -> None:
@@ -152,32 +168,49 @@ def show_json(document: object, *, indent: int | None = 2) -> None:
 def write(text: str) -> None:
     """Print lines of our own, such as a help text."""
     _put(sys.stdout, f"{text}\n")
+    flush()
 
 
 def say(text: str) -> None:
     """Print a sentence at once, also into a log that somebody follows."""
     _put(sys.stdout, f"{printable(text)}\n")
-    sys.stdout.flush()
+    flush()
 
 
 def heading(text: str) -> None:
     """Print a line that begins something."""
     if on_terminal():
-        _console().print(_text(text, style="bold"))
+        with _output():
+            _console().print(_text(text, style="bold"))
     else:
         say(text)
 
 
 def say_aside(text: str) -> None:
     """Print one line on standard error."""
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
+    with suppress(OutputError):
+        flush()
     _put(sys.stderr, f"embzarr: {printable(' '.join(text.split()))}\n")
 
 
 def show_aside(lines: str) -> None:
     """Print lines, such as a traceback, on standard error."""
     _put(sys.stderr, lines)
+
+
+def flush() -> None:
+    """Send what was printed.
+
+    Raises:
+        OutputError: it is not taken.
+    """
+    with _output():
+        sys.stdout.flush()
+
+
+def drop_output() -> None:
+    """Write no more to standard output, not at the end of Python either, which would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Advance(Protocol):
@@ -308,7 +341,20 @@ def _put(stream: TextIO, text: str) -> None:
     """Write to a stream; the only way to it, but for rich, which is given `_text`."""
     if not _is_safe(text):  # somebody forgot
         text = "".join(letter if _is_safe(letter) else printable(letter) for letter in text)
-    stream.write(text)
+    if stream is sys.stderr:
+        with suppress(OSError):  # nobody is there to be told
+            stream.write(text)
+        return
+    with _output():
+        stream.write(text)
+
+
+@contextmanager
+def _output() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise OutputError(exc) from exc
 
 
 def _text(cell: Cell, *, style: str = "") -> Text:

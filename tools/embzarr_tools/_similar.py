@@ -26,7 +26,11 @@ def similar(
     Those are the words whose vectors have the largest cosine with its own. Reads all vectors once,
     in batches.
     """
-    found = place.open(which).most_similar(word, topn=count)
+    from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
+
+    checkpoint = place.open(which)
+    spelt = (spelt for spelt in as_trained(word, checkpoint.metadata) if spelt in checkpoint)
+    found = checkpoint.most_similar(next(spelt, word), topn=count)
     if as_json:
         show_json([{"word": other, "cosine": cosine} for other, cosine in found])
     else:

@@ -61,7 +61,7 @@ class Settings:
         str, typer.Option(metavar="NAME", help="words, or jieba for Chinese (extra zh).")
     ] = "words"
     corpus_cache: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Keep encoded text in this folder for the next run."),
     ] = None
     save_every: Annotated[
@@ -98,6 +98,10 @@ class Settings:
             "--allow-changes", help="Resume on other text too, whose new words join, or otherwise."
         ),
     ] = False
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Begin anew where URL holds a run; its checkpoints stay."),
+    ] = False
     init: Annotated[
         str | None,
         typer.Option(
@@ -123,7 +127,8 @@ def train(
     corpus: Annotated[
         list[str],
         typer.Argument(
-            metavar="CORPUS", help="UTF-8 text: files, folders or URLs; .gz is unpacked."
+            metavar="CORPUS",
+            help="UTF-8 text: files, folders or URLs; .gz, .bz2, .xz, .zst are unpacked.",
         ),
     ],
     place: Place,
@@ -158,4 +163,7 @@ def train(
 
 
 def _words_of(path: Path | None) -> list[str] | None:
-    return None if path is None else path.read_text("utf-8").split()
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, as above
+
+    # No word of the tokenizers that have a name holds white space.
+    return None if path is None else [word for line in read_lines(path) for word in line.split()]

@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from embzarr_tools._screen import live, on_terminal, say, say_aside, show_row
+from embzarr_tools._screen import flush, live, on_terminal, say, say_aside, show_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,4 +129,4 @@ def _tell_checkpoint(now: embzarr_trainer.Progress, *, first: bool) -> None:
         show_row(_COLUMNS)
     numbers = (now.epoch, now.loss, now.alpha, now.words_per_second, now.stall_seconds)
     show_row((str(now.step), *(f"{number:.6g}" for number in numbers)))
-    sys.stdout.flush()
+    flush()

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -27,12 +28,11 @@ from embzarr_tools import (
     _train,
     _verify,
 )
-from embzarr_tools._failures import EXIT_CODES, describe, exit_code
+from embzarr_tools._failures import EXIT_CODES, tell
 from embzarr_tools._options import command
 from embzarr_tools._screen import say_aside, write
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,  # plain help reads the same everywhere, and a third faster
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -111,8 +111,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), prog_name="embzarr", standalone_mode=False)
     except Exception as exc:  # noqa: BLE001 - options that could not be parsed, of several classes
-        say_aside(describe(exc))
-        return exit_code(exc)
+        return tell(exc)
     return result if isinstance(result, int) else 0
 
 
@@ -128,6 +127,9 @@ class _Aside(logging.Handler):
 
 def main() -> None:
     """Run the command line of this process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called us: nobody wants to know
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # Words are of any language; what a pipe gets must not depend on the machine's.
         if isinstance(stream, io.TextIOWrapper):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
 from embzarr_trainer._sources import find_sources
+from embzarr_trainer._spool import Spool
 from embzarr_trainer._text import TextReader
 from embzarr_trainer._vocabulary import BREAK, BREAK_NUMBER, DROPPED, Numbering
 
@@ -64,11 +64,10 @@ class Corpus:
         """
         ids = self.ids
         if not np.array_equal(numbers, np.arange(len(numbers))):
-            with tempfile.TemporaryFile() as spool:
+            with contextlib.closing(Spool()) as spool:
                 for part in _slices(len(ids)):
-                    numbers[ids[part]].tofile(spool)
-                spool.flush()
-                ids = map_ids(spool)
+                    spool.write(numbers[ids[part]])
+                ids = spool.map_ids()
         return dataclasses.replace(self, words=words, counts=counts, ids=ids)
 
 
@@ -95,15 +94,15 @@ def read_corpus(
             frequent enough), ``corpus-not-text``.
         embzarr.NotFoundError: ``corpus-missing``.
         embzarr.AccessDeniedError: ``access-denied``.
+        embzarr.StoreError: ``store-failed``, the folder for temporary files is full.
     """
     reader = TextReader(find_sources(paths), unicode_errors=options.unicode_errors, split=split)
-    with tempfile.TemporaryFile() as spool, contextlib.closing(Numbering()) as numbering:
+    with contextlib.closing(Spool()) as spool, contextlib.closing(Numbering()) as numbering:
         for words in reader:
-            numbering.numbers(words).tofile(spool)
-        spool.flush()
+            spool.write(numbering.numbers(words))
         if numbering.size == 1:
             raise embzarr.InvalidInputError("corpus-empty", f"no word in {_named(paths)}")
-        stream = map_ids(spool)
+        stream = spool.map_ids()
         counts = count_ids(stream, numbering.size)
         vocabulary = numbering.vocabulary(
             counts, min_count=options.min_count, max_vocab=options.max_vocab
@@ -138,11 +137,6 @@ def cut_sentences(breaks: npt.NDArray[np.int64], *, longest: int) -> npt.NDArray
 
 def _named(paths: object) -> str:
     return str(paths) if not isinstance(paths, list | tuple) else ", ".join(map(str, paths))
-
-
-def map_ids(spool: IO[bytes]) -> npt.NDArray[np.int32]:
-    """Map a file of ids; the map keeps it alive when it, having no name, is closed."""
-    return np.memmap(spool, np.int32, mode="r+").view(np.ndarray)
 
 
 def _slices(length: int) -> Iterator[slice]:

@@ -26,9 +26,10 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
-from embzarr_trainer._corpus import Corpus, count_ids, map_ids, read_corpus
+from embzarr_trainer._corpus import Corpus, count_ids, read_corpus
 from embzarr_trainer._options import OF_CORPUS
 from embzarr_trainer._sources import find_sources, fingerprint_of
+from embzarr_trainer._spool import Spool
 from embzarr_trainer._tokenizers import JIEBA
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _keep(target: Path, corpus: Corpus) -> None:
         new = Path(aside) / "corpus"
         new.mkdir()
         for name, dtype in _DTYPES.items():
-            getattr(corpus, name).astype(dtype, copy=False).tofile(new / name)
+            (new / name).write_bytes(getattr(corpus, name).astype(dtype, copy=False).data)
         (new / _WORDS).write_bytes(msgspec.json.encode(corpus.words))
         index = _Index(
             name=target.name,
@@ -200,11 +201,10 @@ def _array(folder: Path, name: str, index: _Index, text: Fingerprint) -> npt.NDA
 
 def _ids(folder: Path, index: _Index, text: Fingerprint) -> npt.NDArray[np.int32]:
     """Return ids in a file of our own: nobody can cut it short under the map."""
-    with tempfile.TemporaryFile() as spool:
+    with contextlib.closing(Spool()) as spool:
         for block in _blocks(folder, "ids", index, text):
             spool.write(block)
-        spool.flush()
-        return map_ids(spool)
+        return spool.map_ids()
 
 
 def _blocks(folder: Path, name: str, index: _Index, text: Fingerprint) -> Iterator[bytes]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import hashlib
 import os
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 
 import embzarr
+from embzarr_trainer._options import refused
+from embzarr_trainer._packing import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +21,6 @@ CorpusPaths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[st
 
 FILE_END: Final = b"\0"
 """Stands in a corpus's digest where a file ends; no text holds it."""
-_BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +33,20 @@ class Source:
     """Opens the bytes as they are stored."""
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes, unpacked where the name ends in ``.gz``, a MiB at a time.
+        """Yield the bytes a MiB at a time, unpacked where they are compressed.
 
         Raises:
             embzarr.NotFoundError: ``corpus-missing``.
             embzarr.AccessDeniedError: ``access-denied``.
-            embzarr.InvalidInputError: ``corpus-not-text``, bad gzip.
+            embzarr.InvalidInputError: ``corpus-not-text``: an archive, or what cannot be unpacked.
+            embzarr.UnsupportedError: ``feature-unsupported``, zstd is not installed.
             embzarr.StoreError: ``store-failed``, the file cannot be read.
         """
         try:
-            with self.open() as packed:
-                stream = gzip.GzipFile(fileobj=packed) if self.name.endswith(".gz") else packed
-                while block := stream.read(_BLOCK_BYTES):
-                    yield block
-        except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
-            raise embzarr.InvalidInputError(
-                "corpus-not-text", f"{self.name}: named .gz, but cannot be unpacked: {exc}"
-            ) from exc
+            with self.open() as stored:
+                yield from unpack(self.name, stored)
+        except embzarr.EmbzarrError:
+            raise
         except OSError as exc:
             raise _failure(self.name, exc) from None
 
@@ -68,7 +64,9 @@ def find_sources(paths: CorpusPaths) -> list[Source]:
     """
     several = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
     if not several:
-        raise embzarr.InvalidInputError("input-argument", "corpus: expected a file, found none")
+        raise refused("corpus", "a file, a folder or a URL", None)
+    if not all(map(os.fspath, several)):  # pathlib would take an empty path for the working folder
+        raise refused("corpus", "a file, a folder or a URL", "")
     return [source for path in several for source in _sources_of(os.fspath(path))]
 
 

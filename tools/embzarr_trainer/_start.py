@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from embzarr_trainer._buffers import Weights
 from embzarr_trainer._options import refused
 from embzarr_trainer._schedule import plan_schedule
 from embzarr_trainer._state import foreign, is_finite, newest_state, padded, start_weights
+from embzarr_words import as_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from embzarr_trainer._schedule import Schedule
     from embzarr_trainer._state import State
 
+_SHOWN_WORDS: Final = 5
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wishes:
@@ -33,6 +37,7 @@ class Wishes:
 
     resume: bool
     allow_changes: bool
+    restart: bool
     init: object | None
     only: Iterable[str] | None
 
@@ -59,6 +64,28 @@ class Start:
     """What was wrong with newer checkpoints than that."""
 
 
+def check_place(run: embzarr.Run, wishes: Wishes) -> None:
+    """Refuse a place that holds a run, where it is not said what is to become of it.
+
+    Called before the corpus is read, and whatever is wished: that a store cannot be read is then
+    known before hours of counting and training, too.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-run-exists``; ``input-argument`` for wishes that
+            contradict each other.
+    """
+    if wishes.resume and wishes.restart:
+        raise refused("restart", "False with resume", wishes.restart)
+    numbers = run.numbers()
+    if numbers and not (wishes.resume or wishes.restart):
+        raise embzarr.InvalidInputError(
+            "trainer-run-exists",
+            f"{run.url} holds a run already, to commit {numbers[0]}: resume (--resume) goes on from"
+            " it, restart (--restart) begins anew beside its checkpoints, another URL leaves it"
+            " alone",
+        )
+
+
 def find_start(
     run: embzarr.Run,
     corpus: Corpus,
@@ -74,17 +101,15 @@ def find_start(
             ``input-argument`` for vectors of another size.
     """
     schedule = plan_schedule(corpus.starts, options=options)
-    # Asked for in any case, so that a store that cannot be read is known before hours of training.
     accept = functools.partial(
         _check_changes, corpus, schedule, options=options, allowed=wishes.allow_changes
     )
     state, damaged = newest_state(run, accept=accept) if wishes.resume else (None, [])
     if state is None:
-        run.numbers()
         weights = start_weights(
             len(corpus.words), vector_size=options.vector_size, seed=options.seed
         )
-        frozen = _frozen(corpus, wishes.only)
+        frozen = _frozen(corpus, wishes.only, options=options)
         start = Start(corpus=corpus, weights=weights, frozen=frozen, schedule=schedule)
         if wishes.init is not None:
             _take_over(start, wishes.init, options=options, storage_options=storage_options)
@@ -93,7 +118,7 @@ def find_start(
     start = _go_on(state, corpus, schedule, options=options)
     return dataclasses.replace(
         start,
-        frozen=_frozen(start.corpus, wishes.only),
+        frozen=_frozen(start.corpus, wishes.only, options=options),
         trouble=trouble if damaged else None,
     )
 
@@ -220,24 +245,44 @@ def _has_context(other: embzarr.Checkpoint, *, size: int) -> bool:
     )
 
 
-def _frozen(corpus: Corpus, only: Iterable[str] | None) -> npt.NDArray[np.uint8]:
+def _frozen(
+    corpus: Corpus, only: Iterable[str] | None, *, options: TrainOptions
+) -> npt.NDArray[np.uint8]:
     if only is None:
         return np.zeros(len(corpus.words), np.uint8)
-    wanted = _words_of(only)
-    frozen = np.fromiter((word not in wanted for word in corpus.words), np.uint8)
-    if frozen.all():
+    rows = {word: row for row, word in enumerate(corpus.words)}
+    metadata = {"trainer": {"options": options.to_json()}}
+    found = {
+        word: next((rows[spelt] for spelt in as_trained(word, metadata) if spelt in rows), None)
+        for word in _words_of(only)
+    }
+    missing = [word for word, row in found.items() if row is None]
+    if len(missing) == len(found):
         raise embzarr.InvalidInputError(
             "input-argument",
-            f"only: none of these {len(wanted)} words is among the {len(corpus.words)} words of"
-            " the vocabulary",
+            f"only: none of these {len(found)} words is among the {len(rows)} words of the"
+            f" vocabulary{_such_as(missing)}",
         )
+    if missing:
+        logging.getLogger(__name__).warning(
+            "only: %d of %d words are not in the vocabulary%s",
+            *(len(missing), len(found), _such_as(missing)),
+        )
+    frozen = np.ones(len(rows), np.uint8)
+    frozen[[row for row in found.values() if row is not None]] = 0
     return frozen
 
 
-def _words_of(only: Iterable[str]) -> frozenset[str]:
+def _such_as(words: list[str]) -> str:
+    shown = ", ".join(f"{word!r:.40}" for word in words[:_SHOWN_WORDS])
+    more = ", ..." if len(words) > _SHOWN_WORDS else ""
+    return f": {shown}{more}" if words else ""
+
+
+def _words_of(only: Iterable[str]) -> list[str]:
     if not isinstance(only, Iterable) or isinstance(only, str):
         raise refused("only", "several words", only)
     words = list(only)
     if not all(isinstance(word, str) for word in words):
         raise refused("only", "several words", words)
-    return frozenset(words)
+    return list(dict.fromkeys(words))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import embzarr
+from embzarr_words import composed
 
 Tokenizer: TypeAlias = Callable[[str], list[str]]
 """From text to its words, in order."""
@@ -59,7 +60,7 @@ def split_words(text: str) -> list[str]:
     """
     lowered = text.lower()
     if not lowered.isascii():
-        return _word_finder()(unicodedata.normalize("NFC", lowered.replace("\u2019", "'")))
+        return _word_finder()(composed(lowered))
     plain = lowered.translate(_ASCII)
     if "'" in plain or "_" in plain:
         plain = _JOINER_AT_AN_END.sub(" ", plain)

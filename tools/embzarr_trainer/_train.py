@@ -9,9 +9,9 @@ import embzarr
 from embzarr_trainer._corpus import read_corpus
 from embzarr_trainer._corpus_cache import read_cached
 from embzarr_trainer._numba import require_numba
-from embzarr_trainer._options import SaveOptions, TrainOptions
+from embzarr_trainer._options import SaveOptions, TrainOptions, refused
 from embzarr_trainer._session import Session
-from embzarr_trainer._start import Wishes, find_start
+from embzarr_trainer._start import Wishes, check_place, find_start
 from embzarr_trainer._tokenizers import find_tokenizer
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     patience: float = 300.0,
     resume: bool = False,
     allow_changes: bool = False,
+    restart: bool = False,
     init: object | None = None,
     only: Iterable[str] | None = None,
     progress: Callable[[Progress], object] | None = None,
@@ -70,10 +71,11 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     only the last checkpoint is waited for.
 
     Args:
-        corpus: UTF-8 text: a file, a folder, a URL that fsspec knows, or several; gzip where a
-            name ends in ``.gz``. A line is a
-            sentence; a file of one long line (text8) is cut into sentences of 10,000 words.
-        url: where checkpoints go, as for ``embzarr.save``.
+        corpus: UTF-8 text: a file, a folder, a URL that fsspec knows, or several; gzip, bzip2, xz
+            and zstd (Python 3.14, or extra ``zstd``) are unpacked. A line is a sentence; a file of
+            one long line (text8) is cut into sentences of 10,000 words.
+        url: where checkpoints go, as for ``embzarr.save``. Where a run is already there, say what
+            is meant: ``resume``, ``restart``, or another URL.
         vector_size: dimensions, 1 .. 4096.
         window: widest distance, in words, between centre and context.
         negative: words drawn against each centre word, 1 .. 63.
@@ -106,9 +108,12 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             worker the end is bit for bit that of a run that was never interrupted.
         allow_changes: resume though the corpus or the settings are not those of the checkpoint.
             On other text a new schedule begins, and its new words join the vocabulary.
+        restart: begin anew where a run is already there. Its checkpoints stay.
         init: start from the vectors of another run or checkpoint (URL, or ``Checkpoint``) for the
             words that both have.
-        only: train the rows of these words alone; all others stay as they are.
+        only: train the rows of these words alone; all others stay as they are. A word that is not
+            in the vocabulary is looked for as the tokenizer writes it; what is not found even so
+            is logged as a warning.
         progress: called about five times a second, and after each save, from this thread.
         storage_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
         single_writer: promise that nobody else saves there, where a store cannot exclude others.
@@ -119,8 +124,9 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
 
     Raises:
         embzarr.InvalidInputError: a setting out of its bounds (``input-argument``), or the corpus:
-            ``corpus-empty``, ``corpus-no-words``, ``corpus-not-text``; nothing was saved. Or, with
-            ``resume``, a checkpoint of another trainer, or not as this one saves them
+            ``corpus-empty``, ``corpus-no-words``, ``corpus-not-text``; nothing was saved. Or a
+            place that holds a run (``trainer-run-exists``), known before the corpus is read. Or,
+            with ``resume``, a checkpoint of another trainer, or not as this one saves them
             (``trainer-foreign``), another corpus or other settings (``trainer-changed``). Or
             vectors that are no longer finite (``training-diverged``); those are not saved.
         embzarr.NotFoundError: no such corpus (``corpus-missing``), bucket or folder.
@@ -152,10 +158,13 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         patience=patience,
         compression=compression,
     )
-    wishes = Wishes(resume=resume, allow_changes=allow_changes, init=init, only=only)
+    wishes = Wishes(
+        resume=resume, allow_changes=allow_changes, restart=restart, init=init, only=only
+    )
     require_numba()
-    text = _read(corpus, tokenizer, corpus_cache, options=options)
     run = embzarr.Run(url, single_writer=single_writer, storage_options=storage_options)
+    check_place(run, wishes)
+    text = _read(corpus, tokenizer, corpus_cache, options=options)
     start = find_start(run, text, wishes, options=options, storage_options=storage_options)
     return Session(start, run, options=options, saving=saving, progress=progress).run()
 
@@ -171,6 +180,8 @@ def _read(
     _, split = find_tokenizer(tokenizer)
     if cache is None:
         return read_corpus(corpus, options=options, split=split)
+    if not os.fspath(cache):
+        raise refused("corpus_cache", "a folder", cache)
     if callable(tokenizer):
         raise embzarr.InvalidInputError(
             "input-argument", "corpus_cache: expected a tokenizer that has a name, found a function"

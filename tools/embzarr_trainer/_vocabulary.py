@@ -7,6 +7,7 @@ the files are merged, which brings the numbers of a word together.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 import embzarr
+from embzarr_trainer._spool import telling_where
 from embzarr_trainer._tokenizers import LINE_END
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ class Numbering(dict[str, int]):
     def close(self) -> None:
         """Delete the temporary files."""
         for run in self._runs:
-            run.close()
+            with contextlib.suppress(OSError):  # what could not be written has been told
+                run.close()
 
     def _numbered(self, kept: list[_Kept]) -> Vocabulary:
         ids = np.full(self.size, DROPPED, np.int32)
@@ -126,12 +129,13 @@ class Numbering(dict[str, int]):
 
     def _spill(self) -> None:
         """Write all words to a file, sorted, and forget them."""
-        run = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - gone with the numbering
-        run.writelines(
-            f"{json.dumps(entry)}\n" for entry in sorted(self.items()) if entry[0] != LINE_END
-        )
-        run.seek(0)
-        self._runs.append(run)
+        with telling_where():
+            run = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - gone with this
+            self._runs.append(run)
+            run.writelines(
+                f"{json.dumps(entry)}\n" for entry in sorted(self.items()) if entry[0] != LINE_END
+            )
+            run.seek(0)
         self.clear()
         self[LINE_END] = BREAK_NUMBER
 

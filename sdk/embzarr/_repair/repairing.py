@@ -38,7 +38,7 @@ def repair(
     url: object,
     *,
     source: object | None = None,
-    dry_run: bool = True,
+    dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
@@ -61,7 +61,8 @@ def repair(
         url: where the run is; see `embzarr.open`.
         source: a mirror of it, or another store that holds some of the same data. What of it
             cannot be read is passed over, and told of.
-        dry_run: write nothing, and tell what would be written.
+        dry_run: write nothing, and tell what would be written. As everywhere, without it what is
+            called is done.
         progress: called with the bytes verified and the bytes in all.
         storage_options: credentials and endpoint.
         source_options: those of the source.

@@ -122,7 +122,12 @@ def _open_text(
         raise InvalidInputError("input-argument", message)
     if scheme == "memory":
         return memory_store(url)
-    return local_folder(_path_of_url(url) if scheme else _expanded(url))
+    folder = _path_of_url(url) if scheme else _expanded(url)
+    if folder.is_file():
+        raise InvalidInputError(
+            "input-argument", f"expected a folder or a URL, found file {folder}"
+        )
+    return local_folder(folder)
 
 
 def _path_of_url(url: str) -> Path:

@@ -116,7 +116,7 @@ QUESTIONS: dict[str, Callable[[embzarr.Run], Any]] = {
     "gc, nothing changed": lambda run: run.gc(dry_run=True),
     "save": lambda run: save(run._store, 9).commit,
     "save_delta": lambda run: run.save_delta([0], [[9.0, 9.0]], step=9).commit,
-    "repair": lambda run: embzarr.repair(run._store).commits,
+    "repair": lambda run: embzarr.repair(run._store, dry_run=True).commits,
     "tag": lambda run: run.tag("a"),
 }
 
