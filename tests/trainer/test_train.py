@@ -226,5 +226,5 @@ def test_only_is_read_as_the_tokenizer_reads_text(
 
     start = _state.start_weights(len(trained), vector_size=20, seed=1).inputs[:, :20]
     moved = (trained.to_numpy() != start).any(axis=1)
-    assert {trained.words[row] for row in np.flatnonzero(moved)} == {"seaa", "skyb"}
+    assert {trained.words[row] for row in np.flatnonzero(moved).tolist()} == {"seaa", "skyb"}
     assert caplog.messages == ["only: 1 of 3 words are not in the vocabulary: 'kign'"]

@@ -93,8 +93,8 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     if words:
         part, missing = _look_up(checkpoint, words)
         _show(part, as_json=as_json)
-    for part in _parts(checkpoint, prefix, between, rows):
-        _show(_Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
+    for found in _parts(checkpoint, prefix, between, rows):
+        _show(_Part(found.words, found.rows.tolist(), found.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
         say_aside(
