@@ -56,7 +56,8 @@ class ChunkTable:
         self._path = array.index if isinstance(array.index, str) else ""
         self._open = open_array
         self._known = array.inline_index
-        self._lock = forks.Lock()
+        if self._known is None:  # else it is never read
+            self._lock = forks.Lock()
 
     @property
     def is_known(self) -> bool:
