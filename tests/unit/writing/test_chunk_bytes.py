@@ -53,6 +53,19 @@ def test_scattered_words_fetch_less(tmp_path: Path) -> None:
     np.testing.assert_array_equal(small[some], usual[some])
 
 
+@pytest.mark.parametrize("chunk_bytes", [4096, 16 * 1024, 128 * 1024])
+def test_a_plan_tells_what_another_choice_would_want(tmp_path: Path, chunk_bytes: int) -> None:
+    """What it says of each size is what the plan of a save with that size wants."""
+    some = [WORDS[row] for row in np.random.default_rng(3).integers(0, ROWS, 40)]
+    usual = embzarr.save(tmp_path / "usual", WORDS, VECTORS)
+    other = embzarr.save(tmp_path / "other", WORDS, VECTORS, chunk_bytes=chunk_bytes)
+
+    told = usual.plan(some).in_chunks_of[chunk_bytes]
+
+    assert told == pytest.approx(other.plan(some).bytes_wanted, rel=0.02)
+    assert usual.plan([]).in_chunks_of[chunk_bytes] == 0
+
+
 def test_every_door_that_saves_takes_it(tmp_path: Path) -> None:
     """A writer in bounded memory, and a run, as `save` does."""
     with embzarr.create(tmp_path / "a", 50, chunk_bytes=4096) as writer:
