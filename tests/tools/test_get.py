@@ -42,6 +42,8 @@ def test_people_see_the_first_numbers(ask_on_terminal: Ask, run_folder: Path) ->
         (("--range", "kin", "kingdom"), ["kin", "king"]),
         (("--rows", "3:5"), ["w3", "w4"]),
         (("--rows", "2007:"), ["esc\\x1b[31m", ""]),
+        (("--rows", "2007:50000"), ["esc\\x1b[31m", ""]),
+        (("--rows", "-2:"), ["esc\\x1b[31m", ""]),
         (("--rows", ":1"), ["w0"]),
         (("--prefix", "nothing"), []),
     ],
@@ -158,3 +160,4 @@ def test_explain_says_what_is_fetched(
         r"expected \d+\.\d+ s, took \d+\.\d+ s",
         answer.err,
     )
+    assert re.search(r"another chunk_bytes .* wanted: .* of 4096, .* of 131072", answer.err)

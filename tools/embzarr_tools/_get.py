@@ -58,7 +58,7 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     ] = None,
     rows: Annotated[
         str | None,
-        typer.Option(metavar="A:B", help="Rows A up to, not including, B; either may be left out."),
+        typer.Option(metavar="A:B", help="Rows A up to, not including, B, as a slice has them."),
     ] = None,
     which: Which,
     as_json: AsJson = False,
@@ -183,6 +183,8 @@ def _explain(checkpoint: "embzarr.Checkpoint", wanted: "list[str] | range") -> N
         f"{size(plan.bytes_fetched)}; gaps up to {size(plan.gap)} are read over; expected "
         f"{plan.seconds:.3f} s, took {seconds:.3f} s"
     )
+    others = ", ".join(f"{size(n)} of {c}" for c, n in plan.in_chunks_of.items())
+    say_aside(f"saved with another chunk_bytes about so much would be wanted: {others}")
 
 
 def _row_range(text: str) -> tuple[int, int | None]:

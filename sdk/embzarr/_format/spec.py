@@ -94,6 +94,7 @@ PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 
 # Sizes that a writer aims for -----------------------------------------------------------------
 CHUNK_BYTES: Final = 128 * 1024
+LEAST_CHUNK_BYTES: Final = 1024
 SHARD_BYTES: Final = 16 * 1024 * 1024
 PADDING_BYTES: Final = 4 * 1024
 PADDING_SHARE: Final = 16

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import ChunkIndex, Layer, Places
+    from embzarr._format import ChunkIndex, Grid, Layer, Places
     from embzarr._reading.cost import Link
     from embzarr._reading.merging import CostModel, Request
     from embzarr._reading.options import View
@@ -71,6 +71,11 @@ class ArrayReader:
     def dtype(self) -> np.dtype[Any]:
         """Data type of the array."""
         return self._dtype
+
+    @property
+    def grid(self) -> Grid:
+        """How its rows fall into chunks."""
+        return self._grid
 
     @property
     def chunk(self) -> int:

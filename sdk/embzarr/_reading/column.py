@@ -97,7 +97,9 @@ class ColumnReader:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
         requests = [request for request, _ in scheduler.requests(plans)]
-        return merging.explain(requests, [planned.index() for planned in plans], self._link.cost())
+        wanted = [planned.index() for planned in plans]
+        grid = self._base.grid
+        return merging.explain(requests, wanted, self._link.cost(), rows=rows, grid=grid)
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
         if self._deltas:

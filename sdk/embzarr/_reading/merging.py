@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embzarr._format import grids, spec
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +27,8 @@ PARALLEL = 32
 """Requests that are under way at most."""
 MOST_OVER_GAPS = 8 * 1024 * 1024
 """Bytes that a request may span in which not all is wanted: it holds memory for the rest too."""
+_OTHER_CHUNKS = (4 * 1024, 16 * 1024, spec.CHUNK_BYTES)
+"""Sizes of chunks of which a plan tells what they would have fetched."""
 _LEAST_AHEAD = 4 * 1024 * 1024
 """Less comes too soon after it is asked for to be worth asking ahead."""
 _FEWEST = 4
@@ -120,6 +124,9 @@ class Plan:
     """Expected, by what the store was found or is assumed to be."""
     gap: int
     """Bytes that are rather read over than asked around."""
+    in_chunks_of: Mapping[int, int]
+    """About how many bytes would be wanted had `embzarr.save` been given another ``chunk_bytes``:
+    by that number, of rows of the base that compress as the wanted ones do."""
 
 
 def requests(
@@ -259,14 +266,38 @@ def ahead(count: int, grid: Grid, nbytes: int, room: int, cost: CostModel) -> in
     return max(idle, min(-(-count // grid.chunk) * nbytes // grid.chunks, room, nbytes))
 
 
-def explain(found: list[Request], wanted: Sequence[Places], cost: CostModel) -> Plan:
-    """Sum up requests for a person; `wanted` are the places of the wanted chunks, by array."""
+def explain(
+    found: list[Request],
+    wanted: Sequence[Places],
+    cost: CostModel,
+    *,
+    rows: NDArray[np.int64],
+    grid: Grid,
+) -> Plan:
+    """Sum up requests for a person.
+
+    Args:
+        found: the requests.
+        wanted: the places of the wanted chunks, by array.
+        cost: what requests cost on this store.
+        rows: the wanted rows.
+        grid: of the base.
+    """
     fetched = sum(request.length for request in found)
+    chunks, stored = sum(map(len, wanted)), sum(int(places.nbytes.sum()) for places in wanted)
+    share = stored / max(chunks * grid.chunk_bytes, 1)
     return Plan(
         requests=len(found),
-        chunks=sum(map(len, wanted)),
-        bytes_wanted=sum(int(places.nbytes.sum()) for places in wanted),
+        chunks=chunks,
+        bytes_wanted=stored,
         bytes_fetched=fetched,
         seconds=cost.seconds(len(found), fetched),
         gap=cost.gap,
+        in_chunks_of={size: int(share * _held(rows, grid, size)) for size in _OTHER_CHUNKS},
     )
+
+
+def _held(rows: NDArray[np.int64], grid: Grid, chunk_bytes: int) -> int:
+    """Return the bytes, uncompressed, of all chunks of another size that hold some of `rows`."""
+    chunk, _ = grids.fit(grid.rows, grids.choose_chunk(grid.row_bytes, target=chunk_bytes), 1)
+    return len(np.unique(rows // chunk)) * chunk * grid.row_bytes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embzarr._format import Lossy, Placement, spec, word_table
+from embzarr._format import Lossy, Placement, grids, spec, word_table
 from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
 from embzarr._redact import without_secrets
@@ -112,7 +112,15 @@ def _writer(
         columns={name: (array.dtype, tuple(array.shape[1:])) for name, array in columns.items()},
         compression=compression,
         allow_nonfinite=True,  # what is stored was allowed once
+        chunk_bytes=_chosen_chunk_bytes(vectors),
     )
+
+
+def _chosen_chunk_bytes(vectors: Array) -> int:
+    """Return what was asked for when the base was saved, as far as its vectors show it."""
+    grid = vectors.grid
+    is_usual = grid.chunks == 1 or grid.chunk == grids.choose_chunk(grid.row_bytes)
+    return spec.CHUNK_BYTES if is_usual else max(grid.chunk_bytes, spec.LEAST_CHUNK_BYTES)
 
 
 def _columns(manifest: Manifest) -> dict[str, Array]:

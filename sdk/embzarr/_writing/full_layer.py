@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class LayerWriter:
     """Takes rows in their final order and writes a full step."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a save, each named
         self,
         store: Store,
         *,
@@ -38,6 +38,7 @@ class LayerWriter:
         columns: Mapping[str, tuple[str, tuple[int, ...]]],
         compression: str,
         allow_nonfinite: bool,
+        chunk_bytes: int = spec.CHUNK_BYTES,
     ) -> None:
         """Prepare to write below a fresh folder.
 
@@ -50,6 +51,7 @@ class LayerWriter:
             columns: stored data type and row shape of each further column.
             compression: as `embzarr.save` takes it.
             allow_nonfinite: whether vectors may hold NaN and infinity.
+            chunk_bytes: the most that a chunk of several rows takes.
         """
         self.step = step
         self.write_id = write_id
@@ -71,6 +73,7 @@ class LayerWriter:
                 name,
                 dtype=self.dtypes[name],
                 row_shape=shape,
+                chunk_bytes=chunk_bytes,
                 codec=chunk_coding.parse(compression, dtypes.itemsize(self.dtypes[name])),
             )
             for name, shape in shapes.items()

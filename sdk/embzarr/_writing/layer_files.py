@@ -65,6 +65,7 @@ class LayerFiles:
         row_shape: tuple[int, ...] = (),
         codec: Codec | None = None,
         chunk: int | None = None,
+        chunk_bytes: int = spec.CHUNK_BYTES,
         shards: Shards | None = None,
     ) -> ArrayWriter:
         """Return the writer of a new array; see `embzarr._writing.array.ArrayWriter`."""
@@ -75,6 +76,7 @@ class LayerFiles:
             row_shape=row_shape,
             codec=codec,
             chunk=chunk,
+            chunk_bytes=chunk_bytes,
             shards=shards,
         )
         self._arrays[name] = writer

@@ -33,6 +33,7 @@ class SaveSettings(TypedDict, total=False):
     placement: str
     families: Sequence[str | int] | None
     compression: str
+    chunk_bytes: int
     dtype: DTypeLike | None
     allow_nonfinite: bool
 
@@ -49,6 +50,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     placement: str = "given",
     families: Sequence[str | int] | None = None,
     compression: str = "auto",
+    chunk_bytes: int = spec.CHUNK_BYTES,
     dtype: DTypeLike | None = None,
     allow_nonfinite: bool = False,
     single_writer: bool = False,
@@ -74,6 +76,9 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         families: with ``family``: a label for each word; words of a label lie together.
         compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
+        chunk_bytes: rows that are fetched together take so many bytes at most, but one row at
+            least. Less, down to 1 KiB, has few scattered words fetch less; each chunk takes 24
+            bytes of a table that is read for them, compresses by itself, and costs a save's time.
         dtype: stored type of the vectors, by default their own; the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
@@ -112,6 +117,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             metadata=metadata,
             placement=order,
             compression=compression,
+            chunk_bytes=chunk_bytes,
             # Of rows that were moved it was seen just now.
             allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),
             single_writer=single_writer,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import dtypes, placements, spec, word_table
+from embzarr._format import arguments, dtypes, placements, spec, word_table
 from embzarr._history import Draft, committing, history, probe, root
 from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
 from embzarr._version import __version__
@@ -164,6 +164,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     metadata: Mapping[str, Any] | None = None,
     placement: Literal["given", "lexical"] = "given",
     compression: str = "auto",
+    chunk_bytes: int = spec.CHUNK_BYTES,
     allow_nonfinite: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
@@ -182,6 +183,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         placement: ``given``, or ``lexical`` for words that come in byte order.
         compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
+        chunk_bytes: see `embzarr.save`.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
@@ -206,6 +208,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         metadata=metadata,
         placement=order,
         compression=compression,
+        chunk_bytes=chunk_bytes,
         allow_nonfinite=allow_nonfinite,
         single_writer=single_writer,
         storage_options=storage_options,
@@ -223,6 +226,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     metadata: Mapping[str, Any] | None,
     placement: Placement,
     compression: str,
+    chunk_bytes: int,
     allow_nonfinite: bool,
     single_writer: bool,
     storage_options: Mapping[str, Any] | None,
@@ -251,6 +255,9 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         columns=columns,
         compression=compression,
         allow_nonfinite=allow_nonfinite,
+        chunk_bytes=arguments.whole(
+            "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
+        ),
     )
     sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
 
