@@ -179,6 +179,16 @@ def test_a_file_in_the_way_on_hdfs_is_no_denial() -> None:
     assert (missing.code, denied.code) == ("object-missing", "access-denied")
 
 
+@pytest.mark.parametrize("code", ["InvalidObjectState", "BlobArchived", "BlobBeingRehydrated"])
+def test_what_is_archived_is_told_as_that(code: str) -> None:
+    """And not as a denial or a conflict, whose statuses it comes with."""
+    answers = Answers(statuses=(403,), body=f"<Error><Code>{code}</Code></Error>")
+    with running_fake_s3(answers) as url:
+        with pytest.raises(StoreError, match="it is in an archive") as caught:
+            s3(url).get("a")
+        assert caught.value.code == "object-archived"
+
+
 class TestNoAnswer:
     def test_nobody_listens(self) -> None:
         assert failures(s3("http://127.0.0.1:1")) == {(StoreError, "store-failed")}

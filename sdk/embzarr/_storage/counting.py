@@ -109,13 +109,11 @@ class CountingStore(StoreAround):
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Return what killed writers left that no listing shows, where the store has such."""
-        inner = super()
-        return self._counted(lambda: _begun(inner.leftovers(prefix)))
+        return self._counted(lambda: _begun(StoreAround.leftovers(self, prefix)))
 
     def discard(self, leftover: Leftover) -> None:
         """Remove a file of `leftovers`."""
-        inner = super()
-        self._counted(lambda: inner.discard(leftover))
+        self._counted(lambda: StoreAround.discard(self, leftover))
 
     def _counted(
         self,

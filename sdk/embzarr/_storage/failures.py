@@ -118,7 +118,7 @@ class Place:
         """Run one request of a library, and raise ours in place of its exceptions."""
         try:
             return request()
-        except StoreError as exc:
+        except (StoreError, AccessDeniedError) as exc:
             error: EmbzarrError = self._placed(exc, verb, key)
         except EmbzarrError:
             raise
@@ -149,11 +149,13 @@ class Place:
         error.__cause__ = self.redactor.cause(exc) if short else None
         return error
 
-    def _placed(self, error: StoreError, verb: Verb, key: str) -> StoreError:
+    def _placed(
+        self, error: StoreError | AccessDeniedError, verb: Verb, key: str
+    ) -> StoreError | AccessDeniedError:
         """Say where it was that something of ours refused an answer."""
         if error.args[0].startswith(f"cannot {verb} "):
             return error
-        return StoreError(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
+        return type(error)(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
 
     def _told(self, verb: Verb, key: str, reason: str) -> str:
         where = f"{key} in {self.url}" if key else self.url
