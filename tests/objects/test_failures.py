@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import time
+import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,8 @@ class TestSystemErrors:
         for exc in (GenericError(f"Generic\n\nDebug source:\n{said}"), OSError(number, "x")):
             error = self.place.translate(exc, verb, "a")
             assert (type(error), error.code) == (kind, code)
-            assert error.__cause__ is exc
+            is_trace = code == "object-missing" and isinstance(exc, GenericError)
+            assert error.__cause__ is (None if is_trace else exc)
 
 
 def test_a_file_in_the_way_on_hdfs_is_no_denial() -> None:
@@ -177,6 +179,27 @@ def test_a_file_in_the_way_on_hdfs_is_no_denial() -> None:
     denied = place.translate(RuntimeError(said + 'Permission denied: user=eve")'), "read", "c/0/1")
 
     assert (missing.code, denied.code) == ("object-missing", "access-denied")
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchBucket"), (404, "NoSuchKey")])
+def test_what_is_said_in_one_line_is_not_said_again(status: int, code: str) -> None:
+    """Of a wrong bucket an uncaught error shows our line, and not the library's 78."""
+    answers = Answers(statuses=(status,), body=f"<Error><Code>{code}</Code></Error>")
+    with running_fake_s3(answers) as url, pytest.raises(NotFoundError) as caught:
+        s3(url).get("a")
+    told = "".join(traceback.format_exception(caught.value))
+    assert "Debug source" not in told
+    assert len(traceback.format_exception_only(caught.value)) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "BlobArchived", "BlobBeingRehydrated"])
+def test_what_is_archived_is_told_as_that(code: str) -> None:
+    """And not as a denial or a conflict, whose statuses it comes with."""
+    answers = Answers(statuses=(403,), body=f"<Error><Code>{code}</Code></Error>")
+    with running_fake_s3(answers) as url:
+        with pytest.raises(StoreError, match="it is in an archive") as caught:
+            s3(url).get("a")
+        assert caught.value.code == "object-archived"
 
 
 class TestNoAnswer:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr.errors import StoreError
+from embzarr.errors import AccessDeniedError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from obstore import GetResult
 
 _SMALL_BYTES = 2**20
+_PAGE_BYTES = 1024
+"""Among which a page shows that it is one."""
 _PIECE_BYTES = 2**17
 """Of a body that is taken in pieces: obstore copies each while it holds the interpreter's lock."""
 
@@ -56,6 +58,28 @@ def cut_of(answer: GetResult, start: int, length: int) -> memoryview:
     size = max(0, min(length, answer.meta["size"] - start))
     found = _gathered(answer.stream(_PIECE_BYTES), start, size) if size else memoryview(b"")
     return _whole(found, size)
+
+
+def is_page(answer: GetResult) -> bool:
+    """Tell whether an answer says that it is a web page, which no object of ours is said to be."""
+    return str(answer.attributes.get("Content-Type", "")).lower().startswith("text/html")
+
+
+def refuse_page(answer: GetResult) -> None:
+    """Refuse what a web server gives, with status 200, in place of what is missing or not allowed.
+
+    Some servers call everything a page: only what begins like one is refused.
+
+    Raises:
+        AccessDeniedError: code ``access-denied``: it is a page. Whether the object is there, and
+            who may have it, the server does not tell.
+    """
+    begin = bytes(next(iter(answer.stream(_PIECE_BYTES)), b""))[:_PAGE_BYTES].lstrip().lower()
+    if begin.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
+        raise AccessDeniedError(
+            "access-denied",
+            "the server gives a web page in its place, as for a login or what is missing",
+        )
 
 
 def _gathered(pieces: Iterable[bytes], start: int, size: int) -> memoryview:

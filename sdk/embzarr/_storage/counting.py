@@ -6,19 +6,16 @@ import itertools
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from embzarr._redact import printable
 from embzarr._storage import forks, interrupts
-from embzarr._storage.capabilities import known_of
-from embzarr._storage.identity import identity_of
-from embzarr._storage.port import Leftovers, size_of
+from embzarr._storage.around import StoreAround
+from embzarr._storage.port import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from embzarr._storage.capabilities import Capabilities
-    from embzarr._storage.identity import Identity
     from embzarr._storage.port import Body, Data, Leftover, ObjectInfo, Store
 
 T = TypeVar("T")
@@ -38,7 +35,7 @@ class Traffic:
     """The longest chain of requests of which each began after the one before had ended."""
 
 
-class CountingStore:
+class CountingStore(StoreAround):
     """A store that counts the requests to another one; safe to share between threads.
 
     Every public call asks its store through one of these, so that here it is, too, that work whose
@@ -47,13 +44,9 @@ class CountingStore:
 
     def __init__(self, store: Store) -> None:
         """Count from zero."""
-        self._store = store
+        super().__init__(store)
         self._lock = forks.Lock()
         self.reset()
-
-    def __repr__(self) -> str:
-        """Name the store underneath."""
-        return f"CountingStore({self._store!r})"
 
     def __reduce__(self) -> tuple[type[CountingStore], tuple[Store]]:
         """Pickle and copy the store, to be counted from zero."""
@@ -63,21 +56,6 @@ class CountingStore:
     def url(self) -> str:
         """Where the store underneath is, printable also where a caller's own store is not."""
         return printable(self._store.url)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What is known of the store underneath."""
-        return known_of(self._store)
-
-    @property
-    def identity(self) -> Identity:
-        """Whom the store underneath asks."""
-        return identity_of(self._store)
-
-    @property
-    def native(self) -> object:
-        """What the store underneath stands on; requests made with it are not counted."""
-        return self._store.native
 
     def traffic(self) -> Traffic:
         """Return the totals so far; requests under way are not in them."""
@@ -131,16 +109,11 @@ class CountingStore:
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Return what killed writers left that no listing shows, where the store has such."""
-        store = self._store
-        if not _has(store):
-            return iter(())
-        return self._counted(lambda: _begun(store.leftovers(prefix)))
+        return self._counted(lambda: _begun(StoreAround.leftovers(self, prefix)))
 
     def discard(self, leftover: Leftover) -> None:
         """Remove a file of `leftovers`."""
-        store = self._store
-        if _has(store):
-            self._counted(lambda: store.discard(leftover))
+        self._counted(lambda: StoreAround.discard(self, leftover))
 
     def _counted(
         self,
@@ -178,7 +151,3 @@ class CountingStore:
 def _begun(items: Iterator[T]) -> Iterator[T]:
     """Return the same items, the first of them at hand: a listing need not fit into memory."""
     return itertools.chain([*itertools.islice(items, 1)], items)
-
-
-def _has(store: object) -> TypeGuard[Leftovers]:
-    return isinstance(store, Leftovers)

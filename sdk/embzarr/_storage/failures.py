@@ -118,7 +118,7 @@ class Place:
         """Run one request of a library, and raise ours in place of its exceptions."""
         try:
             return request()
-        except StoreError as exc:
+        except (StoreError, AccessDeniedError) as exc:
             error: EmbzarrError = self._placed(exc, verb, key)
         except EmbzarrError:
             raise
@@ -140,20 +140,24 @@ class Place:
             yield item  # type: ignore[misc]  # not `end`, so a T
 
     def translate(self, exc: BaseException, verb: Verb, key: str) -> EmbzarrError:
-        """Return our error, with the original as its cause where that is short and no secret."""
+        """Return our error, with the original as its cause where that says more, and no secret."""
         text = _text(exc)
         kind, code = _classify(exc, text, verb)
         reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc, text))
         error = kind(code, self._told(verb, key, reason))
-        short = len(text) < _LONGEST_TEXT
-        error.__cause__ = self.redactor.cause(exc) if short else None
+        # Of a missing bucket a library has 78 lines to say, all of which stand in one of ours.
+        is_plain = code in _PLAIN_REASONS and "\n" in text
+        says_more = not is_plain and len(text) < _LONGEST_TEXT
+        error.__cause__ = self.redactor.cause(exc) if says_more else None
         return error
 
-    def _placed(self, error: StoreError, verb: Verb, key: str) -> StoreError:
+    def _placed(
+        self, error: StoreError | AccessDeniedError, verb: Verb, key: str
+    ) -> StoreError | AccessDeniedError:
         """Say where it was that something of ours refused an answer."""
         if error.args[0].startswith(f"cannot {verb} "):
             return error
-        return StoreError(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
+        return type(error)(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
 
     def _told(self, verb: Verb, key: str, reason: str) -> str:
         where = f"{key} in {self.url}" if key else self.url

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from obstore import exceptions as obstore_errors
 from obstore import store as obstore_stores
 
-from embzarr._storage.answers import body_of, cut_of
+from embzarr._storage.answers import body_of, cut_of, is_page, refuse_page
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of, s3_capabilities
 from embzarr._storage.deadline import LITTLE_BYTES
@@ -32,7 +32,7 @@ from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from obstore import ObjectMeta
+    from obstore import GetResult, ObjectMeta
     from obstore.store import ObjectStoreMethods
 
     from embzarr._storage.capabilities import Capabilities
@@ -48,6 +48,8 @@ _WHOLE_BYTES = 32 * 2**20
 writer that is killed leaves no parts behind, which listings do not show and which cost money."""
 _PART_BYTES = 8 * 2**20
 _SMALL_BYTES = 2**20
+_PAGES = (".html", ".htm")
+"""Ends of the names of objects that may be web pages."""
 _PARTS_AT_ONCE = 4
 """Of one larger object, side by side; objects go up side by side as well."""
 
@@ -180,12 +182,19 @@ class ObstoreStore:
             answer = self._reader(length).get(key, options={"range": (start, start + length)})
         except obstore_errors.NotSupportedError:
             # An http server without ranges: correct, and as slow as that server makes it.
-            return cut_of(self._large().get(key), start, length)
+            whole = self._large().get(key)
+            self._refuse_page(key, whole)
+            return cut_of(whole, start, length)
         except obstore_errors.BaseError as exc:
             if not _is_beyond_end(exc) or self._size(key) > start:
                 raise
             return memoryview(b"")
+        self._refuse_page(key, answer)
         return body_of(answer, start, length, strict=self._web)
+
+    def _refuse_page(self, key: str, answer: GetResult) -> None:
+        if self._web and is_page(answer) and not key.endswith(_PAGES):
+            refuse_page(self._large().get(key))
 
     def _size(self, key: str) -> int:
         return self._reader().head(key)["size"]

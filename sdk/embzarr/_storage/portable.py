@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from embzarr._storage import forks
+from embzarr._storage.around import StoreAround
 from embzarr._storage.capabilities import known_of
 from embzarr._storage.client import Client
 from embzarr._storage.fsspec import FsspecStore
@@ -13,12 +14,10 @@ from embzarr._storage.local import LocalFolder
 from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from embzarr._storage.capabilities import Capabilities
     from embzarr._storage.identity import Identity
     from embzarr._storage.opening import Opening
-    from embzarr._storage.port import Body, Data, Leftover, ObjectInfo, Store
+    from embzarr._storage.port import Store
 
 
 def portable(store: Store, opening: Opening) -> Store:
@@ -30,9 +29,8 @@ def portable(store: Store, opening: Opening) -> Store:
     """
     if isinstance(store, LocalFolder):
         return store
-    kind = _WithLeftovers if isinstance(store, FsspecStore) else PortableStore
     client = Client(opening, abandon, made=store)
-    return kind(client, store.url, known_of(store), identity_of(store))
+    return PortableStore(client, store.url, known_of(store), identity_of(store))
 
 
 def abandon(store: Store) -> None:
@@ -42,7 +40,7 @@ def abandon(store: Store) -> None:
         store.leave_open()
 
 
-class PortableStore:
+class PortableStore(StoreAround):
     """One store in every process: a forked child, or whoever unpickles it, has its own clients.
 
     To be pickled takes no time and asks nothing, and neither does unpickling.
@@ -77,37 +75,9 @@ class PortableStore:
         return self._identity
 
     @property
-    def native(self) -> object:
-        """The obstore store or fsspec filesystem of this process."""
-        return self._client().native
-
-    def get(self, key: str) -> Data:
-        """Return all bytes of the object."""
-        return self._client().get(key)
-
-    def get_range(self, key: str, start: int, length: int) -> Data:
-        """Return the bytes from `start`."""
-        return self._client().get_range(key, start, length)
-
-    def head(self, key: str) -> ObjectInfo:
-        """Return the size without the bytes."""
-        return self._client().head(key)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield every object below the folder `prefix`."""
-        return self._client().list(prefix)
-
-    def put(self, key: str, data: Body) -> None:
-        """Store the bytes."""
-        self._client().put(key, data)
-
-    def create(self, key: str, data: Body) -> None:
-        """Store the bytes if nothing has this key."""
-        self._client().create(key, data)
-
-    def delete(self, key: str) -> None:
-        """Remove the object."""
-        self._client().delete(key)
+    def _inner(self) -> Store:
+        """The store of this process, made when it is first asked."""
+        return self._client()
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         """Pickle how it is opened.
@@ -126,23 +96,6 @@ class PortableStore:
     def __deepcopy__(self, _: object) -> Self:
         """Return itself."""
         return self
-
-
-class _WithLeftovers(PortableStore):
-    """One whose killed writers leave files behind that no listing shows."""
-
-    def leftovers(self, prefix: str) -> Iterator[Leftover]:
-        """Yield files that were still being written."""
-        return self._inner().leftovers(prefix)
-
-    def discard(self, leftover: Leftover) -> None:
-        """Remove such a file."""
-        self._inner().discard(leftover)
-
-    def _inner(self) -> FsspecStore:
-        store = self._client()
-        assert isinstance(store, FsspecStore)  # noqa: S101 - as `portable` chose
-        return store
 
 
 def bound_to_process(url: str) -> UnsupportedError:
