@@ -11,7 +11,7 @@ from embzarr._format import spec
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
 
 def itemsize(name: str) -> int:
@@ -63,3 +63,34 @@ def column_name_of(dtype: DTypeLike, *, what: str) -> str:
 def vector_name_of(dtype: DTypeLike) -> str:
     """Return the stored name of a vector matrix's data type."""
     return name_of(dtype, allowed=spec.VECTOR_DTYPES, what="vectors")
+
+
+def require_converts(name: str, block: NDArray[Any], stored: str) -> None:
+    """Refuse numbers that would be stored as others than a caller means.
+
+    Args:
+        name: of the column, for messages.
+        block: the numbers.
+        stored: data type that they are to be stored as.
+
+    Raises:
+        InvalidInputError: code ``input-dtype``: a fraction or an imaginary part would be dropped,
+            or a whole number does not fit.
+    """
+    if not _converts(block, stored):
+        raise InvalidInputError(
+            "input-dtype", f"{name}: expected {stored}, or what converts; found {block.dtype}"
+        )
+
+
+def _converts(block: NDArray[Any], stored: str) -> bool:
+    """Tell whether numbers may be stored as another type: whole ones only where all fit."""
+    found = block.dtype
+    if found.name == stored:
+        return True
+    if "bfloat16" in {found.name, stored}:  # a stranger to numpy's rules, and a number all the same
+        return "float" in stored and (found.kind == "f" or found.name == "bfloat16")
+    if found.kind in "iu" and np.dtype(stored).kind in "iu":
+        limits = np.iinfo(stored)
+        return not block.size or limits.min <= int(block.min()) <= int(block.max()) <= limits.max
+    return np.can_cast(found, stored, "same_kind")

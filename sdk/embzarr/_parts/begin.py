@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import Parent, chunk_coding, dtypes, spec
+from embzarr._format import Parent, arguments, chunk_coding, dtypes, spec
 from embzarr._history import committing, history, probe, root
 from embzarr._parts import plan
 from embzarr._storage import CountingStore, interruptible, open_store
@@ -63,16 +63,16 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
     """
+    dim = arguments.whole("dim", dim)
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
     kinds: dict[str, tuple[str, tuple[int, ...]]] = {
-        spec.VECTORS: (dtypes.vector_name_of(dtype), (int(dim),)),
+        spec.VECTORS: (dtypes.vector_name_of(dtype), (dim,)),
         **{name: column_kind(name, kind) for name, kind in (columns or {}).items()},
     }
     codecs = {name: _codec(compression, kind) for name, (kind, _) in kinds.items()}
-    for name, number in (("rows", rows), ("parts", parts)):
-        if isinstance(number, bool) or number != int(number) or number < (name == "parts"):
-            raise InvalidInputError("input-argument", f"{name} cannot be {number!r}")
+    rows = arguments.whole("rows", rows, least=0)
+    parts = arguments.whole("parts", parts, least=1)
     store = CountingStore(
         open_store(url, storage_options=storage_options, single_writer=single_writer)
     )
@@ -83,8 +83,8 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
         write_id=committing.new_id(),
         step=check_step(history.newest_of(store, base) if step is None else None, step),
-        rows=int(rows),
-        parts=int(parts),
+        rows=rows,
+        parts=parts,
         kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},
         allow_nonfinite=allow_nonfinite,
     )

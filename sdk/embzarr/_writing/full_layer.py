@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class LayerWriter:
     """Takes rows in their final order and writes a full step."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a save, each named
         self,
         store: Store,
         *,
@@ -38,6 +38,7 @@ class LayerWriter:
         columns: Mapping[str, tuple[str, tuple[int, ...]]],
         compression: str,
         allow_nonfinite: bool,
+        caller_rows: NDArray[np.int64] | None = None,
     ) -> None:
         """Prepare to write below a fresh folder.
 
@@ -50,6 +51,7 @@ class LayerWriter:
             columns: stored data type and row shape of each further column.
             compression: as `embzarr.save` takes it.
             allow_nonfinite: whether vectors may hold NaN and infinity.
+            caller_rows: the caller's row of each row, for messages, where rows were moved.
         """
         self.step = step
         self.write_id = write_id
@@ -64,7 +66,9 @@ class LayerWriter:
             spec.VECTORS: dtype,
             **{name: kind for name, (kind, _) in columns.items()},
         }
-        self._conversion = Conversion(self.dtypes, allow_nonfinite=allow_nonfinite)
+        self._conversion = Conversion(
+            self.dtypes, allow_nonfinite=allow_nonfinite, caller_rows=caller_rows
+        )
         shapes = {spec.VECTORS: (dim,), **{name: shape for name, (_, shape) in columns.items()}}
         self.columns = {
             name: self._files.add(

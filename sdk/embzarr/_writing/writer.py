@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import dtypes, placements, spec, word_table
+from embzarr._format import arguments, dtypes, given_arrays, placements, spec, word_table
 from embzarr._history import Draft, committing, history, probe, root
 from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
 from embzarr._version import __version__
@@ -20,7 +18,8 @@ from embzarr.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from numpy.typing import ArrayLike, DTypeLike
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from embzarr._format import Placement, WordTable
     from embzarr._history import Record
@@ -76,7 +75,7 @@ class Writer:
                 ``store-closed``, the writer has ended, or was interrupted: rows may then be half
                 there, and none of them is committed.
         """
-        table = word_table.from_words(words, first_row=self._layer.rows)
+        table = word_table.from_words(checks.taken(words), first_row=self._layer.rows)
         try:
             interrupts.apart(lambda: self._append(table, {spec.VECTORS: vectors, **columns}))
         except Exception:
@@ -88,7 +87,7 @@ class Writer:
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
         with self._turn:
             self._require_open()
-            taken = {name: np.array(block) for name, block in blocks.items()}
+            taken = given_arrays.copies_of(blocks)
             checks.check_blocks(len(words), taken, self._layer.columns)
             self._layer.append(words, taken)
 
@@ -226,7 +225,9 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     allow_nonfinite: bool,
     single_writer: bool,
     storage_options: Mapping[str, Any] | None,
+    caller_rows: NDArray[np.int64] | None = None,
 ) -> Writer:
+    dim = arguments.whole("dim", dim)
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
     if len(columns) >= spec.MAX_COLUMNS:
@@ -251,6 +252,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         columns=columns,
         compression=compression,
         allow_nonfinite=allow_nonfinite,
+        caller_rows=caller_rows,
     )
     sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
 
