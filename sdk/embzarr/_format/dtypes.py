@@ -56,8 +56,35 @@ def name_of(dtype: DTypeLike, *, allowed: tuple[str, ...], what: str) -> str:
 
 
 def column_name_of(dtype: DTypeLike, *, what: str) -> str:
-    """Return the stored name of a row-aligned column's data type."""
-    return name_of(dtype, allowed=spec.COLUMN_DTYPES, what=what)
+    """Return the stored name of a row-aligned column's data type.
+
+    Raises:
+        InvalidInputError: code ``input-dtype``: not a number; of texts, bytes and dates it is told
+            how numbers can stand for them.
+    """
+    try:
+        return name_of(dtype, allowed=spec.COLUMN_DTYPES, what=what)
+    except InvalidInputError as exc:
+        hint = next((way for kinds, way in _AS_NUMBERS if _kind_of(dtype) in kinds), None)
+        if hint is None:
+            raise
+        raise InvalidInputError(exc.code, f"{exc.args[0]}; {hint}") from None
+
+
+_AS_NUMBERS = (
+    ("M", "dates are stored as whole numbers: .astype('datetime64[s]').astype('int64')"),
+    ("m", "spans of time are stored as whole numbers: .astype('int64')"),
+    ("SV", "bytes of one length are stored as a matrix of uint8"),
+    ("UOT", "texts are stored as the numbers that np.unique(texts, return_inverse=True) gives"),
+)
+"""Kinds of numpy's types that no column has, and what to store in place of them."""
+
+
+def _kind_of(dtype: DTypeLike) -> str:
+    try:
+        return np.dtype(dtype).kind
+    except (TypeError, ValueError):
+        return ""
 
 
 def vector_name_of(dtype: DTypeLike) -> str:
