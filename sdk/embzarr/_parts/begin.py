@@ -8,7 +8,7 @@ from embzarr._format import Parent, arguments, chunk_coding, dtypes, spec
 from embzarr._history import committing, history, probe, root
 from embzarr._parts import plan
 from embzarr._storage import CountingStore, interruptible, open_store
-from embzarr._writing import check_step, column_kind
+from embzarr._writing import check_follows, column_kind
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     columns: Mapping[str, DTypeLike | tuple[DTypeLike, tuple[int, ...]]] | None = None,
     compression: str = "auto",
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> StepPlan:
@@ -56,6 +57,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression: as `embzarr.save` takes it, but that ``auto`` looks at no data: floating point
             is stored as it is, everything else with lz4.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -78,11 +80,12 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     )
     probe.require_sound(store, single_writer=single_writer)
     base = history.tip(store)
+    number = check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim)
     return plan.planned(
         store=base.store if base else root.claim(store, committing.new_id()),
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
         write_id=committing.new_id(),
-        step=check_step(history.newest_of(store, base) if step is None else None, step),
+        step=number,
         rows=rows,
         parts=parts,
         kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},

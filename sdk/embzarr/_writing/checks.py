@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import arguments, dtypes, given_arrays, json, keys, plain_json, spec
+from embzarr._history import history
 from embzarr._redact import without_secrets
-from embzarr.errors import InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from embzarr._history import Commit
+    from embzarr._history import Commit, Record
+    from embzarr._storage import Store
     from embzarr._writing.array import ArrayWriter
 
 _PAIR = 2
@@ -25,6 +27,41 @@ def check_step(head: Commit | None, step: int | None) -> int:
     if step is None:
         return head.manifest.step + 1 if head else 0
     return arguments.whole("step", step, least=0, most=spec.MAX_INTEGER)
+
+
+def check_follows(
+    store: Store, base: Record | None, *, step: int | None, dim: int, allow_new_dim: bool
+) -> int:
+    """Return the step to save after the newest commit, whose vectors must be as long.
+
+    Who saves vectors of another length has most often mistaken the place: readers of the run would
+    find other vectors than they hold.
+
+    Args:
+        store: where to.
+        base: its newest commit.
+        step: the caller's, or None for the next.
+        dim: numbers in a vector.
+        allow_new_dim: whether it is meant.
+
+    Raises:
+        InvalidInputError: code ``input-shape``, or ``input-argument`` for what is no step.
+    """
+    number = None if step is None else check_step(None, step)
+    try:
+        head = history.newest_of(store, base)
+    except DamagedError:
+        if number is None:
+            raise
+        return number  # what cannot be read any more does not hinder what comes after it
+    held = dim if head is None else head.manifest.base.arrays[spec.VECTORS].shape[1]
+    if held != dim and not allow_new_dim:
+        raise InvalidInputError(
+            "input-shape",
+            f"{store.url} holds vectors of {held} dimensions; found {dim}: save to another URL, or "
+            "say allow_new_dim=True to embzarr.save if it is meant",
+        )
+    return check_step(head, step)
 
 
 def arrays_of(

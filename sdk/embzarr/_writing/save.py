@@ -34,6 +34,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     compression: str = "auto",
     dtype: DTypeLike | None = None,
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
@@ -60,6 +61,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         dtype: stored type of the vectors, by default their own, which must be floating point then;
             the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -88,6 +90,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             placement=order,
             compression=compression,
             allow_nonfinite=allow_nonfinite,
+            allow_new_dim=allow_new_dim,
             single_writer=single_writer,
             storage_options=storage_options,
             caller_rows=rows,

@@ -164,6 +164,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     placement: Literal["given", "lexical"] = "given",
     compression: str = "auto",
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Writer:
@@ -182,6 +183,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -206,6 +208,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         placement=order,
         compression=compression,
         allow_nonfinite=allow_nonfinite,
+        allow_new_dim=allow_new_dim,
         single_writer=single_writer,
         storage_options=storage_options,
     )
@@ -223,6 +226,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     placement: Placement,
     compression: str,
     allow_nonfinite: bool,
+    allow_new_dim: bool,
     single_writer: bool,
     storage_options: Mapping[str, Any] | None,
     caller_rows: NDArray[np.int64] | None = None,
@@ -245,7 +249,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     base = history.tip(store)
     layer = LayerWriter(
         store,
-        step=checks.check_step(history.newest_of(store, base) if step is None else None, step),
+        step=checks.check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim),
         write_id=committing.new_id(),
         dim=dim,
         dtype=dtype,

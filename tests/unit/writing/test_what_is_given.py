@@ -336,3 +336,56 @@ def committed_words(store: MemoryStore) -> list[str]:
         return list(embzarr.open(store).words)
     except embzarr.NotFoundError:
         return []
+
+
+@pytest.mark.parametrize("settings", [{}, {"step": 9}])
+@pytest.mark.parametrize("collected", [False, True])
+def test_another_dimension_than_the_run_has_is_told_before_anything_is_written(
+    collected: bool,  # noqa: FBT001 - a parameter of pytest's
+    settings: dict[str, Any],
+) -> None:
+    """Vectors of another length are refused by every door, which tells the way on."""
+    store, longer = MemoryStore("memory://given"), np.ones((3, 4), np.float32)
+    embzarr.save(store, WORDS, VECTORS)
+    if collected:
+        embzarr.save(store, WORDS, VECTORS)
+        embzarr.Run(store).gc(keep_last=1)
+    before = {info.key for info in store.list("")}
+
+    def in_background() -> None:
+        embzarr.Run(store).save_async(WORDS, longer, **settings).result()
+
+    doors: list[Callable[[], object]] = [
+        lambda: embzarr.save(store, WORDS, longer, **settings),
+        lambda: embzarr.create(store, 4, **settings),
+        lambda: embzarr.plan_step(store, 3, 4, 1, **settings),
+        in_background,
+    ]
+
+    for door in doors:
+        with pytest.raises(embzarr.InvalidInputError, match=r"another URL.*new_dim") as caught:
+            door()
+        assert caught.value.code == "input-shape"
+    assert {info.key for info in store.list("")} == before
+    assert embzarr.save(store, WORDS, longer, allow_new_dim=True, **settings).dim == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "way"),
+    [
+        (np.array(["NN", "VB", "NN"]), "np.unique"),
+        (np.array(["NN", "VB", "NN"], object), "np.unique"),
+        (np.array([b"NN", b"VB", b"NN"]), "matrix of uint8"),
+        (np.array(["2026-01-01"] * 3, "datetime64[D]"), r"datetime64\[s\]"),
+        (np.array([1, 2, 3], "timedelta64[s]"), "astype"),
+    ],
+)
+@pytest.mark.parametrize("door", [saved, saved_async])
+def test_columns_of_text_bytes_and_dates_are_told_what_to_be(
+    door: Door, column: Any, way: str
+) -> None:
+    """What is no column of numbers is refused by name, and told which numbers can stand for it."""
+    with pytest.raises(embzarr.InvalidInputError, match=f"'tag'.*{way}") as caught:
+        door(MemoryStore("memory://given"), WORDS, VECTORS, tag=column)
+
+    assert caught.value.code == "input-dtype"
