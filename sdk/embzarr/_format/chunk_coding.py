@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
-from embzarr._format import chunk_index, claims, digests, spec
+from embzarr._format import arguments, chunk_index, claims, digests, spec
 from embzarr._format.manifests import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -49,6 +49,7 @@ def parse(compression: str, itemsize: int) -> Codec | None:
     Raises:
         InvalidInputError: another text.
     """
+    arguments.text("compression", compression)
     if compression == "auto":
         return None
     if compression == "none":

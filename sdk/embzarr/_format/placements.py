@@ -6,13 +6,15 @@ Spec section "Placement": ``given``, ``lexical``, ``hash`` and ``family``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import xxhash
 
-from embzarr._format import spec
+from embzarr._format import arguments, spec
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def parse(text: str) -> Placement:
     Raises:
         InvalidInputError: another text, or groups outside 1 to 65,536.
     """
-    kind, colon, number = text.partition(":")
+    kind, colon, number = arguments.text("placement", text).partition(":")
     if kind in {"given", "lexical"} and not colon:
         return Placement(kind="given" if kind == "given" else "lexical")
     if kind in {"hash", "family"}:
@@ -149,6 +151,8 @@ def _check_families(
         raise InvalidInputError(
             "input-argument", "placement 'family' and the argument families go together"
         )
+    if isinstance(families, str | bytes | AbstractSet | Iterator):
+        raise arguments.refusal("families", "a list with a label for each word", families)
     if families is not None and len(families) != len(words):
         raise InvalidInputError(
             "input-rows", f"expected one family for each of {len(words)} words, got {len(families)}"

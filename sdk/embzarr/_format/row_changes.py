@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import dtypes, spec
+from embzarr._format import dtypes, given_arrays, spec
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ class Change:
     """Row numbers, rising, each once; shape (k,)."""
     values: NDArray[Any]
     """Their values now, shape (k, ...)."""
+    places: NDArray[np.int64] | None = None
+    """Where the caller gave each, if not in this order."""
+
+    def row_of(self, at: int) -> str:
+        """Return a row as its caller knows it: its number, and where it was given."""
+        place = at if self.places is None else self.places[at]
+        return f"{self.rows[at]} (the value at {place})"
 
 
 def changes(
@@ -76,8 +83,9 @@ def _change(
     total = manifest.rows + new_words
     numbers = _row_numbers(name, rows, total)
     block = _block(name, values, len(numbers), manifest.base.arrays[name])
-    order = np.argsort(numbers, kind="stable")
+    order = None
     if not np.all(numbers[1:] > numbers[:-1]):
+        order = np.argsort(numbers, kind="stable")
         numbers, block = numbers[order], block[order]
     twice = np.flatnonzero(numbers[1:] == numbers[:-1])
     if len(twice):
@@ -89,11 +97,11 @@ def _change(
             f"{name}: expected a row for each of {new_words} new words, from row "
             f"{manifest.rows} on; found {found}",
         )
-    return Change(numbers, block)
+    return Change(numbers, block, order)
 
 
 def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
-    numbers = np.asarray(rows)
+    numbers = given_arrays.array_of(f"rows of {name}", rows)
     if numbers.ndim != 1:
         raise InvalidInputError(
             "input-shape", f"{name}: row numbers must be of shape (k,); found {numbers.shape}"
@@ -114,26 +122,12 @@ def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
 
 
 def _block(name: str, values: ArrayLike, count: int, base: Array) -> NDArray[Any]:
-    block = np.asarray(values)
+    block = given_arrays.array_of(name, values)
     expected = (count, *base.shape[1:])
     if block.shape != expected:
         raise InvalidInputError(
             "input-shape", f"{name}: expected values of shape {expected}; found {block.shape}"
         )
     dtypes.column_name_of(block.dtype, what=name)
-    if not _converts(block, base.dtype):
-        raise InvalidInputError(
-            "input-dtype", f"{name}: expected {base.dtype}, or what converts; found {block.dtype}"
-        )
+    dtypes.require_converts(name, block, base.dtype)
     return block
-
-
-def _converts(block: NDArray[Any], stored: str) -> bool:
-    """Tell whether numbers may be stored as another type: whole ones only where all fit."""
-    found = block.dtype
-    if "bfloat16" in {found.name, stored}:  # a stranger to numpy's rules, and a number all the same
-        return "float" in stored and (found.kind == "f" or found.name == "bfloat16")
-    if found.kind in "iu" and np.dtype(stored).kind in "iu":
-        limits = np.iinfo(stored)
-        return not block.size or limits.min <= int(block.min()) <= int(block.max()) <= limits.max
-    return np.can_cast(found, stored, "same_kind")

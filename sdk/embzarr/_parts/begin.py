@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import Parent, chunk_coding, dtypes, spec
+from embzarr._format import Parent, arguments, chunk_coding, dtypes, spec
 from embzarr._history import committing, history, probe, root
 from embzarr._parts import plan
 from embzarr._storage import CountingStore, interruptible, open_store
-from embzarr._writing import check_step, column_kind
+from embzarr._writing import check_follows, column_kind
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     columns: Mapping[str, DTypeLike | tuple[DTypeLike, tuple[int, ...]]] | None = None,
     compression: str = "auto",
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> StepPlan:
@@ -56,6 +57,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression: as `embzarr.save` takes it, but that ``auto`` looks at no data: floating point
             is stored as it is, everything else with lz4.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -63,28 +65,29 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
     """
+    dim = arguments.whole("dim", dim)
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
     kinds: dict[str, tuple[str, tuple[int, ...]]] = {
-        spec.VECTORS: (dtypes.vector_name_of(dtype), (int(dim),)),
+        spec.VECTORS: (dtypes.vector_name_of(dtype), (dim,)),
         **{name: column_kind(name, kind) for name, kind in (columns or {}).items()},
     }
     codecs = {name: _codec(compression, kind) for name, (kind, _) in kinds.items()}
-    for name, number in (("rows", rows), ("parts", parts)):
-        if isinstance(number, bool) or number != int(number) or number < (name == "parts"):
-            raise InvalidInputError("input-argument", f"{name} cannot be {number!r}")
+    rows = arguments.whole("rows", rows, least=0)
+    parts = arguments.whole("parts", parts, least=1)
     store = CountingStore(
         open_store(url, storage_options=storage_options, single_writer=single_writer)
     )
     probe.require_sound(store, single_writer=single_writer)
     base = history.tip(store)
+    number = check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim)
     return plan.planned(
         store=base.store if base else root.claim(store, committing.new_id()),
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
         write_id=committing.new_id(),
-        step=check_step(history.newest_of(store, base) if step is None else None, step),
-        rows=int(rows),
-        parts=int(parts),
+        step=number,
+        rows=rows,
+        parts=parts,
         kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},
         allow_nonfinite=allow_nonfinite,
     )

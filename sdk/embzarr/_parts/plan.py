@@ -17,6 +17,7 @@ from embzarr._format import (
     Hex128,
     Parent,
     Positive,
+    arguments,
     digests,
     dtypes,
     grids,
@@ -81,10 +82,7 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Raises:
             InvalidInputError: there is no such part.
         """
-        if isinstance(index, bool) or not 0 <= index < self.parts:
-            raise InvalidInputError(
-                "input-argument", f"expected a part from 0 to {self.parts - 1}; found {index!r}"
-            )
+        index = arguments.whole("part", index, least=0, most=self.parts - 1)
         start = min(index * self.part_rows, self.rows)
         return start, min(start + self.part_rows, self.rows)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from embzarr._format import spec
+from embzarr._format import given_arrays, spec
 from embzarr._history import probe, root
 from embzarr._parts import receipts
 from embzarr._parts.receipts import Places, Receipt
@@ -99,7 +97,7 @@ class PartWriter:
             raise InvalidInputError("store-closed", "this part was interrupted: begin it anew")
 
     def _take(self, blocks: Mapping[str, ArrayLike]) -> None:
-        taken = {name: np.array(block) for name, block in blocks.items()}
+        taken = given_arrays.copies_of(blocks)
         count = taken[spec.VECTORS].shape[0] if taken[spec.VECTORS].ndim else 0
         check_blocks(count, taken, self._columns)
         if self._at + count > self.stop:

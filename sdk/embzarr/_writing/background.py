@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._format import dtypes, spec
+from embzarr._format import arguments, given_arrays, spec
 from embzarr._history import probe
 from embzarr._storage import CountingStore, forks, interrupts
 from embzarr._writing import delta, saves
-from embzarr._writing.checks import arrays_of, check_lengths, kinds_of
+from embzarr._writing.checks import arrays_of, check_lengths, kinds_of, taken, vectors_of
 from embzarr._writing.save import save
 from embzarr._writing.snapshot import Snapshots
 from embzarr._writing.unsaved import Promise
@@ -43,7 +43,7 @@ Changed: TypeAlias = "dict[str, NDArray[np.int64]]"
 class Table:
     """What a caller has in memory."""
 
-    words: Sequence[str]
+    words: Sequence[str | bytes]
     columns: dict[str, NDArray[Any]]
     """Vectors and further columns, a row for each word."""
 
@@ -57,12 +57,11 @@ class Table:
             InvalidInputError: a column without a row for each word, of another type, or of a name
                 that no column may have.
         """
-        matrix, further = np.asarray(vectors), arrays_of(columns)
-        dtypes.vector_name_of(matrix.dtype)
+        (matrix, _), further, listed = vectors_of(vectors), arrays_of(columns), taken(words)
         kinds_of(further)
         arrays = {spec.VECTORS: matrix, **further}
-        check_lengths(len(words), arrays)
-        return cls(words, arrays)
+        check_lengths(len(listed), arrays)
+        return cls(listed, arrays)
 
 
 def touched(changed: ArrayLike | Mapping[str, ArrayLike], table: Table) -> Changed:
@@ -83,7 +82,7 @@ def touched(changed: ArrayLike | Mapping[str, ArrayLike], table: Table) -> Chang
 
 
 def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
-    found = np.asarray(rows)
+    found = given_arrays.array_of(f"changed rows of {name}", rows)
     if found.dtype == np.bool_ and found.shape == (total,):
         return np.flatnonzero(found)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
@@ -214,7 +213,7 @@ class AsyncSaver:
                 raise saving.failure
 
     def _begin(self, table: Table, options: DeltaOptions) -> Saving[Checkpoint]:
-        words, upon, before = list(table.words), self._last, self._saving
+        words, upon, before = [*table.words], self._last, self._saving
         rows = _delta_rows(table, self._owed, upon, options) if upon and self._owed else None
         if upon is None or rows is None:
             copy = self._snapshots.whole(table.columns)
@@ -247,7 +246,7 @@ class AsyncSaver:
         return self._last
 
     def _save_full(
-        self, words: list[str], columns: dict[str, NDArray[Any]], options: DeltaOptions
+        self, words: list[str | bytes], columns: dict[str, NDArray[Any]], options: DeltaOptions
     ) -> Checkpoint:
         further = {name: array for name, array in columns.items() if name != spec.VECTORS}
         checkpoint = save(
@@ -261,19 +260,20 @@ class AsyncSaver:
             allow_nonfinite=options.allow_nonfinite,
             single_writer=self._single_writer,
         )
-        self._words = words
+        self._words = arguments.words("words", words)
         return checkpoint
 
     def _save_delta(
         self,
-        words: list[str],
+        given: list[str | bytes],
         base: Checkpoint,
         rows: Changed,
         values: dict[str, NDArray[Any]],
         options: DeltaOptions,
     ) -> Checkpoint:
         probe.require_sound(self._store, single_writer=self._single_writer)
-        known = base.words if self._words is None else self._words
+        words = arguments.words("words", given)
+        known = [*base.words] if self._words is None else self._words
         if words[: len(known)] != known:
             raise InvalidInputError(
                 "input-argument", "words may be appended to those of the base, and not changed"

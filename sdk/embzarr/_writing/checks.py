@@ -4,61 +4,130 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from embzarr._format import dtypes, json, keys, plain_json, spec
+from embzarr._format import arguments, dtypes, given_arrays, json, keys, plain_json, spec
+from embzarr._history import history
 from embzarr._redact import without_secrets
-from embzarr.errors import InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from embzarr._history import Commit
+    from embzarr._history import Commit, Record
+    from embzarr._storage import Store
     from embzarr._writing.array import ArrayWriter
+
+_PAIR = 2
+"""A data type, and the shape of a row."""
 
 
 def check_step(head: Commit | None, step: int | None) -> int:
     """Return the step to save: the caller's, or the one after the newest checkpoint's."""
     if step is None:
         return head.manifest.step + 1 if head else 0
-    if isinstance(step, bool) or step != int(step) or not 0 <= step <= spec.MAX_INTEGER:
+    return arguments.whole("step", step, least=0, most=spec.MAX_INTEGER)
+
+
+def check_follows(
+    store: Store, base: Record | None, *, step: int | None, dim: int, allow_new_dim: bool
+) -> int:
+    """Return the step to save after the newest commit, whose vectors must be as long.
+
+    Who saves vectors of another length has most often mistaken the place: readers of the run would
+    find other vectors than they hold.
+
+    Args:
+        store: where to.
+        base: its newest commit.
+        step: the caller's, or None for the next.
+        dim: numbers in a vector.
+        allow_new_dim: whether it is meant.
+
+    Raises:
+        InvalidInputError: code ``input-shape``, or ``input-argument`` for what is no step.
+    """
+    number = None if step is None else check_step(None, step)
+    try:
+        head = history.newest_of(store, base)
+    except DamagedError:
+        if number is None:
+            raise
+        return number  # what cannot be read any more does not hinder what comes after it
+    held = dim if head is None else head.manifest.base.arrays[spec.VECTORS].shape[1]
+    if held != dim and not allow_new_dim:
         raise InvalidInputError(
-            "input-argument", f"a step is a whole number from 0 to 2**53 - 1; found {step!r}"
+            "input-shape",
+            f"{store.url} holds vectors of {held} dimensions; found {dim}: save to another URL, or "
+            "say allow_new_dim=True to embzarr.save if it is meant",
         )
-    return int(step)
+    return check_step(head, step)
 
 
 def arrays_of(
     columns: Mapping[str, ArrayLike] | None, counts: ArrayLike | None = None
 ) -> dict[str, NDArray[Any]]:
     """Return a caller's columns beside the vectors; `counts` are short for one of them."""
-    given = dict(columns or {})
+    if columns is not None and not hasattr(columns, "keys"):
+        raise arguments.refusal("columns", "a mapping of names to arrays", columns)
+    given = {} if columns is None else dict(columns)
     if counts is not None:
         if spec.COUNTS in given:
             raise InvalidInputError("input-argument", "counts are given twice")
         given = {spec.COUNTS: counts, **given}
-    return {name: np.asarray(array) for name, array in given.items()}
+    return {name: given_arrays.array_of(str(name), array) for name, array in given.items()}
 
 
-def taken(words: Iterable[str | bytes]) -> Iterable[str | bytes]:
-    """Return a caller's words as what any thread may read: an iterator may be bound to this one."""
-    return words if isinstance(words, str | list | tuple) else list(words)
+def taken(words: Iterable[str | bytes]) -> list[str | bytes]:
+    """Return a caller's words as a list: an iterator may be bound to this thread.
+
+    What stands in a list is looked at where it is encoded.
+
+    Raises:
+        InvalidInputError: no words, or a set of them, which has no order to match rows with.
+    """
+    return words if isinstance(words, list) else [*arguments.words("words", words)]
+
+
+def vectors_of(vectors: object, dtype: DTypeLike | None = None) -> tuple[NDArray[Any], str]:
+    """Return a caller's matrix, and the data type to store it as.
+
+    Raises:
+        InvalidInputError: codes ``input-shape``: no matrix; ``input-dtype``: not floating point,
+            and no `dtype` given that it converts to.
+    """
+    matrix = given_arrays.array_of(spec.VECTORS, vectors)
+    if matrix.ndim != 2 or matrix.shape[1] < 1:  # noqa: PLR2004 - a matrix
+        raise InvalidInputError(
+            "input-shape", f"vectors must be of shape (rows, dim); found {matrix.shape}"
+        )
+    if dtype is None and matrix.dtype.kind in "iub":
+        raise InvalidInputError(
+            "input-dtype",
+            f"vectors: expected floating point, found {matrix.dtype}; say dtype='float32' to store "
+            "whole numbers as such",
+        )
+    name = dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
+    dtypes.column_name_of(matrix.dtype, what=spec.VECTORS)
+    dtypes.require_converts(spec.VECTORS, matrix, name)
+    return matrix, name
 
 
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here
     """Return stored data type and row shape of a column."""
-    dtype, shape = kind if isinstance(kind, tuple) else (kind, ())
-    if not keys.is_column_name(name) or name == spec.VECTORS:
+    dtype, shape = kind if isinstance(kind, tuple) and len(kind) == _PAIR else (kind, ())
+    if not isinstance(name, str) or not keys.is_column_name(name) or name == spec.VECTORS:
         raise InvalidInputError(
             "input-argument",
             f"a column's name is up to 64 letters, digits, '_', '.' or '-', and none of "
             f"{', '.join(sorted(spec.RESERVED_COLUMNS | {spec.VECTORS}))}; found {name!r}",
         )
-    if len(shape) >= spec.MAX_RANK or any(size < 1 for size in shape):
+    if not isinstance(shape, tuple) or len(shape) >= spec.MAX_RANK:
         raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
-    return dtypes.column_name_of(dtype, what=f"column {name!r}"), tuple(map(int, shape))
+    sizes = tuple(arguments.whole(f"column {name!r}: size of a row", size) for size in shape)
+    if any(size < 1 for size in sizes):
+        raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
+    return dtypes.column_name_of(dtype, what=f"column {name!r}"), sizes
 
 
 def kinds_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from embzarr._writing.loss import LossMeter
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -20,13 +21,21 @@ if TYPE_CHECKING:
 class Conversion:
     """Brings blocks of rows to the stored types of their columns."""
 
-    def __init__(self, dtypes: Mapping[str, str], *, allow_nonfinite: bool) -> None:
+    def __init__(
+        self,
+        dtypes: Mapping[str, str],
+        *,
+        allow_nonfinite: bool,
+        caller_rows: NDArray[np.int64] | None = None,
+    ) -> None:
         """Begin with no rows.
 
         Args:
             dtypes: stored data type of each column.
             allow_nonfinite: whether vectors may hold NaN and infinity.
+            caller_rows: the caller's row of each row, for messages, where rows were moved.
         """
+        self._caller_rows = caller_rows
         self._dtypes = dtypes
         self._allow_nonfinite = allow_nonfinite
         self.losses: dict[str, LossMeter] = {}
@@ -44,23 +53,31 @@ class Conversion:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
         dtype = kinds.numpy_dtype(self._dtypes[name])
+        kinds.require_converts(name, block, self._dtypes[name])
         with np.errstate(over="ignore", invalid="ignore"):
             stored = block.astype(dtype, copy=False)
         if name == spec.VECTORS and not self._allow_nonfinite:
-            check_finite(block, first_row=first_row)
+            row_of = partial(self._row_of, first_row)
+            check_finite(block, row_of=row_of)
             if stored.dtype != block.dtype:
-                check_finite(stored, first_row=first_row, what=f"as {self._dtypes[name]}")
+                check_finite(stored, row_of=row_of, what=f"as {self._dtypes[name]}")
         if len(block) and not np.can_cast(block.dtype, dtype, "safe"):
             self.losses.setdefault(name, LossMeter(block.dtype.name)).add(block, stored)
         return stored
 
+    def _row_of(self, first_row: int, at: int) -> int:
+        row = first_row + at
+        return row if self._caller_rows is None else int(self._caller_rows[row])
 
-def check_finite(block: NDArray[Any], *, first_row: int = 0, what: str = "") -> None:
+
+def check_finite(
+    block: NDArray[Any], *, row_of: Callable[[int], object] = int, what: str = ""
+) -> None:
     """Refuse NaN and infinity.
 
     Args:
         block: vectors, shape (rows, dim).
-        first_row: row of the first, for the message.
+        row_of: names a row as the caller knows it, for the message.
         what: how the numbers were converted, for the message.
 
     Raises:
@@ -76,7 +93,7 @@ def check_finite(block: NDArray[Any], *, first_row: int = 0, what: str = "") -> 
         row, place = (int(number) for number in bad[0])
         raise InvalidInputError(
             "input-nonfinite",
-            f"vectors must be finite{what and ' ' + what}: row {first_row + row}, dimension "
+            f"vectors must be finite{what and ' ' + what}: row {row_of(row)}, dimension "
             f"{place} is {block[row, place]!s}; {len(bad)} in all "
             "(allow_nonfinite=True stores them)",
         )

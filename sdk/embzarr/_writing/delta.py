@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import row_changes, spec, word_table
+from embzarr._format import arguments, chunk_coding, dtypes, row_changes, spec, word_table
 from embzarr._history import Draft, committing, history
 from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
 from embzarr._writing import compacting
 from embzarr._writing.checks import check_step
+from embzarr._writing.conversion import check_finite
 from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
 from embzarr.errors import ConflictError, InvalidInputError
 
@@ -81,6 +84,20 @@ class DeltaOptions:
     compression: str
     allow_nonfinite: bool
 
+    def __post_init__(self) -> None:
+        """Refuse settings that do not exist.
+
+        Raises:
+            InvalidInputError: code ``input-argument``.
+        """
+        if self.step is not None:
+            check_step(None, self.step)
+        if self.lossy is not None:
+            arguments.choice("lossy", self.lossy, ("float16", "int8"))
+        if not isinstance(self.policy, DeltaPolicy):
+            raise arguments.refusal("policy", "a DeltaPolicy", self.policy)
+        chunk_coding.parse(self.compression, 1)
+
 
 def newest(store: Store, base: int | Checkpoint | None) -> Commit:
     """Return the newest commit, if it is the one that the caller builds on.
@@ -114,6 +131,8 @@ def save_delta(
     step = check_step(head, options.step)
     table = word_table.from_words(words, first_row=head.manifest.rows)
     changes = row_changes.changes(rows, values, head.manifest, len(table))
+    if not options.allow_nonfinite and spec.VECTORS in changes:
+        _check_vectors(changes[spec.VECTORS], head.manifest.base.arrays[spec.VECTORS].dtype)
     _check_new(store, head.manifest, table)
     write_id = committing.new_id()
     layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
@@ -166,6 +185,15 @@ def _write(
     )
     with writer.withdrawn_on_error():
         return [*manifest.layers, writer.write(changes, words)]
+
+
+def _check_vectors(change: Change, stored: str) -> None:
+    """Refuse NaN and infinity, also those that numbers become in the type of the base."""
+    check_finite(change.values, row_of=change.row_of)
+    dtype = dtypes.numpy_dtype(stored)
+    if dtype != change.values.dtype:
+        with np.errstate(over="ignore", invalid="ignore"):
+            check_finite(change.values.astype(dtype), row_of=change.row_of, what=f"as {stored}")
 
 
 def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:

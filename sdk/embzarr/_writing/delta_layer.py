@@ -99,10 +99,7 @@ class DeltaWriter:
         return self._files.withdrawn_on_error()
 
     def _put_column(self, name: str, change: Change) -> None:
-        base, values = self._base.arrays[name], change.values
-        if name == spec.VECTORS and not self._allow_nonfinite:
-            check_finite(values)
-        stored = self._stored(name, base, values)
+        stored = self._stored(name, change)
         codec = chunk_coding.parse(self._compression, stored.itemsize)
         row_bytes = grids.row_bytes(stored.shape, stored.itemsize)
         chunk = grids.choose_tight_chunk(len(stored), row_bytes)
@@ -115,24 +112,26 @@ class DeltaWriter:
         self._files.put_words(words, lookup)
         return lookup.fences
 
-    def _stored(self, name: str, base: Array, values: NDArray[Any]) -> NDArray[Any]:
-        """Return `values` in their stored type, noting what the conversion cost."""
+    def _stored(self, name: str, change: Change) -> NDArray[Any]:
+        """Return the values in their stored type, noting what the conversion cost."""
+        base, values = self._base.arrays[name], change.values
         if self._lossy_kind == "int8" and can_shrink(base):
-            return self._scaled(name, values)
+            return self._scaled(name, change)
         half = self._lossy_kind == "float16" and can_shrink(base) and base.dtype != "bfloat16"
         dtype = dtypes.numpy_dtype("float16" if half else base.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             stored = values.astype(dtype, copy=False)
         if stored.dtype != values.dtype:
             if name == spec.VECTORS and not self._allow_nonfinite:
-                check_finite(stored, what=f"as {dtype}")
+                check_finite(stored, row_of=change.row_of, what=f"as {dtype}")
             if not np.can_cast(values.dtype, dtype, "safe"):
                 self._note_loss(name, values, stored)
         return stored
 
-    def _scaled(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+    def _scaled(self, name: str, change: Change) -> NDArray[Any]:
         """Return rows as int8, and write what each is to be multiplied by."""
-        check_finite(_flat(values), what="in rows of int8")
+        values = change.values
+        check_finite(_flat(values), row_of=change.row_of, what="in rows of int8")
         scales, stored = scale_rows(values)
         self._note_loss(name, values, unscaled(scales, stored))
         self._files.put(keys.scales_array(name), scales, None)

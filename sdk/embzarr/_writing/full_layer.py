@@ -39,6 +39,7 @@ class LayerWriter:
         compression: str,
         allow_nonfinite: bool,
         chunk_bytes: int = spec.CHUNK_BYTES,
+        caller_rows: NDArray[np.int64] | None = None,
     ) -> None:
         """Prepare to write below a fresh folder.
 
@@ -52,6 +53,7 @@ class LayerWriter:
             compression: as `embzarr.save` takes it.
             allow_nonfinite: whether vectors may hold NaN and infinity.
             chunk_bytes: the most that a chunk of several rows takes.
+            caller_rows: the caller's row of each row, for messages, where rows were moved.
         """
         self.step = step
         self.write_id = write_id
@@ -66,7 +68,9 @@ class LayerWriter:
             spec.VECTORS: dtype,
             **{name: kind for name, (kind, _) in columns.items()},
         }
-        self._conversion = Conversion(self.dtypes, allow_nonfinite=allow_nonfinite)
+        self._conversion = Conversion(
+            self.dtypes, allow_nonfinite=allow_nonfinite, caller_rows=caller_rows
+        )
         shapes = {spec.VECTORS: (dim,), **{name: shape for name, (_, shape) in columns.items()}}
         self.columns = {
             name: self._files.add(

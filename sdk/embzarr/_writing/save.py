@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
-
-from embzarr._format import dtypes, placements, spec, word_table
+from embzarr._format import placements, spec, word_table
 from embzarr._storage import interrupts, parallel
-from embzarr._writing.checks import arrays_of, check_lengths, kinds_of
-from embzarr._writing.conversion import check_finite
+from embzarr._writing.checks import arrays_of, check_lengths, kinds_of, taken, vectors_of
 from embzarr._writing.writer import start
-from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from embzarr._checkpoint import Checkpoint
@@ -53,6 +50,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     chunk_bytes: int = spec.CHUNK_BYTES,
     dtype: DTypeLike | None = None,
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
@@ -79,8 +77,10 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         chunk_bytes: rows that are fetched together take so many bytes at most, but one row at
             least. Less, down to 1 KiB, has few scattered words fetch less; each chunk takes 24
             bytes of a table that is read for them, compresses by itself, and costs a save's time.
-        dtype: stored type of the vectors, by default their own; the loss is in the manifest.
+        dtype: stored type of the vectors, by default their own, which must be floating point then;
+            the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -91,21 +91,12 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         AccessDeniedError: the store refused the credentials.
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
     """
-    further, matrix = arrays_of(columns, counts), np.asarray(vectors)
-    table = word_table.from_words(words)
-    if matrix.ndim != 2 or matrix.shape[1] < 1:  # noqa: PLR2004 - a matrix
-        raise InvalidInputError(
-            "input-shape", f"vectors must be of shape (rows, dim); found {matrix.shape}"
-        )
-    name = dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
-    dtypes.vector_name_of(matrix.dtype)
+    further, (matrix, name) = arrays_of(columns, counts), vectors_of(vectors, dtype)
+    table = word_table.from_words(taken(words))
     kinds = kinds_of(further)
     given = {spec.VECTORS: matrix, **further}
     check_lengths(len(table), given)
     order, rows = placements.arrange(placements.parse(placement), table, families)
-    moved = rows is not None
-    if moved and not allow_nonfinite:
-        check_finite(matrix)  # while a row still has the number that the caller knows it by
 
     def write() -> Checkpoint:
         writer = start(
@@ -118,10 +109,11 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             placement=order,
             compression=compression,
             chunk_bytes=chunk_bytes,
-            # Of rows that were moved it was seen just now.
-            allow_nonfinite=allow_nonfinite or (moved and name == matrix.dtype.name),
+            allow_nonfinite=allow_nonfinite,
+            allow_new_dim=allow_new_dim,
             single_writer=single_writer,
             storage_options=storage_options,
+            caller_rows=rows,
         )
         return _write(writer, table, given, rows)
 

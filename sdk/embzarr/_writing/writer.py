@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import arguments, dtypes, placements, spec, word_table
+from embzarr._format import arguments, dtypes, given_arrays, placements, spec, word_table
 from embzarr._history import Draft, committing, history, probe, root
 from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
 from embzarr._version import __version__
@@ -20,7 +18,8 @@ from embzarr.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from numpy.typing import ArrayLike, DTypeLike
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from embzarr._format import Placement, WordTable
     from embzarr._history import Record
@@ -76,7 +75,7 @@ class Writer:
                 ``store-closed``, the writer has ended, or was interrupted: rows may then be half
                 there, and none of them is committed.
         """
-        table = word_table.from_words(words, first_row=self._layer.rows)
+        table = word_table.from_words(checks.taken(words), first_row=self._layer.rows)
         try:
             interrupts.apart(lambda: self._append(table, {spec.VECTORS: vectors, **columns}))
         except Exception:
@@ -88,7 +87,7 @@ class Writer:
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
         with self._turn:
             self._require_open()
-            taken = {name: np.array(block) for name, block in blocks.items()}
+            taken = given_arrays.copies_of(blocks)
             checks.check_blocks(len(words), taken, self._layer.columns)
             self._layer.append(words, taken)
 
@@ -166,6 +165,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     compression: str = "auto",
     chunk_bytes: int = spec.CHUNK_BYTES,
     allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Writer:
@@ -185,6 +185,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
         chunk_bytes: see `embzarr.save`.
         allow_nonfinite: store NaN and infinity instead of refusing them.
+        allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
@@ -210,6 +211,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression=compression,
         chunk_bytes=chunk_bytes,
         allow_nonfinite=allow_nonfinite,
+        allow_new_dim=allow_new_dim,
         single_writer=single_writer,
         storage_options=storage_options,
     )
@@ -228,9 +230,12 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     compression: str,
     chunk_bytes: int,
     allow_nonfinite: bool,
+    allow_new_dim: bool,
     single_writer: bool,
     storage_options: Mapping[str, Any] | None,
+    caller_rows: NDArray[np.int64] | None = None,
 ) -> Writer:
+    dim = arguments.whole("dim", dim)
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
     if len(columns) >= spec.MAX_COLUMNS:
@@ -248,7 +253,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     base = history.tip(store)
     layer = LayerWriter(
         store,
-        step=checks.check_step(history.newest_of(store, base) if step is None else None, step),
+        step=checks.check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim),
         write_id=committing.new_id(),
         dim=dim,
         dtype=dtype,
@@ -258,6 +263,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         chunk_bytes=arguments.whole(
             "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
         ),
+        caller_rows=caller_rows,
     )
     sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
 
