@@ -170,6 +170,7 @@ class Session:
             metrics=self._metrics(tally),
             corpus=CorpusRecord(
                 sha256=corpus.digest,
+                cut_sha256=corpus.cut,
                 words=corpus.raw_words,
                 vocabulary_words=len(corpus.ids),
                 sentences=len(corpus.starts) - 1,
