@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr._checkpoint import Checkpoint
 from embzarr._format import keys
 from embzarr._gc import Policy, collect
-from embzarr._history import describe, history, tagging
+from embzarr._history import describe, history, quarantine, tagging
 from embzarr._open import find
 from embzarr._run_saving import EXIT_SECONDS, RunSaving
 from embzarr._storage import CountingStore, ReadOnlyStore, interruptible, interrupts, open_store
@@ -122,6 +122,15 @@ class Run(RunSaving):
     def tags(self) -> dict[str, int]:
         """Return the commit number of each tag."""
         return {name: target.commit for name, target in tagging.read_all(self._store).items()}
+
+    @interruptible
+    def quarantined(self) -> list[int]:
+        """Return the numbers of the commits that `repair` marked as damaged, newest first.
+
+        Raises:
+            UnsupportedError: the store cannot list.
+        """
+        return quarantine.marked(self._store)
 
     # Giving up ------------------------------------------------------------------------------------
     @interruptible

@@ -47,6 +47,7 @@ NOW = Progress(
     loss=1,
     alpha=0.025,
     step=None,
+    checkpoint=None,
     saved_seconds_ago=None,
     stall_seconds=0,
     problem=None,

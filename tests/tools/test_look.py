@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embzarr
-from tools.asking import DIM, WORDS, Ask
+from tools.asking import DIM, WORDS, Ask, flip_bit
 
 INSPECT_MEMBERS = {
     "step": int,
@@ -49,6 +50,7 @@ ARRAY_MEMBERS = {
 }
 HISTORY_MEMBERS = {
     "commit",
+    "quarantined",
     "step",
     "created",
     "kind",
@@ -116,9 +118,39 @@ def test_inspect_shows_a_step_whose_neighbour_is_damaged(ask: Ask, own_run: Path
 def test_ls_lists_newest_first(ask: Ask, run_folder: Path) -> None:
     """A line of names, then a line a commit."""
     names, *rows = ask("ls", run_folder).rows
-    assert names == ["commit", "step", "created", "rows", "dim", "type", "stored", "tags"]
+    assert names == [
+        *("commit", "step", "created", "rows", "dim", "type", "stored", "kind", "tags")
+    ]
     assert [row[0] + row[1] for row in rows] == ["330", "220", "110"]
     assert [row[-1] for row in rows] == ["", "best", ""]
+
+
+def test_ls_marks_deltas_and_what_is_damaged(ask: Ask, own_run: Path) -> None:
+    """What reads other layers, and what repair has put in quarantine, is told from the rest."""
+    embzarr.Run(own_run).save_delta(np.array([0]), np.ones((1, DIM), "f4"), step=40)
+    flip_bit(own_run, "steps/20-*/vectors/c/0/0", at=100)
+    assert ask("repair", own_run).code == 1
+
+    kinds = {row[1]: row[7] for row in ask("ls", own_run).rows}
+    assert kinds["40"] == "delta"
+    assert kinds["20"] == "full, damaged"
+    assert (kinds["30"], kinds["10"]) == ("full", "full")
+    history = json.loads(ask("ls", own_run, "--json").out)
+    assert {entry["step"] for entry in history if entry["quarantined"]} == {20}
+    assert embzarr.Run(own_run).quarantined() == [2]
+
+
+def test_ls_keeps_tags_on_a_narrow_terminal(
+    ask_on_terminal: Ask, own_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 60 columns other columns make room; step, kind and tags are whole."""
+    embzarr.Run(own_run).tag("best-of-the-week", step=30)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = ask_on_terminal("ls", own_run).out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[0].split()[-2:] == ["kind", "tags"]
+    assert lines[2].split()[:2] == ["3", "30"]
+    assert lines[2].split()[-2:] == ["full", "best-of-the-week"]
 
 
 def test_ls_as_json(ask: Ask, run_folder: Path) -> None:

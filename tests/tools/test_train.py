@@ -17,7 +17,7 @@ import embzarr_trainer
 from embzarr_eval import LossLine
 from embzarr_tools._train import Settings
 from embzarr_tools._train_log import Log, LogLines, duration, learning, live_lines, saving
-from embzarr_trainer import Progress
+from embzarr_trainer import Metrics, Progress
 from servers.tiny_s3 import running_tiny_s3
 from tools.asking import Ask
 
@@ -31,18 +31,31 @@ NOW = Progress(
     loss=0.21304,
     alpha=0.014227,
     step=1_000_000,
+    checkpoint=None,
     saved_seconds_ago=12.3,
     stall_seconds=0.0812,
     problem=None,
+)
+MADE = Metrics(
+    step=1_000_000,
+    words=1_000_000,
+    epoch=1.25,
+    loss=0.5,
+    alpha=0.02,
+    words_per_second=1000.0,
+    seconds=1000.0,
 )
 
 
 def test_what_is_told() -> None:
     """Epoch, loss, learning rate, speed; the newest checkpoint, its age and its stall."""
-    assert learning(NOW) == "epoch 1.88 of 5, loss 0.2130, alpha 0.01423, 312,480 words/s"
+    assert (
+        learning(NOW, NOW.epochs) == "epoch 1.88 of 5, loss 0.2130, alpha 0.01423, 312,480 words/s"
+    )
     assert saving(NOW) == "step 1000000 saved 0:12 ago, stall 0.081 s"
-    early = dataclasses.replace(NOW, step=None, saved_seconds_ago=None)
-    assert saving(early) == "no checkpoint yet"
+    resumed = dataclasses.replace(NOW, saved_seconds_ago=None)
+    assert saving(resumed) == "went on from step 1000000"
+    assert saving(dataclasses.replace(resumed, step=None)) == "no checkpoint yet"
     failing = dataclasses.replace(NOW, problem="no space left")
     assert saving(failing).endswith("; NOT SAVED SINCE: no space left")
 
@@ -79,21 +92,22 @@ def test_a_terminal_gets_a_bar_and_two_lines() -> None:
     assert "reading" in shown
     assert "1:20 left" in shown
     assert " 38%" in shown
-    assert learning(NOW) in shown
+    assert learning(NOW, NOW.epochs) in shown
     assert saving(NOW) in shown
 
 
 def test_a_program_gets_a_line_for_each_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
-    """Reports between checkpoints print nothing on standard output, and the loss is noted."""
+    """Of the checkpoint's own moment; reports between print nothing, and the loss is noted."""
     losses = LossLine()
     log = Log(lambda _: None, losses)
-    for words, step in ((1_000_000, None), (1_500_000, 1_000_000), (2_000_000, 1_000_000)):
-        log(dataclasses.replace(NOW, words=words, step=step))
-    log(dataclasses.replace(NOW, words=4_000_000, step=4_000_000))
+    for words, made in ((1_000_000, None), (1_500_000, MADE), (2_000_000, MADE)):
+        log(dataclasses.replace(NOW, words=words, checkpoint=made))
+    last = dataclasses.replace(MADE, step=4_000_000, epoch=5.0)
+    log(dataclasses.replace(NOW, words=4_000_000, checkpoint=last, stall_seconds=0.5))
     assert [line.split("\t") for line in capsys.readouterr().out.splitlines()] == [
         ["step", "epoch", "loss", "alpha", "words_per_second", "stall_seconds"],
-        ["1000000", "1.875", "0.21304", "0.014227", "312480", "0.0812"],
-        ["4000000", "1.875", "0.21304", "0.014227", "312480", "0.0812"],
+        ["1000000", "1.25", "0.5", "0.02", "1000", "0.0812"],
+        ["4000000", "5", "0.5", "0.02", "1000", "0.5"],
     ]
     assert [words for words, _ in losses.points] == [1_000_000, 1_500_000, 2_000_000, 4_000_000]
 

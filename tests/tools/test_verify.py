@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_all_goes_on_where_the_newest_manifest_is_lost(ask: Ask, own_run: Path) 
     (own_run / "latest.json").write_text("{")
     answer = ask("verify", own_run, "--all")
     assert answer.code == 1
-    assert [row[0] for row in answer.rows[1:]] == ["sound", "sound", "damaged"]
+    assert [row[0] for row in answer.rows[1:]] == ["sound", "warning", "sound", "damaged"]
 
 
 @pytest.mark.parametrize("chosen", [("--step", "11"), ("--tag", "no"), ("--commit", "9")])
@@ -119,3 +120,32 @@ def test_quick_finds_what_is_gone_or_cut_and_nothing_else(ask: Ask, own_run: Pat
     assert answer.code == 1
     assert [row[0] for row in answer.rows[1:]] == ["sound", "sound", "damaged"]
     assert answer.rows[-1][3:5] == ["object-size", str(key)]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (lambda _: b"{", "json-invalid"),
+        (lambda found: found.replace(b'"step":30', b'"step":31'), "manifest-mismatch"),
+        (lambda found: found.replace(b'"commit":3', b'"commit":9'), "manifest-invalid"),
+    ],
+    ids=["no JSON", "another step", "another commit"],
+)
+def test_a_damaged_hint_is_a_warning(
+    ask: Ask, own_run: Path, data: Callable[[bytes], bytes], code: str
+) -> None:
+    """What costs readers a round trip is named, and damages nothing."""
+    hint = own_run / "latest.json"
+    assert [row[0] for row in ask("verify", own_run).rows] == ["status", "sound"]
+    sound = hint.read_bytes()
+    hint.write_bytes(data(sound))
+    assert hint.read_bytes() != sound
+
+    answer = ask("verify", own_run)
+    assert (answer.code, [row[0] for row in answer.rows]) == (0, ["status", "sound", "warning"])
+    assert answer.rows[2][3:5] == [code, "latest.json"]
+    document = json.loads(ask("verify", own_run, "--json").out)
+    assert document["sound"]
+    assert document["checkpoints"][0]["warnings"][0]["code"] == code
+    hint.unlink()
+    assert [row[0] for row in ask("verify", own_run).rows] == ["status", "sound"]

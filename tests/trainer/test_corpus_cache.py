@@ -98,6 +98,50 @@ def test_what_was_read_no_longer_is_the_cache(read: Read, tmp_path: Path) -> Non
     assert_same(found, plain)
 
 
+def test_a_tokenizer_is_known_by_what_it_does(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word added to jieba's dictionary makes another corpus, with which no run just goes on."""
+    jieba = pytest.importorskip("jieba")
+    jieba.setLogLevel("WARNING")
+    jieba.initialize()
+    monkeypatch.setattr(jieba.dt, "FREQ", dict(jieba.dt.FREQ))
+    monkeypatch.setattr(jieba.dt, "total", jieba.dt.total)
+    text = tmp_path / "zh.txt"
+    text.write_text("石墨烯量子点电池很贵\n我喜欢云计算平台和猫\n" * 40)
+    wanted = settings | {"tokenizer": "jieba", "save_every": 200, "epochs": 3}
+    cached = wanted | {"corpus_cache": tmp_path / "cache"}
+    before = embzarr_trainer.train(text, tmp_path / "run", **cached)
+
+    jieba.add_word("石墨烯量子点电池")
+    with pytest.raises(embzarr.InvalidInputError, match="cuts the same text into other") as caught:
+        embzarr_trainer.train(text, tmp_path / "run", resume=True, **wanted)
+    after = embzarr_trainer.train(text, tmp_path / "other", **cached)
+    on = embzarr_trainer.train(text, tmp_path / "run", resume=True, allow_changes=True, **cached)
+
+    assert caught.value.code == "trainer-changed"
+    assert "石墨烯量子点电池" not in before
+    assert "石墨烯量子点电池" in after
+    counts = on.load(["石墨烯量子点电池", "很"], columns=("counts",)).columns["counts"]
+    assert counts.tolist() == [40, 80]
+
+
+def test_a_function_is_known_by_what_it_does(planted: Path, settings: dict[str, Any]) -> None:
+    """One and the same name that cuts otherwise does not go on with a run."""
+    cut: Any = str.split
+
+    def tokenizer(line: str) -> list[str]:
+        return list(cut(line))
+
+    wanted = settings | {"tokenizer": tokenizer}
+    store = "memory://trainer/function"
+    embzarr_trainer.train(planted, store, **wanted)
+    assert embzarr_trainer.train(planted, store, resume=True, **wanted).commit == 1
+    cut = str.upper
+    with pytest.raises(embzarr.InvalidInputError, match="cuts the same text into other"):
+        embzarr_trainer.train(planted, store, resume=True, **wanted)
+
+
 def read_in_process(folder: Path, text: Path, settings: dict[str, Any]) -> tuple[int, int]:
     corpus = read_cached(folder, text, options=TrainOptions(**settings), split=split_words)
     return int(corpus.ids.sum()), int(corpus.counts.sum())

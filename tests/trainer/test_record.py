@@ -32,7 +32,12 @@ def record(settings: dict[str, Any]) -> Record:
             seconds=2.5,
         ),
         corpus=CorpusRecord(
-            sha256="a" * 64, words=1200, vocabulary_words=1000, sentences=90, invalid_utf8=0
+            sha256="a" * 64,
+            cut_sha256="b" * 64,
+            words=1200,
+            vocabulary_words=1000,
+            sentences=90,
+            invalid_utf8=0,
         ),
     )
 

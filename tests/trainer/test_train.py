@@ -131,6 +131,36 @@ def test_progress(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < seen[-1].loss < 6 * np.log(2)
 
 
+def test_a_checkpoint_is_told_of_as_it_records_itself(planted: Path, tmp_path: Path) -> None:
+    """Each once, with the figures of its own moment; a session tells of none of an earlier one."""
+    url = tmp_path / "run"
+    seen: list[Progress] = []
+
+    def stop(now: Progress) -> None:
+        seen.append(now)
+        if now.checkpoint is not None and now.checkpoint.step >= 40_000:
+            raise InterruptedError
+
+    run = LEARNS | {"checkpoints": 8}
+    with pytest.raises(InterruptedError):
+        embzarr_trainer.train(planted, url, progress=stop, **run)
+    first = {report.checkpoint for report in seen} - {None}
+    seen.clear()
+    embzarr_trainer.train(planted, url, resume=True, progress=seen.append, **run)
+    second = {report.checkpoint for report in seen} - {None}
+
+    begun = [report for report in seen if report.checkpoint is None]
+    assert all(report.step and report.saved_seconds_ago is None for report in begun)
+    assert not first & second
+    told = [made.to_json() for made in first | second if made is not None]
+    commits = embzarr.Run(url).commits()
+    recorded = [metrics_of(embzarr.open(url, commit=commit.commit)) for commit in commits]
+    assert sorted(told, key=lambda one: one["step"]) == [
+        made for made in recorded[::-1] if made["step"] in {one["step"] for one in told}
+    ]
+    assert len(told) >= 7
+
+
 def test_failing_listener_stops_training(planted: Path) -> None:
     """An exception from the progress callback ends the threads and reaches the caller."""
 

@@ -1,5 +1,6 @@
 """``embzarr bench``: embzarr beside its peers, and how its cost grows."""
 
+import importlib
 import json
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from embzarr_tools._failures import ClaimError, UsageError
 from embzarr_tools._screen import Cell, Column, Ratio, Size, progress, say, show_table
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import embzarr_bench
 
 BENCH_EXAMPLES = """
@@ -93,16 +96,15 @@ def bench(
     """Measure embzarr beside its peers.
 
     Starts a MinIO, and a toxiproxy for latency, on this machine; needs their programs on PATH or
-    in $EMBZARR_SERVERS_BIN, and the peers: pip install 'embzarr[bench]'. What is not installed is
-    left out. Everything is read cold, from the address, and compared with what was stored. Only
-    figures of one run can be compared. The server keeps its objects in the folder for temporary
-    files: with TMPDIR=/dev/shm saves are not measured by a disk. Exit code 1: somebody's result was
-    wrong.
+    in $EMBZARR_SERVERS_BIN, and in a checkout the peers: pip install -e '.[bench]'. What is not
+    installed is left out. Everything is read cold, from the address, and compared with what was
+    stored. Only figures of one run can be compared. The server keeps its objects in the folder for
+    temporary files: with TMPDIR=/dev/shm saves are not measured by a disk. Exit code 1: somebody's
+    result was wrong.
     """
     if context.invoked_subcommand is not None:
         return
-    import embzarr_bench  # noqa: PLC0415 - loads every peer's adapter, which no command needs
-
+    embzarr_bench = benchmark()
     plan = embzarr_bench.Plan(
         cases=wanted.case,
         peers=wanted.peer,
@@ -142,8 +144,7 @@ def scale(
     ] = None,
 ) -> None:
     """Measure how cost grows with the vocabulary: a save, and a first word, cold."""
-    import embzarr_bench  # noqa: PLC0415 - as above
-
+    embzarr_bench = benchmark()
     with failing(), progress("preparing") as advance:
         if plot:
             embzarr_bench.check_plot(plot)
@@ -169,11 +170,27 @@ def scale(
     show_table([Column(name, right=True) for name in columns], rows)
 
 
+def benchmark() -> "ModuleType":
+    """Return the benchmark, which a user's install leaves out: it is for this project's own work.
+
+    Raises:
+        UsageError: it is not there; the message says how to get it.
+    """
+    try:
+        return importlib.import_module("embzarr_bench")
+    except ModuleNotFoundError as exc:
+        if exc.name != "embzarr_bench":
+            raise
+        raise UsageError(
+            "the benchmark is in embzarr's repository, not in what pip installs from it; in a "
+            "checkout of it: pip install -e '.[bench]'"
+        ) from None
+
+
 @contextmanager
 def failing() -> Iterator[None]:
     """Turn the benchmark's errors into those of the command line; ended, end its servers too."""
-    import embzarr_bench  # noqa: PLC0415 - as above
-
+    embzarr_bench = benchmark()
     before = signal.signal(signal.SIGTERM, _leave)
     try:
         yield
@@ -209,8 +226,7 @@ def _show(found: "embzarr_bench.Comparison") -> None:
 
 def _show_speed(found: "embzarr_bench.Comparison", link: str) -> None:
     """Print our medians beside the best peer's and raw obstore's."""
-    import embzarr_bench  # noqa: PLC0415 - as above
-
+    embzarr_bench = benchmark()
     rows: list[list[Cell]] = []
     for case in (case for other, case in found.work if other == link):
         of = found.of(link, case)
@@ -235,8 +251,7 @@ def _show_speed(found: "embzarr_bench.Comparison", link: str) -> None:
 
 def _show_cost(found: "embzarr_bench.Comparison", link: str) -> None:
     """Print what ours asked of the server and of memory."""
-    import embzarr_bench  # noqa: PLC0415 - as above
-
+    embzarr_bench = benchmark()
     rows: list[list[Cell]] = []
     for case in (case for other, case in found.work if other == link):
         ours = found.of(link, case).get(embzarr_bench.OURS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._bench import failing
+from embzarr_tools._bench import benchmark, failing
 from embzarr_tools._screen import Cell, Column, Ratio, Size, progress, say, show_table
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def train(
     epoch; chains of eight are read, and the longest that the default policy writes, which stops
     when deltas take half of what the full step takes. What is not installed is left out.
     """
+    benchmark()
     from embzarr_bench import training  # noqa: PLC0415 - loads a compiler
 
     plan = training.Plan(

@@ -104,7 +104,7 @@ def _history(run: "embzarr.Run", tags: dict[str, int] | None) -> list[dict[str, 
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
     try:
-        return history_of(run.commits(), tags)
+        return history_of(run, tags)
     except embzarr.DamagedError as exc:
         say_aside(f"history left out: {exc}")
         return None

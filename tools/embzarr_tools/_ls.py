@@ -15,22 +15,25 @@ embzarr ls runs/wiki --json
 COLUMNS = (
     Column("commit", right=True),
     Column("step", right=True),
-    Column("created"),
-    Column("rows", right=True),
-    Column("dim", right=True),
-    Column("type"),
+    Column("created", spare=True),
+    Column("rows", right=True, spare=True),
+    Column("dim", right=True, spare=True),
+    Column("type", spare=True),
     Column("stored", right=True),
+    Column("kind"),
     Column("tags", wrap=True),
 )
 
 
 def ls(place: Place, *, as_json: AsJson = False) -> None:
-    """List the commits of a run, newest first."""
+    """List the commits of a run, newest first.
+
+    The kind is full or delta, and damaged where repair has marked the commit as such.
+    """
     run = place.run()
-    commits = run.commits()
-    if not commits:
+    history = history_of(run, tags_of(run))
+    if not history:
         run.open()  # says that nothing is there
-    history = history_of(commits, tags_of(run))
     if as_json:
         show_json(history)
     else:
@@ -47,5 +50,6 @@ def row_of(entry: dict[str, Any]) -> list[Cell]:
         Name(entry["dim"]),
         entry["dtype"],
         Size(entry["bytes_stored"]),
+        f"{entry['kind']}, damaged" if entry["quarantined"] else entry["kind"],
         ", ".join(entry["tags"] or ()),
     ]

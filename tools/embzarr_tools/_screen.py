@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 
@@ -75,6 +76,7 @@ class OutputError(Exception):
 Cell: TypeAlias = "str | int | float | None"
 
 _KILO = 1000
+_WIDEST: Final = 10_000
 _REFRESHES: Final = 4
 """A second, of what is renewed in place."""
 
@@ -87,6 +89,8 @@ class Column:
     right: bool = False
     wrap: bool = False
     """Whether a narrow terminal may break the text into lines; else it is cut."""
+    spare: bool = False
+    """Whether a narrow terminal leaves it out, the last such first, before anything is cut."""
 
 
 def on_terminal() -> bool:
@@ -103,10 +107,29 @@ def show_table(
         for row in rows:
             show_row(row)
         return
-    from rich import box  # noqa: PLC0415 - a pipe needs no rich
-    from rich.table import Table  # noqa: PLC0415
+    with _output():
+        _console().print(_fitting(columns, [list(map(_text, row)) for row in rows], title))
 
-    table = Table(
+
+def _fitting(columns: Sequence[Column], rows: list[list[Text]], title: str | None) -> Table:
+    """Return a table without those spare columns for which a terminal has no room."""
+    console, kept = _console(), list(range(len(columns)))
+    spare = [place for place in kept if columns[place].spare]
+    while True:
+        table = _table([columns[place] for place in kept], title)
+        for row in rows:
+            table.add_row(*(row[place] for place in kept))
+        wide = console.options.update(width=_WIDEST)
+        if not spare or console.measure(table, options=wide).maximum <= console.width:
+            return table
+        kept.remove(spare.pop())
+
+
+def _table(columns: Sequence[Column], title: str | None) -> Table:
+    from rich import box  # noqa: PLC0415 - a pipe needs no rich
+    from rich.table import Table as RichTable  # noqa: PLC0415
+
+    table = RichTable(
         title=None if title is None else _text(title, style="bold"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -121,10 +144,7 @@ def show_table(
             min_width=len(column.name),
             overflow="fold" if column.wrap else "ellipsis",
         )
-    for row in rows:
-        table.add_row(*map(_text, row))
-    with _output():
-        _console().print(table)
+    return table
 
 
 def show_row(cells: Iterable[Cell]) -> None:

@@ -44,15 +44,15 @@ class Log:
         """
         self._show = show
         self._losses = losses
-        self._step: int | None = None
+        self._told: embzarr_trainer.Metrics | None = None
 
     def __call__(self, now: embzarr_trainer.Progress) -> None:
         """Show the present state."""
         self._show(now)
         self._losses.add(now.words, now.total_words, now.loss)
-        if now.step != self._step:
-            _tell_checkpoint(now, first=self._step is None)
-            self._step = now.step
+        if now.checkpoint is not None and now.checkpoint != self._told:
+            _tell_checkpoint(now.checkpoint, now, first=self._told is None)
+            self._told = now.checkpoint
 
 
 @contextmanager
@@ -79,7 +79,7 @@ class LogLines:
             self._due = self._clock() + LOG_SECONDS
             percent = 100 * now.words / max(now.total_words, 1)
             left = f"{percent:.1f} %, {duration(now.eta_seconds)} left"
-            say_aside(", ".join((left, learning(now), saving(now))))
+            say_aside(", ".join((left, learning(now, now.epochs), saving(now))))
 
 
 @contextmanager
@@ -91,23 +91,25 @@ def live_lines(
 
         def show(now: embzarr_trainer.Progress) -> None:
             left = f"{duration(now.eta_seconds)} left"
-            renew(now.words, now.total_words, left, (learning(now), saving(now)))
+            renew(now.words, now.total_words, left, (learning(now, now.epochs), saving(now)))
 
         yield show
 
 
-def learning(now: embzarr_trainer.Progress) -> str:
-    """Return how fast and how well it learns."""
+def learning(then: embzarr_trainer.Progress | embzarr_trainer.Metrics, epochs: int) -> str:
+    """Return how fast and how well it learns, at the moment of these figures."""
     return (
-        f"epoch {now.epoch:.2f} of {now.epochs}, loss {now.loss:.4f}, alpha {now.alpha:.5f}, "
-        f"{now.words_per_second:,.0f} words/s"
+        f"epoch {then.epoch:.2f} of {epochs}, loss {then.loss:.4f}, alpha {then.alpha:.5f}, "
+        f"{then.words_per_second:,.0f} words/s"
     )
 
 
 def saving(now: embzarr_trainer.Progress) -> str:
     """Return what has become of the newest checkpoint."""
-    if now.step is None or now.saved_seconds_ago is None:
+    if now.step is None:
         saved = "no checkpoint yet"
+    elif now.saved_seconds_ago is None:
+        saved = f"went on from step {now.step}"
     else:
         age = duration(now.saved_seconds_ago)
         saved = f"step {now.step} saved {age} ago, stall {now.stall_seconds:.3f} s"
@@ -121,12 +123,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _tell_checkpoint(now: embzarr_trainer.Progress, *, first: bool) -> None:
+def _tell_checkpoint(
+    made: embzarr_trainer.Metrics, now: embzarr_trainer.Progress, *, first: bool
+) -> None:
     if on_terminal():
-        say(f"step {now.step}: {learning(now)}, stall {now.stall_seconds:.3f} s")
+        say(f"step {made.step}: {learning(made, now.epochs)}, stall {now.stall_seconds:.3f} s")
         return
     if first:
         show_row(_COLUMNS)
-    numbers = (now.epoch, now.loss, now.alpha, now.words_per_second, now.stall_seconds)
-    show_row((str(now.step), *(f"{number:.6g}" for number in numbers)))
+    numbers = (made.epoch, made.loss, made.alpha, made.words_per_second, now.stall_seconds)
+    show_row((str(made.step), *(f"{number:.6g}" for number in numbers)))
     flush()

@@ -53,13 +53,18 @@ def verify(
 
     Compares each object's SHA-256, each chunk's CRC-32C, the Zarr metadata and the words with the
     manifest. Rows that are lost are given as A:B, B not included, with the first of their words.
+    What costs readers time alone, a damaged latest.json, is a warning, with exit code 0.
     """
     if every and which != Which():
         raise UsageError("give --all, or one of --step, --tag and --commit")
     run = place.run()
-    outcomes = []
+    outcomes: list[dict[str, Any]] = []
+    warned: list[dict[str, Any]] = []
     found = _all_outcomes(run, quick=quick) if every else [_outcome(run, which, quick=quick)]
     for outcome in found:
+        # They are of the run: told of one of its commits alone.
+        outcome["warnings"] = [one for one in outcome["warnings"] if one not in warned]
+        warned += outcome["warnings"]
         outcomes.append(outcome)
         if on_terminal() and not as_json:
             _tell(outcome)
@@ -98,7 +103,7 @@ def _outcome(run: "embzarr.Run", which: Which, *, quick: bool) -> dict[str, Any]
     except embzarr.DamagedError as exc:
         problem = {"code": exc.code, "key": None, "message": exc.args[0]}
         problem |= {"chunk": None, "rows": None, "words": [], "column": None, "places": None}
-        known = {"step": which.step, "commit": which.commit, "quick": quick}
+        known = {"step": which.step, "commit": which.commit, "quick": quick, "warnings": []}
         return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
     with progress(f"step {checkpoint.step}") as advance:
         report = checkpoint.verify(quick=quick, progress=advance)
@@ -115,6 +120,7 @@ def _tell(outcome: dict[str, Any]) -> None:
     read = f"{chunks}{outcome['objects']:,} objects, {size(outcome['bytes'])}"
     if outcome["sound"]:
         say(f"Sound: {name}. {_EXTENT[outcome['quick']]}: {read}.")
+        _warn(outcome)
         return
     many = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
     found = f"{many}; read {read}" if outcome["objects"] else "The manifest cannot be read"
@@ -123,6 +129,12 @@ def _tell(outcome: dict[str, Any]) -> None:
     for problem in problems:
         show_fields(_described(problem))
         say("")
+    _warn(outcome)
+
+
+def _warn(outcome: dict[str, Any]) -> None:
+    for problem in outcome["warnings"]:
+        show_fields({"warning": problem["key"], "": _told(problem)})
 
 
 def _name(outcome: dict[str, Any]) -> str:
@@ -141,7 +153,11 @@ def _described(problem: dict[str, Any]) -> dict[str, Cell]:
     if problem["words"]:
         more = problem["places"][1] - problem["places"][0] - len(problem["words"])
         fields["words"] = ", ".join(problem["words"]) + (f" and {more:,} more" if more else "")
-    return fields | {"problem": f"{problem['message']} [{problem['code']}]"}
+    return fields | {"problem": _told(problem)}
+
+
+def _told(problem: dict[str, Any]) -> str:
+    return f"{problem['message']} [{problem['code']}]"
 
 
 def _span(problem: dict[str, Any]) -> str:
@@ -156,3 +172,5 @@ def _rows(outcome: dict[str, Any]) -> Iterator[list[Cell]]:
     for problem in outcome["problems"]:
         found = [problem["code"], problem["key"], problem["chunk"], _span(problem)]
         yield ["damaged", *named, *found, problem["message"]]
+    for problem in outcome["warnings"]:
+        yield ["warning", *named, problem["code"], problem["key"], None, None, problem["message"]]

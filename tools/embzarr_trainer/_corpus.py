@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 import embzarr
@@ -47,6 +49,8 @@ class Corpus:
     """Ill-formed UTF-8 sequences that were replaced or left out."""
     digest: str
     """SHA-256 of the text's bytes, uncompressed, with a zero byte after each file."""
+    cut: str
+    """What the tokenizer made of it, by ``digest_of_cut``; stays when ids are renumbered."""
 
     def renumbered(
         self,
@@ -108,15 +112,35 @@ def read_corpus(
             counts, min_count=options.min_count, max_vocab=options.max_vocab
         )
     ids, breaks = _renumber(stream, vocabulary.ids)
+    starts = cut_sentences(breaks, longest=MAX_SENTENCE)
     return Corpus(
         words=vocabulary.words,
         counts=vocabulary.counts,
         ids=ids,
-        starts=cut_sentences(breaks, longest=MAX_SENTENCE),
+        starts=starts,
         raw_words=int(counts.sum() - counts[BREAK_NUMBER]),
         invalid=reader.invalid,
         digest=reader.digest,
+        cut=digest_of_cut(vocabulary.words, ids, starts),
     )
+
+
+def digest_of_cut(
+    words: Sequence[str], ids: npt.NDArray[np.int32], starts: npt.NDArray[np.int64]
+) -> str:
+    """Return what tells one cut of a text from another, whatever the tokenizer is called.
+
+    A tokenizer may cut otherwise under the same name: another dictionary, a word that a user
+    added, another version of a library or of Unicode.
+
+    Returns:
+        The SHA-256 of the words as a JSON array, the ids and the starts, in little-endian bytes.
+    """
+    sha256 = hashlib.sha256(msgspec.json.encode(list(words)))
+    for part in _slices(len(ids)):
+        sha256.update(ids[part].astype("<i4", copy=False).data)
+    sha256.update(starts.astype("<i8", copy=False).data)
+    return sha256.hexdigest()
 
 
 def cut_sentences(breaks: npt.NDArray[np.int64], *, longest: int) -> npt.NDArray[np.int64]:

@@ -17,7 +17,6 @@ import os
 import stat
 import tempfile
 import unicodedata
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,11 +25,11 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
-from embzarr_trainer._corpus import Corpus, count_ids, read_corpus
+from embzarr_trainer._corpus import Corpus, count_ids, digest_of_cut, read_corpus
 from embzarr_trainer._options import OF_CORPUS
 from embzarr_trainer._sources import find_sources, fingerprint_of
 from embzarr_trainer._spool import Spool
-from embzarr_trainer._tokenizers import JIEBA
+from embzarr_trainer._tokenizers import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,19 +96,22 @@ def read_cached(
     """
     place = Path(folder)
     text = fingerprint_of(find_sources(paths))
-    found = _load(place / _name(text.sha256, options), text)
+    state = state_of(options.tokenizer)
+    found = _load(place / _name(text.sha256, options, state), text)
     if found is not None:
         return found
     corpus = read_corpus(paths, options=options, split=split)
+    if state_of(options.tokenizer) != state:  # nobody knows which word was cut by which
+        return corpus
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _keep(place / _name(corpus.digest, options), corpus)
+        _keep(place / _name(corpus.digest, options, state), corpus)
     except OSError as exc:
         raise embzarr.StoreError("store-failed", f"corpus cache {place}: {exc}") from exc
     return corpus
 
 
-def _name(digest: str, options: TrainOptions) -> str:
+def _name(digest: str, options: TrainOptions, state: str) -> str:
     """Digest the text's digest and all that its words and their ids depend on."""
     settings = options.to_json()
     told: dict[str, Any] = {name: settings[name] for name in sorted(OF_CORPUS)}
@@ -117,7 +119,7 @@ def _name(digest: str, options: TrainOptions) -> str:
         "sha256": digest,
         "embzarr": embzarr.__version__,
         "unicode": unicodedata.unidata_version,
-        "jieba": version(JIEBA) if options.tokenizer == JIEBA else None,
+        "tokenizer": [options.tokenizer, state],
     }
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
@@ -158,14 +160,17 @@ def _load(folder: Path, text: Fingerprint) -> Corpus | None:
         index = _index_of(folder)
         _require(index.name == folder.name)
         _require(0 <= index.invalid <= text.size and 0 <= index.raw_words <= text.size)
+        words = _words_of(folder, index, text)
+        ids, starts = _ids(folder, index, text), _array(folder, "starts", index, text)
         corpus = Corpus(
-            words=_words_of(folder, index, text),
+            words=words,
             counts=_array(folder, "counts", index, text),
-            ids=_ids(folder, index, text),
-            starts=_array(folder, "starts", index, text),
+            ids=ids,
+            starts=starts,
             raw_words=index.raw_words,
             invalid=index.invalid,
             digest=text.sha256,
+            cut=digest_of_cut(words, ids, starts),
         )
         _check(corpus)
     except (OSError, ValueError, RecursionError, _UnfitError):

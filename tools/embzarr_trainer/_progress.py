@@ -32,11 +32,13 @@ class Progress:
     alpha: float
     """The present learning rate."""
     step: int | None
-    """The newest checkpoint's step; None before the first."""
+    """The newest checkpoint's step, of an earlier session too; None before the first."""
+    checkpoint: Metrics | None
+    """What the newest checkpoint of this session records of itself; None before the first."""
     saved_seconds_ago: float | None
-    """Seconds since that checkpoint was committed; None before the first."""
+    """Seconds since that was committed; None before the first of this session."""
     stall_seconds: float
-    """Seconds that the newest checkpoint held training up; 0.0 before the first."""
+    """Seconds that it held training up; 0.0 before the first of this session."""
     problem: str | None
     """What keeps the newest checkpoint from being saved, while it is tried again; else None."""
 

@@ -31,6 +31,8 @@ class CorpusRecord:
 
     sha256: str
     """Its digest, as ``Corpus.digest``."""
+    cut_sha256: str
+    """Of what the tokenizer made of it, as ``Corpus.cut``."""
     words: int
     """All of them, those outside the vocabulary included."""
     vocabulary_words: int
@@ -41,7 +43,8 @@ class CorpusRecord:
 
     def __post_init__(self) -> None:
         """Check every member."""
-        check_text("sha256", self.sha256, longest=_SHA256_LENGTH)
+        for name in ("sha256", "cut_sha256"):
+            check_text(name, getattr(self, name), longest=_SHA256_LENGTH)
         for name in ("words", "vocabulary_words", "sentences", "invalid_utf8"):
             check_integer(name, getattr(self, name), low=0, high=MAX_INT)
 
@@ -81,7 +84,7 @@ class Record:
         """Return the record as a JSON object."""
         return dataclasses.asdict(self) | {"metrics": self.metrics.to_json()}
 
-    def changes(self, options: TrainOptions, *, digest: str) -> list[str]:
+    def changes(self, options: TrainOptions, *, digest: str, cut: str) -> list[str]:
         """Tell what differs from the run that saved this, in words; empty for nothing."""
         before, now = self.options.to_json(), options.to_json()
         told = [
@@ -92,12 +95,15 @@ class Record:
         sha256 = self.corpus.sha256
         if sha256 != digest:
             told.append(f"the corpus was {sha256[:12]!r} by its SHA-256 and is {digest[:12]!r}")
+        elif self.corpus.cut_sha256 != cut and all(before[name] == now[name] for name in OF_CORPUS):
+            told.append(f"tokenizer {options.tokenizer!r} cuts the same text into other words")
         return told
 
-    def same_corpus(self, options: TrainOptions, *, digest: str) -> bool:
+    def same_corpus(self, options: TrainOptions, *, digest: str, cut: str) -> bool:
         """Tell whether the same text is read in the same way."""
         before, now = self.options.to_json(), options.to_json()
-        return self.corpus.sha256 == digest and all(before[name] == now[name] for name in OF_CORPUS)
+        same = (self.corpus.sha256, self.corpus.cut_sha256) == (digest, cut)
+        return same and all(before[name] == now[name] for name in OF_CORPUS)
 
 
 def parse_record(told: object) -> Record:

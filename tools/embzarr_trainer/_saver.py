@@ -36,8 +36,8 @@ class Saver:
     """Seconds to let pass after a failure, doubled with each in a row."""
     saved: embzarr.Checkpoint | None
     """The newest checkpoint."""
-    saved_at: float
-    """When it was committed (``time.perf_counter``)."""
+    saved_at: float | None
+    """When this committed it (``time.perf_counter``); None where an earlier session did."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Saver:
         self.failure = None
         self.wait = _FIRST_WAIT
         self.saved = base
-        self.saved_at = time.perf_counter()
+        self.saved_at = None
         run.reserve(self._words, self._vectors, self._columns)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from embzarr_trainer._hogwild import Hogwild, Tally, tally_at
 from embzarr_trainer._progress import Metrics, Progress
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from embzarr_trainer._start import Start
 
 _POLL_SECONDS: Final = 0.2
+
+
+class _Told(NamedTuple):
+    """What is told of a checkpoint once it is saved: of its own moment, not of that one."""
+
+    metrics: Metrics
+    stall: float
 
 
 class Session:
@@ -59,7 +66,8 @@ class Session:
         )
         self._began = self._reported = self._saved = self._learner.tally
         self._loss = 0.0
-        self._stall = 0.0
+        self._under_way: _Told | None = None
+        self._newest: _Told | None = None
         self._due = self._next_due()
 
     def run(self) -> embzarr.Checkpoint:
@@ -131,18 +139,22 @@ class Session:
 
     def _settle(self, *, patience: float = 0.0) -> None:
         """Take note of a save that has ended; after a failure the clock calls for another."""
-        if self._saver.settle(patience=patience) is False:
+        is_saved = self._saver.settle(patience=patience)
+        if is_saved:
+            self._newest = self._under_way
+        elif is_saved is False:
             self._due = time.perf_counter() + self._saver.wait
 
     def _submit(self) -> None:
         """Have the present state saved; threads are still."""
         learner, tally = self._learner, self._learner.tally
-        metadata = {"trainer": self._describe(tally).to_json()}
-        step = self._step(tally)
-        self._saver.save(learner.marks, step=step, metadata=metadata)
+        record = self._describe(tally)
+        metadata = {"trainer": record.to_json()}
+        self._saver.save(learner.marks, step=record.metrics.step, metadata=metadata)
         self._saved = tally
         self._due = self._next_due()
-        self._stall = time.perf_counter() - learner.idle_since
+        stall = time.perf_counter() - learner.idle_since
+        self._under_way = _Told(metrics=record.metrics, stall=stall)
 
     def _next_due(self) -> float:
         return time.perf_counter() + (self._saving.seconds or math.inf)
@@ -158,6 +170,7 @@ class Session:
             metrics=self._metrics(tally),
             corpus=CorpusRecord(
                 sha256=corpus.digest,
+                cut_sha256=corpus.cut,
                 words=corpus.raw_words,
                 vocabulary_words=len(corpus.ids),
                 sentences=len(corpus.starts) - 1,
@@ -187,7 +200,8 @@ class Session:
             self._reported = tally
         seconds = max(tally.seconds - self._began.seconds, 1e-9)
         speed = (tally.words - self._began.words) / seconds
-        saved, left = self._saver.saved, self._schedule.total_words - tally.words
+        saved, saved_at, newest = self._saver.saved, self._saver.saved_at, self._newest
+        left = self._schedule.total_words - tally.words
         self._progress(
             Progress(
                 words=tally.words,
@@ -199,8 +213,9 @@ class Session:
                 loss=self._loss,
                 alpha=self._alpha(tally),
                 step=None if saved is None else saved.step,
-                saved_seconds_ago=time.perf_counter() - self._saver.saved_at if saved else None,
-                stall_seconds=self._stall,
+                checkpoint=newest and newest.metrics,
+                saved_seconds_ago=None if saved_at is None else time.perf_counter() - saved_at,
+                stall_seconds=newest.stall if newest else 0.0,
                 problem=self._saver.problem or self._start.trouble,
             )
         )

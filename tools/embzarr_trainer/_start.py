@@ -132,7 +132,9 @@ def _check_changes(
     options: TrainOptions,
     allowed: bool,
 ) -> None:
-    changes = record.changes(options, digest=corpus.digest) or _moves(record, schedule)
+    changes = record.changes(options, digest=corpus.digest, cut=corpus.cut) or _moves(
+        record, schedule
+    )
     if record.options.vector_size != options.vector_size:
         changes = [change for change in changes if change.startswith("vector_size")]
         hint = "this cannot change within a run"
@@ -166,7 +168,7 @@ def _go_on(state: State, corpus: Corpus, schedule: Schedule, *, options: TrainOp
     words = [*state.words, *new]
     known.update((word, len(state.words) + number) for number, word in enumerate(new))
     rows = np.fromiter(map(known.__getitem__, corpus.words), np.int32, len(corpus.words))
-    same = state.record.same_corpus(options, digest=corpus.digest)
+    same = state.record.same_corpus(options, digest=corpus.digest, cut=corpus.cut)
     counts = np.append(state.counts, np.zeros(len(new), np.int64))
     if not same:
         counts[rows] += corpus.counts

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import re
 import unicodedata
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Final, TypeAlias
+
+import msgspec
 
 import embzarr
 from embzarr_words import composed
@@ -49,6 +53,21 @@ def find_tokenizer(wanted: str | Tokenizer) -> tuple[str, Callable[[str], list[s
     named = wanted if hasattr(wanted, "__qualname__") else type(wanted)
     name = f"{getattr(named, '__module__', 'builtins')}.{named.__qualname__}"
     return name, functools.partial(_by_line, wanted)
+
+
+def state_of(name: str) -> str:
+    """Return what a named tokenizer's cuts depend on beside its name and the text.
+
+    Of jieba: its version and its dictionary, with every word that somebody added or suggested.
+    """
+    if name != JIEBA:
+        return ""
+    _jieba()
+    jieba, endings = importlib.import_module(JIEBA), importlib.import_module("jieba.finalseg")
+    jieba.initialize()
+    forced = sorted(endings.Force_Split_Words)
+    told = msgspec.json.encode([version(JIEBA), jieba.dt.total, forced, jieba.dt.FREQ])
+    return hashlib.sha256(told).hexdigest()
 
 
 def split_words(text: str) -> list[str]:

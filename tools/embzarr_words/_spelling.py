@@ -30,10 +30,8 @@ def as_trained(word: str, metadata: Mapping[str, object]) -> tuple[str, ...]:
 
 def spellings(word: str, *, case_sensitive: bool) -> tuple[str, ...]:
     """List the spellings of a word that count as the same, the given one first."""
-    given: tuple[str, ...] = (word, composed(word))
-    if not case_sensitive:
-        given = (*given, *(composed(w) for w in (word.lower(), word.upper(), word.capitalize())))
-    return tuple(dict.fromkeys(given))
+    forms = [word] if case_sensitive else [word, word.lower(), word.upper(), word.capitalize()]
+    return tuple(dict.fromkeys((word, *map(composed, forms))))
 
 
 def _folds(metadata: Mapping[str, object]) -> bool:

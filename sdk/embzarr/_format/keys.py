@@ -43,6 +43,13 @@ def quarantine_key(number: int) -> str:
     return f"{spec.QUARANTINE}/{number:020d}.json"
 
 
+def quarantine_number(key: str) -> int | None:
+    """Return the number of the commit that a record marks; None for other keys."""
+    digits = key[len(spec.QUARANTINE) + 1 :].removesuffix(".json")
+    number = int(digits) if digits.isdecimal() and len(digits) <= len(key) - len(".json") else 0
+    return number if number and key == quarantine_key(number) else None
+
+
 def kept_key(sha256: str) -> str:
     """Return the key of bytes that were kept because another object may need them."""
     return f"{spec.QUARANTINE}/{spec.KEPT}/{sha256}"

@@ -11,7 +11,7 @@ from embzarr._format import Hex256, Instant, Positive, json, keys, spec
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
-    from embzarr._storage import Head
+    from embzarr._storage import Head, Readable
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +54,16 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
         return _to_record(document)
     except msgspec.ValidationError as exc:
         raise DamagedError("quarantine-invalid", f"{what}: {exc}") from None  # its text is raw
+
+
+def marked(store: Readable) -> list[int]:
+    """Return the numbers of all commits in quarantine, newest first.
+
+    Raises:
+        UnsupportedError: the store cannot list.
+    """
+    found = (keys.quarantine_number(info.key) for info in store.list(f"{spec.QUARANTINE}/"))
+    return sorted((number for number in found if number is not None), reverse=True)
 
 
 def is_marked(store: Head, number: int) -> bool:

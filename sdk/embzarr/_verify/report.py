@@ -44,6 +44,8 @@ class VerifyReport:
     chunks: int
     bytes: int
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What is wrong beside the commit and costs its readers time alone: ``latest.json``."""
 
     @property
     def ok(self) -> bool:

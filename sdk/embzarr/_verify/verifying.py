@@ -59,6 +59,7 @@ def verify(
         chunks=findings.chunks,
         bytes=findings.done,
         problems=tuple(losses.with_words(store, layers, findings.problems())),
+        warnings=() if quick else root.hint_faults(store),
     )
 
 

@@ -33,6 +33,7 @@ class SaveSettings(TypedDict, total=False):
     chunk_bytes: int
     dtype: DTypeLike | None
     allow_nonfinite: bool
+    allow_new_dim: bool
 
 
 def save(  # noqa: PLR0913 - the settings of a save, all keyword-only

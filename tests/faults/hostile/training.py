@@ -6,6 +6,7 @@ import copy
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +67,20 @@ def sound_record(text: str = TEXT) -> dict[str, Any]:
         },
         "corpus": {
             "sha256": hashlib.sha256(text.encode() + b"\0").hexdigest(), "words": words,
+            "cut_sha256": cut_of(text),
             "vocabulary_words": words, "sentences": text.count("\n"), "invalid_utf8": 0,
         },
     }  # fmt: skip
+
+
+def cut_of(text: str) -> str:
+    """Digest the words of a text, the commonest first, their ids, and where its lines start."""
+    lines = [line.split() for line in text.splitlines()]
+    words = [word for word, _ in Counter(text.split()).most_common()]
+    ids = np.array([words.index(word) for line in lines for word in line], "<i4")
+    starts = np.cumsum([0, *map(len, lines)]).astype("<i8")
+    told = json.dumps(words, ensure_ascii=False, separators=(",", ":")).encode()
+    return hashlib.sha256(told + ids.tobytes() + starts.tobytes()).hexdigest()
 
 
 def sound_arrays() -> Arrays:
