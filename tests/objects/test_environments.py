@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -407,3 +409,19 @@ def test_verify_is_spelled_as_in_boto3(
         "file": {"root_certificate": "certificates"},
     }
     assert client == expected[verify]
+
+
+def test_boto3_need_not_be_there() -> None:
+    """Installing s3fs later takes another botocore, which a boto3 that is there may not fit."""
+    program = (
+        "import sys; sys.modules['boto3'] = None;"
+        "from embzarr._storage import open_store; print(open_store('s3://bucket/run').url)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **KEYS},
+    )
+    assert done.stdout.strip() == "s3://bucket/run"
