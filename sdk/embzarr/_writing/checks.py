@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import dtypes, json, keys, spec
+from embzarr._format import arguments, dtypes, json, keys, spec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ def arrays_of(
 def taken(words: Iterable[str | bytes]) -> Iterable[str | bytes]:
     """Return a caller's words as what any thread may read: an iterator may be bound to this one."""
     return words if isinstance(words, str | list | tuple) else list(words)
+
+
+def chunk_bytes_of(chunk_bytes: int) -> int:
+    """Return the bytes that a chunk may take."""
+    return arguments.whole(
+        "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
+    )
 
 
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import arguments, dtypes, placements, spec, word_table
+from embzarr._format import dtypes, placements, spec, word_table
 from embzarr._history import Draft, committing, history, probe, root
 from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
 from embzarr._version import __version__
@@ -158,7 +158,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     metadata: Mapping[str, Any] | None = None,
     placement: Literal["given", "lexical"] = "given",
     compression: str = "auto",
-    chunk_bytes: int = spec.CHUNK_BYTES,
+    chunk_bytes: int | None = None,
     allow_nonfinite: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
@@ -220,7 +220,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     metadata: Mapping[str, Any] | None,
     placement: Placement,
     compression: str,
-    chunk_bytes: int,
+    chunk_bytes: int | None,
     allow_nonfinite: bool,
     single_writer: bool,
     storage_options: Mapping[str, Any] | None,
@@ -249,9 +249,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         columns=columns,
         compression=compression,
         allow_nonfinite=allow_nonfinite,
-        chunk_bytes=arguments.whole(
-            "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
-        ),
+        chunk_bytes=None if chunk_bytes is None else checks.chunk_bytes_of(chunk_bytes),
     )
     sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
 
