@@ -171,7 +171,7 @@ class ArrayWriter:
         row_shape: tuple[int, ...] = (),
         codec: Codec | None = None,
         chunk: int | None = None,
-        chunk_bytes: int = spec.CHUNK_BYTES,
+        chunk_bytes: int | None = None,
         shards: Shards | None = None,
     ) -> None:
         """Prepare to write.
@@ -182,8 +182,8 @@ class ArrayWriter:
             dtype: its stored data type.
             row_shape: shape of one row.
             codec: compression; None chooses by the first shard.
-            chunk: rows in a chunk; None aims at more than half of `chunk_bytes`.
-            chunk_bytes: the most that a chunk of several rows takes.
+            chunk: rows in a chunk; None takes the most within `chunk_bytes`.
+            chunk_bytes: the most that a chunk of several rows takes; None for 128 KiB.
             shards: how to cut; None aims at 16 MiB.
 
         Raises:
@@ -201,7 +201,7 @@ class ArrayWriter:
                 f"{name}: expected rows of at most {spec.MAX_CHUNK_BYTES} bytes, "
                 f"found {bytes_per_row}",
             )
-        self._chunk = chunk or grids.choose_chunk(bytes_per_row, target=chunk_bytes)
+        self._chunk = chunk or _chunk_of(bytes_per_row, chunk_bytes)
         self._fixed_chunk = chunk is not None
         self._fixed = shards is not None
         self._shard = shards.chunks if shards else grids.choose_shard(self._chunk * bytes_per_row)
@@ -294,3 +294,9 @@ class ArrayWriter:
                     f"{name}: expected rows that stay as they are until they are saved, found that "
                     "something writes to them meanwhile; save a copy",
                 )
+
+
+def _chunk_of(bytes_per_row: int, chunk_bytes: int | None) -> int:
+    if chunk_bytes is None:
+        return grids.choose_chunk(bytes_per_row)
+    return grids.choose_chunk(bytes_per_row, target=chunk_bytes)

@@ -116,11 +116,11 @@ def _writer(
     )
 
 
-def _chosen_chunk_bytes(vectors: Array) -> int:
+def _chosen_chunk_bytes(vectors: Array) -> int | None:
     """Return what was asked for when the base was saved, as far as its vectors show it."""
     grid = vectors.grid
     is_usual = grid.chunks == 1 or grid.chunk == grids.choose_chunk(grid.row_bytes)
-    return spec.CHUNK_BYTES if is_usual else max(grid.chunk_bytes, spec.LEAST_CHUNK_BYTES)
+    return None if is_usual else max(grid.chunk_bytes, spec.LEAST_CHUNK_BYTES)
 
 
 def _columns(manifest: Manifest) -> dict[str, Array]:

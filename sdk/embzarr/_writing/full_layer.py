@@ -38,7 +38,7 @@ class LayerWriter:
         columns: Mapping[str, tuple[str, tuple[int, ...]]],
         compression: str,
         allow_nonfinite: bool,
-        chunk_bytes: int = spec.CHUNK_BYTES,
+        chunk_bytes: int | None = None,
         caller_rows: NDArray[np.int64] | None = None,
     ) -> None:
         """Prepare to write below a fresh folder.
@@ -52,7 +52,7 @@ class LayerWriter:
             columns: stored data type and row shape of each further column.
             compression: as `embzarr.save` takes it.
             allow_nonfinite: whether vectors may hold NaN and infinity.
-            chunk_bytes: the most that a chunk of several rows takes.
+            chunk_bytes: the most that a chunk of several rows takes; None for 128 KiB.
             caller_rows: the caller's row of each row, for messages, where rows were moved.
         """
         self.step = step

@@ -65,7 +65,7 @@ class LayerFiles:
         row_shape: tuple[int, ...] = (),
         codec: Codec | None = None,
         chunk: int | None = None,
-        chunk_bytes: int = spec.CHUNK_BYTES,
+        chunk_bytes: int | None = None,
         shards: Shards | None = None,
     ) -> ArrayWriter:
         """Return the writer of a new array; see `embzarr._writing.array.ArrayWriter`."""

@@ -30,7 +30,7 @@ class SaveSettings(TypedDict, total=False):
     placement: str
     families: Sequence[str | int] | None
     compression: str
-    chunk_bytes: int
+    chunk_bytes: int | None
     dtype: DTypeLike | None
     allow_nonfinite: bool
     allow_new_dim: bool
@@ -48,7 +48,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     placement: str = "given",
     families: Sequence[str | int] | None = None,
     compression: str = "auto",
-    chunk_bytes: int = spec.CHUNK_BYTES,
+    chunk_bytes: int | None = None,
     dtype: DTypeLike | None = None,
     allow_nonfinite: bool = False,
     allow_new_dim: bool = False,
@@ -76,8 +76,10 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
             ``blosc:CNAME[:SHUFFLE[:LEVEL]]``.
         chunk_bytes: rows that are fetched together take so many bytes at most, but one row at
-            least. Less, down to 1 KiB, has few scattered words fetch less; each chunk takes 24
-            bytes of a table that is read for them, compresses by itself, and costs a save's time.
+            least; by default 128 KiB. Less, down to 1 KiB, has scattered words fetch less; each
+            chunk takes 24 bytes of a table that is read for them, compresses by itself, and costs a
+            save's time. Of 300 words among a million of 50 dimensions 28 MB are fetched at 128 KiB,
+            4 MB at 16 KiB and 1 MB at 4 KiB.
         dtype: stored type of the vectors, by default their own, which must be floating point then;
             the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.

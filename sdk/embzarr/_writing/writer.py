@@ -163,7 +163,7 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     metadata: Mapping[str, Any] | None = None,
     placement: Literal["given", "lexical"] = "given",
     compression: str = "auto",
-    chunk_bytes: int = spec.CHUNK_BYTES,
+    chunk_bytes: int | None = None,
     allow_nonfinite: bool = False,
     allow_new_dim: bool = False,
     single_writer: bool = False,
@@ -228,7 +228,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     metadata: Mapping[str, Any] | None,
     placement: Placement,
     compression: str,
-    chunk_bytes: int,
+    chunk_bytes: int | None,
     allow_nonfinite: bool,
     allow_new_dim: bool,
     single_writer: bool,
@@ -260,9 +260,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
         columns=columns,
         compression=compression,
         allow_nonfinite=allow_nonfinite,
-        chunk_bytes=arguments.whole(
-            "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
-        ),
+        chunk_bytes=None if chunk_bytes is None else checks.chunk_bytes_of(chunk_bytes),
         caller_rows=caller_rows,
     )
     sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))

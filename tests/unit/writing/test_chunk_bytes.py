@@ -98,7 +98,7 @@ def test_chunks_that_were_shrunk_grow_again(tmp_path: Path) -> None:
     assert column(run.compact()).chunk_rows == 512
 
 
-@pytest.mark.parametrize("chunk_bytes", [1023, 0, 2**28 + 1, "64k", True, None, 4096.5], ids=repr)
+@pytest.mark.parametrize("chunk_bytes", [1023, 0, 2**28 + 1, "64k", True, [], 4096.5], ids=repr)
 def test_what_is_no_size_of_a_chunk_is_refused(tmp_path: Path, chunk_bytes: Any) -> None:
     """The bounds are told, and nothing is written."""
     with pytest.raises(
