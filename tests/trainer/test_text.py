@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
-import numcodecs
+import numcodecs  # type: ignore[import-untyped]  # has no stubs
 import numpy as np
 import pytest
 
