@@ -33,7 +33,7 @@ def test_one_more_codec_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
         configuration=lambda found: {"level": found.level},
         compress=lambda chunk, found: zlib.compress(chunk.tobytes(), found.level or 0),
         decompress=decompress,
-        claimed=lambda body: len(zlib.decompress(body)),
+        claimed=lambda body: len(zlib.decompress(body.tobytes())),
     )
     monkeypatch.setitem(COMPRESSORS, "deflate", row)
 
