@@ -91,10 +91,10 @@ def get(  # noqa: PLR0913 - the options of a command, each named
         _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
     missing: list[str] = []
     if words:
-        part, missing = _look_up(checkpoint, words)
-        _show(part, as_json=as_json)
-    for found in _parts(checkpoint, prefix, between, rows):
-        _show(_Part(found.words, found.rows.tolist(), found.vectors), as_json=as_json)
+        found, missing = _look_up(checkpoint, words)
+        _show(found, as_json=as_json)
+    for part in _parts(checkpoint, prefix, between, rows):
+        _show(_Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
         say_aside(

@@ -103,8 +103,13 @@ def _outcome(run: "embzarr.Run", which: Which, *, quick: bool) -> dict[str, Any]
     except embzarr.DamagedError as exc:
         problem = {"code": exc.code, "key": None, "message": exc.args[0]}
         problem |= {"chunk": None, "rows": None, "words": [], "column": None, "places": None}
-        known = {"step": which.step, "commit": which.commit, "quick": quick}
-        return {**known, "sound": False, **_NOTHING_READ, "problems": [problem], "warnings": []}
+        known: dict[str, Any] = {
+            "step": which.step,
+            "commit": which.commit,
+            "quick": quick,
+            "warnings": [],
+        }
+        return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
     with progress(f"step {checkpoint.step}") as advance:
         report = checkpoint.verify(quick=quick, progress=advance)
     document = asdict(report)

@@ -1,17 +1,16 @@
-"""Rows to chunk and shard bytes, and back. The only module that knows a compressor.
+"""Rows to chunk and shard bytes, and back.
 
-Source: Zarr v3 codecs ``sharding_indexed``, ``bytes``, ``crc32c``, ``blosc`` and ``zstd``.
+Source: Zarr v3 codecs ``sharding_indexed``, ``bytes`` and ``crc32c``; compressors are in `codecs`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
-from embzarr._format import arguments, chunk_index, claims, digests, spec
+from embzarr._format import arguments, chunk_index, codecs, digests, spec
+from embzarr._format.codecs import COMPRESSORS
 from embzarr._format.manifests import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -25,14 +24,7 @@ if TYPE_CHECKING:
 
 Piece: TypeAlias = bytes | bytearray | memoryview
 
-NONE = Codec(name="none")
-ZSTD = Codec(name="zstd", level=3)
-
-_LEVEL = re.compile(r"-?[0-9]{1,6}")
-blosc.get_mutex()
-# It imports multiprocessing at its first use, which would be in the middle of somebody's read.
-
-_SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+NONE, ZSTD = codecs.NONE, codecs.ZSTD
 _SAMPLES = 4
 _WORTHWHILE = 0.9
 """`choose` compresses only what shrinks below this: less does not pay for its decoding."""
@@ -55,7 +47,8 @@ def parse(compression: str, itemsize: int) -> Codec | None:
     if compression == "none":
         return NONE
     name, *rest = ["blosc", "lz4"] if compression == "lz4" else compression.split(":")
-    codec = _zstd(rest) if name == "zstd" else _blosc(rest, itemsize) if name == "blosc" else None
+    known = COMPRESSORS.get(name)
+    codec = known.parse(rest, itemsize) if known else None
     if codec is None:
         raise InvalidInputError(
             "input-argument",
@@ -201,24 +194,6 @@ def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     return array.reshape(-1).view(np.uint8)
 
 
-def _zstd(rest: list[str]) -> Codec | None:
-    if not rest:
-        return ZSTD
-    number = len(rest) == 1 and bool(_LEVEL.fullmatch(rest[0]))
-    in_range = number and -131072 <= int(rest[0]) <= 22  # noqa: PLR2004 - zstd's
-    return Codec(name="zstd", level=int(rest[0])) if in_range else None
-
-
-def _blosc(rest: list[str], itemsize: int) -> Codec | None:
-    cname, shuffle, level = [*rest, *["lz4", "bitshuffle", "5"][len(rest) :]][:3]
-    known = cname in spec.BLOSC_CNAMES and shuffle in spec.BLOSC_SHUFFLES
-    if not known or len(rest) > 3 or level not in tuple("0123456789"):  # noqa: PLR2004 - as above
-        return None
-    return Codec(
-        name="blosc", cname=cname, clevel=int(level), shuffle=shuffle, typesize=min(itemsize, 255)
-    )
-
-
 def _cut(whole: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
     """Yield chunks of `size` bytes; zeros fill the last one."""
     for start in range(0, len(whole), size):
@@ -228,13 +203,7 @@ def _cut(whole: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def _compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
-    if codec.name == "zstd":
-        return bytes(zstd.compress(chunk, codec.level))
-    shuffle = _SHUFFLES[str(codec.shuffle)]
-    cname = str(codec.cname).encode()
-    return bytes(
-        blosc.compress(chunk, cname, codec.clevel, shuffle=shuffle, typesize=codec.typesize)
-    )
+    return COMPRESSORS[codec.name].compress(chunk, codec)
 
 
 def _refuse_sums(
@@ -265,7 +234,7 @@ def _decoded(
         for at, body in enumerate(bodies):  # noqa: B007 - told where it fails
             _check_size(body, codec, size)
         out = np.empty((len(bodies), size), np.uint8)
-        decompress = zstd.decompress if codec.name == "zstd" else blosc.decompress
+        decompress = COMPRESSORS[codec.name].decompress
         for at, body in enumerate(bodies):
             decompress(body, out[at])
     except (ValueError, RuntimeError) as exc:
@@ -296,6 +265,6 @@ def _check_size(body: NDArray[np.uint8], codec: Codec, size: int) -> None:
         if len(body) != size:
             raise ValueError(f"expected {size} bytes, found {len(body)}")
         return
-    claimed = claims.zstd(body) if codec.name == "zstd" else claims.blosc(body)
+    claimed = COMPRESSORS[codec.name].claimed(body)
     if claimed != size:
         raise ValueError(f"expected {size} uncompressed bytes, its header claims {claimed}")

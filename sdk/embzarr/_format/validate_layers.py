@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr._format import chunk_index, keys, spec, validate_deltas
-from embzarr._format.manifests import Codec
+from embzarr._format.codecs import COMPRESSORS, NONE
 from embzarr._format.validate_deltas import require
 from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embzarr._format.manifests import Array, Layer
+    from embzarr._format.manifests import Array, Codec, Layer
 
 _VOCABULARY = {spec.WORDS_DATA, spec.WORDS_OFFSETS, spec.LOOKUP_BLOCKS}
 
@@ -122,15 +122,8 @@ def _check_table(array: Array, layer: Layer, what: str) -> None:
 
 
 def check_codec(codec: Codec, what: str) -> None:
-    sound = {
-        "none": codec == Codec(name="none"),
-        "zstd": codec == Codec(name="zstd", level=codec.level) and codec.level is not None,
-        "blosc": codec.level is None
-        and codec.cname in spec.BLOSC_CNAMES
-        and codec.shuffle in spec.BLOSC_SHUFFLES
-        and None not in (codec.clevel, codec.typesize),
-    }
-    if not sound.get(codec.name, False):
+    known = COMPRESSORS.get(codec.name)
+    if codec != NONE and not (known and known.is_whole(codec)):
         raise UnsupportedError("codec-unsupported", f"{what}: codec {str(codec)[:80]!r}")
 
 

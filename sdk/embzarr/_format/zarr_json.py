@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import json, keys, spec
+from embzarr._format.codecs import COMPRESSORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,18 +118,9 @@ def codec_chain(codec: Codec, dtype: str) -> list[dict[str, Any]]:
     """Return the codecs of one inner chunk."""
     single = dtype in _SINGLE
     chain: list[dict[str, Any]] = [_BYTES_SINGLE if single else _BYTES]
-    if codec.name == "zstd":
-        configuration: dict[str, Any] = {"level": codec.level, "checksum": False}
-        chain.append({"name": "zstd", "configuration": configuration})
-    elif codec.name == "blosc":
-        configuration = {
-            "cname": codec.cname,
-            "clevel": codec.clevel,
-            "shuffle": codec.shuffle,
-            "typesize": codec.typesize,
-            "blocksize": 0,
-        }
-        chain.append({"name": "blosc", "configuration": configuration})
+    if codec.name in COMPRESSORS:
+        configuration = COMPRESSORS[codec.name].configuration(codec)
+        chain.append({"name": codec.name, "configuration": configuration})
     return [*chain, _CRC32C]
 
 

@@ -176,6 +176,21 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     return Opened(store, options)
 
 
+OPENERS: Mapping[str, Callable[..., Opened]] = {
+    "s3": open_s3,
+    "s3a": open_s3,
+    "gs": open_gcs,
+    "gcs": open_gcs,
+    "az": open_azure,
+    "azure": open_azure,
+    "abfs": open_azure,
+    "abfss": open_azure,
+    "http": open_http,
+    "https": open_http,
+}
+"""By the scheme of a URL."""
+
+
 def _identity(
     kind: str, user: str, options: Mapping[str, object], client: ObjectStoreMethods
 ) -> Identity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import unquote
 
 from embzarr._redact import user_of_url
@@ -19,28 +19,15 @@ from embzarr._storage.portable import portable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from embzarr._storage.opening import Options
     from embzarr._storage.port import Store
 
-_Opener: TypeAlias = "Callable[..., cloud.Opened]"
-
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What pathlib makes of a URL: "s3://bucket" becomes "s3:/bucket", which would be a folder.
 _COLLAPSED = re.compile(r"[a-z][a-z0-9]+:/(?!/)")
-_NATIVE: Mapping[str, _Opener] = {
-    "s3": cloud.open_s3,
-    "s3a": cloud.open_s3,
-    "gs": cloud.open_gcs,
-    "gcs": cloud.open_gcs,
-    "az": cloud.open_azure,
-    "azure": cloud.open_azure,
-    "abfs": cloud.open_azure,
-    "abfss": cloud.open_azure,
-    "http": cloud.open_http,
-    "https": cloud.open_http,
-}
+_NATIVE = cloud.OPENERS
 _HERE = frozenset({"", "file", "memory"})
 """What takes no options."""
 _WEB = frozenset({"http", "https"})

@@ -1,0 +1,146 @@
+"""Compressors: one function for each thing that is asked of one, and a row that names them.
+
+The only module that knows a compressor. Source: Zarr v3 codecs ``blosc`` and ``zstd``. One more is
+its functions and its row here, and its name in ``spec.CODECS``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from numcodecs import blosc, zstd  # type: ignore[import-untyped]
+
+from embzarr._format import spec
+from embzarr._format.manifests import Codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+NONE: Final = Codec(name="none")
+ZSTD: Final = Codec(name="zstd", level=3)
+
+_LEVEL: Final = re.compile(r"-?[0-9]{1,6}")
+_SHUFFLES: Final = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+blosc.get_mutex()
+# It imports multiprocessing at its first use, which would be in the middle of somebody's read.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressor:
+    """All that is asked of a codec that compresses."""
+
+    name: str
+    parse: Callable[[list[str], int], Codec | None]
+    """From what a caller wrote after the name, and the bytes of a number; None for nonsense."""
+    is_whole: Callable[[Codec], bool]
+    """Whether a manifest says all that is needed, and nothing else."""
+    configuration: Callable[[Codec], dict[str, Any]]
+    """As ``zarr.json`` has it."""
+    compress: Callable[[NDArray[np.uint8], Codec], bytes]
+    decompress: Callable[[NDArray[np.uint8], NDArray[np.uint8]], object]
+    """From a chunk's bytes into memory of the size that `claimed` told."""
+    claimed: Callable[[NDArray[np.uint8]], int | None]
+    """Bytes that the header of a chunk claims to hold, asked before it is decoded; None where it
+    does not tell, or lies."""
+
+
+def _zstd_parse(rest: list[str], _: int) -> Codec | None:
+    if not rest:
+        return ZSTD
+    number = len(rest) == 1 and bool(_LEVEL.fullmatch(rest[0]))
+    in_range = number and -131072 <= int(rest[0]) <= 22  # noqa: PLR2004 - zstd's
+    return Codec(name="zstd", level=int(rest[0])) if in_range else None
+
+
+def _zstd_claimed(body: NDArray[np.uint8]) -> int | None:
+    """Return the content size in a Zstandard frame header (RFC 8878, 3.1.1.1), None if absent.
+
+    The library fills a buffer that is too large only in part, and says nothing.
+    """
+    header = body[:18].tobytes()
+    if len(header) < 6 or header[:4] != b"\x28\xb5\x2f\xfd":  # noqa: PLR2004 - least header
+        return None
+    flag, single = header[4] >> 6, header[4] >> 5 & 1
+    width = (single, 2, 4, 8)[flag]
+    start = 5 + (1 - single) + (0, 1, 2, 4)[header[4] & 3]
+    size = int.from_bytes(header[start : start + width], "little")
+    return size + 256 * (flag == 1) if width else None
+
+
+def _blosc_parse(rest: list[str], itemsize: int) -> Codec | None:
+    cname, shuffle, level = [*rest, *["lz4", "bitshuffle", "5"][len(rest) :]][:3]
+    known = cname in spec.BLOSC_CNAMES and shuffle in spec.BLOSC_SHUFFLES
+    if not known or len(rest) > 3 or level not in tuple("0123456789"):  # noqa: PLR2004 - as above
+        return None
+    return Codec(
+        name="blosc", cname=cname, clevel=int(level), shuffle=shuffle, typesize=min(itemsize, 255)
+    )
+
+
+def _blosc_is_whole(codec: Codec) -> bool:
+    return (
+        codec.level is None
+        and codec.cname in spec.BLOSC_CNAMES
+        and codec.shuffle in spec.BLOSC_SHUFFLES
+        and None not in (codec.clevel, codec.typesize)
+    )
+
+
+def _blosc_configuration(codec: Codec) -> dict[str, Any]:
+    return {
+        "cname": codec.cname,
+        "clevel": codec.clevel,
+        "shuffle": codec.shuffle,
+        "typesize": codec.typesize,
+        "blocksize": 0,
+    }
+
+
+def _blosc_compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
+    shuffle, cname = _SHUFFLES[str(codec.shuffle)], str(codec.cname).encode()
+    return bytes(
+        blosc.compress(chunk, cname, codec.clevel, shuffle=shuffle, typesize=codec.typesize)
+    )
+
+
+def _blosc_claimed(body: NDArray[np.uint8]) -> int | None:
+    """Return what a Blosc 1 header claims, None where it lies about its own length.
+
+    The library trusts both lengths, so they are compared with the truth first.
+    """
+    header = body[:16].tobytes()
+    own = int.from_bytes(header[12:16], "little")
+    return int.from_bytes(header[4:8], "little") if len(body) >= 16 and own == len(body) else None  # noqa: PLR2004 - header's length
+
+
+COMPRESSORS: Final = {
+    one.name: one
+    for one in (
+        Compressor(
+            name="zstd",
+            parse=_zstd_parse,
+            is_whole=lambda codec: (
+                codec.level is not None and codec == Codec(name="zstd", level=codec.level)
+            ),
+            configuration=lambda codec: {"level": codec.level, "checksum": False},
+            compress=lambda chunk, codec: bytes(zstd.compress(chunk, codec.level)),
+            decompress=zstd.decompress,
+            claimed=_zstd_claimed,
+        ),
+        Compressor(
+            name="blosc",
+            parse=_blosc_parse,
+            is_whole=_blosc_is_whole,
+            configuration=_blosc_configuration,
+            compress=_blosc_compress,
+            decompress=blosc.decompress,
+            claimed=_blosc_claimed,
+        ),
+    )
+}
+"""By the name that a manifest and ``zarr.json`` give it."""
