@@ -121,7 +121,7 @@ def test_expired_commits_are_told_from_missing_ones(run: embzarr.Run) -> None:
 def test_numbers_go_on_after_a_collection(run: embzarr.Run, tmp_path: Path) -> None:
     """No number is used twice; the step follows that of the newest checkpoint."""
     run.gc(keep_last=1)
-    checkpoint = embzarr.save(tmp_path, ["w"], [[1.0]])
+    checkpoint = embzarr.save(tmp_path, ["w"], [[1.0, 2.0]])
 
     assert (checkpoint.commit, checkpoint.step) == (12, 91)
     assert run.numbers() == [*range(12, 0, -1)]

@@ -92,7 +92,7 @@ class Watched(PassThrough):
 
     def create(self, key: str, data: Body) -> None:
         if self.rival and key.startswith("commits/"):
-            embzarr.save(self.store, ["rival"], [[1.0]], step=self.rival.pop())
+            embzarr.save(self.store, ["rival"], vectors_of(1)[:1], step=self.rival.pop())
         self.written.append(key)
         super().create(key, data)
 
@@ -175,7 +175,7 @@ def test_a_manifest_that_is_lost_does_not_stop_the_run(sound: Objects) -> None:
     assert embzarr.open(store).step == 20
     assert contents(store)[HEAD] == b"{"
     assert [commit.commit for commit in embzarr.Run(store).commits()] == [4, 2, 1]
-    assert embzarr.save(store, ["next"], [[1.0]]).commit == 5
+    assert embzarr.save(store, ["next"], vectors_of(1)[:1]).commit == 5
     assert embzarr.repair(store, dry_run=False).actions == ()
 
 

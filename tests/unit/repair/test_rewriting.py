@@ -188,7 +188,9 @@ def test_a_repair_that_is_cut_short_is_made_good_by_the_next(sound: Objects, at:
 def test_another_writer_is_not_overtaken_by_what_was_written_anew(sound: Objects) -> None:
     """A checkpoint that is committed meanwhile stays the newest; what was written is collected."""
     store = Meddling(filled(without(sound, LOOKUP)))
-    store.before = lambda: embzarr.save(store.store, ["rival"], [[1.0]], step=77)
+    store.before = lambda: embzarr.save(
+        store.store, ["rival"], [[1.0]], step=77, allow_new_dim=True
+    )
 
     report = embzarr.repair(store, dry_run=False)
 

@@ -24,7 +24,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with a chunk table, compressed, and a commit before it."""
     url = tmp_path_factory.mktemp("sound")
     vectors = np.repeat(make_vectors(ROWS, 1), 512, axis=1)  # small once it is compressed
-    embzarr.save(url, ["before"], [[0.0]])
+    embzarr.save(url, ["before"], np.zeros((1, 512)))
     embzarr.save(url, make_words(ROWS), vectors, counts=range(ROWS), compression="lz4")
     return url
 
