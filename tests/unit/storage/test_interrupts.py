@@ -313,7 +313,7 @@ def test_words_are_taken_in_the_thread_of_the_caller(tmp_path: Path) -> None:
         return (word for (word,) in rows.execute("select word from words order by rowid"))
 
     saved = embzarr.save(tmp_path, cursor(), VECTORS)
-    found = saved.load(cursor())  # type: ignore[arg-type]  # any iterable works
+    found = saved.load(cursor())
     with embzarr.create(tmp_path, 4) as writer:
         writer.append(cursor(), VECTORS)
     run = embzarr.Run(tmp_path)
