@@ -167,7 +167,7 @@ class _Full(PassThrough):
 
 def pad(root: Path) -> None:
     """Save once more, with a manifest of several blocks, as those of large tables are."""
-    embzarr.save(root, ["a"], [[1.0]], step=5, metadata={"notes": ["x" * 30] * 500})
+    embzarr.save(root, ["a"], [[1.0, 2.0]], step=5, metadata={"notes": ["x" * 30] * 500})
 
 
 def test_a_full_store_is_collected(root: Path) -> None:
