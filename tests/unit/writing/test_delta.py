@@ -317,7 +317,7 @@ class _RivalFirst(PassThrough):
         """Create, after the rival where it is a manifest."""
         if self._rival is not None and key.startswith("commits/"):
             rival, self._rival = self._rival, None
-            embzarr.save(rival, ["rival"], [[1.0]])
+            embzarr.save(rival, ["rival"], [[1.0]], allow_new_dim=True)
         super().create(key, data)
 
 

@@ -132,7 +132,7 @@ def test_handlers_of_the_end_may_read(tmp_path: Path) -> None:
         "    checkpoint = embzarr.open(URL)\n"
         "    assert checkpoint.to_numpy().all() and checkpoint.verify().ok\n"
         "    assert sum(len(batch) for batch in checkpoint.stream(batch_bytes=9000)) == 5000\n"
-        "    assert embzarr.save(URL, ['a'], [[1.0]]).commit == 2\n"
+        "    assert embzarr.save(URL, ['a'], np.ones((1, 40))).commit == 2\n"
         "atexit.register(read)"
     )
 

@@ -68,7 +68,7 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     before = {info.key for info in open_store(tmp_path).list("")}
 
     def fail_half_way() -> None:
-        with embzarr.create(tmp_path, 2**18) as writer:
+        with embzarr.create(tmp_path, 2**18, allow_new_dim=True) as writer:
             writer.append(map(str, range(100)), np.ones((100, 2**18), np.float32))
             raise RuntimeError("half-way")
 
