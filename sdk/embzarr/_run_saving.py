@@ -147,6 +147,7 @@ class RunSaving:
         policy: DeltaPolicy = _BY_SIZE,
         compression: str = "auto",
         allow_nonfinite: bool = False,
+        allow_new_dim: bool = False,
     ) -> Future[Checkpoint]:
         """Save in the background, and return what will be the checkpoint.
 
@@ -171,6 +172,7 @@ class RunSaving:
             policy: when to write a full step.
             compression: as `embzarr.save` takes it.
             allow_nonfinite: store NaN and infinity instead of refusing them.
+            allow_new_dim: let vectors be longer or shorter than those of the newest commit.
 
         Raises:
             InvalidInputError: arrays or rows that do not fit the words.
@@ -185,6 +187,7 @@ class RunSaving:
             policy=policy,
             compression=compression,
             allow_nonfinite=allow_nonfinite,
+            allow_new_dim=allow_new_dim,
         )
         return self._ask(lambda saver: saver.save(table, rows, base, options))
 

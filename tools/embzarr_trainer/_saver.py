@@ -111,6 +111,8 @@ class Saver:
             metadata=metadata,
             lossy=self._options.lossy,
             compression=self._options.compression,
+            # Where another run lies here, that was told, and meant, before anything was trained.
+            allow_new_dim=True,
         )
         self._base = None  # from now on the run knows what the marks count from
         self._under_way.add_done_callback(self._tidy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import reprlib
+import sys
 from collections.abc import Iterable, KeysView
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,12 @@ def refusal(
     """Return the error of an argument that is something else than was expected."""
     shown = "None" if value is None else f"{type(value).__name__} {reprlib.repr(value)}"
     return InvalidInputError(code, f"{name}: expected {expected}, found {shown}")
+
+
+def is_masked_array(value: object) -> bool:
+    """Tell whether something is a masked array; `numpy.ma` is slow to import, and not for this."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, getattr(masked, "MaskedArray", ()))
 
 
 # Numbers and names --------------------------------------------------------------------------------
@@ -129,7 +136,7 @@ def words_in_any_order(name: str, value: object) -> list[str]:
 def _listed(name: str, value: Any) -> list[str]:  # noqa: ANN401 - what it is, is asked here
     if isinstance(value, str | bytes):
         return [word(name, value)]
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked_array(value):
         raise refusal(name, "words without a mask", value)
     if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise _no_words(name, "words as a list of str", value, "input-argument")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format.arguments import refusal
+from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def array_of(name: str, value: object) -> NDArray[Any]:
     except (TypeError, RuntimeError) as exc:  # of another library: "copy it to the host first"
         raise InvalidInputError("input-argument", f"{name}: expected an array: {exc}") from exc
     if array.dtype == object and array.ndim == 0:
-        raise refusal(name, "an array", value)
+        raise arguments.refusal(name, "an array", value)
     return array
 
 
@@ -47,7 +47,7 @@ def _refuse_masks(name: str, value: object) -> None:
     """Refuse masked places: numpy hands out whatever lies below them as if it were data."""
     rows = value if isinstance(value, list | tuple) else (value,)
     for row in rows:
-        if row is np.ma.masked or (isinstance(row, np.ma.MaskedArray) and np.ma.is_masked(row)):
+        if arguments.is_masked_array(row) and np.ma.is_masked(row):
             raise InvalidInputError(
                 "input-argument",
                 f"{name}: expected no masked places, found some: fill them, as .filled(0) does",

@@ -146,7 +146,7 @@ def _weighted(name: str, one: Any) -> tuple[Any, float]:  # noqa: ANN401 - check
 
 
 def _vector(name: str, given: NDArray[Any], dim: int) -> NDArray[Any]:
-    if isinstance(given, np.ma.MaskedArray):
+    if arguments.is_masked_array(given):
         raise arguments.refusal(name, "a vector without a mask", given)
     if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
         raise arguments.refusal(name, "a vector of numbers", given)

@@ -148,7 +148,7 @@ def _dims(dims: object) -> slice:
 
 
 def _out(out: object) -> NDArray[Any]:
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if not isinstance(out, np.ndarray) or arguments.is_masked_array(out):
         raise arguments.refusal("out", "a numpy array without a mask", out)
     return out
 

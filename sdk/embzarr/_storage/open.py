@@ -110,11 +110,18 @@ def _open_text(
     if scheme == "memory":
         return memory_store(url)
     folder = _path_of_url(url) if scheme else _expanded(url)
-    if folder.is_file():
+    if _is_file(folder):
         raise InvalidInputError(
             "input-argument", f"expected a folder or a URL, found file {folder}"
         )
     return local_folder(folder)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a path that no system can have is told of where it is used
+        return False
 
 
 def _path_of_url(url: str) -> Path:

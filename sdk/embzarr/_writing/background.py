@@ -258,6 +258,7 @@ class AsyncSaver:
             metadata=options.metadata,
             compression=options.compression,
             allow_nonfinite=options.allow_nonfinite,
+            allow_new_dim=options.allow_new_dim,
             single_writer=self._single_writer,
         )
         self._words = arguments.words("words", words)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr._format import arguments, dtypes, given_arrays, json, keys, plain_json, spec
 from embzarr._history import history
 from embzarr._redact import without_secrets
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ def check_follows(
     number = None if step is None else check_step(None, step)
     try:
         head = history.newest_of(store, base)
-    except DamagedError:
+    except (DamagedError, NotFoundError):
         if number is None:
             raise
         return number  # what cannot be read any more does not hinder what comes after it
@@ -58,8 +58,8 @@ def check_follows(
     if held != dim and not allow_new_dim:
         raise InvalidInputError(
             "input-shape",
-            f"{store.url} holds vectors of {held} dimensions; found {dim}: save to another URL, or "
-            "say allow_new_dim=True to embzarr.save if it is meant",
+            f"{store.url} holds vectors of dimension {held}; found {dim}: save to another URL, or "
+            "say allow_new_dim=True if it is meant",
         )
     return check_step(head, step)
 

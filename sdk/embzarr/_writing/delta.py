@@ -83,6 +83,8 @@ class DeltaOptions:
     policy: DeltaPolicy
     compression: str
     allow_nonfinite: bool
+    allow_new_dim: bool = False
+    """Of a full step where no delta can be."""
 
     def __post_init__(self) -> None:
         """Refuse settings that do not exist.

@@ -56,7 +56,7 @@ def ahead() -> MemoryStore:
 BUILDERS: dict[str, Callable[[embzarr.Run], object]] = {
     "save": lambda run: save(run._store, 9),
     "save_delta": lambda run: run.save_delta([0], [[9.0, 9.0]], step=9),
-    "save_async": lambda run: run.save_async(["a"], np.full((1, 1), 9, "f4"), step=9).result(),
+    "save_async": lambda run: run.save_async(["a"], np.full((1, 2), 9, "f4"), step=9).result(),
     "gc": lambda run: run.gc(keep_last=1),
 }
 

@@ -106,7 +106,7 @@ def test_one_writer_needs_no_exclusive_create() -> None:
         run = embzarr.Run("s3://bucket/run", single_writer=True, storage_options=options(url))
         assert run.gc(keep_last=1).commit is None
         with run:
-            assert run.save_async(["w"], np.ones((1, 2), "f4")).result().commit == 2
+            assert run.save_async(["w"], np.ones((1, 1), "f4")).result().commit == 2
         with pytest.raises(embzarr.UnsupportedError):
             embzarr.Run("s3://bucket/run", storage_options=options(url)).gc(keep_last=1)
 

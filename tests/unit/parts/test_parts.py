@@ -72,7 +72,7 @@ def test_parts_become_one_checkpoint(tmp_path: Path) -> None:
 
 def test_nothing_shows_before_it_is_published(tmp_path: Path) -> None:
     """Parts alone are no checkpoint, nor do they hide the one before."""
-    embzarr.save(tmp_path, ["old"], [[1.0]], step=1)
+    embzarr.save(tmp_path, ["old"], VECTORS[:1], step=1)
     plan = plan_of(tmp_path)
     write_all(tmp_path, plan)
 
@@ -288,7 +288,7 @@ def test_publishing_again_gives_the_same_commit(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     write_all(tmp_path, plan)
     first = embzarr.publish(tmp_path, plan, WORDS)
-    embzarr.save(tmp_path, ["new"], [[1.0]])
+    embzarr.save(tmp_path, ["new"], VECTORS[:1])
     before = objects_of(tmp_path)
 
     second = embzarr.publish(tmp_path, plan, WORDS)
@@ -352,8 +352,8 @@ def test_other_checkpoints_may_come_between(tmp_path: Path) -> None:
     """A full step follows whatever was saved while it was written."""
     plan = plan_of(tmp_path, step=50)
     write_all(tmp_path, plan)
-    embzarr.save(tmp_path, ["a"], [[1.0]], step=40)
-    embzarr.save(tmp_path, ["a"], [[2.0]], step=41)
+    embzarr.save(tmp_path, ["a"], VECTORS[:1], step=40)
+    embzarr.save(tmp_path, ["a"], VECTORS[1:2], step=41)
 
     assert embzarr.publish(tmp_path, plan, WORDS).commit == 3
     assert embzarr.open(tmp_path).step == 50
@@ -362,7 +362,7 @@ def test_other_checkpoints_may_come_between(tmp_path: Path) -> None:
 # Collections --------------------------------------------------------------------------------------
 def test_a_step_that_was_collected_is_not_published(tmp_path: Path) -> None:
     """A collection that takes the parts for abandoned stops the publisher, not the collection."""
-    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
     plan = plan_of(tmp_path)
     write_all(tmp_path, plan)
     report = embzarr.Run(tmp_path).gc(older_than=0)
@@ -385,7 +385,7 @@ def test_a_step_that_was_collected_is_not_published(tmp_path: Path) -> None:
 
 def test_an_attempt_that_slept_while_its_step_was_collected_ends_well(tmp_path: Path) -> None:
     """What it found to be there may be gone when it looks: it is written, and collected, anew."""
-    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
     plan = plan_of(tmp_path)
     write(tmp_path, plan, 1)
 
@@ -407,7 +407,7 @@ def test_a_receipt_that_a_collection_takes_away_under_a_waking_attempt_is_left_a
     tmp_path: Path,
 ) -> None:
     """It was there when the attempt wanted to leave its own, and gone when it looked whose."""
-    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
     plan = plan_of(tmp_path)
     write(tmp_path, plan, 1)
 
@@ -426,7 +426,7 @@ def test_a_receipt_that_a_collection_takes_away_under_a_waking_attempt_is_left_a
 
 def test_a_step_in_the_making_is_left_alone(tmp_path: Path) -> None:
     """Parts that were written lately are waited for."""
-    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
     plan = plan_of(tmp_path)
     write(tmp_path, plan, 0)
 
@@ -441,7 +441,7 @@ def test_receipts_go_with_their_step(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     write_all(tmp_path, plan)
     embzarr.publish(tmp_path, plan, WORDS)
-    embzarr.save(tmp_path, ["a"], [[1.0]])
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
 
     embzarr.Run(tmp_path).gc(keep_last=1)
 
@@ -502,7 +502,7 @@ def test_no_such_part(tmp_path: Path, index: int) -> None:
 def test_another_store(tmp_path: Path) -> None:
     """A plan is for one store: an empty one, or another run's, is refused."""
     plan = plan_of(tmp_path / "one")
-    embzarr.save(tmp_path / "two", ["a"], [[1.0]])
+    embzarr.save(tmp_path / "two", ["a"], VECTORS[:1])
 
     for url in (tmp_path / "two", tmp_path / "none"):
         for ask in (
@@ -516,10 +516,10 @@ def test_another_store(tmp_path: Path) -> None:
 
 def test_another_history(tmp_path: Path) -> None:
     """A store that was rolled back behind the plan's base is not published to."""
-    embzarr.save(tmp_path / "a", ["a"], [[1.0]])
+    embzarr.save(tmp_path / "a", ["a"], VECTORS[:1])
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     for name in ("a", "b"):
-        embzarr.save(tmp_path / name, ["a"], [[2.0]])
+        embzarr.save(tmp_path / name, ["a"], VECTORS[1:2])
     plan = plan_of(tmp_path / "a")
 
     with pytest.raises(ConflictError, match="not the one that the plan names"):

@@ -161,6 +161,7 @@ def test_other_words_are_no_delta(run: embzarr.Run) -> None:
 @pytest.mark.parametrize(
     ("vectors", "columns"),
     [
+        pytest.param(VECTORS[:, :4], {}, id="another dimension"),
         pytest.param(VECTORS.astype("f8"), {}, id="another type"),
         pytest.param(VECTORS, {"counts": COUNTS}, id="another column"),
         pytest.param(VECTORS[:300], {}, id="fewer words"),
@@ -170,7 +171,9 @@ def test_another_table_is_a_full_step(run: embzarr.Run, vectors: Any, columns: A
     """What cannot be laid upon the commit before is saved whole."""
     run.save_async(WORDS, VECTORS)
     words = WORDS[: len(vectors)]
-    saved = run.save_async(words, vectors, columns=columns, changed=[0], policy=ALWAYS).result()
+    saved = run.save_async(
+        words, vectors, columns=columns, changed=[0], policy=ALWAYS, allow_new_dim=True
+    ).result()
 
     assert saved.info().kind == "full"
     np.testing.assert_array_equal(saved.to_numpy(), vectors)
