@@ -124,17 +124,17 @@ def _is_ours(event: tuple[str, object]) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
 def test_hostile_stores(tally: Tally, *, full: Effort) -> None:
-    """Hundreds of stores, each wrong in one way; by default one in three."""
+    """Hundreds of stores, each wrong in one way; by default one in eight."""
     counts: dict[str, int] = defaultdict(int)
     failures: list[str] = []
     honest()  # imports what is imported late
-    for case in full.some(cases(), 3):
+    for case in full.some(cases(), 8):
         counts[case.kind] += 1
         failures += [f"{case.kind}: {case.name}: {fault}" for fault in faults_of(case)]
 
     tally(
         "hostile stores", sum(counts.values()), failures=failures, of_which={"classes": len(counts)}
     )
-    assert sum(counts.values()) >= 200
+    assert sum(counts.values()) >= (200 if full else 100)
     assert len(counts) >= 18
     assert threading.active_count() < 200

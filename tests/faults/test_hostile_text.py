@@ -147,7 +147,7 @@ def test_no_command_is_forgotten() -> None:
 def test_commands(tally: Tally, tmp_path: Path, *, full: Effort) -> None:
     """No command writes what a terminal obeys, on a terminal or through a pipe, as JSON or not."""
     chosen = full.some(cases(), 10)
-    stride = 4 if full else 31  # of the command lines, others for each store
+    stride = 4 if full else 47  # of the command lines, others for each store
     runs, failures = 0, []
     for number, case in enumerate(chosen):
         lines = command_lines(case, tmp_path / str(number))

@@ -41,7 +41,7 @@ def test_kills_of_training_on_a_local_store(
     ram: Path, corpus: Path, tally: Tally, *, full: Effort
 ) -> None:
     """Kills of a run that saves full steps, deltas, and gives up old ones, on a local folder."""
-    landed, failures = kill(str(ram / "run"), None, corpus, full.times(100, 6), full.part)
+    landed, failures = kill(str(ram / "run"), None, corpus, full.times(100, 4), full.part)
 
     what = "kills of training on a local store"
     tally(what, sum(landed.values()), of_which=landed, failures=failures)

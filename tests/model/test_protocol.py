@@ -97,6 +97,7 @@ def test_every_state_of_many_actors_keeps_every_promise(what: str, tally: Tally)
     assert found.ends["committed"]
 
 
+@pytest.mark.slow
 def test_every_way_to_end_is_reached() -> None:
     """The model would find nothing if it never came to where the rules matter."""
     ends = explore(begin(A, X, Y, RIVAL, faults=0), crashes=False).ends
