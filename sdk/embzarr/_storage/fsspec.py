@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from embzarr._storage import deadline, web
+from embzarr._storage import deadline, forks, web
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of
 from embzarr._storage.exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
@@ -61,6 +61,9 @@ class FsspecStore:
         self._folder = folder
         self._made: set[str] = set()
         self._locks: dict[str, threading.Lock] = {}
+        if folder.library == "hdfs_native":
+            # fsspec lets go of it in a forked child, where its end waits for threads of the parent.
+            forks.keep_for_ever(self._fs)
         self._put = whole_put(self._fs)
         self._create = exclusive_create(self._fs) or (
             lone_create(self._fs) if single_writer else None

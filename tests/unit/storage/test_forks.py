@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -380,3 +381,13 @@ def test_a_system_that_cannot_load_a_library_again_is_told_at_once(
         return caught.value.code == "url-unsupported"
 
     assert in_child(work) is True
+
+
+@pytest.mark.servers  # of which no one is asked; but the library is there where the servers are
+def test_a_client_of_hdfs_does_not_hold_a_child_up() -> None:
+    """A child lets go of what fsspec keeps, and waits for no thread of its parent as it does."""
+    pytest.importorskip("hdfs_native")
+    open_store("hdfs://127.0.0.1:1/run")
+    gc.collect()
+
+    assert in_child(lambda: True) is True
