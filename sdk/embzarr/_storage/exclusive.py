@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from embzarr._storage import deadline, forks
+from embzarr._storage import deadline, forks, hdfs
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
@@ -30,20 +30,19 @@ _memory_lock = forks.Lock()
 
 def exclusive_create(fs: AbstractFileSystem) -> Write | None:
     """Return what creates on `fs` atomically among all writers; None where nothing does."""
-    library = type(fs).__module__.partition(".")[0]
     if _protocol(fs) == "memory":
         return _MemoryCreate(fs)
-    if library == "s3fs" and "mode" in inspect.signature(type(fs)._pipe_file).parameters:  # noqa: SLF001 - how s3fs says that it sends If-None-Match
+    is_s3fs = type(fs).__module__.partition(".")[0] == "s3fs"
+    if is_s3fs and "mode" in inspect.signature(type(fs)._pipe_file).parameters:  # noqa: SLF001 - how s3fs says that it sends If-None-Match
         return lambda path, data: _pipe(fs, path, data, mode="create")
-    if library == "hdfs_native":
+    if hdfs.is_native(fs):
         return lambda path, data: _through_temporary(fs, path, data)
     return None
 
 
 def whole_put(fs: AbstractFileSystem) -> Write:
     """Return what replaces a file at once, or in place where `fs` knows no such thing."""
-    library = type(fs).__module__.partition(".")[0]
-    if library == "hdfs_native":
+    if hdfs.is_native(fs):
         return lambda path, data: _through_temporary(fs, path, data, overwrite=True)
     if _protocol(fs) in {"sftp", "ssh"}:  # renames by posix-rename
         return lambda path, data: _through_temporary(fs, path, data)
@@ -97,25 +96,10 @@ def _through_temporary(
 
 def _pipe(fs: AbstractFileSystem, path: str, data: bytes, **how: str) -> None:
     seconds = deadline.seconds_for(len(data))
-    if type(fs).__module__.partition(".")[0] == "hdfs_native":
-        deadline.within(seconds, lambda: _write_file(fs, path, data))
+    if hdfs.is_native(fs):
+        deadline.within(seconds, lambda: hdfs.write(fs, path, data))
     else:
         deadline.within(seconds, lambda: fs.pipe_file(path, data, **how))
-
-
-def _write_file(fs: AbstractFileSystem, path: str, data: bytes) -> None:
-    """Write a file whose writer, if it fails, no thread ever meets again.
-
-    Its finalizer closes it once more, and waits for a DataNode that is gone: in the thread in which
-    Python happens to collect it, with no clock of ours around.
-    """
-    writer = fs.open(path, "wb")
-    try:
-        writer.write(data)
-        writer.close()
-    except BaseException:
-        forks.keep_for_ever(writer)
-        raise
 
 
 def _protocol(fs: AbstractFileSystem) -> str:

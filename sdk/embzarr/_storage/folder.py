@@ -49,11 +49,6 @@ class Folder:
         return tuple(found)
 
     @property
-    def library(self) -> str:
-        """The package that `fs` comes from."""
-        return type(self.fs).__module__.partition(".")[0]
-
-    @property
     def own_protocols(self) -> frozenset[str]:
         """The schemes of the filesystem itself."""
         return _protocols(self.fs)

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from embzarr._storage import deadline, forks, web
+from embzarr._storage import deadline, forks, hdfs, web
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of
 from embzarr._storage.exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
@@ -61,7 +61,7 @@ class FsspecStore:
         self._folder = folder
         self._made: set[str] = set()
         self._locks: dict[str, threading.Lock] = {}
-        if folder.library == "hdfs_native":
+        if hdfs.is_native(self._fs):
             # fsspec lets go of it in a forked child, where its end waits for threads of the parent.
             forks.keep_for_ever(self._fs)
         self._put = whole_put(self._fs)
@@ -81,14 +81,14 @@ class FsspecStore:
     @property
     def identity(self) -> Identity:
         """Whom it asks: of most filesystems only that it is this one, whose options may be all."""
-        if self._folder.library == "hdfs_native":
+        if hdfs.is_native(self._fs):
             return of_place("hdfs", self.url, options=self._fs.storage_options)
         return of_object(self._fs, self._root)
 
     @property
     def capabilities(self) -> Capabilities:
         """What is known of this kind of filesystem."""
-        if self._folder.library == "hdfs_native":
+        if hdfs.is_native(self._fs):
             return capabilities_of("hdfs", self.url)
         kind = "memory" if "memory" in self._folder.own_protocols else "fsspec"
         return capabilities_of(kind)
@@ -175,23 +175,14 @@ class FsspecStore:
             raise UnsupportedError("store-read-only", message)
 
     def _cat(self, path: str, start: int, end: int) -> bytes:
-        if self._folder.library == "hdfs_native":
-            return self._cut(path, start, end)
+        if hdfs.is_native(self._fs):
+            return hdfs.read(self._fs, path, start, end)
         if not self._folder.is_cache:
             return bytes(self._fs.cat_file(path, start=start, end=end))
         # A cache downloads into the very file that it takes for complete as soon as it is there,
         # so that a second thread would read what the first has not yet written.
         with self._locks.setdefault(path, threading.Lock()):
             return bytes(self._fs.cat_file(path, start=start, end=end))
-
-    def _cut(self, path: str, start: int, end: int) -> bytes:
-        """Read a range from an open file, as hdfs-native panics on one beyond the end."""
-        with self._fs.open(path, "rb") as file:
-            end = min(end, file.size)
-            if start >= end:
-                return b""
-            file.seek(start)
-            return bytes(file.read(end - start))
 
     def _range(self, path: str, start: int, length: int) -> bytes:
         if web.is_web(self._fs):
