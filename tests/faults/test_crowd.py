@@ -41,7 +41,7 @@ def gather(url: str, seconds: float, **ways: Mapping[str, Any] | None) -> dict[s
 
 def test_a_crowd_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """Savers, collectors, repairers and readers, interrupted and killed, lose nothing."""
-    found = gather(str(ram / "run"), 30 if full else 4, options=None, calm=None)
+    found = gather(str(ram / "run"), full.times(30, 4), options=None, calm=None)
 
     did = found["did"]
     run = sum(did.get(what, 0) for what in ("save", "delta", "async", "compact"))
@@ -56,7 +56,7 @@ def test_a_crowd_over_a_lossy_way(
     weather = Weather(shares=LOSSY, chance=random.Random(11))
     with running_faulty_proxy(minio.endpoint_url, weather) as lossy:
         options = {**minio.options, "endpoint_url": lossy}
-        url, seconds = minio.url(minio_bucket, "run"), 180 if full else 10
+        url, seconds = minio.url(minio_bucket, "run"), full.times(180, 10)
         found = gather(url, seconds, options=options, calm=minio.options)
 
     did = {**found["did"], **{f"answers {kind}": hits for kind, hits in weather.hits.items()}}

@@ -74,6 +74,7 @@ def _on_s3(kind: str, server: S3Server) -> dict[str, Any]:
     return {"url": f"{bucket}/run", "filesystem": "s3", "arguments": arguments}
 
 
+@pytest.mark.parts(8)
 @pytest.mark.parametrize(
     "kinds", [QUICK, pytest.param(SERVERS, marks=pytest.mark.servers)], ids=["quick", "servers"]
 )
@@ -92,11 +93,11 @@ def test_forked_children_and_their_parent_work_on(
                 **servers.enter_context(task_of(kind, request, tmp_path)),
                 "rounds": rounds,
                 "children": children,
-                "seed": seed,
+                "seed": f"{kind} {full.part}",
             }
-            for seed, kind in enumerate(kinds)
+            for kind in kinds
         ]
-        told = carry_out("forking_stores.py", tasks, timeout=6000 if full else 300)
+        told = carry_out("forking_stores.py", tasks)
 
     for kind, one in zip(kinds, told, strict=True):
         what = f"forks of a process that has used {kind}"
@@ -110,7 +111,7 @@ def test_pools_of_processes_read_a_checkpoint_that_is_sent_to_them(
     url = moto_s3.url(moto_s3.new_bucket(), "run")
     embzarr.save(url, WORDS, VECTORS, storage_options=moto_s3.options)
     methods = {"fork": 4, "spawn": 2}
-    if full:
+    if full.share == 1:
         methods = dict.fromkeys(("fork", "spawn", "forkserver", "joblib"), 4)
 
     told = carry_out("pools.py", {"url": url, "options": moto_s3.options, "methods": methods})

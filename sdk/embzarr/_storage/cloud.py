@@ -274,7 +274,7 @@ class _Clients:
 def _clients(
     connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
 ) -> _Clients:
-    library.for_this_process()
+    library.OBSTORE.for_this_process()
     given = _mapping(options, "client_options")
     allowed = bool(options.get("allow_http", allow_http))
     little = {"allow_http": allowed, **_CLIENT, **given}

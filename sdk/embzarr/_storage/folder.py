@@ -11,6 +11,7 @@ from embzarr._redact import (
     secrets_in_url,
     secrets_of_environment,
 )
+from embzarr._storage import library
 from embzarr._storage.failures import Place, shown_url
 from embzarr.errors import EmbzarrError, InvalidInputError, UnsupportedError
 
@@ -98,6 +99,7 @@ def folder_of_url(url: str, options: Mapping[str, object]) -> Folder:
     import fsspec  # noqa: PLC0415
 
     _refuse_unknown_schemes(url)
+    library.HDFS.for_this_process()
     place = place_of(url, options)
 
     def connect() -> tuple[AbstractFileSystem, str]:

@@ -47,7 +47,7 @@ def from_obstore(client: ObjectStoreMethods, *, single_writer: bool, pickle_secr
     kind = _obstore_class(client)
     if kind == "LocalStore":
         return local_folder(Path(getattr(client, "prefix", None) or "/"))
-    library.for_this_process()
+    library.OBSTORE.for_this_process()
     url, secrets = _described(client, kind)
     place = Place(url=shown_url(url), redactor=Redactor(secrets_in_options(secrets)))
     options = _arguments(client, kind)
@@ -92,7 +92,7 @@ def _arguments(client: object, kind: str) -> dict[str, object] | None:
 
 
 def _open_like(url: str, options: Options, *, single_writer: bool) -> Store:
-    library.for_this_process()
+    library.OBSTORE.for_this_process()
     kind = str(options["kind"])
     place = Place(url=shown_url(url), redactor=Redactor(secrets_in_options(options)))
     given = {name: value for name, value in options.items() if name not in {"kind", "address"}}
@@ -166,6 +166,7 @@ def _as_options(fs: AbstractFileSystem) -> dict[str, object]:
 
 
 def _open_filesystem(url: str, options: Options, *, single_writer: bool) -> Store:
+    library.HDFS.for_this_process()
     place = place_of(url, options)
     fs = place.ask("read", "", lambda: _made(options))
     folder = Folder(fs=fs, path=str(options["path"]))

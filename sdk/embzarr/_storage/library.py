@@ -1,10 +1,11 @@
-"""obstore in a forked child: a second copy, since the first one waits for threads that are gone.
+"""Compiled libraries in a forked child: a second copy, as the first lacks its threads.
 
-obstore's runtime is a static of its extension module, started once. In a forked child it has no
-threads, and its event loop is shared with the parent. The loader gives every file statics of its
-own, so that a child loads the same extension from another file, in memory: about 50 ms, once.
-What was tried beside it: a request relayed by a helper process copies every byte twice, and another
-client (botocore's) knows S3 only.
+The runtime of obstore is a static of its extension module, started once, and so are the connections
+that hdfs-native keeps. In a forked child they have no threads, and their event loop is shared with
+the parent: to close a connection there takes it from the parent. The loader gives every file
+statics of its own, so that a child loads the same extension from another file, in memory: about
+50 ms, once. What was tried beside it: a request relayed by a helper process copies every byte
+twice, and another client (botocore's) knows S3 only.
 """
 
 from __future__ import annotations
@@ -22,48 +23,46 @@ import obstore.store  # noqa: F401 - what is to be loaded anew
 from embzarr._storage import forks
 from embzarr.errors import UnsupportedError
 
-_PACKAGE = "obstore"
-_EXTENSION = "obstore._obstore"
 _PIECE_BYTES = 4 * 1024 * 1024
 
 
-class _Loaded:
-    """Whether the extension in `sys.modules` was loaded by this process."""
+class Library:
+    """A package with one extension module, which each process loads for itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, package: str, extension: str) -> None:
+        """Name the package, and the extension in it."""
+        self._package = package
+        self._extension = extension
         self._lock = forks.Lock()
         self._process = forks.Process()
         self._copies = 0
 
-    def require(self) -> None:
+    def for_this_process(self) -> None:
+        """Have it usable in this process, by all that name it through its modules.
+
+        Raises:
+            UnsupportedError: in a forked child of a system that has no files in memory to load
+                libraries from (``url-unsupported``).
+        """
         if self._process:
             return
         with self._lock:
             if not self._process:
-                _load_anew(self._copies)
-                self._copies += 1
+                if self._package in sys.modules:
+                    _load_anew(self._package, self._extension, self._copies)
+                    self._copies += 1
                 self._process = forks.Process()
 
 
-def for_this_process() -> None:
-    """Have obstore usable in this process, by all that name it through its modules.
-
-    Raises:
-        UnsupportedError: in a forked child of a system that has no files in memory to load
-            libraries from (``url-unsupported``).
-    """
-    _loaded.require()
-
-
-def _load_anew(copies: int) -> None:
+def _load_anew(package: str, extension: str, copies: int) -> None:
     """Load one more copy, and let the modules that others have imported show it.
 
     The old copy lives on, unused: objects that the parent made are of its classes.
     """
-    names = [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]
+    names = [name for name in sys.modules if name.partition(".")[0] == package]
     inherited = {name: sys.modules.pop(name) for name in names}
     try:
-        _load_extension(copies)
+        _load_extension(package, extension, copies)
         for name in names:
             vars(inherited[name]).update(vars(importlib.import_module(name)))
     except (OSError, AttributeError, ImportError) as exc:
@@ -76,25 +75,27 @@ def _load_anew(copies: int) -> None:
         sys.modules.update(inherited)
 
 
-def _load_extension(copies: int) -> None:
-    spec = importlib.util.find_spec(_PACKAGE)
+def _load_extension(package: str, extension: str, copies: int) -> None:
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ImportError(f"where {_PACKAGE} lies is not known")
-    (origin,) = Path(spec.origin).parent.glob("_obstore.*so")
-    with os.fdopen(os.memfd_create(_PACKAGE), "wb") as copy, origin.open("rb") as original:
+        raise ImportError(f"where {package} lies is not known")
+    (origin,) = Path(spec.origin).parent.glob(f"{extension}.*so")
+    with os.fdopen(os.memfd_create(package), "wb") as copy, origin.open("rb") as original:
         shutil.copyfileobj(original, copy, _PIECE_BYTES)
         copy.flush()
         # A name of its own in each generation, as the loader goes by names first.
         path = f"/proc/self/fd/{'./' * copies}{copy.fileno()}"
-        _run_extension(importlib.machinery.ExtensionFileLoader(_EXTENSION, path))
+        name = f"{package}.{extension}"
+        _run_extension(name, importlib.machinery.ExtensionFileLoader(name, path))
 
 
-def _run_extension(loader: importlib.machinery.ExtensionFileLoader) -> None:
-    spec = importlib.util.spec_from_loader(_EXTENSION, loader)
+def _run_extension(name: str, loader: importlib.machinery.ExtensionFileLoader) -> None:
+    spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None  # noqa: S101 - only a loader without a name has none
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_EXTENSION] = module
+    sys.modules[name] = module
     loader.exec_module(module)
 
 
-_loaded = _Loaded()
+OBSTORE = Library("obstore", "_obstore")
+HDFS = Library("hdfs_native", "_internal")

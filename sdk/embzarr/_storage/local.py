@@ -198,7 +198,7 @@ def local_folder(path: Path) -> LocalFolder:
 def _opened(root: Path) -> ObjectStoreMethods:
     if not root.is_dir():
         raise FileNotFoundError(f"no folder {root}")
-    library.for_this_process()
+    library.OBSTORE.for_this_process()
     return obstore_stores.LocalStore(root)
 
 

@@ -62,7 +62,7 @@ class MemoryStore:
     @property
     def native(self) -> object:
         """An obstore store of what lies here now: later writes do not show, nor its own here."""
-        library.for_this_process()
+        library.OBSTORE.for_this_process()
         copy = obstore_stores.MemoryStore()
         for key, (data, _) in list(self._objects.items()):
             copy.put(key, data)

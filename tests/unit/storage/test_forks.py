@@ -11,16 +11,14 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 import embzarr
 from embzarr import Loaded
-from embzarr._storage import forks, hdfs, parallel
+from embzarr._storage import forks, parallel
 from embzarr._storage.client import Client
 from embzarr._storage.counting import CountingStore
 from embzarr._storage.open import open_store
@@ -395,22 +393,16 @@ def test_a_client_of_hdfs_does_not_hold_a_child_up() -> None:
     assert in_child(lambda: True) is True
 
 
-def test_a_child_reads_hdfs_when_the_connections_of_its_parent_have_run_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The client keeps them for three seconds, in one list of the process, which a fork copies."""
-    waits: list[float] = []
-    clock = SimpleNamespace(monotonic=lambda: 100.0, sleep=waits.append)
-    monkeypatch.setattr(hdfs, "time", clock)
-    fs = MemoryFileSystem()
-    fs.pipe_file("/kept", b"word")
+@pytest.mark.servers  # as above
+def test_a_child_has_connections_of_its_own_to_hdfs() -> None:
+    """The client keeps them in one list of its library, of which a child loads another copy."""
+    hdfs_native = pytest.importorskip("hdfs_native")
+    url, inherited = "hdfs://127.0.0.1:1/run", hdfs_native.RawClient
+    open_store(url)
 
-    def waits_before_a_read(now: float) -> float:
-        clock.monotonic = lambda: now
-        assert hdfs.read(fs, "/kept", 1, 9) == b"ord"
-        return waits[-1]
+    def renews() -> bool:
+        open_store(url)
+        return hdfs_native.RawClient is not inherited
 
-    assert waits_before_a_read(100.0) == 0
-    assert in_child(lambda: 3 < waits_before_a_read(100.25) < 4) is True
-    assert in_child(lambda: waits_before_a_read(104.0) == 0) is True
-    assert in_child(lambda: in_child(lambda: waits_before_a_read(102.0) > 1) is True) is True
+    assert in_child(lambda: renews() and in_child(renews) is True) is True
+    assert hdfs_native.RawClient is inherited
