@@ -86,7 +86,7 @@ def test_forked_children_and_their_parent_work_on(
     tally: Tally,
 ) -> None:
     """By what they inherited, opened anew or unpickled, with threads in the parent or not."""
-    rounds, children = full.times(ROUNDS, 1), CHILDREN if full else len(HOWS)
+    rounds, children = full.times(ROUNDS, 1), CHILDREN if full.share == 1 else len(HOWS)
     with ExitStack() as servers:
         tasks = [
             {
