@@ -137,7 +137,7 @@ def _check(plan: StepPlan) -> None:
 def _check_column(column: PlannedColumn, part_rows: int) -> None:
     what = f"plan: column {column.name[:64]!r}"
     require(keys.is_column_name(column.name), what, "not a column's name")
-    if column.dtype not in spec.COLUMN_DTYPES:
+    if not dtypes.is_column_dtype(column.dtype):
         raise UnsupportedError("dtype-unsupported", f"{what}: data type {column.dtype[:40]!r}")
     validate_layers.check_codec(column.codec, what)
     grid = column.grid(part_rows)

@@ -274,6 +274,8 @@ def _own_columns(
     if twice:
         raise InvalidInputError("input-argument", f"the parts hold the column {twice[0]!r} already")
     kinds = kinds_of(own)
+    for name, array in own.items():
+        dtypes.require_converts(name, array, kinds[name][0])
     return {
         name: array.astype(dtypes.numpy_dtype(kinds[name][0]), copy=False)
         for name, array in own.items()

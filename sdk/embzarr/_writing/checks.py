@@ -104,8 +104,8 @@ def vectors_of(vectors: object, dtype: DTypeLike | None = None) -> tuple[NDArray
     if dtype is None and matrix.dtype.kind in "iub":
         raise InvalidInputError(
             "input-dtype",
-            f"vectors: expected floating point, found {matrix.dtype}; say dtype='float32' to store "
-            "whole numbers as such",
+            f"vectors: expected floating point, found {matrix.dtype}: dtype='float32', where it "
+            "is taken, or .astype('float32') stores whole numbers as such",
         )
     name = dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
     dtypes.column_name_of(matrix.dtype, what=spec.VECTORS)
