@@ -9,6 +9,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._format import (
     Layer,
     PlacementMember,
+    arguments,
     chunk_coding,
     chunk_index,
     dtypes,
@@ -108,6 +109,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
     """
+    arguments.check_flags(single_writer=single_writer)
     told = metadata_of(metadata)
     order = placements.parse(placement)
     if order.groups:

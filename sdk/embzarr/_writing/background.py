@@ -257,6 +257,7 @@ class AsyncSaver:
             columns=further,
             metadata=options.metadata,
             compression=options.compression,
+            chunk_bytes=options.chunk_bytes,
             allow_nonfinite=options.allow_nonfinite,
             allow_new_dim=options.allow_new_dim,
             single_writer=self._single_writer,

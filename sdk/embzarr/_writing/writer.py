@@ -246,6 +246,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
+    arguments.check_flags(allow_nonfinite=allow_nonfinite, single_writer=single_writer)
     told = checks.metadata_of(metadata)
     dtypes.numpy_dtype(dtype)
     store = CountingStore(
