@@ -55,6 +55,7 @@ def open_checkpoint(
     """
     if cache is not None and not isinstance(cache, Cache):
         raise arguments.refusal("cache", "an embzarr.Cache", cache)
+    arguments.check_flags(pickle_secrets=pickle_secrets)
     opened = open_store(url, storage_options=storage_options, pickle_secrets=pickle_secrets)
     store = CountingStore(opened)
     return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import keys
+from embzarr._format import arguments, keys
 from embzarr._gc import Policy, collect
 from embzarr._history import describe, history, quarantine, tagging
 from embzarr._open import find
@@ -43,6 +43,10 @@ class Run(RunSaving):
             storage_options: credentials and endpoint.
             pickle_secrets: let pickles hold the credentials; see `embzarr.open`.
         """
+        arguments.check_flags(
+            read_only=read_only, single_writer=single_writer, pickle_secrets=pickle_secrets
+        )
+        exit_seconds = arguments.seconds("exit_seconds", exit_seconds)
         store = interrupts.apart(
             lambda: open_store(
                 url,
@@ -160,7 +164,7 @@ class Run(RunSaving):
             dry_run: change nothing, and tell what would be.
 
         Raises:
-            InvalidInputError: a number that keeps nothing.
+            InvalidInputError: a number that keeps nothing, or is none.
             ConflictError: code ``commit-conflict``: others committed all the while.
             DamagedError: a manifest is damaged: repair first. One in quarantine does not hinder
                 what came after it.
@@ -171,6 +175,8 @@ class Run(RunSaving):
             UnsupportedError: a store that cannot list or cannot be written to safely.
         """
         policy = Policy(keep_last=keep_last, keep_every=keep_every)
+        older_than = arguments.seconds("older_than", older_than)
+        arguments.check_flags(dry_run=dry_run)
         if not dry_run:
             self._require_sound()
         return collect.collect(self._store, policy, older_than=older_than, dry_run=dry_run)

@@ -146,6 +146,7 @@ class RunSaving:
         lossy: LossyKind | None = None,
         policy: DeltaPolicy = _BY_SIZE,
         compression: str = "auto",
+        chunk_bytes: int | None = None,
         allow_nonfinite: bool = False,
         allow_new_dim: bool = False,
     ) -> Future[Checkpoint]:
@@ -171,6 +172,7 @@ class RunSaving:
             lossy: of a delta, as `save_delta` takes it.
             policy: when to write a full step.
             compression: as `embzarr.save` takes it.
+            chunk_bytes: of a full step; see `embzarr.save`.
             allow_nonfinite: store NaN and infinity instead of refusing them.
             allow_new_dim: let vectors be longer or shorter than those of the newest commit.
 
@@ -187,6 +189,7 @@ class RunSaving:
             policy=policy,
             compression=compression,
             allow_nonfinite=allow_nonfinite,
+            chunk_bytes=chunk_bytes,
             allow_new_dim=allow_new_dim,
         )
         return self._ask(lambda saver: saver.save(table, rows, base, options))
@@ -266,7 +269,7 @@ class RunSaving:
     def _require_sound(self) -> None:
         probe.require_sound(self._store, single_writer=self._single_writer)
 
-    def compact(self, *, compression: str = "auto") -> Checkpoint:
+    def compact(self, *, compression: str = "auto", chunk_bytes: int | None = None) -> Checkpoint:
         """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
 
         Row numbers, words, metadata and step stay; what lossy deltas cost stays told. Memory is
@@ -274,20 +277,25 @@ class RunSaving:
 
         Args:
             compression: as `embzarr.save` takes it.
+            chunk_bytes: see `embzarr.save`; by default as the base of the chain has it.
 
         Raises:
             NotFoundError: code ``checkpoint-missing``.
             ConflictError: code ``commit-superseded``: another commit was made meanwhile.
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
+        if chunk_bytes is not None:
+            chunk_bytes = checks.chunk_bytes_of(chunk_bytes)
         self.wait()
-        return interrupts.apart(partial(self._compact, compression))
+        return interrupts.apart(partial(self._compact, compression, chunk_bytes))
 
-    def _compact(self, compression: str) -> Checkpoint:
+    def _compact(self, compression: str, chunk_bytes: int | None) -> Checkpoint:
         self._require_sound()
         store = CountingStore(self._store)
         head = delta.newest(store, None)
         if len(head.manifest.layers) > 1:
             writer = f"embzarr {__version__}"
-            head = compacting.compact(store, head, compression=compression, writer=writer)
+            head = compacting.compact(
+                store, head, compression=compression, chunk_bytes=chunk_bytes, writer=writer
+            )
         return Checkpoint(store, head)

@@ -31,7 +31,9 @@ def told(data: NDArray[Any], expected: dict[str, Any]) -> dict[str, Any]:
     """Return what `expected` says of an array, for the array that was read."""
     raw = np.ascontiguousarray(data).tobytes()
     bits = {"hex": raw.hex()} if "hex" in expected else {"sha256": plain_reader.sha256(raw)}
-    return {"dtype": data.dtype.name, "shape": list(data.shape), **bits}
+    kind, size = data.dtype.kind, data.dtype.itemsize
+    name = {"U": f"U{size // 4}", "S": f"S{size}"}.get(kind, data.dtype.name)
+    return {"dtype": name, "shape": list(data.shape), **bits}
 
 
 @each_commit

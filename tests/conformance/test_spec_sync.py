@@ -193,9 +193,13 @@ def test_schema_names() -> None:
     ]
     reserved = {*kinds["column"]["not"]["enum"]}
 
-    assert tuple(kinds["array"]["properties"]["dtype"]["enum"]) == tuple(
-        sorted(spec.COLUMN_DTYPES, key=kinds["array"]["properties"]["dtype"]["enum"].index)
-    )
+    for dtype in (
+        kinds["array"]["properties"]["dtype"],
+        PLAN["$defs"]["column"]["properties"]["dtype"],
+    ):
+        numbers, sized = dtype["anyOf"]
+        assert {*numbers["enum"]} == {*spec.COLUMN_DTYPES}
+        assert sized["pattern"] == f"^({spec.SIZED_DTYPES})$"
     assert tuple(blosc["cname"]["enum"]) == spec.BLOSC_CNAMES
     assert tuple(blosc["shuffle"]["enum"]) == spec.BLOSC_SHUFFLES
     assert tuple(one["properties"]["name"]["const"] for one in kinds["codec"]["oneOf"]) == (
@@ -215,6 +219,13 @@ def test_names_in_the_text() -> None:
 
     assert dtypes
     assert {*dtypes[1].split(", ")} == {*spec.COLUMN_DTYPES}
+    units = re.search(r"`unit` is ([^;]*), as NumPy has them", arrays)
+    assert units
+    sized = [f"datetime64[7{unit}]" for unit in re.split(r", | or ", units[1])]
+    assert len(sized) == 13
+    assert all(map(re.compile(spec.SIZED_DTYPES).fullmatch, [*sized, "U1", f"S{10**9 - 1}"]))
+    assert "n is 1 to 999,999,999" in arrays
+    assert "2 to 999,999,999" in arrays
     assert tuple(codecs) == spec.CODECS
     assert tuple(placements) == spec.PLACEMENTS
     assert {*re.findall(r"`([a-z.]{2,})`", reserved)} == spec.RESERVED_COLUMNS | {"zarr.json"}

@@ -20,10 +20,11 @@ def test_a_chain_becomes_a_full_step(ask: Ask, tmp_path: Path) -> None:
     run.save_delta([5], vectors[5:6], step=4)
     assert len(run.open().info().layers) == 2
 
-    done = ask("compact", str(tmp_path))
+    done = ask("compact", str(tmp_path), "--chunk-bytes", 2048)
 
     assert done.code == 0
     assert done.out.startswith("step 4 (commit 3): 2 layers became one of ")
     np.testing.assert_array_equal(run.open(step=4).to_numpy(), vectors)
     assert len(run.open().info().layers) == 1
+    assert run.open().info().columns[0].chunk_rows == 16
     assert "is a full step already" in ask("compact", str(tmp_path)).out

@@ -40,6 +40,8 @@ def test_people_see_the_first_numbers(ask_on_terminal: Ask, run_folder: Path) ->
     [
         (("--prefix", "kin"), ["kin", "king", "kingdom"]),
         (("--range", "kin", "kingdom"), ["kin", "king"]),
+        (("--range", "w998", ""), ["w998", "w999", "猫"]),
+        (("--range", "", "["), [""]),
         (("--rows", "3:5"), ["w3", "w4"]),
         (("--rows", "2007:"), ["esc\\x1b[31m", ""]),
         (("--rows", "2007:50000"), ["esc\\x1b[31m", ""]),

@@ -130,6 +130,7 @@ def test_train_draws_its_run(ask: Ask, corpus: Path, tmp_path: Path) -> None:
     answer = ask(
         *("train", corpus, tmp_path / "run", "--vector-size", 10, "--checkpoints", 3),
         *("--workers", 1, "--plot", plot, "--eval", tmp_path / "pairs.txt"),
+        *("--chunk-bytes", 1024),
     )
     assert (answer.code, answer.err) == (0, "")
     names, *rows = answer.rows
@@ -138,6 +139,8 @@ def test_train_draws_its_run(ask: Ask, corpus: Path, tmp_path: Path) -> None:
         info.step for info in embzarr.Run(tmp_path / "run").commits()
     )
     assert plot.read_text().startswith("<?xml")
+    stored = embzarr.open(tmp_path / "run").info().columns[0]
+    assert (stored.name, stored.chunk_rows) == ("vectors", 16)
 
 
 def test_a_lone_trainer_may_save_where_no_create_is_exclusive(ask: Ask, corpus: Path) -> None:

@@ -69,6 +69,7 @@ SAVING: dict[str, Any] = {
         ("checkpoints", 0),
         ("lossy", "int8"),  # without delta
         ("keep_last", 0),
+        ("chunk_bytes", 1023),
         ("patience", -1),
     ],
 )

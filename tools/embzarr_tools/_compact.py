@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._options import Place
+from embzarr_tools._options import ChunkBytes, Place
 from embzarr_tools._screen import Size, say
 
 EXAMPLES = """
@@ -19,6 +19,7 @@ def compact(
     compression: Annotated[
         str, typer.Option(metavar="NAME", help="auto, none, lz4, zstd[:LEVEL] or blosc:CNAME.")
     ] = "auto",
+    chunk_bytes: ChunkBytes = None,
     single_writer: Annotated[
         bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
     ] = False,
@@ -30,7 +31,7 @@ def compact(
     """
     run = place.run(single_writer=single_writer)
     before = run.open()
-    found = run.compact(compression=compression)
+    found = run.compact(compression=compression, chunk_bytes=chunk_bytes)
     if found.commit == before.commit:
         say(f"step {found.step} (commit {found.commit}) is a full step already")
         return

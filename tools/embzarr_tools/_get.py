@@ -30,6 +30,7 @@ embzarr get s3://bucket/run king queen
 embzarr get s3://bucket/run --words-file mine.txt > mine.tsv
 embzarr get s3://bucket/run --prefix inter
 embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
+embzarr get s3://bucket/run --range inter "" > from-inter-on.tsv
 embzarr get s3://bucket/run --rows 0:50000 --json > commonest.jsonl
 embzarr get s3://bucket/run king -v
 embzarr get s3://bucket/run --prefix inter --explain > /dev/null
@@ -54,7 +55,11 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     ] = None,
     between: Annotated[
         tuple[str, str] | None,
-        typer.Option("--range", metavar="A B", help="All words from A up to, not including, B."),
+        typer.Option(
+            "--range",
+            metavar="A B",
+            help='All words from A up to, not including, B; "" for B means to the last.',
+        ),
     ] = None,
     rows: Annotated[
         str | None,
@@ -147,7 +152,7 @@ def _parts(
     if prefix is not None:
         yield checkpoint.load_prefix(prefix)
     elif between:
-        yield checkpoint.load_range(*between)
+        yield checkpoint.load_range(*_bounds(between))
     elif rows:
         start, stop = _row_range(rows)
         yield from checkpoint.stream(start=start, stop=stop)
@@ -166,7 +171,7 @@ def _wanted(
     if prefix is not None:
         return list(checkpoint.load_prefix(prefix, columns=()).words)
     if between:
-        return list(checkpoint.load_range(*between, columns=()).words)
+        return list(checkpoint.load_range(*_bounds(between), columns=()).words)
     return words or []
 
 
@@ -185,6 +190,12 @@ def _explain(checkpoint: "embzarr.Checkpoint", wanted: "list[str] | range") -> N
     )
     others = ", ".join(f"{size(n)} of {c}" for c, n in plan.in_chunks_of.items())
     say_aside(f"saved with another chunk_bytes about so much would be wanted: {others}")
+
+
+def _bounds(between: tuple[str, str]) -> tuple[str, str | None]:
+    """Return the first word, and the one past the last; no word is before the empty one."""
+    first, last = between
+    return first, last or None
 
 
 def _row_range(text: str) -> tuple[int, int | None]:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     import embzarr
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ChunkBytes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="BYTES",
+        help="Of rows that are fetched together: 131072 by default; less for scattered words.",
+    ),
+]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _TRUTH = {"true": True, "false": False}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._options import Place
+from embzarr_tools._options import ChunkBytes, Place
 from embzarr_tools._plot import Plot
 from embzarr_tools._screen import on_terminal, say
 from embzarr_tools._train_log import training_log
@@ -118,6 +118,7 @@ class Settings:
             metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
         ),
     ] = "auto"
+    chunk_bytes: ChunkBytes = None
     single_writer: Annotated[
         bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
     ] = False

@@ -119,6 +119,8 @@ class SaveOptions:
     """Seconds for which the last checkpoint is tried again before its error is raised."""
     compression: str
     """As ``embzarr.save`` takes it."""
+    chunk_bytes: int | None = None
+    """As ``embzarr.save`` takes it."""
 
     def __post_init__(self) -> None:
         """Check every setting, and those that bound one another."""
@@ -127,6 +129,8 @@ class SaveOptions:
                 check_integer(name, getattr(self, name), low=1, high=100_000)
         if self.lossy is not None and (self.lossy not in LOSSY or not self.delta):
             raise refused("lossy", f"{' or '.join(LOSSY)}, with delta", self.lossy)
+        if self.chunk_bytes is not None:
+            check_integer("chunk_bytes", self.chunk_bytes, low=1024, high=2**28)
         check_number("patience", self.patience, low=0.0, high=1e6)
         if self.save_every is not None and self.checkpoints is not None:
             raise refused("save_every", "None when checkpoints is given", self.save_every)

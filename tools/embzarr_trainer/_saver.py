@@ -111,6 +111,7 @@ class Saver:
             metadata=metadata,
             lossy=self._options.lossy,
             compression=self._options.compression,
+            chunk_bytes=self._options.chunk_bytes,
             # Where another run lies here, that was told, and meant, before anything was trained.
             allow_new_dim=True,
         )

@@ -57,6 +57,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
     storage_options: Mapping[str, Any] | None = None,
     single_writer: bool = False,
     compression: str = "auto",
+    chunk_bytes: int | None = None,
 ) -> embzarr.Checkpoint:
     """Train word vectors on text and save them, along the way and at the end.
 
@@ -118,6 +119,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         storage_options: credentials and endpoint, as for ``embzarr.save``; also for ``init``.
         single_writer: promise that nobody else saves there, where a store cannot exclude others.
         compression: of the checkpoints, as for ``embzarr.save``.
+        chunk_bytes: of the checkpoints that are full steps, as for ``embzarr.save``.
 
     Returns:
         The last checkpoint, open.
@@ -157,6 +159,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         keep_last=keep_last,
         patience=patience,
         compression=compression,
+        chunk_bytes=chunk_bytes,
     )
     wishes = Wishes(
         resume=resume, allow_changes=allow_changes, restart=restart, init=init, only=only

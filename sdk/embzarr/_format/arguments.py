@@ -6,6 +6,7 @@ names the argument, what was expected and what was found.
 
 from __future__ import annotations
 
+import math
 import operator
 import reprlib
 import sys
@@ -60,6 +61,30 @@ def _whole(value: Any) -> int | None:  # noqa: ANN401 - what it is, is asked her
         return operator.index(value)
     except TypeError:
         return None
+
+
+def seconds(name: str, value: Any) -> float:  # noqa: ANN401 - what it is, is asked here
+    """Return a number of seconds, from 0; an infinite one is for ever.
+
+    Raises:
+        InvalidInputError: text, a bool, a negative number, or none.
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    found = float(value) if is_number and not isinstance(value, bool) else math.nan
+    if not found >= 0:
+        raise refusal(name, "a number of seconds from 0", value)
+    return found
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False: a text that says "no" would count as True.
+
+    Raises:
+        InvalidInputError: naming the argument.
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool | np.bool_):
+            raise refusal(name, "True or False", value)
 
 
 def text(name: str, value: object) -> str:

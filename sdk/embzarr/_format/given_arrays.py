@@ -35,6 +35,15 @@ def array_of(name: str, value: object) -> NDArray[Any]:
         raise InvalidInputError("input-argument", f"{name}: expected an array: {exc}") from exc
     if array.dtype == object and array.ndim == 0:
         raise arguments.refusal(name, "an array", value)
+    return _texts_of(array) if array.dtype.kind in "OT" else array
+
+
+def _texts_of(array: NDArray[Any]) -> NDArray[Any]:
+    """Return objects that are all text, or all bytes, as texts of the longest one's length."""
+    for kind in (str, bytes):
+        if array.size and all(isinstance(one, kind) for one in array.reshape(-1)):
+            texts: NDArray[Any] = array.astype(kind)
+            return texts
     return array
 
 

@@ -101,7 +101,9 @@ def fit(rows: int, chunk: int, shard: int) -> tuple[int, int]:
     return chunk, max(min(shard, -(-rows // chunk)), 1)
 
 
-def divide(rows: int, parts: int, row_bytes: Sequence[int]) -> tuple[int, list[tuple[int, int]]]:
+def divide(
+    rows: int, parts: int, row_bytes: Sequence[int], *, target: int = spec.CHUNK_BYTES
+) -> tuple[int, list[tuple[int, int]]]:
     """Cut a table for several writers, so that no shard of any column lies in two parts.
 
     Parts are equal, but for the last ones, which may have fewer rows or none; they are no longer
@@ -111,13 +113,14 @@ def divide(rows: int, parts: int, row_bytes: Sequence[int]) -> tuple[int, list[t
         rows: of the table.
         parts: how many writers.
         row_bytes: bytes of one row of each column.
+        target: the most that a chunk of several rows takes.
 
     Returns:
         Rows of a part; and for each column rows in a chunk, and chunks in a shard.
     """
     even = max(-(-rows // parts), 1)
     grain = _power_of_two_below(even // spec.PART_GRAIN)
-    chunks = [min(choose_chunk(nbytes), grain) for nbytes in row_bytes]
+    chunks = [min(choose_chunk(nbytes, target=target), grain) for nbytes in row_bytes]
     shards = [
         min(_power_of_two_above(_shards_for(even, nbytes)), _power_of_two_below(even // chunk))
         for nbytes, chunk in zip(row_bytes, chunks, strict=True)

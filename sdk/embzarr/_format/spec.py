@@ -79,6 +79,15 @@ COLUMN_DTYPES: Final = (
     "complex64",
     "complex128",
 )
+SIZED_DTYPES: Final = (
+    r"[US][1-9][0-9]{0,8}"
+    r"|(datetime64|timedelta64)\[([2-9]|[1-9][0-9]{1,8})?([YMWDhms]|ms|us|ns|ps|fs|as)\]"
+)
+"""Further types of columns, whose names say how long a text is, or the unit of a time."""
+CHARACTER_BYTES: Final = 4
+LAST_CHARACTER: Final = 0x10FFFF
+SURROGATES: Final = (0xD800, 0xDFFF)
+"""Numbers that are no characters, though below the greatest."""
 
 # Codecs ---------------------------------------------------------------------------------------
 CODECS: Final = ("none", "zstd", "blosc")

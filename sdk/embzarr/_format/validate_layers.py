@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr._format import chunk_index, keys, spec, validate_deltas
+from embzarr._format import chunk_index, dtypes, keys, spec, validate_deltas
 from embzarr._format.codecs import COMPRESSORS, NONE
 from embzarr._format.validate_deltas import require
 from embzarr.errors import UnsupportedError
@@ -85,7 +85,7 @@ def _check_base(layer: Layer, what: str) -> None:
 
 
 def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
-    if array.dtype not in spec.COLUMN_DTYPES:
+    if not dtypes.is_column_dtype(array.dtype):
         raise UnsupportedError("dtype-unsupported", f"{what}: data type {array.dtype[:40]!r}")
     check_codec(array.codec, what)
     grid = array.grid

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import json, keys, spec
+from embzarr._format import dtypes, json, keys, spec
 from embzarr._format.codecs import COMPRESSORS
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _BYTES_SINGLE = {"name": "bytes"}
 _CRC32C = {"name": "crc32c"}
-_SINGLE = ("bool", "int8", "uint8")
 
 
 def root_document(store: str) -> bytes:
@@ -116,8 +115,7 @@ def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
 
 def codec_chain(codec: Codec, dtype: str) -> list[dict[str, Any]]:
     """Return the codecs of one inner chunk."""
-    single = dtype in _SINGLE
-    chain: list[dict[str, Any]] = [_BYTES_SINGLE if single else _BYTES]
+    chain: list[dict[str, Any]] = [_BYTES if dtypes.has_byte_order(dtype) else _BYTES_SINGLE]
     if codec.name in COMPRESSORS:
         configuration = COMPRESSORS[codec.name].configuration(codec)
         chain.append({"name": codec.name, "configuration": configuration})
@@ -140,21 +138,13 @@ def _array(array: Array) -> dict[str, Any]:
         "zarr_format": 3,
         "node_type": "array",
         "shape": array.shape,
-        "data_type": array.dtype,
+        "data_type": dtypes.zarr_data_type(array.dtype),
         "chunk_grid": {
             "name": "regular",
             "configuration": {"chunk_shape": [array.chunk * array.shard, *rest]},
         },
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": _fill_value(array.dtype),
+        "fill_value": dtypes.fill_value(array.dtype),
         "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
         "attributes": {},
     }
-
-
-def _fill_value(dtype: str) -> bool | int | float | list[float]:
-    if dtype == "bool":
-        return False
-    if dtype.startswith("complex"):
-        return [0.0, 0.0]
-    return 0.0 if "float" in dtype else 0

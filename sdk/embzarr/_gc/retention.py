@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embzarr.errors import InvalidInputError
+from embzarr._format import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,10 +30,8 @@ class Policy:
         """Refuse what keeps nothing."""
         for name in ("keep_last", "keep_every"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or value < 1):
-                raise InvalidInputError(
-                    "input-argument", f"{name} is a whole number from 1; found {value!r}"
-                )
+            if value is not None:
+                object.__setattr__(self, name, arguments.whole(name, value, least=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

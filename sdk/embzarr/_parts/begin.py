@@ -8,7 +8,7 @@ from embzarr._format import Parent, arguments, chunk_coding, dtypes, spec
 from embzarr._history import committing, history, probe, root
 from embzarr._parts import plan
 from embzarr._storage import CountingStore, interruptible, open_store
-from embzarr._writing import check_follows, column_kind
+from embzarr._writing import check_follows, chunk_bytes_of, column_kind
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     dtype: DTypeLike = "float32",
     columns: Mapping[str, DTypeLike | tuple[DTypeLike, tuple[int, ...]]] | None = None,
     compression: str = "auto",
+    chunk_bytes: int | None = None,
     allow_nonfinite: bool = False,
     allow_new_dim: bool = False,
     single_writer: bool = False,
@@ -56,6 +57,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
             one row. What the publisher has at hand is best left to it.
         compression: as `embzarr.save` takes it, but that ``auto`` looks at no data: floating point
             is stored as it is, everything else with lz4.
+        chunk_bytes: see `embzarr.save`.
         allow_nonfinite: store NaN and infinity instead of refusing them.
         allow_new_dim: let vectors be longer or shorter than those of the newest commit.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
@@ -65,6 +67,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
     """
+    arguments.check_flags(allow_nonfinite=allow_nonfinite, single_writer=single_writer)
     dim = arguments.whole("dim", dim)
     if dim < 1:
         raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
@@ -89,6 +92,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         rows=rows,
         parts=parts,
         kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},
+        chunk_bytes=None if chunk_bytes is None else chunk_bytes_of(chunk_bytes),
         allow_nonfinite=allow_nonfinite,
     )
 

@@ -137,7 +137,7 @@ def _check(plan: StepPlan) -> None:
 def _check_column(column: PlannedColumn, part_rows: int) -> None:
     what = f"plan: column {column.name[:64]!r}"
     require(keys.is_column_name(column.name), what, "not a column's name")
-    if column.dtype not in spec.COLUMN_DTYPES:
+    if not dtypes.is_column_dtype(column.dtype):
         raise UnsupportedError("dtype-unsupported", f"{what}: data type {column.dtype[:40]!r}")
     validate_layers.check_codec(column.codec, what)
     grid = column.grid(part_rows)
@@ -149,7 +149,7 @@ def _check_column(column: PlannedColumn, part_rows: int) -> None:
     require(whole, what, f"a part of {part_rows} rows is not whole shards of {grid.shard_rows}")
 
 
-def planned(
+def planned(  # noqa: PLR0913 - what a plan says, all keyword-only
     *,
     store: str,
     base: Parent | None,
@@ -158,6 +158,7 @@ def planned(
     rows: int,
     parts: int,
     kinds: dict[str, tuple[str, tuple[int, ...], Codec]],
+    chunk_bytes: int | None,
     allow_nonfinite: bool,
 ) -> StepPlan:
     """Return the plan of a step; `kinds` has type, row shape and compression of each column.
@@ -166,7 +167,7 @@ def planned(
         InvalidInputError: it would not be a plan that its readers accept.
     """
     sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(t)) for t, shape, _ in kinds.values()]
-    part_rows, cuts = grids.divide(rows, parts, sizes)
+    part_rows, cuts = grids.divide(rows, parts, sizes, target=chunk_bytes or spec.CHUNK_BYTES)
     columns = [
         PlannedColumn(
             name=name, dtype=dtype, row_shape=list(shape), chunk=chunk, shard=shard, codec=codec

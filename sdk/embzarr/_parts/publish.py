@@ -9,6 +9,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._format import (
     Layer,
     PlacementMember,
+    arguments,
     chunk_coding,
     chunk_index,
     dtypes,
@@ -108,6 +109,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
     """
+    arguments.check_flags(single_writer=single_writer)
     told = metadata_of(metadata)
     order = placements.parse(placement)
     if order.groups:
@@ -274,6 +276,8 @@ def _own_columns(
     if twice:
         raise InvalidInputError("input-argument", f"the parts hold the column {twice[0]!r} already")
     kinds = kinds_of(own)
+    for name, array in own.items():
+        dtypes.require_converts(name, array, kinds[name][0])
     return {
         name: array.astype(dtypes.numpy_dtype(kinds[name][0]), copy=False)
         for name, array in own.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from embzarr._format import given_arrays, spec
+from embzarr._format import arguments, given_arrays, spec
 from embzarr._history import probe, root
 from embzarr._parts import receipts
 from embzarr._parts.receipts import Places, Receipt
@@ -217,6 +217,7 @@ def write_part(
         InvalidInputError: no such part, or another store.
         UnsupportedError: a store that cannot be written to safely.
     """
+    arguments.check_flags(single_writer=single_writer)
 
     def begin() -> PartWriter:
         store = CountingStore(

@@ -277,6 +277,8 @@ class ArrayReader:
             what=lambda at: f"{self._layer.path}/{self._name} chunk {chunks[at]}",
         )
         rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])
+        if self._dtype.kind == "U":  # between the wanted chunks lie others, which nobody checked
+            dtypes.check_values(rows[slots], f"{self._layer.path}/{self._name}")
         numbers = self._numbers(Blocks(stored.ats, rows, slots), chunks)
         planned.selection.copy(view.cut(numbers), out)
 

@@ -151,6 +151,8 @@ def fill(
 ) -> NDArray[Any]:
     """Spread the rows that were found, with zeros or NaN for those that were not.
 
+    Of texts zero is the empty one; of times NaN is NaT.
+
     Args:
         block: the rows that were found, in order.
         lost: for each row of the result, whether it was missing.
@@ -159,14 +161,17 @@ def fill(
         full: filled and returned, if given.
 
     Raises:
-        InvalidInputError: NaN for a column of whole numbers.
+        InvalidInputError: NaN for a column of whole numbers or texts.
     """
-    if nan and block.dtype.kind in "biu":
+    if nan and block.dtype.kind in "biuUS":
         raise InvalidInputError(
             "input-argument", f"column {what!r} is {block.dtype}, which has no NaN: use zeros"
         )
     if full is None:
         full = np.empty((len(lost), *block.shape[1:]), block.dtype)
     full[~lost] = block
-    full[lost] = np.nan if nan else 0
+    filler: Any = np.zeros((), block.dtype)
+    if nan:
+        filler = "NaT" if block.dtype.kind in "mM" else np.nan
+    full[lost] = filler
     return full

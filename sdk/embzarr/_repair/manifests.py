@@ -180,15 +180,20 @@ class History:
         self.look(number)
 
     def _downwards(self) -> Iterator[int]:
-        """Yield numbers, newest first, those included that only their follower tells of."""
-        waiting = set(self.standings)
+        """Yield numbers, newest first, those included that only their follower or a tag tells of.
+
+        What a tag names above the newest is no gap, and is not looked for.
+        """
+        top = max(self.standings, default=0)
+        waiting = set(self.standings) | {number for number in self._recorded if number < top}
         while waiting:
             number = max(waiting)
             waiting.remove(number)
+            if number not in self.standings:
+                self.look(number)
             yield number
             parent = self.standings[number].parent
             if parent and parent.commit not in self.standings:
-                self.look(parent.commit)
                 waiting.add(parent.commit)
 
     def look(self, number: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import keys, spec
+from embzarr._format import arguments, keys, spec
 from embzarr._history import committing
 from embzarr._history import history as committed
 from embzarr._repair import gaps, heads, marks, rewriting
@@ -74,6 +74,7 @@ def repair(
         StoreError: one of them does not answer.
         DamagedError: what was written anew reads back as something else; no commit names it.
     """
+    arguments.check_flags(dry_run=dry_run)
     store = CountingStore(open_store(url, storage_options=storage_options))
     other = None
     if source is not None:

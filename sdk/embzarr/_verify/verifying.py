@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embzarr._format import keys, manifests, spec, zarr_json
+from embzarr._format import arguments, keys, manifests, spec, zarr_json
 from embzarr._history import Expired, history, records
 from embzarr._reading import link_to
 from embzarr._storage import get_at_most, known_of, parallel
@@ -40,6 +40,7 @@ def verify(
         quick: ask for sizes only.
         progress: called with the bytes done and the bytes in all.
     """
+    arguments.check_flags(quick=quick)
     layers = commit.manifest.layers
     objects = [digest for layer in layers for digest in layer.objects.values()]
     findings = Findings(sum(digest.size for digest in objects), progress)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._format import arguments, given_arrays, spec
+from embzarr._format import arguments, dtypes, given_arrays, spec
 from embzarr._history import probe
 from embzarr._storage import CountingStore, forks, interrupts
 from embzarr._writing import delta, saves
@@ -257,6 +257,7 @@ class AsyncSaver:
             columns=further,
             metadata=options.metadata,
             compression=options.compression,
+            chunk_bytes=options.chunk_bytes,
             allow_nonfinite=options.allow_nonfinite,
             allow_new_dim=options.allow_new_dim,
             single_writer=self._single_writer,
@@ -302,7 +303,7 @@ def _delta_rows(
     manifest = base._commit.manifest  # noqa: SLF001 - the two are one thing
     stored = {name: manifest.base.arrays[name] for name in manifest.base.columns}
     same = stored.keys() == table.columns.keys() and all(
-        (tuple(array.shape[1:]), array.dtype) == (held.shape[1:], held.dtype.name)
+        (tuple(array.shape[1:]), array.dtype) == (held.shape[1:], dtypes.stored_name(held.dtype))
         for array, held in ((stored[name], table.columns[name]) for name in stored)
     )
     if not same or len(table.words) < len(base):

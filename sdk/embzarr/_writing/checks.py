@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embzarr._format import arguments, dtypes, given_arrays, json, keys, plain_json, spec
 from embzarr._history import history
 from embzarr._redact import without_secrets
@@ -47,6 +49,7 @@ def check_follows(
     Raises:
         InvalidInputError: code ``input-shape``, or ``input-argument`` for what is no step.
     """
+    arguments.check_flags(allow_new_dim=allow_new_dim)
     number = None if step is None else check_step(None, step)
     try:
         head = history.newest_of(store, base)
@@ -74,8 +77,27 @@ def arrays_of(
     if counts is not None:
         if spec.COUNTS in given:
             raise InvalidInputError("input-argument", "counts are given twice")
-        given = {spec.COUNTS: counts, **given}
+        given = {spec.COUNTS: _whole_numbers(spec.COUNTS, counts), **given}
     return {name: given_arrays.array_of(str(name), array) for name, array in given.items()}
+
+
+def _whole_numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return whole numbers, also where they are given as floating point.
+
+    Raises:
+        InvalidInputError: code ``input-dtype``: a fraction, NaN, or no number.
+    """
+    numbers = given_arrays.array_of(name, value)
+    if numbers.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = numbers.astype(np.int64)
+        if np.array_equal(whole, numbers):
+            return whole
+    if numbers.dtype.kind not in "iu":
+        raise InvalidInputError(
+            "input-dtype", f"{name}: expected whole numbers, found {numbers.dtype}"
+        )
+    return numbers
 
 
 def taken(words: Iterable[str | bytes]) -> list[str | bytes]:
@@ -104,8 +126,8 @@ def vectors_of(vectors: object, dtype: DTypeLike | None = None) -> tuple[NDArray
     if dtype is None and matrix.dtype.kind in "iub":
         raise InvalidInputError(
             "input-dtype",
-            f"vectors: expected floating point, found {matrix.dtype}; say dtype='float32' to store "
-            "whole numbers as such",
+            f"vectors: expected floating point, found {matrix.dtype}: dtype='float32', where it "
+            "is taken, or .astype('float32') stores whole numbers as such",
         )
     name = dtypes.vector_name_of(matrix.dtype if dtype is None else dtype)
     dtypes.column_name_of(matrix.dtype, what=spec.VECTORS)

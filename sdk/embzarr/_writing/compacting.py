@@ -36,6 +36,7 @@ def write_full(
     step: int,
     write_id: str,
     compression: str,
+    chunk_bytes: int | None,
     changes: Mapping[str, Change],
     words: WordTable,
 ) -> Layer:
@@ -47,6 +48,7 @@ def write_full(
         step: the step's number.
         write_id: names the layer's folder.
         compression: as `embzarr.save` takes it.
+        chunk_bytes: of the chunks; None for what was asked for when the base was saved.
         changes: by column, for rows of the commit and of `words`.
         words: appended after those of the commit.
 
@@ -55,7 +57,14 @@ def write_full(
     """
     manifest = commit.manifest
     reader = TableReader(store, manifest, link_to(known_of(store).kind))
-    layer = _writer(store, manifest, step=step, write_id=write_id, compression=compression)
+    layer = _writer(
+        store,
+        manifest,
+        step=step,
+        write_id=write_id,
+        compression=compression,
+        chunk_bytes=chunk_bytes,
+    )
     layer.lossy = _inherited(manifest)
     row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
     ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
@@ -70,7 +79,9 @@ def write_full(
         return layer.finish(placement)
 
 
-def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> Commit:
+def compact(
+    store: Store, commit: Commit, *, compression: str, chunk_bytes: int | None, writer: str
+) -> Commit:
     """Commit a chain's checkpoint again, as a full step of the same number and metadata.
 
     Raises:
@@ -83,6 +94,7 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
         step=manifest.step,
         write_id=write_id,
         compression=compression,
+        chunk_bytes=chunk_bytes,
         changes={},
         words=word_table.from_words([]),
     )
@@ -99,7 +111,13 @@ def compact(store: Store, commit: Commit, *, compression: str, writer: str) -> C
 
 
 def _writer(
-    store: Store, manifest: Manifest, *, step: int, write_id: str, compression: str
+    store: Store,
+    manifest: Manifest,
+    *,
+    step: int,
+    write_id: str,
+    compression: str,
+    chunk_bytes: int | None,
 ) -> LayerWriter:
     columns = _columns(manifest)
     vectors = columns.pop(spec.VECTORS)
@@ -112,7 +130,7 @@ def _writer(
         columns={name: (array.dtype, tuple(array.shape[1:])) for name, array in columns.items()},
         compression=compression,
         allow_nonfinite=True,  # what is stored was allowed once
-        chunk_bytes=_chosen_chunk_bytes(vectors),
+        chunk_bytes=chunk_bytes or _chosen_chunk_bytes(vectors),
     )
 
 

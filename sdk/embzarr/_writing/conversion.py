@@ -61,7 +61,7 @@ class Conversion:
             check_finite(block, row_of=row_of)
             if stored.dtype != block.dtype:
                 check_finite(stored, row_of=row_of, what=f"as {self._dtypes[name]}")
-        if len(block) and not np.can_cast(block.dtype, dtype, "safe"):
+        if len(block) and kinds.may_lose(block.dtype, dtype):
             self.losses.setdefault(name, LossMeter(block.dtype.name)).add(block, stored)
         return stored
 

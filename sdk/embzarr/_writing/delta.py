@@ -14,7 +14,7 @@ from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
 from embzarr._writing import compacting
-from embzarr._writing.checks import check_step
+from embzarr._writing.checks import check_step, chunk_bytes_of
 from embzarr._writing.conversion import check_finite
 from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
 from embzarr.errors import ConflictError, InvalidInputError
@@ -83,6 +83,8 @@ class DeltaOptions:
     policy: DeltaPolicy
     compression: str
     allow_nonfinite: bool
+    chunk_bytes: int | None = None
+    """Of a full step where no delta is saved; None for what its base has, or 128 KiB."""
     allow_new_dim: bool = False
     """Of a full step where no delta can be."""
 
@@ -92,6 +94,9 @@ class DeltaOptions:
         Raises:
             InvalidInputError: code ``input-argument``.
         """
+        arguments.check_flags(
+            allow_nonfinite=self.allow_nonfinite, allow_new_dim=self.allow_new_dim
+        )
         if self.step is not None:
             check_step(None, self.step)
         if self.lossy is not None:
@@ -99,6 +104,8 @@ class DeltaOptions:
         if not isinstance(self.policy, DeltaPolicy):
             raise arguments.refusal("policy", "a DeltaPolicy", self.policy)
         chunk_coding.parse(self.compression, 1)
+        if self.chunk_bytes is not None:
+            object.__setattr__(self, "chunk_bytes", chunk_bytes_of(self.chunk_bytes))
 
 
 def newest(store: Store, base: int | Checkpoint | None) -> Commit:
@@ -172,6 +179,7 @@ def _write(
             step=step,
             write_id=write_id,
             compression=options.compression,
+            chunk_bytes=options.chunk_bytes,
             changes=changes,
             words=words,
         )

@@ -124,7 +124,7 @@ class DeltaWriter:
         if stored.dtype != values.dtype:
             if name == spec.VECTORS and not self._allow_nonfinite:
                 check_finite(stored, row_of=change.row_of, what=f"as {dtype}")
-            if not np.can_cast(values.dtype, dtype, "safe"):
+            if dtypes.may_lose(values.dtype, dtype):
                 self._note_loss(name, values, stored)
         return stored
 

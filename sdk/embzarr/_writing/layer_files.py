@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import chunk_coding, keys, spec, zarr_json
+from embzarr._format import chunk_coding, dtypes, keys, spec, zarr_json
 from embzarr._history import withdrawing
 from embzarr._writing import jobs
 from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
@@ -113,7 +113,7 @@ class LayerFiles:
         self, name: str, rows: NDArray[Any], codec: Codec | None, *, chunk: int | None = None
     ) -> None:
         """Start writing a whole array."""
-        dtype = rows.dtype.name
+        dtype = dtypes.stored_name(rows.dtype)
         writer = self.add(name, dtype=dtype, row_shape=rows.shape[1:], codec=codec, chunk=chunk)
         writer.append(rows)
         writer.finish()

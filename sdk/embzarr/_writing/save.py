@@ -68,7 +68,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         step: the step's number; by default one more than the newest commit's, or 0.
         counts: whole numbers, shape (rows,): how often each word was seen; short for a column
             ``counts``.
-        columns: further arrays of as many rows.
+        columns: further arrays of as many rows: numbers, text, bytes or times. A list of texts is
+            as wide as its longest; NULs at the end of one are not kept, as everywhere in numpy.
         metadata: any JSON; what would let anybody in, such as the signature of a URL, is left out.
         placement: order of the rows: ``given``, ``lexical``, ``hash[:GROUPS]`` or
             ``family[:GROUPS]``.

@@ -178,7 +178,9 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         dim: numbers in a vector.
         step: the step's number; by default one more than the newest commit's, or 0.
         dtype: float32, float16, bfloat16 or float64.
-        columns: further columns: a data type, or a data type and the shape of one row.
+        columns: further columns: a data type, or a data type and the shape of one row; of text
+            and bytes with the most that one has, ``U16``, of times with the unit,
+            ``datetime64[s]``.
         metadata: any JSON; the writer's ``metadata`` may be changed until it commits.
         placement: ``given``, or ``lexical`` for words that come in byte order.
         compression: ``auto``, ``none``, ``lz4``, ``zstd[:LEVEL]``,
@@ -244,6 +246,7 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
             f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
             f"found {len(columns) + 1}",
         )
+    arguments.check_flags(allow_nonfinite=allow_nonfinite, single_writer=single_writer)
     told = checks.metadata_of(metadata)
     dtypes.numpy_dtype(dtype)
     store = CountingStore(

@@ -31,6 +31,12 @@ from embzarr.errors import InvalidInputError, UnsupportedError
         ("float64", 8),
         ("complex64", 8),
         ("complex128", 16),
+        ("U1", 4),
+        ("U12", 48),
+        ("S7", 7),
+        ("datetime64[s]", 8),
+        ("datetime64[10us]", 8),
+        ("timedelta64[D]", 8),
     ],
 )
 def test_each_type_has_its_size_and_its_name(name: str, size: int) -> None:
@@ -87,12 +93,25 @@ def test_vectors_are_floating_point(given: Any) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        *("U5", "S3", "O", "M8[s]", "m8[s]", "V4", "f4,f4", np.longdouble, "no such type", "("),
+        *(
+            "U",
+            "S",
+            str,
+            "O",
+            "M8",
+            "m8",
+            "M8[0s]",
+            "V4",
+            "f4,f4",
+            np.longdouble,
+            "no such type",
+            "(",
+        ),
         *({"names": [1]}, [("a",)], 1.5, object(), ml_dtypes.float8_e4m3fn),
     ],
 )
 def test_columns_refuse_what_has_no_name_in_zarr(given: Any) -> None:
-    """Text, objects, dates, records and what is no type at all are refused, each by a message."""
+    """Objects, records, texts of no length, times of no unit, and what is no type at all."""
     with pytest.raises(InvalidInputError, match="column 'c': expected one of bool") as caught:
         dtypes.column_name_of(given, what="column 'c'")
 
@@ -108,3 +127,45 @@ def test_bfloat16_without_its_package_says_what_to_install(monkeypatch: Any) -> 
 
     assert caught.value.code == "dtype-unsupported"
     assert dtypes.itemsize("bfloat16") == 2
+
+
+def test_a_length_that_is_claimed_decides_no_allocation() -> None:
+    """How long a text may be is judged by arithmetic: NumPy cannot make such a type."""
+    assert dtypes.itemsize("U999999999") == 4 * 999_999_999
+    assert dtypes.is_column_dtype("S999999999")
+    assert not dtypes.is_column_dtype("S1000000000")
+
+
+@pytest.mark.parametrize(
+    ("block", "stored", "converts"),
+    [
+        (["ab", "c"], "U5", True),
+        (["ab", "c"], "U1", False),
+        ([b"ab"], "S2", True),
+        ([b"ab"], "U2", False),
+        (["ab"], "S2", False),
+        ([1], "U5", False),
+        ([1], "datetime64[s]", False),
+        ([1], "timedelta64[s]", False),
+        (np.array([1], "M8[D]"), "datetime64[s]", True),
+        (np.array(["NaT", "2026-01-01"], "M8[s]"), "datetime64[D]", True),
+        (np.array([1], "M8[s]"), "datetime64[D]", False),
+        (np.array([2**62], "M8[D]"), "datetime64[s]", False),
+        (np.array([1], "m8[s]"), "datetime64[s]", False),
+        (np.array([50], "m8[us]"), "timedelta64[25us]", True),
+        (np.array([51], "m8[us]"), "timedelta64[25us]", False),
+        (np.array([], "U9"), "U1", True),
+    ],
+)
+def test_texts_and_times_convert_where_nothing_is_lost(
+    block: Any, stored: str, *, converts: bool
+) -> None:
+    """What would be cut, rounded or mistaken for another kind is refused."""
+    given = np.asarray(block)
+    if converts:
+        dtypes.require_converts("c", given, stored)
+        return
+    with pytest.raises(InvalidInputError, match=r"c: expected .*; found ") as caught:
+        dtypes.require_converts("c", given, stored)
+
+    assert caught.value.code == "input-dtype"

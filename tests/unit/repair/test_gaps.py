@@ -95,6 +95,31 @@ def test_a_lost_commit_comes_back_from_a_mirror(torn: MemoryStore, whole: dict[s
     assert embzarr.Run(torn).open(step=2).verify().ok
 
 
+def test_a_commit_in_a_gap_that_a_tag_names_comes_back_at_once(whole: dict[str, bytes]) -> None:
+    """Its copy is known before its number is closed, so that a second repair finds nothing."""
+    client = filled(whole)
+    embzarr.Run(client).tag("best", step=2)
+    gone = {commit_key(2), commit_key(3)}
+    copy = filled({key: data for key, data in contents(client).items() if key not in gone})
+    copy.put("latest.json", whole[commit_key(2)])
+    embzarr.repair(copy)
+
+    assert contents(copy)[commit_key(2)] == whole[commit_key(2)]
+    assert embzarr.repair(copy).actions == ()
+    assert embzarr.open(copy, tag="best").verify().ok
+
+
+def test_a_tag_above_the_newest_makes_no_gap(whole: dict[str, bytes]) -> None:
+    """What a tag claims of a number far away closes nothing before it."""
+    copy = filled(whole)
+    tag = {"format": "embzarr", "version": 1, "commit": 10**9, "sha256": "0" * 64}
+    copy.put("tags/far.json", canonical(tag))
+    report = embzarr.repair(copy)
+
+    assert (report.head, report.actions) == (4, ())
+    assert [problem.code for problem in report.lost] == ["tag-invalid"]
+
+
 def test_a_lost_commit_whose_data_was_collected_stays_lost(
     torn: MemoryStore, whole: dict[str, bytes]
 ) -> None:

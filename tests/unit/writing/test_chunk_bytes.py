@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,44 @@ def test_what_is_no_size_of_a_chunk_is_refused(tmp_path: Path, chunk_bytes: Any)
         embzarr.save(tmp_path, WORDS, VECTORS, chunk_bytes=chunk_bytes)
 
     assert [*tmp_path.iterdir()] == []
+
+
+def test_every_way_to_a_full_step_takes_it(tmp_path: Path) -> None:
+    """Blocks, the background, parts and compaction; what is not asked for stays as it was."""
+    settings: dict[str, Any] = {"chunk_bytes": 4096}
+    with embzarr.create(tmp_path, 50, **settings) as writer:
+        writer.append(WORDS, VECTORS)
+    with embzarr.Run(tmp_path) as run:
+        later = run.save_async(WORDS, VECTORS, **settings).result()
+        plan = embzarr.plan_step(tmp_path, ROWS, 50, 2, **settings)
+        for part in range(2):
+            with embzarr.write_part(tmp_path, plan, part) as one:
+                one.append(VECTORS[one.start : one.stop])
+        published = embzarr.publish(tmp_path, plan, WORDS)
+        run.save_delta([0], VECTORS[:1])
+        same = run.compact()
+        run.save_delta([0], VECTORS[:1])
+        other = run.compact(chunk_bytes=2048)
+
+    assert column(writer.checkpoint).chunk_rows == 16
+    assert column(later).chunk_rows == column(published).chunk_rows == 16
+    assert (column(same).chunk_rows, column(other).chunk_rows) == (16, 8)
+    np.testing.assert_array_equal(published.to_numpy(), VECTORS)
+    np.testing.assert_array_equal(other.to_numpy(), VECTORS)
+
+
+@pytest.mark.parametrize("wrong", [0, 1023, 2**28 + 1, "4096", True, 4096.5])
+def test_no_way_takes_what_is_no_size(tmp_path: Path, wrong: Any) -> None:
+    """It is refused at the door, by its name, and nothing is written."""
+    run = embzarr.Run(tmp_path)
+    embzarr.save(tmp_path, WORDS, VECTORS)
+    doors: list[Callable[[], object]] = [
+        lambda: embzarr.create(tmp_path, 50, chunk_bytes=wrong),
+        lambda: embzarr.plan_step(tmp_path, ROWS, 50, 1, chunk_bytes=wrong),
+        lambda: run.save_async(WORDS, VECTORS, chunk_bytes=wrong),
+        lambda: run.compact(chunk_bytes=wrong),
+    ]
+    for door in doors:
+        with pytest.raises(embzarr.InvalidInputError, match="chunk_bytes: expected a whole number"):
+            door()
+    assert len(run.commits()) == 1

@@ -219,7 +219,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "beyond_half_precision": ({"vectors": VECTORS * 1e9, "dtype": "float16"}, "input-nonfinite"),
     "integer_vectors": ({"vectors": np.ones((6, 5), int)}, "input-dtype"),
-    "text_column": ({"columns": {"tag": np.array(["x"] * 6)}}, "input-dtype"),
+    "objects_column": ({"columns": {"tag": np.array(["x", None] * 3)}}, "input-dtype"),
     "reserved_column": ({"columns": {"words": np.arange(6)}}, "input-argument"),
     "vectors_as_a_column": ({"columns": {"vectors": VECTORS}}, "input-argument"),
     "counts_twice": (

@@ -373,19 +373,38 @@ def test_another_dimension_than_the_run_has_is_told_before_anything_is_written(
 @pytest.mark.parametrize(
     ("column", "way"),
     [
-        (np.array(["NN", "VB", "NN"]), "np.unique"),
-        (np.array(["NN", "VB", "NN"], object), "np.unique"),
-        (np.array([b"NN", b"VB", b"NN"]), "matrix of uint8"),
-        (np.array(["2026-01-01"] * 3, "datetime64[D]"), r"datetime64\[s\]"),
-        (np.array([1, 2, 3], "timedelta64[s]"), "astype"),
+        (np.array(["NN", None, "NN"], object), "all are text"),
+        (np.array([1, "VB", b"NN"], object), "all are text"),
+        (np.zeros(3, "V2"), "matrix of uint8"),
+        (np.array([1, 2, 3], "i8").view("M8"), r"datetime64\[s\]"),
+        (np.array([1, 2, 3], "i8").view("m8"), "which unit"),
     ],
 )
 @pytest.mark.parametrize("door", [saved, saved_async])
-def test_columns_of_text_bytes_and_dates_are_told_what_to_be(
+def test_columns_that_cannot_be_stored_are_told_what_to_be(
     door: Door, column: Any, way: str
 ) -> None:
-    """What is no column of numbers is refused by name, and told which numbers can stand for it."""
+    """What is no column is refused by name, and told what can stand for it."""
     with pytest.raises(embzarr.InvalidInputError, match=f"'tag'.*{way}") as caught:
         door(MemoryStore("memory://given"), WORDS, VECTORS, tag=column)
 
     assert caught.value.code == "input-dtype"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64", "bfloat16"])
+@pytest.mark.parametrize("whole", [*("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")])
+def test_vectors_of_whole_numbers_are_stored_with_a_type_of_their_own(
+    whole: str, dtype: str
+) -> None:
+    """At once, block by block and in a delta, where the caller has said as what."""
+    given = np.array([[0, 1], [1, 1], [100, 0]]).astype(whole)
+    store = MemoryStore("memory://given")
+    at_once = embzarr.save(store, WORDS, given, dtype=dtype)
+    with embzarr.create(store, 2, dtype=dtype) as writer:
+        writer.append(WORDS, given)
+    changed = embzarr.Run(store).save_delta([1], given[2:])
+
+    for found in (at_once, writer.checkpoint):
+        assert found.dtype == embzarr._format.numpy_dtype(dtype)
+        assert found.to_numpy().tolist() == given.astype("f4").tolist()
+    assert changed.to_numpy()[1].tolist() == given[2].astype("f4").tolist()
