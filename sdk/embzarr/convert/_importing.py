@@ -164,9 +164,10 @@ class _Import:
                 # What is behind the last row: a limit leaves it out, and so does a format.
                 if not selection.is_limited:
                     stream.drain()
-                told = self._told(name, table, stream, selection)
+                provenance = self._provenance(stream, is_limited=selection.is_limited)
+                told = _told(name, table, provenance, selection)
                 writer.metadata = {**writer.metadata, _MEMBER: told}
-        return self._result(writer.checkpoint, name, stream, selection)
+        return _result(writer.checkpoint, name, provenance, selection)
 
     def _damage(self) -> Damage:
         return Damage(self._file.base_name, self._on_error)
@@ -199,41 +200,46 @@ class _Import:
         if self._progress is not None:
             self._progress(stream.stored_bytes, stream.size or 0)
 
-    def _provenance(self, stream: Stream) -> Provenance:
-        return Provenance(name=self._file.base_name, size=stream.stored_bytes, sha256=stream.sha256)
-
-    def _told(
-        self, name: str, table: Table, stream: Stream, selection: Selection
-    ) -> dict[str, Any]:
-        """Return what the checkpoint's metadata say of the import."""
-        damage = selection.damage
-        told: dict[str, Any] = {
-            "format": name,
-            "source": self._provenance(stream).to_json(),
-            "rows_read": selection.rows_read + damage.lost,
-            "skipped": damage.skipped,
-            "replaced": damage.replaced,
-            "duplicates": selection.duplicates,
-        }
-        further = {
-            "problems": damage.problems,
-            "duplicate_words": selection.duplicate_words,
-            "file": dict(table.metadata),
-        }
-        return {**told, **{key: value for key, value in further.items() if value}}
-
-    def _result(
-        self, checkpoint: embzarr.Checkpoint, name: str, stream: Stream, selection: Selection
-    ) -> Imported:
-        return Imported(
-            checkpoint=checkpoint,
-            format=name,
-            rows_read=selection.rows_read + selection.damage.lost,
-            skipped=selection.damage.skipped,
-            replaced=selection.damage.replaced,
-            duplicates=selection.duplicates,
-            duplicate_words=tuple(selection.duplicate_words),
-            missing=selection.missing,
-            problems=tuple(selection.damage.problems),
-            source=self._provenance(stream),
+    def _provenance(self, stream: Stream, *, is_limited: bool) -> Provenance:
+        size, sha256 = stream.stored_bytes, stream.sha256
+        if not stream.is_in_order:  # as of a zip archive
+            size, sha256 = self._file.fingerprint()
+        return Provenance(
+            name=self._file.base_name, size=size, sha256=None if is_limited else sha256
         )
+
+
+def _told(name: str, table: Table, provenance: Provenance, selection: Selection) -> dict[str, Any]:
+    """Return what the checkpoint's metadata say of the import."""
+    damage = selection.damage
+    told: dict[str, Any] = {
+        "format": name,
+        "source": provenance.to_json(),
+        "rows_read": selection.rows_read + damage.lost,
+        "skipped": damage.skipped,
+        "replaced": damage.replaced,
+        "duplicates": selection.duplicates,
+    }
+    further = {
+        "problems": damage.problems,
+        "duplicate_words": selection.duplicate_words,
+        "file": dict(table.metadata),
+    }
+    return {**told, **{key: value for key, value in further.items() if value}}
+
+
+def _result(
+    checkpoint: embzarr.Checkpoint, name: str, provenance: Provenance, selection: Selection
+) -> Imported:
+    return Imported(
+        checkpoint=checkpoint,
+        format=name,
+        rows_read=selection.rows_read + selection.damage.lost,
+        skipped=selection.damage.skipped,
+        replaced=selection.damage.replaced,
+        duplicates=selection.duplicates,
+        duplicate_words=tuple(selection.duplicate_words),
+        missing=selection.missing,
+        problems=tuple(selection.damage.problems),
+        source=provenance,
+    )

@@ -91,22 +91,43 @@ class Source:
                 stored.close()
 
     @contextmanager
-    def on_disk(self) -> Iterator[tuple[Path, Stream]]:
+    def on_disk(self, stream: Stream) -> Iterator[Path]:
         """Give the unpacked file a path, for what is not read from beginning to end.
 
         A plain file of this machine is read where it lies; all else goes to a temporary file.
+
+        Args:
+            stream: of this file, at its beginning.
+
+        Raises:
+            StoreError: code ``store-failed``: no room for it.
         """
-        with self.stream() as stream:
-            path = self._local()
-            if path is not None and not stream.is_packed:
-                stream.drain()
-                yield path, stream
-                return
-            with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
-                while piece := stream.read(_PIECE_BYTES):
+        path = self._local()
+        if path is not None and not stream.is_packed:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
+            while piece := stream.read(_PIECE_BYTES):
+                try:
                     file.write(piece)
-                file.flush()
-                yield Path(file.name), stream
+                    file.flush()
+                except OSError as exc:
+                    message = f"{file.name}, a temporary copy of {self.name}: {exc.strerror}"
+                    raise StoreError("store-failed", message) from exc
+            yield Path(file.name)
+
+    def fingerprint(self) -> tuple[int, str]:
+        """Return size and SHA-256 of the file as it is stored, which is read once more."""
+        digest, size = hashlib.sha256(), 0
+        stored = self._asked(self._opened)
+        try:
+            while piece := self._asked(lambda: stored.read(_PIECE_BYTES)):
+                digest.update(piece)
+                size += len(piece)
+        finally:
+            if stored is not self._given:
+                stored.close()
+        return size, digest.hexdigest()
 
     def _local(self) -> Path | None:
         if not isinstance(self._given, str | os.PathLike) or _is_url(self.name):
@@ -188,6 +209,11 @@ class Stream:
     def stored_bytes(self) -> int:
         """Bytes read so far as they are stored."""
         return self._metered.count
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it was read from its beginning, so that there may be a digest."""
+        return self._metered.is_in_order
 
     @property
     def sha256(self) -> str | None:

@@ -9,6 +9,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from embzarr.convert._readers import (
+    fasttext,
+    finalfusion,
+    gensim,
+    numpy,
+    safetensors,
     text,
     word2vec_binary,
 )
@@ -24,6 +29,12 @@ FORMATS: Final[Mapping[str, Read]] = {
     "word2vec-binary": word2vec_binary.read,
     "word2vec-text": text.read_with_header,
     "glove": text.read_without_header,
+    "fasttext": fasttext.read,
+    "finalfusion": finalfusion.read,
+    "gensim": gensim.read,
+    "npy": numpy.read,
+    "npz": numpy.read_archive,
+    "safetensors": safetensors.read,
 }
 """By the names that callers and the metadata use."""
 
@@ -33,7 +44,6 @@ _STRANGERS: Final = (
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
     (rb".{16}\xde\xc0\xef\xbe", "an LMDB database: write its vectors as word2vec text"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
-    (rb"\x80[\x02-\x05]", "a pickle, which can run any code"),
 )
 """What is known, and not read: how it begins, and what can be done."""
 
@@ -59,6 +69,12 @@ def detect(stream: Stream, damage: Damage) -> str:
 
 
 _SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
+    ("fasttext", lambda head: head.startswith(fasttext.MAGIC)),
+    ("finalfusion", lambda head: head.startswith(finalfusion.MAGIC)),
+    ("gensim", lambda head: re.match(rb"\x80[\x02-\x05]", head) is not None),
+    ("npy", lambda head: head.startswith(numpy.MAGIC)),
+    ("npz", lambda head: head.startswith(numpy.ARCHIVE)),
+    ("safetensors", safetensors.begins),
     ("word2vec-text", text.has_header),
     ("word2vec-binary", word2vec_binary.has_header),
     ("glove", text.is_rows),
