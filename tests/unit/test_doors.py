@@ -12,7 +12,13 @@ import pytest
 import embzarr
 
 SDK = Path(embzarr.__file__).parent
-PACKAGES = sorted(found.name for found in SDK.iterdir() if (found / "__init__.py").is_file())
+PUBLIC = {"convert"}
+"""Stand on the face; nothing of the SDK imports them."""
+PACKAGES = sorted(
+    found.name
+    for found in SDK.iterdir()
+    if (found / "__init__.py").is_file() and found.name not in PUBLIC
+)
 
 
 def imports(file: Path) -> Iterator[tuple[str, str]]:
@@ -42,3 +48,12 @@ def test_a_package_is_entered_by_its_door(package: str) -> None:
     past = [one for one in taken if one[1] != f"embzarr.{package}" or one[2] not in listed]
     assert past == []
     assert listed == {name for _, _, name in taken}
+
+
+@pytest.mark.parametrize("package", sorted(PUBLIC))
+def test_the_sdk_does_not_import_what_stands_on_it(package: str) -> None:
+    """Whoever does not convert waits for no import of it."""
+    strangers = [file for file in SDK.rglob("*.py") if SDK / package not in file.parents]
+
+    taken = [module for file in strangers for module, _ in imports(file)]
+    assert [module for module in taken if module.startswith(f"embzarr.{package}")] == []

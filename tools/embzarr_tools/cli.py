@@ -18,6 +18,7 @@ from embzarr_tools import (
     _eval,
     _gc,
     _get,
+    _import,
     _inspect,
     _ls,
     _probe,
@@ -84,6 +85,7 @@ def _add(function: Callable[..., None], examples: str, *, name: str | None = Non
 
 _add(_demo.demo, _demo.EXAMPLES)
 _add(_train.train, _train.EXAMPLES)
+_add(_import.import_file, _import.EXAMPLES, name="import")
 _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)

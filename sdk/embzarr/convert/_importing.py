@@ -1,0 +1,245 @@
+"""Takes a file of another program into a checkpoint, block by block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import embzarr
+from embzarr._format import arguments
+from embzarr.convert import _readers
+from embzarr.convert._blocks import Given
+from embzarr.convert._damage import Damage, OnError
+from embzarr.convert._provenance import Imported, Provenance
+from embzarr.convert._selecting import Choice, Selection, last_rows
+from embzarr.convert._source import Source
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import BinaryIO
+
+    from numpy.typing import DTypeLike
+
+    from embzarr.convert._blocks import Table
+    from embzarr.convert._source import Stream
+
+_MEMBER: Final = "import"
+"""Of the checkpoint's metadata, which holds what came of the import."""
+
+
+def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-only
+    source: str | os.PathLike[str] | BinaryIO,
+    url: object,
+    *,
+    format: str | None = None,  # noqa: A002 - as it is called on the command line
+    vocabulary: str | os.PathLike[str] | BinaryIO | None = None,
+    on_error: OnError = "stop",
+    duplicates: Literal["error", "first", "last"] = "error",
+    limit: int | None = None,
+    words: Iterable[str] | None = None,
+    dtype: DTypeLike | None = None,
+    step: int | None = None,
+    compression: str = "auto",
+    metadata: Mapping[str, Any] | None = None,
+    single_writer: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    source_options: Mapping[str, Any] | None = None,
+    allow_pickle: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> Imported:
+    """Save the vectors of a file that another program wrote as a checkpoint.
+
+    ``import_vectors("GoogleNews-vectors-negative300.bin.gz", "s3://bucket/news")``
+
+    The file is read once, in blocks of a few MiB, whatever its size. Nothing is visible at `url`
+    before all of it was read and found sound, and nothing after an error. The checkpoint's metadata
+    tell what came of it under ``import``: the format, the file's name, size and SHA-256, and the
+    counts of the result.
+
+    Args:
+        source: a path, any URL of fsspec's (``https://...``, ``s3://...``,
+            ``zip://MEMBER::archive.zip``), or an open binary file. What is compressed by gzip,
+            bzip2, xz or zstd, and a zip archive of one file, is unpacked as it is read.
+        url: where to; see `embzarr.open`.
+        format: where the file's beginning is not to decide what it is: one of the names that the
+            error of an unknown one lists, such as ``word2vec-binary`` or ``glove``.
+        vocabulary: the file of words, a word on each line, for a format that has none. Of a line
+            with tabs, the word is the first field that is no row number; a whole number behind
+            it is the word's count.
+        on_error: ``stop`` at the first thing that is wrong; ``skip`` the rows that are damaged; or
+            ``replace`` in them what is no UTF-8 by U+FFFD and what is not finite by 0, and skip
+            those of another length. Rows behind a place where a binary file is cut, or does not
+            go on as a row should, cannot be found, and are lost.
+        duplicates: what to do where a word stands twice: ``error``, or keep its ``first`` or its
+            ``last`` row. The first holds all words in memory; for the last the file is read twice.
+        limit: read no more than the first so many rows.
+        words: keep only these words.
+        dtype: float32, float16, bfloat16 or float64; by default as in the file.
+        step: see `embzarr.create`.
+        compression: see `embzarr.create`.
+        metadata: any JSON object, stored beside ``import``.
+        single_writer: see `embzarr.create`.
+        storage_options: credentials and endpoint of `url`.
+        source_options: fsspec's options for `source` and `vocabulary`.
+        allow_pickle: have gensim unpickle its own models. **A pickle can run any code**: say so
+            only of files of your own.
+        progress: called with the stored bytes read so far and the size of the file, 0 where it is
+            not known.
+
+    Returns:
+        The checkpoint, and the counts.
+
+    Raises:
+        InvalidInputError: codes ``input-file``: the file is damaged, or of no format that is read;
+            ``input-duplicate-word``; ``input-nonfinite``; ``input-word``; ``input-changed``: it
+            was written to meanwhile; ``input-argument``.
+        UnsupportedError: code ``feature-unsupported``: a part of a format that is not read, or a
+            library that is not installed.
+        NotFoundError: code ``object-missing``: no such file.
+        StoreError: the file or the store cannot be reached.
+    """
+    arguments.choice("on_error", on_error, get_args(OnError))
+    arguments.choice("duplicates", duplicates, ("error", "first", "last"))
+    file = Source(source, source_options, what="source")
+    importing = _Import(
+        file=file,
+        vocabulary=None
+        if vocabulary is None
+        else Source(vocabulary, source_options, what="vocabulary"),
+        format=None if format is None else arguments.choice("format", format, _readers.FORMATS),
+        on_error=on_error,
+        allow_pickle=allow_pickle,
+        progress=progress,
+        choice=Choice(
+            limit=None if limit is None else arguments.whole("limit", limit, least=0),
+            words=None
+            if words is None
+            else frozenset(arguments.words_in_any_order("words", words)),
+            duplicates=duplicates,
+        ),
+    )
+    saving = {
+        "dtype": dtype,
+        "step": step,
+        "compression": compression,
+        "metadata": metadata,
+        "single_writer": single_writer,
+        "storage_options": storage_options,
+    }
+    return importing.into(url, saving)
+
+
+class _Import:
+    """One import, whose file may be read twice."""
+
+    def __init__(
+        self,
+        *,
+        file: Source,
+        vocabulary: Source | None,
+        format: str | None,  # noqa: A002 - as above
+        on_error: OnError,
+        allow_pickle: bool,
+        progress: Callable[[int, int], object] | None,
+        choice: Choice,
+    ) -> None:
+        self._file = file
+        self._vocabulary = vocabulary
+        self._format = format
+        self._on_error = on_error
+        self._allow_pickle = allow_pickle
+        self._progress = progress
+        self._choice = choice
+
+    def into(self, url: object, saving: dict[str, Any]) -> Imported:
+        """Save what was chosen."""
+        damage = self._damage()
+        selection = Selection(self._choice, damage, kept=self._last_rows())
+        with self._file.stream() as stream:
+            name, table = self._table(stream, damage)
+            with embzarr.create(url, table.dim, **self._settings(table, saving)) as writer:
+                for block in selection.of(table.blocks):
+                    writer.append(block.words, block.vectors, **block.columns)
+                    self._tell(stream)
+                # What is behind the last row: a limit leaves it out, and so does a format.
+                if not selection.is_limited:
+                    stream.drain()
+                provenance = self._provenance(stream, is_limited=selection.is_limited)
+                told = _told(name, table, provenance, selection)
+                writer.metadata = {**writer.metadata, _MEMBER: told}
+        return _result(writer.checkpoint, name, provenance, selection)
+
+    def _damage(self) -> Damage:
+        return Damage(self._file.base_name, self._on_error)
+
+    def _last_rows(self) -> frozenset[int] | None:
+        if self._choice.duplicates != "last":
+            return None
+        damage = self._damage()
+        with self._file.stream() as stream:
+            _, table = self._table(stream, damage)
+            return last_rows(Selection(self._choice, damage, kept=None).of(table.blocks))
+
+    def _table(self, stream: Stream, damage: Damage) -> tuple[str, Table]:
+        name = self._format or _readers.detect(stream, damage)
+        given = Given(
+            source=self._file,
+            stream=stream,
+            vocabulary=self._vocabulary,
+            damage=damage,
+            allow_pickle=self._allow_pickle,
+        )
+        return name, _readers.FORMATS[name](given)
+
+    def _settings(self, table: Table, saving: dict[str, Any]) -> dict[str, Any]:
+        dtype = table.dtype if saving["dtype"] is None else saving["dtype"]
+        columns = {"counts": "int64"} if table.has_counts else None
+        return {**saving, "dtype": dtype, "columns": columns}
+
+    def _tell(self, stream: Stream) -> None:
+        if self._progress is not None:
+            self._progress(stream.stored_bytes, stream.size or 0)
+
+    def _provenance(self, stream: Stream, *, is_limited: bool) -> Provenance:
+        size, sha256 = stream.stored_bytes, stream.sha256
+        if not stream.is_in_order:  # as of a zip archive
+            size, sha256 = self._file.fingerprint()
+        return Provenance(
+            name=self._file.base_name, size=size, sha256=None if is_limited else sha256
+        )
+
+
+def _told(name: str, table: Table, provenance: Provenance, selection: Selection) -> dict[str, Any]:
+    """Return what the checkpoint's metadata say of the import."""
+    damage = selection.damage
+    told: dict[str, Any] = {
+        "format": name,
+        "source": provenance.to_json(),
+        "rows_read": selection.rows_read + damage.lost,
+        "skipped": damage.skipped,
+        "replaced": damage.replaced,
+        "duplicates": selection.duplicates,
+    }
+    further = {
+        "problems": damage.problems,
+        "duplicate_words": selection.duplicate_words,
+        "file": dict(table.metadata),
+    }
+    return {**told, **{key: value for key, value in further.items() if value}}
+
+
+def _result(
+    checkpoint: embzarr.Checkpoint, name: str, provenance: Provenance, selection: Selection
+) -> Imported:
+    return Imported(
+        checkpoint=checkpoint,
+        format=name,
+        rows_read=selection.rows_read + selection.damage.lost,
+        skipped=selection.damage.skipped,
+        replaced=selection.damage.replaced,
+        duplicates=selection.duplicates,
+        duplicate_words=tuple(selection.duplicate_words),
+        missing=selection.missing,
+        problems=tuple(selection.damage.problems),
+        source=provenance,
+    )

@@ -1,0 +1,51 @@
+"""What came of an import: counts, problems, and where the vectors are from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import embzarr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The file that vectors came from."""
+
+    name: str
+    """Of the file, without its folder."""
+    size: int
+    """Bytes of it that were read, as they are stored."""
+    sha256: str | None
+    """Of those bytes; None where the file was not read whole."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the checkpoint's metadata says of the file."""
+        return {"name": self.name, "size": self.size, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What `import_vectors` has done."""
+
+    checkpoint: embzarr.Checkpoint
+    """The committed checkpoint."""
+    format: str
+    """The format that the file was read as."""
+    rows_read: int
+    """Rows of the file that were read, those included that are left out below."""
+    skipped: int
+    """Rows left out since they were damaged."""
+    replaced: int
+    """Rows of which a part was replaced."""
+    duplicates: int
+    """Rows left out since another row has the same word."""
+    duplicate_words: tuple[str, ...]
+    """The first few of those words."""
+    missing: int
+    """Words that were asked for and are not in the file."""
+    problems: tuple[str, ...]
+    """The first few things that were wrong with the file, each with its place."""
+    source: Provenance
+    """The file."""

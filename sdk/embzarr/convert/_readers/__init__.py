@@ -1,0 +1,82 @@
+"""The formats that are read: a row for each, and what tells them apart.
+
+A new format is one file here, whose reader takes a `Given` and returns a `Table`, and its row.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from embzarr.convert._readers import (
+    fasttext,
+    finalfusion,
+    gensim,
+    numpy,
+    safetensors,
+    text,
+    word2vec_binary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from embzarr.convert._blocks import Read
+    from embzarr.convert._damage import Damage
+    from embzarr.convert._source import Stream
+
+FORMATS: Final[Mapping[str, Read]] = {
+    "word2vec-binary": word2vec_binary.read,
+    "word2vec-text": text.read_with_header,
+    "glove": text.read_without_header,
+    "fasttext": fasttext.read,
+    "finalfusion": finalfusion.read,
+    "gensim": gensim.read,
+    "npy": numpy.read,
+    "npz": numpy.read_archive,
+    "safetensors": safetensors.read,
+}
+"""By the names that callers and the metadata use."""
+
+_STRANGERS: Final = (
+    (rb"SQLite format 3\0", "an SQLite database, as Magnitude's: export it as word2vec text"),
+    (rb"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes it: save it as .npy, and give vocabulary="),
+    (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
+    (rb".{16}\xde\xc0\xef\xbe", "an LMDB database: write its vectors as word2vec text"),
+    (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
+)
+"""What is known, and not read: how it begins, and what can be done."""
+
+
+def detect(stream: Stream, damage: Damage) -> str:
+    """Return the name of the format that a file has by its beginning.
+
+    Raises:
+        InvalidInputError: code ``input-file``: none that is read.
+    """
+    head = stream.peek()
+    if not head:
+        raise damage.error("an empty file")
+    for mark, kind in _STRANGERS:
+        if re.match(mark, head, re.DOTALL):
+            raise damage.error(f"{kind}")
+    found = next((name for name, fits in _SIGNS if fits(head)), None)
+    if found is None:
+        raise damage.error(
+            f"of no format that is read ({', '.join(FORMATS)}); begins {head[:24]!r}"
+        )
+    return found
+
+
+_SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
+    ("fasttext", lambda head: head.startswith(fasttext.MAGIC)),
+    ("finalfusion", lambda head: head.startswith(finalfusion.MAGIC)),
+    ("gensim", lambda head: re.match(rb"\x80[\x02-\x05]", head) is not None),
+    ("npy", lambda head: head.startswith(numpy.MAGIC)),
+    ("npz", lambda head: head.startswith(numpy.ARCHIVE)),
+    ("safetensors", safetensors.begins),
+    ("word2vec-text", text.has_header),
+    ("word2vec-binary", word2vec_binary.has_header),
+    ("glove", text.is_rows),
+)
+"""Looked through in this order."""

@@ -1,0 +1,264 @@
+"""fastText's ``.bin``: parameters, words with their counts, and rows of words and of n-grams.
+
+A word's vector is the mean of its own row and those of its n-grams, as fastText itself answers it.
+The rows of the n-grams are not kept: no vector of an unknown word can be computed from the import.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+
+from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim
+from embzarr.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+
+MAGIC: Final = struct.pack("<i", 793712314)
+_PARAMETERS: Final = (
+    "dim", "ws", "epoch", "min_count", "neg", "word_ngrams", "loss", "model", "bucket", "minn",
+    "maxn", "lr_update_rate",
+)  # fmt: skip
+_MODELS: Final = {1: "cbow", 2: "sg", 3: "supervised"}
+_LOSSES: Final = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
+_VERSIONS: Final = (11, 12)
+_SUPERVISED: Final = 3
+_END_OF_SENTENCE: Final = b"</s>"
+_MOST_MAXN: Final = 64
+_ROWS_BYTES: Final = 8 << 20
+"""Of words and n-grams that are added up at a time."""
+_USUAL_NGRAMS: Final = 32
+_PIECE_BYTES: Final = 1 << 20
+_SEED: Final = np.uint32(2166136261)
+_PRIME: Final = np.uint32(16777619)
+
+
+def read(given: Given) -> Table:
+    """Read parameters and words, and leave the vectors to be read."""
+    with ExitStack() as stack:
+        path = stack.enter_context(given.source.on_disk(given.stream))
+        with path.open("rb") as file:
+            model = _Head(file, given.damage).model()
+        rows = _input(path, model, given.damage)
+        return Table(
+            dim=model.dim,
+            dtype="float32",
+            blocks=_blocks(model, rows, stack.pop_all()),
+            has_counts=True,
+            metadata=model.told,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    dim: int
+    minn: int
+    maxn: int
+    bucket: int
+    words: list[bytes]
+    counts: list[int]
+    rows: int
+    """Of the input matrix."""
+    offset: int
+    """Where that begins in the file."""
+    told: dict[str, Any]
+
+    @property
+    def has_ngrams(self) -> bool:
+        return self.bucket > 0 and self.maxn > 0 and self.minn <= self.maxn
+
+
+class _Head:
+    """What stands before the vectors."""
+
+    def __init__(self, file: BinaryIO, damage: Damage) -> None:
+        self._file = file
+        self._damage = damage
+
+    def model(self) -> _Model:
+        magic, version = self._take("<4si")
+        if magic != MAGIC or version not in _VERSIONS:
+            raise self._damage.error(f"byte 0: expected fastText's {_VERSIONS}, found {version}")
+        given = dict(zip(_PARAMETERS, self._take("<12i"), strict=True))
+        (sample,) = self._take("<d")
+        words, counts = self._words()
+        (is_quantised,) = self._take("<?")
+        if is_quantised:
+            raise UnsupportedError(
+                "feature-unsupported",
+                f"{self._damage.name}: a quantised model, which is not read: import the .bin that "
+                "it was made of",
+            )
+        rows, dim = self._take("<qq")
+        # Models of this version were trained without n-grams, whatever they say.
+        is_old = version == _VERSIONS[0] and given["model"] == _SUPERVISED
+        model = _Model(
+            dim=check_dim(self._damage, dim),
+            minn=max(given["minn"], 1),
+            maxn=0 if is_old else given["maxn"],
+            bucket=given["bucket"],
+            words=words,
+            counts=counts,
+            rows=rows,
+            offset=self._file.tell(),
+            told={**_named(given), "sample": sample},
+        )
+        return self._checked(model, given["dim"])
+
+    def _checked(self, model: _Model, dim: int) -> _Model:
+        if model.dim != dim or model.maxn > _MOST_MAXN:
+            found = f"vectors of {model.dim}, n-grams of up to {model.maxn} letters"
+            raise self._damage.error(f"expected vectors of {dim}, found {found}")
+        least = len(model.words) + (model.bucket if model.has_ngrams else 0)
+        if model.rows < least:
+            raise self._damage.error(
+                f"byte {model.offset - 16}: expected at least {least} rows, found {model.rows}"
+            )
+        return model
+
+    def _words(self) -> tuple[list[bytes], list[int]]:
+        entries, words, labels, _, pruned = self._take("<iiiqq")
+        if pruned > 0 or min(entries, words, labels) < 0 or entries != words + labels:
+            found = f"{entries} entries, {words} words, {labels} labels, {pruned} pruned"
+            raise self._damage.error(f"byte 64: no sound and whole dictionary: {found}")
+        found_words: list[bytes] = []
+        counts: list[int] = []
+        for word, count, kind in self._entries(entries):
+            if kind == 0:
+                found_words.append(word)
+                counts.append(count)
+        if len(found_words) != words:
+            raise self._damage.error(f"expected {words} words, found {len(found_words)}")
+        return found_words, counts
+
+    def _entries(self, entries: int) -> Iterator[tuple[bytes, int, int]]:
+        data, at = b"", 0
+        for entry in range(entries):
+            while (end := data.find(b"\0", at)) < 0 or end + 10 > len(data):
+                piece = self._file.read(_PIECE_BYTES)
+                if not piece or len(data) - at > MOST_WORD_BYTES:
+                    raise self._damage.error(f"word {entry}: the dictionary is cut short")
+                data, at = data[at:] + piece, 0
+            yield (data[at:end], *struct.unpack_from("<qb", data, end + 1))
+            at = end + 10
+        self._file.seek(at - len(data), 1)
+
+    def _take(self, form: str) -> tuple[Any, ...]:
+        size = struct.calcsize(form)
+        at, data = self._file.tell(), self._file.read(size)
+        if len(data) < size:
+            raise self._damage.error(f"byte {at}: the file ends within its head")
+        return struct.unpack(form, data)
+
+
+def _named(given: dict[str, int]) -> dict[str, Any]:
+    return {
+        **given,
+        "model": _MODELS.get(given["model"], str(given["model"])),
+        "loss": _LOSSES.get(given["loss"], str(given["loss"])),
+    }
+
+
+def _input(path: Path, model: _Model, damage: Damage) -> NDArray[np.float32]:
+    """Return the input matrix, which stays on the disk."""
+    size = path.stat().st_size - model.offset
+    if model.rows > size // (model.dim * 4):
+        raise damage.error(
+            f"byte {model.offset}: cut short: expected {model.rows} rows of {model.dim * 4} bytes, "
+            f"found {size} bytes"
+        )
+    shape = (model.rows, model.dim)
+    return (
+        np.memmap(path, "<f4", "r", offset=model.offset, shape=shape)
+        if model.rows
+        else (np.zeros(shape, np.float32))
+    )
+
+
+def _blocks(model: _Model, rows: NDArray[np.float32], stack: ExitStack) -> Iterator[Block]:
+    most = max(1, _ROWS_BYTES // (model.dim * 4 * _USUAL_NGRAMS))
+    with stack:
+        for first in range(0, len(model.words), most):
+            words = model.words[first : first + most]
+            yield Block(
+                words=words,
+                vectors=_vectors(model, rows, words, first),
+                place=lambda row, first=first: f"word {first + row}",  # type: ignore[misc]  # bound
+                counts=np.array(model.counts[first : first + most], np.int64),
+            )
+
+
+def _vectors(
+    model: _Model, rows: NDArray[np.float32], words: list[bytes], first: int
+) -> NDArray[np.float32]:
+    """Return means of the rows of words and their n-grams, added up in fastText's order."""
+    if not model.has_ngrams:
+        return np.array(rows[first : first + len(words)])
+    of_word, hashes = ngram_hashes(words, model.minn, model.maxn)
+    buckets = len(model.words) + (hashes % np.uint32(model.bucket)).astype(np.int64)
+    sums = np.array(rows[first : first + len(words)])
+    counts = np.bincount(of_word, minlength=len(words)) + 1
+    ends = np.cumsum(counts - 1)
+    step = max(1, _ROWS_BYTES // (model.dim * 4))
+    for row in range(len(words)):
+        start, stop = ends[row] - counts[row] + 1, ends[row]
+        for at in range(start, stop, step):
+            some = rows[buckets[at : min(stop, at + step)]]
+            sums[row] = np.add.reduce(np.concatenate((sums[row : row + 1], some)), axis=0)
+    return sums * (1.0 / counts).astype(np.float32)[:, None]
+
+
+def ngram_hashes(
+    words: list[bytes], minn: int, maxn: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Return the hashes of the n-grams of words, and of which word each is, in fastText's order.
+
+    All letters of all words go on by one letter at a time. The end of a sentence has no n-grams,
+    and neither has what is no UTF-8.
+    """
+    marked = [b"<" + word + b">" if _has_ngrams(word) else b"" for word in words]
+    data = np.frombuffer(b"".join(marked), np.int8)
+    lengths = np.array([len(word) for word in marked])
+    ends = np.repeat(np.cumsum(lengths), lengths)
+    of_word = np.repeat(np.arange(len(words)), lengths)
+    goes_on = np.append((data.view(np.uint8) & 0xC0) == 0x80, False)  # noqa: PLR2004 - UTF-8
+    signed = data.astype(np.int32).view(np.uint32)
+    starts = np.flatnonzero(~goes_on[:-1])
+    is_first = np.diff(of_word[starts], prepend=-1) != 0
+    at, hashes = starts.copy(), np.full(len(starts), _SEED)
+    found = np.zeros((len(starts), maxn), np.uint32)
+    is_one = np.zeros((len(starts), maxn), np.bool_)
+    for length in range(1, maxn + 1):
+        open_ = np.flatnonzero(at < ends[starts])
+        reached = open_
+        while len(open_):
+            hashes[open_] = (hashes[open_] ^ signed[at[open_]]) * _PRIME
+            at[open_] += 1
+            inside = at[open_] < ends[starts[open_]]
+            open_ = open_[inside & goes_on[at[open_]]]
+        if length >= minn:
+            kept = reached
+            if length == 1:  # the marks alone are none
+                kept = kept[~is_first[kept] & (at[kept] < ends[starts[kept]])]
+            found[kept, length - 1] = hashes[kept]
+            is_one[kept, length - 1] = True
+    return np.repeat(of_word[starts], is_one.sum(axis=1)), found[is_one]
+
+
+def _has_ngrams(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return word != _END_OF_SENTENCE

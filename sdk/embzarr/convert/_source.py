@@ -1,0 +1,406 @@
+"""A file to import: a path, a URL or an open file, as plain bytes from beginning to end."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from embzarr.convert._packing import PACKED, Unpacked, opened
+from embzarr.errors import (
+    AccessDeniedError,
+    EmbzarrError,
+    InvalidInputError,
+    NotFoundError,
+    StoreError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_BUFFER_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 21
+_HEAD_BYTES: Final = 1 << 16
+_MOST_RATIO: Final = 1000
+"""Bytes that one stored byte may unpack to; vectors are not so regular."""
+_FREE_BYTES: Final = 64 << 20
+"""Unpacked bytes for which no ratio is asked."""
+
+
+class Source:
+    """One file, which may be read several times; see `Stream`."""
+
+    def __init__(self, given: object, options: Mapping[str, Any] | None, *, what: str) -> None:
+        """Open nothing yet.
+
+        Args:
+            given: a path, a URL of fsspec's, or an open binary file.
+            options: fsspec's, for a URL.
+            what: the argument, for messages.
+
+        Raises:
+            InvalidInputError: code ``input-argument``.
+        """
+        self._given = given
+        self._options = dict(options or {})
+        self._begin: int | None = None
+        if isinstance(given, str | os.PathLike) and os.fspath(given):
+            self.name = os.fspath(given)
+        elif callable(getattr(given, "read", None)):
+            self.name = str(getattr(given, "name", "the open file"))
+        else:
+            raise InvalidInputError(
+                "input-argument",
+                f"{what}: expected a path, a URL or an open binary file, found "
+                f"{type(given).__name__}",
+            )
+
+    @property
+    def base_name(self) -> str:
+        """The file's own name, without folders, query or password."""
+        return self.name.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+    def sibling(self, suffix: str) -> Source | None:
+        """Return the local file beside this one whose name goes on with `suffix`, if any."""
+        path = self._local()
+        beside = None if path is None else path.with_name(path.name + suffix)
+        return Source(beside, None, what="side file") if beside and beside.is_file() else None
+
+    @contextmanager
+    def stream(self) -> Iterator[Stream]:
+        """Open the file for reading it from its beginning.
+
+        Raises:
+            NotFoundError: code ``object-missing``.
+            AccessDeniedError: code ``access-denied``.
+            InvalidInputError: codes ``input-argument``, a URL that nothing can open;
+                ``input-file``, an archive.
+            StoreError: code ``store-failed``.
+        """
+        stored = self._asked(self._opened)
+        try:
+            with Stream(self.name, stored, _size_of(stored)) as stream:
+                yield stream
+        finally:
+            if stored is not self._given:
+                stored.close()
+
+    @contextmanager
+    def on_disk(self, stream: Stream) -> Iterator[Path]:
+        """Give the unpacked file a path, for what is not read from beginning to end.
+
+        A plain file of this machine is read where it lies; all else goes to a temporary file.
+
+        Args:
+            stream: of this file, at its beginning.
+
+        Raises:
+            StoreError: code ``store-failed``: no room for it.
+        """
+        path = self._local()
+        if path is not None and not stream.is_packed:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
+            while piece := stream.read(_PIECE_BYTES):
+                try:
+                    file.write(piece)
+                    file.flush()
+                except OSError as exc:
+                    message = f"{file.name}, a temporary copy of {self.name}: {exc.strerror}"
+                    raise StoreError("store-failed", message) from exc
+            yield Path(file.name)
+
+    def fingerprint(self) -> tuple[int, str]:
+        """Return size and SHA-256 of the file as it is stored, which is read once more."""
+        digest, size = hashlib.sha256(), 0
+        stored = self._asked(self._opened)
+        try:
+            while piece := self._asked(lambda: stored.read(_PIECE_BYTES)):
+                digest.update(piece)
+                size += len(piece)
+        finally:
+            if stored is not self._given:
+                stored.close()
+        return size, digest.hexdigest()
+
+    def _local(self) -> Path | None:
+        if not isinstance(self._given, str | os.PathLike) or _is_url(self.name):
+            return None
+        return Path(self.name)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - a binary file of any library
+        local = self._local()
+        if local is not None:
+            return local.open("rb", buffering=0)
+        if isinstance(self._given, str):
+            import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and for URLs only
+
+            filesystem, path = fsspec.core.url_to_fs(self._given, **self._options)
+            return filesystem.open(path, "rb")
+        self._rewind()
+        return self._given
+
+    def _rewind(self) -> None:
+        file: Any = self._given
+        if not file.seekable():
+            if self._begin is not None:
+                raise InvalidInputError(
+                    "input-argument", f"{self.name}: it must be read twice, and cannot be rewound"
+                )
+            self._begin = 0
+            return
+        if self._begin is None:
+            self._begin = file.tell()
+        file.seek(self._begin)
+
+    def _asked(self, request: Callable[[], Any]) -> Any:  # noqa: ANN401 - as it is given
+        try:
+            return request()
+        except EmbzarrError:
+            raise
+        except (ImportError, ValueError) as exc:
+            problem: EmbzarrError = InvalidInputError("input-argument", f"{self.name}: {exc}")
+        except Exception as exc:  # noqa: BLE001 - of any library; it may quote a password
+            problem = _failure(self.name, exc)
+        raise problem from None
+
+
+class Stream:
+    """The bytes of a file, unpacked where they are compressed, read once and in order."""
+
+    def __init__(self, name: str, stored: Any, size: int | None) -> None:  # noqa: ANN401 - any file
+        """Look at how the file begins."""
+        self.name = name
+        self.size = size
+        """Bytes of the file as stored, where that is known."""
+        self.offset = 0
+        """Unpacked bytes read so far."""
+        self._metered = _Metered(stored)
+        self._plain: Any = io.BufferedReader(self._metered, _BUFFER_BYTES)
+        self._head = b""
+        self._unpacked = self._open()
+
+    def _open(self) -> Unpacked | None:
+        try:
+            return opened(self.name, self._plain)
+        except _StoredError as exc:
+            raise _failure(self.name, exc.error) from None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for the digest."""
+        self._metered.end()
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is compressed or in an archive."""
+        return self._unpacked is not None
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes read so far as they are stored."""
+        return self._metered.count
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it was read from its beginning, so that there may be a digest."""
+        return self._metered.is_in_order
+
+    @property
+    def sha256(self) -> str | None:
+        """Digest of the stored bytes, if all of them were read."""
+        return self._metered.sha256 if self._metered.is_whole else None
+
+    def peek(self) -> bytes:
+        """Return the next 64 KiB, fewer where the file ends, without taking them."""
+        while len(self._head) < _HEAD_BYTES:
+            piece = self._next(_HEAD_BYTES - len(self._head))
+            if not piece:
+                break
+            self._head += piece
+        return self._head
+
+    def read(self, count: int) -> bytes:
+        """Return the next `count` bytes, fewer only where the file ends.
+
+        Raises:
+            InvalidInputError: codes ``input-file``: what cannot be unpacked; ``input-changed``: a
+                file that grew or shrank meanwhile.
+            StoreError: code ``store-failed``.
+        """
+        pieces = [self._head[:count]]
+        self._head = self._head[count:]
+        left = count - len(pieces[0])
+        while left:
+            piece = self._next(min(left, _PIECE_BYTES))
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+        self.offset += count - left
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def drain(self) -> None:
+        """Read on to the end, for the digest."""
+        while self._next(_PIECE_BYTES):
+            pass
+
+    def _next(self, count: int) -> bytes:
+        try:
+            data: bytes = self._from().read(count)
+        except _StoredError as exc:
+            raise _failure(self.name, exc.error) from None
+        except self._broken() as exc:
+            kind = PACKED if self._unpacked is None else self._unpacked.kind
+            raise InvalidInputError(
+                "input-file", f"{self.name}: {kind}, but cannot be unpacked: {exc}"
+            ) from exc
+        if data:
+            self._bound(len(data))
+        else:
+            self._check_size()
+        return data
+
+    def _from(self) -> Any:  # noqa: ANN401 - of several libraries
+        return self._plain if self._unpacked is None else self._unpacked.stream
+
+    def _broken(self) -> tuple[type[Exception], ...]:
+        return () if self._unpacked is None else self._unpacked.broken
+
+    def _bound(self, count: int) -> None:
+        made = self.offset + len(self._head) + count
+        if self._unpacked and made > _FREE_BYTES + _MOST_RATIO * self.stored_bytes:
+            raise InvalidInputError(
+                "input-file",
+                f"{self.name}: {self.stored_bytes} bytes unpack to more than {made}, more than "
+                f"{_MOST_RATIO} for one: no vectors",
+            )
+
+    def _check_size(self) -> None:
+        """Refuse a file that ends elsewhere than where it ended when it was opened."""
+        if self._unpacked is not None:
+            self._metered.drain()
+        if not self._metered.is_in_order:
+            return
+        if self.size is not None and self.stored_bytes != self.size:
+            raise InvalidInputError(
+                "input-changed",
+                f"{self.name}: it had {self.size} bytes when it was opened, and ended after "
+                f"{self.stored_bytes}: it is still being written, or was cut",
+            )
+
+
+class _StoredError(Exception):
+    """A file cannot be read; no `OSError`, which is how bz2 calls bytes that it cannot unpack."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _Metered(io.RawIOBase):
+    """The bytes as they are stored, counted and digested as they go by."""
+
+    def __init__(self, stored: Any) -> None:  # noqa: ANN401 - any file
+        self._stored = stored
+        self._digest = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embzarr-digest")
+        self._pending: Future[None] | None = None
+        self.is_in_order = True
+        """Whether nothing was left out, so that there is a digest of it."""
+        self.count = 0
+        self.is_whole = False
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Only where the file is: what looks into archives needs it."""
+        return bool(self._stored.seekable())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go elsewhere, which ends the digest."""
+        self.is_in_order = False
+        return int(self._stored.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return where the next byte is taken from."""
+        return int(self._stored.tell())
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
+        """Read as many bytes as there are, at most those that fit."""
+        try:
+            data = self._stored.read(len(buffer))
+        except Exception as exc:  # of any library
+            raise _StoredError(exc) from exc
+        buffer[: len(data)] = data
+        self._note(data)
+        return len(data)
+
+    def drain(self) -> None:
+        """Read what an unpacker has left, such as the padding behind it."""
+        while self.read(_PIECE_BYTES):
+            pass
+
+    def _note(self, data: bytes) -> None:
+        self.count += len(data)
+        if not self.is_in_order:
+            return
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+        if not data:
+            self.is_whole = True
+        elif len(data) < _HEAD_BYTES:
+            self._digest.update(data)
+        else:
+            self._pending = self._thread.submit(self._digest.update, data)
+
+    @property
+    def sha256(self) -> str:
+        """Of what went by."""
+        if self._pending is not None:
+            self._pending.result()
+        return self._digest.hexdigest()
+
+    def end(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown()
+
+
+def _size_of(stored: Any) -> int | None:  # noqa: ANN401 - any file
+    size = getattr(stored, "size", None)
+    if isinstance(size, int):
+        return size - _where(stored)
+    try:
+        return os.fstat(stored.fileno()).st_size - _where(stored)
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+def _where(stored: Any) -> int:  # noqa: ANN401 - any file
+    return int(stored.tell()) if stored.seekable() else 0
+
+
+def _is_url(name: str) -> bool:
+    return "://" in name or "::" in name
+
+
+def _failure(name: str, exc: Exception) -> EmbzarrError:
+    """Return our error; the library's is not chained, since it may quote a password of the URL."""
+    reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    if isinstance(exc, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+        return NotFoundError("object-missing", f"{name}: expected a file: {reason}")
+    if isinstance(exc, PermissionError):
+        return AccessDeniedError("access-denied", f"{name}: {reason}")
+    return StoreError("store-failed", f"{name}: {reason}")

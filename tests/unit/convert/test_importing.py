@@ -1,0 +1,318 @@
+"""What `import_vectors` promises of any format: sources, choices, counts, and nothing by halves."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import importlib
+import io
+import lzma
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]  # has no stubs
+import numpy as np
+import pytest
+
+import embzarr
+import vector_files
+from embzarr.convert import import_vectors
+from vector_files import text, word2vec_binary
+
+WORDS = ["the", "of", "and", "in"]
+MATRIX = vector_files.vectors(4, 5)
+SOUND = word2vec_binary(WORDS, MATRIX)
+
+
+def zipped(*names: str) -> bytes:
+    """Return an archive that holds the same file under several names."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, SOUND)
+    return file.getvalue()
+
+
+def zstd(data: bytes) -> bytes:
+    """Compress as the standard library of Python 3.14 does."""
+    module: Any = pytest.importorskip("backports.zstd")
+    return bytes(module.compress(data))
+
+
+def refused(source: Any, url: Path, **choices: Any) -> embzarr.EmbzarrError:
+    """Return the error of an import, after which nothing is to be seen."""
+    with pytest.raises(embzarr.EmbzarrError) as caught:
+        import_vectors(source, url, **choices)
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open(url)
+    return caught.value
+
+
+def by_zip(_: bytes) -> bytes:
+    """Put the sound file into an archive."""
+    return zipped("a.bin")
+
+
+PACKS: dict[str, Any] = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstd,
+    "zip": by_zip,
+}
+
+
+# Where from ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("pack", PACKS)
+def test_what_is_compressed_is_unpacked(tmp_path: Path, pack: str) -> None:
+    """By its content, whatever it is called; size and digest are those of the file as it lies."""
+    data = PACKS[pack](SOUND)
+    (tmp_path / "vectors").write_bytes(data)
+
+    found = import_vectors(tmp_path / "vectors", tmp_path / "run")
+
+    words, matrix = vector_files.stored(tmp_path / "run")
+    assert words == WORDS
+    assert matrix.tobytes() == MATRIX.tobytes()
+    if pack != "zip":  # which is not read in order
+        assert found.source.size == len(data)
+        assert found.source.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_text_that_is_really_compressed_is_read(tmp_path: Path) -> None:
+    """A name ending in .txt does not hide gzip; two files of gzip one behind the other are one."""
+    data = text(WORDS, MATRIX)
+    (tmp_path / "a.txt").write_bytes(gzip.compress(data[:50]) + gzip.compress(data[50:]))
+
+    assert list(import_vectors(tmp_path / "a.txt", tmp_path / "run").checkpoint.words) == WORDS
+
+
+def test_a_url_and_a_member_of_an_archive_are_read(tmp_path: Path) -> None:
+    """Any URL of fsspec's, chained ones included."""
+    with fsspec.open("memory://imports/a.zip", "wb") as file:
+        file.write(zipped("one.bin", "two.bin"))
+    source = "zip://two.bin::memory://imports/a.zip"
+
+    found = import_vectors(source, tmp_path / "run")
+
+    assert list(found.checkpoint.words) == WORDS
+    assert "zip://one.bin::" in str(refused("memory://imports/a.zip", tmp_path / "other"))
+
+
+def test_an_open_file_is_read_from_where_it_stands(tmp_path: Path) -> None:
+    """It stays open, and what is before is none of it."""
+    file = io.BytesIO(b"before" + SOUND)
+    file.seek(6)
+
+    assert list(import_vectors(file, tmp_path / "run").checkpoint.words) == WORDS
+    assert not file.closed
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("missing.bin", "object-missing"),
+        (".", "object-missing"),
+        ("nonsense://x", "input-argument"),
+        ("memory://imports/none", "object-missing"),
+        ("", "input-argument"),
+        (7, "input-argument"),
+    ],
+)
+def test_a_source_that_is_not_there_is_told(tmp_path: Path, source: Any, code: str) -> None:
+    """A typed error, before anything is written."""
+    assert refused(source, tmp_path / "run").code == code
+
+
+class Failing(io.RawIOBase):
+    """A network that breaks in the middle of a file."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._data.read(min(size, 100_000))
+        if not data:
+            raise ConnectionResetError(104, "reset by peer, secret=hunter2")
+        return data
+
+
+def test_a_network_that_breaks_leaves_nothing_visible(tmp_path: Path) -> None:
+    """The error is the store's kind, which may be tried again."""
+    words = [f"w{row}" for row in range(9000)]
+    file = Failing(word2vec_binary(words, vector_files.vectors(9000, 50))[:-400_000])
+
+    error = refused(file, tmp_path / "run")
+
+    assert isinstance(error, embzarr.StoreError)
+    assert "hunter2" not in str(error)
+
+
+def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """A text that is still being written is not taken for a whole one."""
+    file = tmp_path / "a.txt"
+    words = [f"w{row}" for row in range(9000)]
+    data = text(words, vector_files.vectors(9000, 50), header=False)
+    file.write_bytes(data)
+
+    def grow(done: int, total: int) -> None:
+        assert done > 0
+        assert total == len(data)
+        with file.open("ab") as more:
+            more.write(b"more" + b" 1" * 50 + b"\n")
+
+    assert refused(file, tmp_path / "run", progress=grow).code == "input-changed"
+
+
+@pytest.mark.parametrize("pack", ["gzip", "bzip2", "xz"])
+def test_a_bomb_is_bounded(tmp_path: Path, pack: str) -> None:
+    """What unpacks to gigabytes of nothing is refused after some MiB."""
+    (tmp_path / "bomb").write_bytes(PACKS[pack](b"1 2\n" + bytes(40 << 20)))
+
+    assert refused(tmp_path / "bomb", tmp_path / "run", format="glove").code == "input-file"
+
+
+@pytest.mark.parametrize(
+    ("pack", "is_cut"),
+    [
+        ("gzip", True),
+        ("gzip", False),
+        ("bzip2", True),
+        ("bzip2", False),
+        ("xz", True),
+        ("xz", False),
+        ("zstd", True),  # which has no checksum unless its writer asks for one
+    ],
+)
+def test_what_cannot_be_unpacked_is_told(tmp_path: Path, pack: str, *, is_cut: bool) -> None:
+    """Compressed bytes that are cut or changed."""
+    data = PACKS[pack](SOUND)
+    (tmp_path / "a.gz").write_bytes(data[:-5] if is_cut else data[:20] + b"?????" + data[25:])
+
+    assert refused(tmp_path / "a.gz", tmp_path / "run").code == "input-file"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"SQLite format 3\0", "Magnitude"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
+        (b"GGUF\3\0\0\0", "GGUF"),
+        (bytes(16) + b"\xde\xc0\xef\xbe", "LMDB"),
+        (b"\x80\x04\x95", "pickle"),
+        (b"\xff\xfea\0", "UTF-16"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (bytes(257) + b"ustar", "tar://MEMBER::"),
+        (b"\x00\x01\x02\x03", "of no format that is read"),
+        (zipped("a/data.pkl", "a/version"), "PyTorch"),
+    ],
+)
+def test_what_is_not_read_is_called_by_its_name(tmp_path: Path, data: bytes, told: str) -> None:
+    """And the message says what can be done."""
+    (tmp_path / "a.bin").write_bytes(data)
+
+    error = refused(tmp_path / "a.bin", tmp_path / "run")
+    assert error.code == "input-file"
+    assert told in str(error)
+
+
+# What is chosen -----------------------------------------------------------------------------------
+def test_a_result_and_the_metadata_tell_what_came_of_it(tmp_path: Path) -> None:
+    """Format, name, size, digest and counts, beside the caller's metadata."""
+    (tmp_path / "a.bin").write_bytes(SOUND)
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", metadata={"licence": "PDDL"})
+
+    assert found.checkpoint.metadata == {
+        "licence": "PDDL",
+        "import": {
+            "format": "word2vec-binary",
+            "source": {
+                "name": "a.bin",
+                "size": len(SOUND),
+                "sha256": hashlib.sha256(SOUND).hexdigest(),
+            },
+            "rows_read": 4,
+            "skipped": 0,
+            "replaced": 0,
+            "duplicates": 0,
+        },
+    }
+
+
+@pytest.mark.parametrize(("duplicates", "rows"), [("first", [0, 1, 3]), ("last", [1, 2, 3])])
+def test_a_word_that_stands_twice(tmp_path: Path, duplicates: Any, rows: list[int]) -> None:
+    """The first or the last row is kept, in the order of the file, and the others are counted."""
+    (tmp_path / "a.bin").write_bytes(word2vec_binary(["the", "of", "the", "in"], MATRIX))
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", duplicates=duplicates)
+
+    words, matrix = vector_files.stored(tmp_path / "run")
+    assert words == [["the", "of", "the", "in"][row] for row in rows]
+    np.testing.assert_array_equal(matrix, MATRIX[rows])
+    assert (found.duplicates, found.duplicate_words) == (1, ("the",))
+    error = refused(tmp_path / "a.bin", tmp_path / "other")
+    assert error.code == "input-duplicate-word"
+
+
+def test_a_limit_reads_no_further(tmp_path: Path) -> None:
+    """The first rows are kept, whatever stands behind; there is no digest of a file half read."""
+    (tmp_path / "a.bin").write_bytes(SOUND[:90])
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", limit=2)
+
+    assert list(found.checkpoint.words) == WORDS[:2]
+    assert (found.rows_read, found.skipped) == (2, 0)
+
+
+def test_only_some_words_are_kept(tmp_path: Path) -> None:
+    """In the order of the file; those that are not in it are counted."""
+    (tmp_path / "a.bin").write_bytes(SOUND)
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", words={"in", "of", "no"})
+
+    assert list(found.checkpoint.words) == ["of", "in"]
+    assert (found.rows_read, found.missing) == (4, 1)
+
+
+def test_vectors_are_stored_as_another_type(tmp_path: Path) -> None:
+    """As `embzarr.create` would."""
+    matrix = np.ones((4, 5), np.float32)
+    (tmp_path / "a.bin").write_bytes(word2vec_binary(WORDS, matrix))
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", dtype="float16", step=7)
+
+    assert found.checkpoint.step == 7
+    assert found.checkpoint["the"].dtype == np.float16
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"on_error": "ignore"},
+        {"duplicates": "any"},
+        {"limit": -1},
+        {"words": 7},
+        {"format": "glove2"},
+        {"step": -1},
+        {"dtype": "int8"},
+    ],
+)
+def test_a_choice_that_is_none_is_refused(tmp_path: Path, choices: dict[str, Any]) -> None:
+    """Before anything is written."""
+    (tmp_path / "a.bin").write_bytes(SOUND)
+
+    assert refused(tmp_path / "a.bin", tmp_path / "run", **choices).code.startswith("input-")
+
+
+def test_the_public_names_are_these() -> None:
+    """Nothing joins or leaves the door unnoticed."""
+    door = importlib.import_module("embzarr.convert")
+
+    assert {"Imported", "Provenance", "import_vectors"} <= set(door.__all__)

@@ -1,0 +1,257 @@
+"""What reading models promises: fastText's, finalfusion's and gensim's."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embzarr
+import vector_files
+from embzarr.convert import import_vectors
+
+WORDS = ["</s>", "the", "émigré", "of", "x"]
+ROWS = vector_files.vectors(5 + 7, 3)
+NORMS = np.array([1, 2, 3, 4, 5], np.float32)
+
+
+def fasttext(
+    words: list[str] = WORDS,
+    rows: np.ndarray = ROWS,
+    *,
+    dim: int = 3,
+    bucket: int = 7,
+    maxn: int = 4,
+    quantised: bool = False,
+    version: int = 12,
+) -> bytes:
+    """Return a model as the source of fastText tells it."""
+    head = struct.pack("<ii", 793712314, version)
+    head += struct.pack("<12id", dim, 5, 5, 1, 5, 1, 2, 2, bucket, 2, maxn, 100, 1e-4)
+    head += struct.pack("<iiiqq", len(words), len(words), 0, 100, -1)
+    for number, word in enumerate(words):
+        head += word.encode() + b"\0" + struct.pack("<qb", max(100 - number, 1), 0)
+    return head + struct.pack("<?qq", quantised, *rows.shape) + rows.astype("<f4").tobytes()
+
+
+def ngrams(word: str, minn: int, maxn: int) -> list[str]:
+    """Return the n-grams of a word, as fastText's paper tells it."""
+    marked = f"<{word}>"
+    found = [
+        marked[start : start + length]
+        for start in range(len(marked))
+        for length in range(minn, maxn + 1)
+        if start + length <= len(marked)
+    ]
+    return [gram for gram in found if gram not in {"<", ">"}]
+
+
+def fnv(text: str) -> int:
+    """Return fastText's hash: FNV-1a on bytes that are taken for signed."""
+    found = 2166136261
+    for byte in text.encode():
+        signed = byte | 0xFFFFFF00 if byte > 127 else byte
+        found = ((found ^ signed) * 16777619) % 2**32
+    return found
+
+
+def expected(bucket: int, minn: int, maxn: int) -> np.ndarray:
+    """Return means of rows, added one by one."""
+    found = []
+    for row, word in enumerate(WORDS):
+        grams = [] if word == "</s>" else ngrams(word, minn, maxn)
+        total = ROWS[row].copy()
+        for gram in grams:
+            total += ROWS[len(WORDS) + fnv(gram) % bucket]
+        found.append(total * np.float32(1 / (len(grams) + 1)))
+    return np.array(found)
+
+
+def fifu(
+    words: list[str] = WORDS, *, norms: bool = True, first: int = 1, number: int = 10
+) -> bytes:
+    """Return a file as the page of finalfusion's format tells it."""
+    texts = b"".join(struct.pack("<I", len(w.encode())) + w.encode() for w in words)
+    chunks = [(first, struct.pack("<Q", len(words)) + texts)]
+    data = b"FiFu" + struct.pack("<II", 0, 3 if norms else 2)
+    data += struct.pack("<III", first, 2, 6)[: 12 if norms else 8]
+    for kind, head, body in (
+        (2, struct.pack("<QII", 5, 3, number), ROWS[:5].tobytes()),
+        (6, struct.pack("<QI", 5, number), NORMS.tobytes()),
+    ):
+        chunks.append((kind, head + body))
+    for kind, chunk in chunks[: 3 if norms else 2]:
+        at = len(data) + 12 + {1: 0, 2: 16, 6: 12}.get(kind, 0)
+        padding = b"\0" * (-at % 4)
+        split = {2: 16, 6: 12}.get(kind, len(chunk))
+        body = chunk[:split] + (padding if kind in {2, 6} else b"") + chunk[split:]
+        data += struct.pack("<IQ", kind, len(body)) + body
+    return data
+
+
+def imported(folder: Path, data: bytes, **choices: Any) -> embzarr.Checkpoint:
+    """Import bytes as a file."""
+    (folder / "model").write_bytes(data)
+    return import_vectors(folder / "model", folder / "run", **choices).checkpoint
+
+
+# fastText -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("maxn", [0, 1, 2, 4, 9])
+def test_a_word_of_fasttext_is_the_mean_of_its_row_and_its_ngrams(
+    tmp_path: Path, maxn: int
+) -> None:
+    """To the bit, added in fastText's order; the end of a sentence has no n-grams."""
+    checkpoint = imported(tmp_path, fasttext(maxn=maxn))
+
+    assert list(checkpoint.words) == WORDS
+    assert checkpoint.to_numpy().tobytes() == expected(7, 2, maxn).tobytes()
+    counts = checkpoint.load_rows(0, 5, columns=("counts",)).columns["counts"]
+    assert counts.tolist() == [100, 99, 98, 97, 96]
+    assert checkpoint.metadata["import"]["file"]["maxn"] == maxn
+
+
+def test_gensim_computes_the_same_of_fasttext(tmp_path: Path) -> None:
+    """But for the end of a sentence, to which gensim gives n-grams, and the order of adding."""
+    pytest.importorskip("gensim")
+    from gensim.models.fasttext import (  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
+        load_facebook_vectors,
+    )
+
+    words = [f"wörd{number}" for number in range(200)]
+    data = fasttext(words, vector_files.vectors(200 + 50, 4) % 1, dim=4, bucket=50)
+    checkpoint = imported(tmp_path, data)
+
+    peer = load_facebook_vectors(tmp_path / "model")
+
+    assert list(checkpoint.words) == peer.index_to_key
+    np.testing.assert_allclose(checkpoint.to_numpy(), peer.vectors, rtol=1e-4, atol=1e-6)
+
+
+def test_a_long_word_of_fasttext_does_not_take_memory_for_all_its_ngrams(tmp_path: Path) -> None:
+    """Rows are added a few MiB at a time."""
+    words = ["x" * 40_000]
+    rows = np.ones((8, 64), np.float32)
+
+    checkpoint = imported(tmp_path, fasttext(words, rows, dim=64))
+
+    np.testing.assert_allclose(checkpoint[words[0]], 1, rtol=1e-4)
+
+
+# finalfusion --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("norms", [True, False])
+def test_a_file_of_finalfusion_is_imported(tmp_path: Path, *, norms: bool) -> None:
+    """Each row is as long as its norm says, where there are norms."""
+    checkpoint = imported(tmp_path, fifu(norms=norms))
+
+    assert list(checkpoint.words) == WORDS
+    expected = ROWS[:5] * NORMS[:, None] if norms else ROWS[:5]
+    np.testing.assert_array_equal(checkpoint.to_numpy(), expected)
+
+
+# gensim -------------------------------------------------------------------------------------------
+def keyed_vectors(folder: Path) -> Path:
+    """Save a model of gensim whose array lies in a file beside it."""
+    pytest.importorskip("gensim")
+    from gensim.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
+        KeyedVectors,
+    )
+
+    vectors = KeyedVectors(3, count=0)
+    vectors.add_vectors(WORDS, ROWS[:5])
+    for number, word in enumerate(WORDS):
+        vectors.set_vecattr(word, "count", number + 1)
+    vectors.save(str(folder / "a.kv"), sep_limit=1)
+    assert (folder / "a.kv.vectors.npy").is_file()
+    return folder / "a.kv"
+
+
+def test_a_model_of_gensim_is_imported_if_it_is_trusted(tmp_path: Path) -> None:
+    """With its counts, and the files beside it."""
+    file = keyed_vectors(tmp_path)
+
+    with pytest.raises(embzarr.InvalidInputError, match="allow_pickle=True"):
+        import_vectors(file, tmp_path / "run")
+    checkpoint = import_vectors(file, tmp_path / "run", allow_pickle=True).checkpoint
+
+    assert list(checkpoint.words) == WORDS
+    assert checkpoint.to_numpy().tobytes() == ROWS[:5].tobytes()
+    assert checkpoint.load_rows(0, 5, columns=("counts",)).columns["counts"].tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+
+
+class Planted:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("planted"),)
+
+
+def test_a_pickle_is_not_opened_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even to see what is in it."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(embzarr.InvalidInputError, match="pickle"):
+        imported(tmp_path, pickle.dumps(Planted()), format="gensim")
+    assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gensim") is None, reason="needs gensim")
+def test_a_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Whatever gensim says of it."""
+    with pytest.raises(embzarr.InvalidInputError, match="gensim cannot load it"):
+        imported(tmp_path, pickle.dumps({"a": 1}), allow_pickle=True)
+
+
+# Damage -------------------------------------------------------------------------------------------
+MODEL, FILE = fasttext(), fifu()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "code"),
+    [
+        (MODEL[:-1], embzarr.InvalidInputError, "input-file"),
+        (MODEL[:100], embzarr.InvalidInputError, "input-file"),
+        (MODEL[:30], embzarr.InvalidInputError, "input-file"),
+        (fasttext(quantised=True), embzarr.UnsupportedError, "feature-unsupported"),
+        (fasttext(version=9), embzarr.InvalidInputError, "input-file"),
+        (fasttext(maxn=2**30), embzarr.InvalidInputError, "input-file"),
+        (fasttext(bucket=2**30), embzarr.InvalidInputError, "input-file"),
+        (fasttext(dim=4), embzarr.InvalidInputError, "input-file"),
+        (MODEL.replace(struct.pack("<q", 12), struct.pack("<q", 2**62)), ValueError, "input-file"),
+        (FILE[:-1], embzarr.InvalidInputError, "input-file"),
+        (FILE[:50], embzarr.InvalidInputError, "input-file"),
+        (fifu(WORDS[1:]), embzarr.InvalidInputError, "input-rows"),
+        (fifu(first=3), embzarr.UnsupportedError, "feature-unsupported"),
+        (fifu(number=11), embzarr.InvalidInputError, "input-file"),
+        (FILE.replace(b"\x04\0\0\0</s>", b"\xff\xff\xff\x7f</s>"), ValueError, "input-file"),
+    ],
+)
+def test_damage_is_told(tmp_path: Path, data: bytes, kind: type[Exception], code: str) -> None:
+    """What is cut, absurd or not read is a typed error, and nothing is committed."""
+    with pytest.raises(kind) as caught:
+        imported(tmp_path, data)
+
+    assert isinstance(caught.value, embzarr.EmbzarrError)
+    assert caught.value.code == code
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(MODEL, "word2vec-binary"), (vector_files.word2vec_binary(["a"], ROWS[:1]), "fasttext")],
+)
+def test_one_bin_is_not_taken_for_the_other(tmp_path: Path, data: bytes, name: str) -> None:
+    """A .bin of fastText is not word2vec's, nor the reverse, even where a caller says so."""
+    with pytest.raises(embzarr.InvalidInputError, match="byte 0: expected"):
+        imported(tmp_path, data, format=name)

@@ -1,0 +1,151 @@
+"""``embzarr import``: vectors of another program become a checkpoint."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embzarr_tools._options import AsJson, Place, storage_options_of
+from embzarr_tools._screen import Size, progress, say, say_aside, show_json
+
+if TYPE_CHECKING:
+    from embzarr.convert import Imported
+
+EXAMPLES = """
+embzarr import glove.6B.300d.txt s3://bucket/glove
+embzarr import GoogleNews-vectors-negative300.bin.gz runs/news --limit 500000 --dtype float16
+embzarr import zip://glove.6B.50d.txt::glove.6B.zip runs/glove
+embzarr import https://host/wiki.vec runs/wiki --only mine.txt --duplicates first
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What to take of a file, under the names of `embzarr.convert.import_vectors`."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of the file, where its beginning is not to decide."),
+    ] = None
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The words, one a line, where FILE has none."),
+    ] = None
+    on_error: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="Of damaged rows: stop, skip them, or replace what is no UTF-8 or not finite.",
+        ),
+    ] = "stop"
+    duplicates: Annotated[
+        str,
+        typer.Option(
+            metavar="WHICH", help="Of a word's rows: error where there are two, first, or last."
+        ),
+    ] = "error"
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Read no more than the first N rows.")
+    ] = None
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Store as float32, float16, bfloat16 or float64."),
+    ] = None
+    step: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of the checkpoint's step.")
+    ] = None
+    compression: Annotated[
+        str,
+        typer.Option(
+            metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
+        ),
+    ] = "auto"
+    single_writer: Annotated[
+        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
+    ] = False
+    allow_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--allow-pickle",
+            help="Have gensim unpickle its own models, which can run any code: own files only.",
+        ),
+    ] = False
+
+
+def import_file(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A path or URL, such as zip://MEMBER::ARCHIVE; .gz, .bz2, .xz, .zst are unpacked.",
+        ),
+    ],
+    place: Place,
+    choices: Choices,
+    *,
+    only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
+    ] = None,
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="As --storage-option, for FILE where it is a URL."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save the vectors of another program's file to URL.
+
+    The file's beginning tells its format. It is read once, in blocks, whatever its size, and is
+    seen at URL when all of it was read and found sound; after an error nothing is.
+    """
+    from embzarr.convert import import_vectors  # noqa: PLC0415 - slow to import, see _options
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr
+
+    chosen: dict[str, Any] = asdict(choices)
+    with progress(f"reading {file}") as advance:
+        found = import_vectors(
+            file,
+            place.url,
+            words=None if only is None else read_lines(only),
+            storage_options=place.storage_options,
+            source_options=storage_options_of(source_option),
+            progress=advance,
+            **chosen,
+        )
+    if as_json:
+        show_json(_document(found))
+        return
+    _tell(found)
+
+
+def _document(found: "Imported") -> dict[str, Any]:
+    checkpoint = found.checkpoint
+    return {
+        "step": checkpoint.step,
+        "commit": checkpoint.commit,
+        "rows": len(checkpoint),
+        "dim": checkpoint.dim,
+        "missing": found.missing,
+        **checkpoint.metadata["import"],
+    }
+
+
+def _tell(found: "Imported") -> None:
+    checkpoint = found.checkpoint
+    size = Size(found.source.size).shown()
+    say(
+        f"step {checkpoint.step} (commit {checkpoint.commit}): {len(checkpoint):,} words x "
+        f"{checkpoint.dim} from {size} of {found.format}"
+    )
+    counts = {
+        "damaged rows skipped": found.skipped,
+        "rows with something replaced": found.replaced,
+        "rows of words that stand twice left out": found.duplicates,
+        "words asked for are not in the file": found.missing,
+    }
+    for what, count in counts.items():
+        if count:
+            say_aside(f"{count:,} {what}")
+    for problem in found.problems:
+        say_aside(problem)
