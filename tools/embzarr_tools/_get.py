@@ -19,6 +19,7 @@ from embzarr_tools._screen import (
     show_table,
     size,
 )
+from embzarr_tools._selection import row_range, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
         raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
     begin = time.perf_counter()
-    words = words if words_file is None else _words_of(words_file)
+    words = words if words_file is None else words_of(words_file)
     checkpoint = place.open(which)
     if explain:
         _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
@@ -109,12 +110,6 @@ class _Part(NamedTuple):
     words: Sequence[str]
     rows: Sequence[int]
     vectors: "NDArray[Any]"
-
-
-def _words_of(file: Path) -> list[str]:
-    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
-
-    return [line for line in read_lines(file) if line.strip()]
 
 
 def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part, list[str]]:
@@ -149,7 +144,7 @@ def _parts(
     elif between:
         yield checkpoint.load_range(*between)
     elif rows:
-        start, stop = _row_range(rows)
+        start, stop = row_range(rows)
         yield from checkpoint.stream(start=start, stop=stop)
 
 
@@ -162,7 +157,7 @@ def _wanted(
 ) -> "list[str] | range":
     """Return the words or rows that are meant, without reading a vector."""
     if rows:
-        return range(len(checkpoint))[slice(*_row_range(rows))]
+        return range(len(checkpoint))[slice(*row_range(rows))]
     if prefix is not None:
         return list(checkpoint.load_prefix(prefix, columns=()).words)
     if between:
@@ -185,16 +180,6 @@ def _explain(checkpoint: "embzarr.Checkpoint", wanted: "list[str] | range") -> N
     )
     others = ", ".join(f"{size(n)} of {c}" for c, n in plan.in_chunks_of.items())
     say_aside(f"saved with another chunk_bytes about so much would be wanted: {others}")
-
-
-def _row_range(text: str) -> tuple[int, int | None]:
-    first, colon, last = text.partition(":")
-    try:
-        if colon:
-            return int(first or 0), int(last) if last else None
-    except ValueError:
-        pass
-    raise UsageError(f"--rows expects A:B, found {text!r}")
 
 
 def _show(part: _Part, *, as_json: bool) -> None:

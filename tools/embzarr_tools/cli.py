@@ -16,6 +16,7 @@ from embzarr_tools import (
     _compact,
     _demo,
     _eval,
+    _export,
     _gc,
     _get,
     _inspect,
@@ -87,6 +88,7 @@ _add(_train.train, _train.EXAMPLES)
 _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
+_add(_export.export, _export.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
