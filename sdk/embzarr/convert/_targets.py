@@ -9,6 +9,7 @@ import mmap
 import os
 import secrets
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from embzarr.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
     from typing import BinaryIO
 
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
@@ -44,10 +46,12 @@ _BUFFER_BYTES = 2**20
 class Sink(io.RawIOBase):
     """A file that is written from its beginning to its end, counted and digested meanwhile."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Write to `file`, which somebody else closes."""
+    def __init__(self, file: BinaryIO, crew: Executor) -> None:
+        """Write to `file`, which somebody else closes; digest in a thread of `crew`."""
         self._file = file
         self._digest = hashlib.sha256()
+        self._crew = crew
+        self._digesting: Future[None] | None = None
         self.size = 0
         """Bytes so far."""
 
@@ -56,17 +60,30 @@ class Sink(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
-        """Append bytes."""
+        """Append bytes, whose memory may be written to again once this returns."""
+        written = self.append(data)
+        self._wait()
+        return written
+
+    def append(self, data: Any) -> int:  # noqa: ANN401 - whatever has bytes
+        """Append bytes that nobody changes any more: they are digested while the next are made."""
         view = memoryview(data)
+        self._wait()
+        self._digesting = self._crew.submit(self._digest.update, view)
         self._file.write(view)
-        self._digest.update(view)
         self.size += view.nbytes
         return view.nbytes
 
     @property
     def sha256(self) -> str:
         """SHA-256 of what was written."""
+        self._wait()
         return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._digesting is not None:
+            self._digesting.result()
+            self._digesting = None
 
 
 class Target(Protocol):
@@ -238,7 +255,8 @@ def staged(target: Target, names: Sequence[str], *, overwrite: bool) -> Iterator
         for name in names:
             _refuse_existing(target, name, overwrite=overwrite)
         made = [stack.enter_context(_temporary(target, name)) for name in names]
-        sinks = [Sink(file) for _, file in made]
+        crew = stack.enter_context(ThreadPoolExecutor(1, "embzarr-digest"))
+        sinks = [Sink(file, crew) for _, file in made]
         yield sinks
         for _, file in made:
             file.flush()

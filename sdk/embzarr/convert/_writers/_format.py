@@ -29,13 +29,13 @@ _WIDER = {
 class WordRule:
     """Which words a format cannot hold."""
 
-    pattern: str
+    pattern: re.Pattern[str]
     """Found in a word that is refused."""
     why: str
 
     def refuses(self, word: str) -> bool:
         """Tell whether a word cannot be held."""
-        return re.search(self.pattern, word) is not None
+        return self.pattern.search(word) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +113,11 @@ def _name_of(dtype: DTypeLike) -> str:
 
 
 ONE_A_LINE = WordRule(
-    pattern="[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|^$",
+    pattern=re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|^$"),
     why="its file of words has one a line, so that no word is empty or holds a line end or NUL",
 )
 ONE_FIELD = WordRule(
-    pattern="[ \t\n\r\v\f\0]|^$",
+    pattern=re.compile("[ \t\n\r\v\f\0]|^$"),
     why="a blank or line end would end it, so that no word is empty or holds one, or a NUL",
 )
 

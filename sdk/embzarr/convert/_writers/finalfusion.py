@@ -29,7 +29,7 @@ def _write(rows: Rows, sink: Sink) -> None:
     sink.write(struct.pack("<IQQII", _MATRIX, length, rows.count, rows.dim, _FLOAT32))
     sink.write(b"\0" * padding)
     for batch in rows.batches():
-        sink.write(bytes_of(batch.vectors))
+        sink.append(bytes_of(batch.vectors))
 
 
 def _write_words(rows: Rows, sink: Sink) -> None:

@@ -6,6 +6,7 @@ with a blank in it to be a vector too long.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from embzarr.convert._writers._format import Format, WordRule
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def _write(rows: Rows, sink: Sink) -> None:
     for batch in rows.batches():
         pairs = zip(batch.words, texts_of(batch.vectors, " "), strict=True)
-        sink.write("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
+        sink.append("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
 
 
 FORMAT = Format(
@@ -28,7 +29,7 @@ FORMAT = Format(
     endings=(),  # .txt is word2vec's as well
     dtypes=DTYPES,
     words=WordRule(
-        pattern="[\t\n\r\v\f\0]|^ | $|^$",
+        pattern=re.compile("[\t\n\r\v\f\0]|^ | $|^$"),
         why="a line ends it, so that no word is empty, begins or ends with a blank, or holds a tab,"
         " line end or NUL",
     ),

@@ -21,7 +21,7 @@ def _write(rows: Rows, sink: Sink) -> None:
     for batch in rows.batches():
         _refuse_nonfinite(batch)
         pairs = zip(batch.words, batch.vectors.tolist(), strict=True)
-        sink.write(encode([{"word": word, "vector": vector} for word, vector in pairs]))
+        sink.append(encode([{"word": word, "vector": vector} for word, vector in pairs]))
 
 
 def _refuse_nonfinite(batch: Loaded) -> None:

@@ -27,8 +27,8 @@ def write_header(file: IO[bytes] | Sink, dtype: np.dtype[Any], shape: tuple[int,
 def _write(rows: Rows, sink: Sink, words: Sink) -> None:
     write_header(sink, rows.dtype, (rows.count, rows.dim))
     for batch in rows.batches():
-        sink.write(bytes_of(batch.vectors))
-        words.write(lines_of(batch.words))
+        sink.append(bytes_of(batch.vectors))
+        words.append(lines_of(batch.words))
 
 
 FORMAT = Format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ FORMAT = Format(
     endings=(".npz",),
     dtypes=DTYPES,
     words=WordRule(
-        pattern=rf"\0\Z|\A(?s:.){{{_LONGEST + 1}}}",
+        pattern=re.compile(rf"\0\Z|\A(?s:.){{{_LONGEST + 1}}}"),
         why=f"an array of texts ends them at a NUL, and takes as much room for each as for the"
         f" longest, which is {_LONGEST} letters at most",
     ),

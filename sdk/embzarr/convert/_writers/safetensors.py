@@ -24,8 +24,8 @@ def _write(rows: Rows, sink: Sink, words: Sink) -> None:
     header += b" " * (-len(header) % 8)  # numbers begin aligned
     sink.write(len(header).to_bytes(8, "little") + header)
     for batch in rows.batches():
-        sink.write(bytes_of(batch.vectors))
-        words.write(lines_of(batch.words))
+        sink.append(bytes_of(batch.vectors))
+        words.append(lines_of(batch.words))
 
 
 FORMAT = Format(

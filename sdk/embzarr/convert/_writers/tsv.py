@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from embzarr.convert._writers._format import Format, WordRule
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def _write(rows: Rows, sink: Sink) -> None:
     for batch in rows.batches():
         pairs = zip(batch.words, texts_of(batch.vectors, "\t"), strict=True)
-        sink.write("".join(f"{word}\t{numbers}\n" for word, numbers in pairs).encode())
+        sink.append("".join(f"{word}\t{numbers}\n" for word, numbers in pairs).encode())
 
 
 FORMAT = Format(
@@ -24,7 +25,7 @@ FORMAT = Format(
     endings=(".tsv",),
     dtypes=DTYPES,
     words=WordRule(
-        pattern="[\t\n\r\v\f\0]|^$",
+        pattern=re.compile("[\t\n\r\v\f\0]|^$"),
         why="a tab or line end would end it, so that no word is empty or holds one, or a NUL",
     ),
     write=_write,

@@ -18,7 +18,7 @@ def _write(rows: Rows, sink: Sink) -> None:
         numbers, width = bytes_of(batch.vectors), rows.dim * rows.dtype.itemsize
         vectors = (numbers[at : at + width] for at in range(0, len(numbers), width))
         words = (f"{word} ".encode() for word in batch.words)
-        sink.write(b"".join(chain.from_iterable(zip(words, vectors, strict=True))))
+        sink.append(b"".join(chain.from_iterable(zip(words, vectors, strict=True))))
 
 
 FORMAT = Format(

@@ -16,7 +16,7 @@ def _write(rows: Rows, sink: Sink) -> None:
     sink.write(f"{rows.count} {rows.dim}\n".encode())
     for batch in rows.batches():
         pairs = zip(batch.words, texts_of(batch.vectors, " "), strict=True)
-        sink.write("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
+        sink.append("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
 
 
 FORMAT = Format(
