@@ -93,9 +93,9 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     missing: list[str] = []
     if words:
         found, missing = _look_up(checkpoint, words)
-        _show(found, as_json=as_json)
+        show_part(found, as_json=as_json)
     for part in _parts(checkpoint, prefix, between, rows):
-        _show(_Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
+        show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
         say_aside(
@@ -106,13 +106,13 @@ def get(  # noqa: PLR0913 - the options of a command, each named
         checkpoint.load(missing)  # says so, with words that are near
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     words: Sequence[str]
     rows: Sequence[int]
     vectors: "NDArray[Any]"
 
 
-def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part, list[str]]:
+def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[Part, list[str]]:
     """Return what there is of the words, as it is spelled there, and the words that are missing."""
     from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
 
@@ -125,7 +125,7 @@ def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part,
         for word, way in ways.items()
     }
     places = [place for word in words if (place := found[word]) is not None]
-    part = _Part(
+    part = Part(
         [loaded.words[place] for place in places],
         loaded.rows[places].tolist(),
         loaded.vectors[places],
@@ -182,7 +182,7 @@ def _explain(checkpoint: "embzarr.Checkpoint", wanted: "list[str] | range") -> N
     say_aside(f"saved with another chunk_bytes about so much would be wanted: {others}")
 
 
-def _show(part: _Part, *, as_json: bool) -> None:
+def show_part(part: Part, *, as_json: bool) -> None:
     if as_json:
         for word, row, vector in zip(*part, strict=True):
             numbers = [finite_or_text(float(str(number))) for number in vector]

@@ -19,12 +19,14 @@ from embzarr_tools import (
     _export,
     _gc,
     _get,
+    _head,
     _inspect,
     _ls,
     _probe,
     _publish,
     _repair,
     _similar,
+    _stats,
     _tag,
     _train,
     _verify,
@@ -88,8 +90,11 @@ _add(_train.train, _train.EXAMPLES)
 _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
+_add(_head.head, _head.EXAMPLES)
 _add(_export.export, _export.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
+_add(_similar.analogy, _similar.ANALOGY_EXAMPLES)
+_add(_stats.stats, _stats.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)
