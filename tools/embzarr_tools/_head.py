@@ -21,9 +21,10 @@ def head(
     count: Annotated[int, typer.Option("-n", "--count", min=0, help="How many rows.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Show the first rows, which are the commonest words where rows go by frequency.
+    """Show the first rows.
 
-    They are printed as "embzarr get" prints them.
+    They are the commonest words where rows go by frequency, and are printed
+    as "embzarr get" prints them.
     """
     for part in place.open(which).stream(stop=count):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)

@@ -71,9 +71,9 @@ def analogy(
     first: _First = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is to C as B is to A, such as queen for man, king, woman.
+    """Show what is to C as B is to A.
 
-    The same as "embzarr similar URL B C --negative A".
+    Such as queen for man, king and woman. The same as "embzarr similar URL B C --negative A".
     """
     _show_nearest(place.open(which), [b, c], [a], count, first, as_json=as_json)
 

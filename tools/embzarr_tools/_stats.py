@@ -34,7 +34,7 @@ def stats(
     which: Which,
     as_json: AsJson = False,
 ) -> None:
-    """Show lengths of vectors, zeros, doubles and how evenly they point.
+    """Show lengths, zeros, doubles and isotropy of vectors.
 
     The mean cosine is that of all pairs of rows: 0 where directions are spread evenly, near 1 where
     all lie in a narrow cone (Ethayarajh, EMNLP 2019). Reads all vectors once, in batches; memory is
