@@ -15,6 +15,7 @@ from embzarr_tools import (
     _bench_train,
     _compact,
     _demo,
+    _diff,
     _eval,
     _export,
     _gc,
@@ -95,6 +96,7 @@ _add(_export.export, _export.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
 _add(_similar.analogy, _similar.ANALOGY_EXAMPLES)
 _add(_stats.stats, _stats.EXAMPLES)
+_add(_diff.diff, _diff.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)
