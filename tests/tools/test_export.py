@@ -15,7 +15,7 @@ def test_export_writes_the_step_asked_for(ask: Ask, run_folder: Path, tmp_path: 
     answer = ask("export", run_folder, tmp_path / "x.npz", "--rows", "1:4", "--tag", "best")
     assert (answer.code, answer.err) == (0, "")
     (header, row) = answer.rows
-    assert header == ["file", "size", "sha256"]
+    assert header == ["file", "size", "rows", "dim", "type", "sha256"]
     assert row[:2] == ["x.npz", str((tmp_path / "x.npz").stat().st_size)]
     with np.load(tmp_path / "x.npz") as found:
         assert found["words"].tolist() == ["w1", "w2", "w3"]
@@ -87,7 +87,8 @@ def test_export_fits_eighty_columns(ask_on_terminal: Ask, run_folder: Path, tmp_
     """A terminal shows what was written in a table that fits."""
     answer = ask_on_terminal("export", run_folder, tmp_path / "x.npz", "--overwrite")
     assert answer.code == 0
-    assert answer.out.startswith("2,009 x 16 float32 as npz\n")
+    assert "x.npz" in answer.out
+    assert " 2,009 " in answer.out
     assert all(len(line) <= 80 for line in answer.out.splitlines())
 
 

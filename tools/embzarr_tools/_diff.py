@@ -12,6 +12,8 @@ from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import (
     Cell,
     Column,
+    Name,
+    on_terminal,
     progress,
     show_fields,
     show_json,
@@ -31,6 +33,10 @@ embzarr diff runs/wiki --tag best -n 20 --json
 
 _WORDS_AT_ONCE = 2**16
 _BATCH_BYTES = 16 * 2**20
+_NAMED = frozenset({"step", "commit", "dim"})
+"""Numbers that are names."""
+_LONGEST = 120
+"""Letters of a member of metadata that a terminal shows."""
 
 
 def diff(
@@ -158,7 +164,10 @@ def _about(checkpoint: "embzarr.Checkpoint") -> dict[str, Any]:
 def _show(document: dict[str, Any]) -> None:
     """Print the document as tables, an empty line between them."""
     words, sides = document["words"], (document["from"], document["to"])
-    rows: list[tuple[Cell, ...]] = [(name, *(side[name] for side in sides)) for name in sides[0]]
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(Name(side[name]) if name in _NAMED else side[name] for side in sides))
+        for name in sides[0]
+    ]
     show_table((Column("", wrap=True), Column("from", wrap=True), Column("to", wrap=True)), rows)
     show_row(())
     fields: dict[str, Cell] = {name: words[name] for name in ("common", "added", "lost")}
@@ -178,7 +187,12 @@ def _show(document: dict[str, Any]) -> None:
         show_table(
             columns,
             [
-                (name, *(json.dumps(pair[side], ensure_ascii=False) for side in ("from", "to")))
+                (name, *(_member(pair[side]) for side in ("from", "to")))
                 for name, pair in document["metadata"].items()
             ],
         )
+
+
+def _member(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{text[:_LONGEST]}…" if on_terminal() and len(text) > _LONGEST else text

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from embzarr_tools._options import AsJson, Place, Which, storage_options_of
-from embzarr_tools._screen import Column, Size, progress, show_json, show_table
+from embzarr_tools._screen import Column, Name, Size, progress, show_json, show_table
 from embzarr_tools._selection import row_range, words_of
 
 EXAMPLES = """
@@ -17,6 +17,15 @@ embzarr export runs/wiki first.parquet --rows 0:50000 --tag best
 embzarr export runs/wiki glove.txt --format glove --prefix inter
 embzarr export runs/wiki gs://bucket/half.safetensors --dtype float16
 """
+
+_COLUMNS = (
+    Column("file", wrap=True),
+    Column("size", right=True),
+    Column("rows", right=True),
+    Column("dim", right=True),
+    Column("type"),
+    Column("sha256", spare=True),
+)
 
 
 def export(  # noqa: PLR0913 - the options of a command, each named
@@ -99,7 +108,9 @@ def export(  # noqa: PLR0913 - the options of a command, each named
         show_json(asdict(done))
         return
     show_table(
-        (Column("file", wrap=True), Column("size", right=True), Column("sha256", spare=True)),
-        [(file.name, Size(file.bytes), file.sha256) for file in done.files],
-        title=f"{done.rows:,} x {done.dim} {done.dtype} as {done.format}",
+        _COLUMNS,
+        [
+            (file.name, Size(file.bytes), done.rows, Name(done.dim), done.dtype, file.sha256)
+            for file in done.files
+        ],
     )

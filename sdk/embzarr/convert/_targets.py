@@ -41,6 +41,8 @@ _OF_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss"
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUFFER_BYTES = 2**20
+_NAME_BYTES = 100
+"""Of a target's name in that of its temporary file, which must not be too long."""
 
 
 class Sink(io.RawIOBase):
@@ -271,7 +273,8 @@ def staged(target: Target, names: Sequence[str], *, overwrite: bool) -> Iterator
 @contextmanager
 def _temporary(target: Target, name: str) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a new file under a name that nobody else takes, and remove what is left of it."""
-    path = target.staging() / f".{name[:100]}.{secrets.token_hex(16)}.tmp"
+    shown = name.encode()[:_NAME_BYTES].decode(errors="ignore")
+    path = target.staging() / f".{shown}.{secrets.token_hex(16)}.tmp"
     try:
         with path.open("xb", buffering=_BUFFER_BYTES) as file:
             yield path, file

@@ -368,6 +368,12 @@ def test_a_name_that_no_file_has_is_refused(checkpoint: embzarr.Checkpoint, targ
         convert.export_vectors(checkpoint, target, format="tsv")
 
 
+def test_a_long_name_may_be_had(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
+    """What a file system takes as a name, an export takes too."""
+    convert.export_vectors(checkpoint, tmp_path / f"{'猫' * 80}.bin")
+    assert names_in(tmp_path) == [f"{'猫' * 80}.bin"]
+
+
 def test_a_folder_that_is_not_there_is_told(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
     """A mistyped folder is not made."""
     with pytest.raises(embzarr.NotFoundError, match="no folder"):
