@@ -19,7 +19,8 @@ COMMANDS = [info.name or "" for info in cli.app.registered_commands]
 def test_all_commands_are_there() -> None:
     """The program offers what the README promises."""
     expected = {"demo", "train", "inspect", "ls", "get", "similar", "verify", "tag", "eval", "gc"}
-    expected |= {"repair", "compact", "probe", "publish", "import"}
+    expected |= {"repair", "compact", "probe", "publish", "import", "export"}
+    expected |= {"head", "analogy", "stats", "diff"}
     assert set(COMMANDS) == expected
 
 

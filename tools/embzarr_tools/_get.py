@@ -19,6 +19,7 @@ from embzarr_tools._screen import (
     show_table,
     size,
 )
+from embzarr_tools._selection import row_range, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,16 +91,16 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
         raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
     begin = time.perf_counter()
-    words = words if words_file is None else _words_of(words_file)
+    words = words if words_file is None else words_of(words_file)
     checkpoint = place.open(which)
     if explain:
         _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
     missing: list[str] = []
     if words:
         found, missing = _look_up(checkpoint, words)
-        _show(found, as_json=as_json)
+        show_part(found, as_json=as_json)
     for part in _parts(checkpoint, prefix, between, rows):
-        _show(_Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
+        show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
         say_aside(
@@ -110,19 +111,13 @@ def get(  # noqa: PLR0913 - the options of a command, each named
         checkpoint.load(missing)  # says so, with words that are near
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     words: Sequence[str]
     rows: Sequence[int]
     vectors: "NDArray[Any]"
 
 
-def _words_of(file: Path) -> list[str]:
-    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
-
-    return [line for line in read_lines(file) if line.strip()]
-
-
-def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part, list[str]]:
+def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[Part, list[str]]:
     """Return what there is of the words, as it is spelled there, and the words that are missing."""
     from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
 
@@ -135,7 +130,7 @@ def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[_Part,
         for word, way in ways.items()
     }
     places = [place for word in words if (place := found[word]) is not None]
-    part = _Part(
+    part = Part(
         [loaded.words[place] for place in places],
         loaded.rows[places].tolist(),
         loaded.vectors[places],
@@ -154,7 +149,7 @@ def _parts(
     elif between:
         yield checkpoint.load_range(*_bounds(between))
     elif rows:
-        start, stop = _row_range(rows)
+        start, stop = row_range(rows)
         yield from checkpoint.stream(start=start, stop=stop)
 
 
@@ -167,7 +162,7 @@ def _wanted(
 ) -> "list[str] | range":
     """Return the words or rows that are meant, without reading a vector."""
     if rows:
-        return range(len(checkpoint))[slice(*_row_range(rows))]
+        return range(len(checkpoint))[slice(*row_range(rows))]
     if prefix is not None:
         return list(checkpoint.load_prefix(prefix, columns=()).words)
     if between:
@@ -198,17 +193,7 @@ def _bounds(between: tuple[str, str]) -> tuple[str, str | None]:
     return first, last or None
 
 
-def _row_range(text: str) -> tuple[int, int | None]:
-    first, colon, last = text.partition(":")
-    try:
-        if colon:
-            return int(first or 0), int(last) if last else None
-    except ValueError:
-        pass
-    raise UsageError(f"--rows expects A:B, found {text!r}")
-
-
-def _show(part: _Part, *, as_json: bool) -> None:
+def show_part(part: Part, *, as_json: bool) -> None:
     if as_json:
         for word, row, vector in zip(*part, strict=True):
             numbers = [finite_or_text(float(str(number))) for number in vector]

@@ -15,9 +15,12 @@ from embzarr_tools import (
     _bench_train,
     _compact,
     _demo,
+    _diff,
     _eval,
+    _export,
     _gc,
     _get,
+    _head,
     _import,
     _inspect,
     _ls,
@@ -25,6 +28,7 @@ from embzarr_tools import (
     _publish,
     _repair,
     _similar,
+    _stats,
     _tag,
     _train,
     _verify,
@@ -89,7 +93,12 @@ _add(_import.import_file, _import.EXAMPLES, name="import")
 _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
+_add(_head.head, _head.EXAMPLES)
+_add(_export.export, _export.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
+_add(_similar.analogy, _similar.ANALOGY_EXAMPLES)
+_add(_stats.stats, _stats.EXAMPLES)
+_add(_diff.diff, _diff.EXAMPLES)
 _add(_eval.evaluate, _eval.EXAMPLES, name="eval")
 _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)

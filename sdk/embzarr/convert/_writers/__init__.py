@@ -1,0 +1,62 @@
+"""The formats that can be written: one file each, and one row here."""
+
+from __future__ import annotations
+
+from embzarr.convert._writers import (
+    arrow,
+    finalfusion,
+    gensim_kv,
+    glove,
+    jsonl,
+    npy,
+    npz,
+    parquet,
+    safetensors,
+    tsv,
+    word2vec_binary,
+    word2vec_text,
+)
+from embzarr.convert._writers._format import Format
+from embzarr.errors import InvalidInputError
+
+__all__ = ["EXPORT_FORMATS", "Format", "format_of"]
+
+_FORMATS = (
+    word2vec_binary.FORMAT,
+    word2vec_text.FORMAT,
+    glove.FORMAT,
+    safetensors.FORMAT,
+    npy.FORMAT,
+    npz.FORMAT,
+    parquet.FORMAT,
+    arrow.FORMAT,
+    finalfusion.FORMAT,
+    gensim_kv.FORMAT,
+    tsv.FORMAT,
+    jsonl.FORMAT,
+)
+EXPORT_FORMATS = {one.name: one.what for one in _FORMATS}
+"""Names of the formats that can be written, and what each is."""
+
+
+def format_of(target: str, name: str | None) -> Format:
+    """Return the format of a name, or else of the ending of the target.
+
+    Raises:
+        InvalidInputError: no such name, or an ending that tells no format.
+    """
+    if name is not None:
+        for one in _FORMATS:
+            if one.name == name:
+                return one
+        raise InvalidInputError(
+            "input-argument", f"format: expected one of {', '.join(EXPORT_FORMATS)}, found {name!r}"
+        )
+    for one in _FORMATS:
+        if target.lower().endswith(one.endings):
+            return one
+    told = ", ".join(f"{'/'.join(one.endings) or 'any'} {one.name}" for one in _FORMATS)
+    raise InvalidInputError(
+        "input-argument",
+        f"the ending of {target!r} does not tell the format, so that format= must; known: {told}",
+    )

@@ -1,0 +1,37 @@
+"""GloVe's text format: a line a word, without counts; words may hold blanks, as GloVe's own do.
+
+Readers split such lines from the right. Those that split from the left, as gensim does, find a word
+with a blank in it to be a vector too long.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from embzarr.convert._writers._format import Format, WordRule
+from embzarr.convert._writers._numbers import DTYPES, texts_of
+
+if TYPE_CHECKING:
+    from embzarr.convert._rows import Rows
+    from embzarr.convert._targets import Sink
+
+
+def _write(rows: Rows, sink: Sink) -> None:
+    for batch in rows.batches():
+        pairs = zip(batch.words, texts_of(batch.vectors, " "), strict=True)
+        sink.append("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
+
+
+FORMAT = Format(
+    name="glove",
+    what="GloVe text: a word and its numbers a line, no counts",
+    endings=(),  # .txt is word2vec's as well
+    dtypes=DTYPES,
+    words=WordRule(
+        pattern=re.compile("[\t\n\r\v\f\0]|^ | $|^$"),
+        why="a line ends it, so that no word is empty, begins or ends with a blank, or holds a tab,"
+        " line end or NUL",
+    ),
+    write=_write,
+)

@@ -1,0 +1,116 @@
+"""``embzarr export``: vectors as a file that another library reads."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embzarr_tools._options import AsJson, Place, Which, storage_options_of
+from embzarr_tools._screen import Column, Name, Size, progress, show_json, show_table
+from embzarr_tools._selection import row_range, words_of
+
+EXAMPLES = """
+embzarr export s3://bucket/run vectors.bin
+embzarr export s3://bucket/run mine.npy --words-file mine.txt --missing skip
+embzarr export runs/wiki first.parquet --rows 0:50000 --tag best
+embzarr export runs/wiki glove.txt --format glove --prefix inter
+embzarr export runs/wiki gs://bucket/half.safetensors --dtype float16
+"""
+
+_COLUMNS = (
+    Column("file", wrap=True),
+    Column("size", right=True),
+    Column("rows", right=True),
+    Column("dim", right=True),
+    Column("type"),
+    Column("sha256", spare=True),
+)
+
+
+def export(  # noqa: PLR0913 - the options of a command, each named
+    place: Place,
+    target: Annotated[
+        str, typer.Argument(metavar="FILE", help="Where to write: a path, or a URL as for runs.")
+    ],
+    *,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="word2vec (.bin), word2vec-text (.vec), glove, safetensors, npy, npz, parquet, "
+            "arrow, finalfusion (.fifu), gensim (.kv), tsv or jsonl; by default what the ending "
+            "of FILE says.",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="This word alone; may be repeated."),
+    ] = None,
+    words_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The words of this file alone, one a line."),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(metavar="raise|skip|zeros|nan", help="What to do of words not there.")
+    ] = "raise",
+    prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
+    ] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--range", metavar="A B", help="All words from A up to, not including, B."),
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Rows A up to, not including, B.")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Type of the numbers, such as float16; may round them."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+    target_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of FILE's store; may be repeated."),
+    ] = None,
+    which: Which,
+    as_json: AsJson = False,
+) -> None:
+    """Write vectors as a file that gensim, numpy, Arrow or others read.
+
+    The file gets its name when it is whole: after an error or an interrupt nothing new is there.
+    Words that the format cannot hold are refused first. Numbers keep their bits: where the format
+    has not the type that they are stored as, they get the next wider one.
+    """
+    from embzarr import convert  # noqa: PLC0415 - imports embzarr, see _options
+
+    checkpoint = place.open(which)
+    words = only if words_file is None else [*(only or ()), *words_of(words_file)]
+    with progress("exporting") as advance:
+        done = convert.export_vectors(
+            checkpoint,
+            target,
+            format=kind,
+            dtype=dtype,
+            overwrite=overwrite,
+            target_options=storage_options_of(target_option),
+            progress=advance,
+            words=words,
+            missing=missing,  # type: ignore[arg-type]  # its values are checked there
+            prefix=prefix,
+            between=between,
+            rows=None if rows is None else range(len(checkpoint))[slice(*row_range(rows))],
+        )
+    if as_json:
+        show_json(asdict(done))
+        return
+    show_table(
+        _COLUMNS,
+        [
+            (file.name, Size(file.bytes), done.rows, Name(done.dim), done.dtype, file.sha256)
+            for file in done.files
+        ],
+    )

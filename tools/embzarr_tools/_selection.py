@@ -1,0 +1,23 @@
+"""How a command line names rows and words."""
+
+from pathlib import Path
+
+from embzarr_tools._failures import UsageError
+
+
+def words_of(file: Path) -> list[str]:
+    """Return the words of a file, one a line; lines of blanks are no words."""
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
+
+    return [line for line in read_lines(file) if line.strip()]
+
+
+def row_range(text: str) -> tuple[int, int | None]:
+    """Return the rows of ``A:B``, either of which may be left out, as a slice takes them."""
+    first, colon, last = text.partition(":")
+    try:
+        if colon:
+            return int(first or 0), int(last) if last else None
+    except ValueError:
+        pass
+    raise UsageError(f"--rows expects A:B, found {text!r}")
