@@ -1,6 +1,8 @@
 """A pytest plugin: under ``EMBZARR_NO_SKIP=1`` a skipped test fails, for a gate must not skip.
 
-Tests of real data that lies beside the checkout (``shared_data``) may still be skipped.
+Tests of real data that lies beside the checkout (``shared_data``) may still be skipped. Everywhere,
+a test that lacks a library fails unless it is among those that the gate runs once more, with all
+libraries there.
 """
 
 from __future__ import annotations
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
 _Phase = pytest.TestReport | pytest.CollectReport
 
 
+_RUN_WITH_ALL_LIBRARIES = ("servers", "slow", "faults", "peers", "shared_data")
+
+
+def _is_run_nowhere(item: pytest.Item, report: _Phase) -> bool:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    return "could not import" in reason and not any(
+        item.get_closest_marker(name) for name in _RUN_WITH_ALL_LIBRARIES
+    )
+
+
 def _forbidden() -> bool:
     return os.environ.get("EMBZARR_NO_SKIP") == "1"
 
 
-def _fail(report: _Phase) -> None:
+def _fail(report: _Phase, why: str = "a skip is a failure here: EMBZARR_NO_SKIP=1") -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
     report.outcome = "failed"
-    report.longrepr = f"{reason}\n(a skip is a failure here: EMBZARR_NO_SKIP=1)"
+    report.longrepr = f"{reason}\n({why})"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,6 +47,8 @@ def pytest_runtest_makereport(
     excused = hasattr(report, "wasxfail") or item.get_closest_marker("shared_data") is not None
     if report.skipped and _forbidden() and not excused:
         _fail(report)
+    elif report.skipped and not excused and _is_run_nowhere(item, report):
+        _fail(report, "mark it `peers`, so that the gate runs it where the library is")
     return report
 
 

@@ -59,6 +59,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.peers
 def test_answers_are_those_of_gensim(name: str, checkpoint: embzarr.Checkpoint, keyed: Any) -> None:
     """The same words in the same order with the same cosines, the question's own left out."""
     question = QUESTIONS[name]

@@ -102,6 +102,7 @@ def test_a_matrix_of_safetensors_is_imported(
     np.testing.assert_array_equal(found.checkpoint.to_numpy(), expected)
 
 
+@pytest.mark.peers
 def test_safetensors_itself_wrote_the_same(tmp_path: Path) -> None:
     """A file that the library has written is read to the bit."""
     library: Any = pytest.importorskip("safetensors.numpy")

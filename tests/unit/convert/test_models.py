@@ -115,6 +115,7 @@ def test_a_word_of_fasttext_is_the_mean_of_its_row_and_its_ngrams(
     assert checkpoint.metadata["import"]["file"]["maxn"] == maxn
 
 
+@pytest.mark.peers
 def test_gensim_computes_the_same_of_fasttext(tmp_path: Path) -> None:
     """But for the end of a sentence, to which gensim gives n-grams, and the order of adding."""
     pytest.importorskip("gensim")
@@ -170,6 +171,7 @@ def keyed_vectors(folder: Path) -> Path:
     return folder / "a.kv"
 
 
+@pytest.mark.peers
 def test_a_model_of_gensim_is_imported_if_it_is_trusted(tmp_path: Path) -> None:
     """With its counts, and the files beside it."""
     file = keyed_vectors(tmp_path)

@@ -73,6 +73,7 @@ def test_numbers_may_be_spelled_in_any_way(tmp_path: Path, spelled: str) -> None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # its open file
+@pytest.mark.peers
 def test_gensim_reads_the_same(tmp_path: Path) -> None:
     """What is imported from many rows is what gensim loads from the same file."""
     gensim = pytest.importorskip("gensim.models")

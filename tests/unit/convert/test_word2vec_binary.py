@@ -57,6 +57,7 @@ def test_rows_cross_the_borders_of_what_is_read_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(imported(tmp_path / "b", word2vec_binary("abc", long))[1], long)
 
 
+@pytest.mark.peers
 def test_gensim_reads_the_same(tmp_path: Path) -> None:
     """What is imported is what gensim loads from the same file."""
     gensim = pytest.importorskip("gensim.models")
