@@ -1,36 +1,59 @@
-"""An opened checkpoint: what it is, what it holds, and whether it is sound."""
+"""An opened checkpoint: what it is, a mapping from words to vectors, and whether it is sound."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import KeysView
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args, overload
 
 import numpy as np
 
-from embzarr._format import arguments, spec
-from embzarr._history import describe
-from embzarr._loads import BATCH_BYTES, Loads
-from embzarr._reading import nearest
-from embzarr._storage import interruptible, parallel
+from embzarr._format import arguments, from_words, lookups, spec
+from embzarr._history import LivingStore, describe
+from embzarr._reading import (
+    BATCH_BYTES,
+    By,
+    Cache,
+    Loaded,
+    Missing,
+    Neighbours,
+    TableReader,
+    Values,
+    Words,
+    as_array,
+    link_to,
+    nearest,
+    views,
+)
+from embzarr._storage import forks, interruptible, interrupts, parallel
 from embzarr._verify import losses, verifying
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from embzarr import _group
     from embzarr._history import CheckpointInfo, Commit
-    from embzarr._reading import Cache
+    from embzarr._reading import How, Plan
     from embzarr._storage import CountingStore, Traffic
     from embzarr._verify import VerifyReport
 
+T = TypeVar("T")
+
+_VECTORS = (spec.VECTORS,)
 _MOST_KEPT = 256 * 1024 * 1024
 """Bytes of vectors that are kept for the next question, where no cache says how many."""
+_WORDS_AT_ONCE = 256 * 1024
+_MANY = 100
+"""Of so many words one that is wanted is reason enough to read all at once."""
+_STREAM_PARTS = 4
+"""Three batches of a stream, one of them in use, and what is under way."""
 
 
-class Checkpoint(Loads):
+class Checkpoint:
     """One committed step of a run. Made by `embzarr.open` and `embzarr.save`.
 
     It never changes: commits made later do not show in it. Every chunk that it reads is checked
@@ -40,11 +63,21 @@ class Checkpoint(Loads):
 
     def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
         """Wrap a commit; nothing is read."""
-        super().__init__(store, commit, cache=cache)
-        self._lengths = nearest.Lengths(commit.manifest.rows)
-        self._most_kept = _MOST_KEPT if cache is None else cache.memory_bytes
-        self._kept = np.empty((0, self.dim), self.dtype)
-        """The first vectors, for the next question."""
+        self._store = store
+        self._commit = commit
+        self._cache = cache
+        living = LivingStore(store, commit.number)
+        asked = store.identity
+        kept = (cache or Cache()).of(asked.text, on_disk=asked.lasting)
+        link = link_to(store.capabilities.kind, kept)
+        if store.quickest is not None:
+            link.learn(1, 0, store.quickest)
+        self._reader = TableReader(living, commit.manifest, link)
+        self._vectors = commit.manifest.base.arrays[spec.VECTORS]
+        self._neighbours = Neighbours(
+            self._reader.column(spec.VECTORS),
+            most_kept=_MOST_KEPT if cache is None else cache.memory_bytes,
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Checkpoint], tuple[CountingStore, Commit]]:
         """Pickle and copy how the store is opened, the manifest, and the settings of its cache.
@@ -90,6 +123,292 @@ class Checkpoint(Loads):
             f"{len(self)} x {self.dim} {self._vectors.dtype}>"
         )
 
+    @property
+    def url(self) -> str:
+        """Where the checkpoint's store is, without secrets."""
+        return self._store.url
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector."""
+        return self._vectors.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the vectors."""
+        return self._reader.column(spec.VECTORS).dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, and numbers in a vector."""
+        return len(self), self.dim
+
+    @property
+    def ndim(self) -> int:
+        """Two, as of any matrix."""
+        return len(self.shape)
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.dim * self.dtype.itemsize
+
+    def __enter__(self) -> Self:
+        """Return the checkpoint itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the words and vectors that are kept in memory; what is read next reads them.
+
+        Nothing must be closed: no file or connection of the checkpoint's own stays open.
+        """
+        vars(self).pop("words", None)
+        self._neighbours.close()
+
+    # By word --------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return self._commit.manifest.rows
+
+    @interruptible
+    def __contains__(self, word: object) -> bool:
+        """Tell whether the vocabulary holds `word`."""
+        listed = [arguments.word("word", word)] if arguments.is_word(word) else []
+        return bool(np.any(self._rows_of(listed, ()) >= 0))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the words in row order, in bounded memory: they are read as the loop goes on."""
+        if "words" in vars(self):
+            return iter(self.words)
+        read = self._reader.vocabulary.words
+        cuts = list(nearest.batches(len(self), 1, _WORDS_AT_ONCE))
+        return itertools.chain.from_iterable(parallel.ahead(lambda cut: read(*cut), cuts))
+
+    @overload
+    def __getitem__(self, words: str | bytes) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, words: Iterable[str | bytes]) -> NDArray[Any]: ...
+    def __getitem__(self, words: bytes | Iterable[str | bytes]) -> NDArray[Any]:
+        """Return the vector of a word, shape (dim,), or of a list of words, shape (k, dim).
+
+        Rows are not asked for so, since a number may be a word: ``load_rows(0, 10)`` has them.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``, with similar words.
+            InvalidInputError: what cannot be a word, or a set, which has no order.
+        """
+        vectors: NDArray[Any] = self.load(words).vectors
+        return vectors[0] if isinstance(words, str | bytes) else vectors
+
+    def get(self, word: str | bytes, default: T | None = None) -> NDArray[Any] | T | None:
+        """Return the vector of a word, or `default` where the vocabulary does not hold it."""
+        loaded = self.load(arguments.word("word", word), missing="skip")
+        return loaded.vectors[0] if len(loaded) else default
+
+    def keys(self) -> KeysView[str]:
+        """Return the words as a mapping has them: to loop over, and to ask what is among them."""
+        return KeysView(self)
+
+    def values(self) -> Values[NDArray[Any]]:
+        """Return the vectors in row order; a loop streams them, in bounded memory."""
+        return Values(len(self), lambda: (row for part in self.stream() for row in part.vectors))
+
+    def items(self) -> Values[tuple[str, NDArray[Any]]]:
+        """Return words with their vectors; a loop streams them, in bounded memory.
+
+        ``dict(checkpoint.items())`` reads everything once; ``dict(checkpoint)`` would ask for each
+        word by itself.
+        """
+        return Values(len(self), self._pairs)
+
+    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        def read(cut: tuple[int, int]) -> tuple[Sequence[str], NDArray[Any]]:
+            part = self.load_rows(*cut)
+            return part.words, part.vectors
+
+        cuts = list(nearest.batches(len(self), self._row_bytes, BATCH_BYTES))
+        for words, vectors in parallel.ahead(read, cuts):
+            yield from zip(words, vectors, strict=True)
+
+    @forks.cached_property
+    def words(self) -> Sequence[str]:
+        """All words in row order: read when first asked for, and kept, as UTF-8, from then on.
+
+        They behave as a list that cannot be changed: ``checkpoint.words.index("king")`` is a row.
+        """
+        table = interrupts.apart(lambda: self._reader.vocabulary.words(0, len(self)))
+        return Words(table)
+
+    def load(
+        self,
+        words: bytes | Iterable[str | bytes],
+        *,
+        missing: Missing = "raise",
+        **how: Unpack[How],
+    ) -> Loaded:
+        """Return rows by word, in the caller's order, repeats included.
+
+        Args:
+            words: any words, as texts or their UTF-8; one alone is a list of one. Not a set, whose
+                order nobody knows.
+            missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
+            **how: as every load takes them: ``columns``, which to read; and of the vectors
+                ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
+                (interrupted twice, what is under way may still fill some of it);
+                and ``memory_limit``, the bytes that may be under way beside the result.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
+            InvalidInputError: a keyword that cannot be used, or NaN for whole numbers.
+            DamagedError: a chunk is missing, cut or changed; never zeros in its place.
+        """
+        asked = arguments.words("words", words)
+        arguments.choice("missing", missing, get_args(Missing))
+        wanted, read = views(how), self._reader.load
+        return interrupts.apart(lambda: read(asked, wanted, missing=missing, where=self.url))
+
+    @interruptible
+    def load_range(self, first: str | None, last: str | None, **how: Unpack[How]) -> Loaded:
+        """Return the rows of all words from `first` up to, not including, `last`.
+
+        Words compare by their UTF-8 bytes, which is the order of their code points, and come back
+        in that order. None leaves an end open: ``load_range("inter", None)`` is every word from
+        "inter" on.
+
+        Raises:
+            InvalidInputError: `first` lies after `last`.
+        """
+        begin = b"" if first is None else arguments.word("first", first).encode()
+        end = None if last is None else arguments.word("last", last).encode()
+        if end is not None and end < begin:
+            raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
+        return self._between(begin, end, how)
+
+    @interruptible
+    def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
+        """Return the rows of all words that begin with `prefix`, in byte order."""
+        begin = arguments.word("prefix", prefix).encode()
+        return self._between(begin, lookups.prefix_end(begin), how)
+
+    # By row ---------------------------------------------------------------------------------------
+    @interruptible
+    def load_rows(self, start: int | None, stop: int | None, **how: Unpack[How]) -> Loaded:
+        """Return rows `start` up to, not including, `stop`. Reads no byte of the vocabulary.
+
+        They are those of the slice ``start:stop``: no more than there are, counted from the end
+        where a number is negative, from the first or to the last where it is None.
+        """
+        first, last = arguments.rows(start, stop, of=len(self))
+        read = self._reader.range(first, last, views(how))
+        words = self._reader.vocabulary.words
+        return Loaded(np.arange(first, last), read, lambda: words(first, last))
+
+    @interruptible
+    def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
+        """Return the share of worker `index` of `parts`; the shares are all rows, once each.
+
+        Args:
+            index: from 0 to below `parts`.
+            parts: number of workers.
+            by: equal ``rows``; whole groups of a ``hash`` or ``family`` placement; or equal
+                ``weight`` by the column ``counts``, which a Zipf distribution makes far from equal
+                rows.
+            **how: see `load`.
+
+        Raises:
+            InvalidInputError: `index` out of range, no such placement, or no counts.
+        """
+        count = arguments.whole("parts", parts, least=1)
+        number = arguments.whole("index", index, least=0, most=count - 1)
+        arguments.choice("by", by, get_args(By))
+        return self.load_rows(*self._reader.part(number, count, by=by), **how)
+
+    def stream(
+        self,
+        words: bytes | Iterable[str | bytes] | None = None,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        **how: Unpack[How],
+    ) -> Iterator[Loaded]:
+        """Yield rows in batches; the next batch is fetched while one is used.
+
+        Memory: three batches, and what is under way to fill one of them; with a ``memory_limit``
+        all of that together, in smaller batches if need be.
+
+        Args:
+            words: these, in this order; by default all rows.
+            start: first row, of all; with `stop` as `load_rows` takes them.
+            stop: past the last row; None for all.
+            batch_bytes: bytes of vectors in a batch, at least one row.
+            **how: see `load`; ``out`` makes no sense here.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``.
+            InvalidInputError: a keyword that cannot be used.
+        """
+        if "out" in how:
+            raise InvalidInputError("input-argument", "a stream yields batches: it takes no out")
+        first, last = arguments.rows(start, stop, of=len(self))
+        nbytes = arguments.whole("batch_bytes", batch_bytes, least=0)
+        views(how)
+        if how.get("memory_limit") is not None:
+            how["memory_limit"] = int(how["memory_limit"]) // _STREAM_PARTS
+            nbytes = min(nbytes, how["memory_limit"])
+        if words is not None:
+            asked = arguments.words("words", words)
+            cuts = nearest.batches(len(asked), self._row_bytes, nbytes)
+            return parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
+        cuts = nearest.batches(last - first, self._row_bytes, nbytes)
+        return parallel.ahead(
+            lambda cut: self.load_rows(first + cut[0], first + cut[1], **how), list(cuts)
+        )
+
+    @interruptible
+    def plan(self, wanted: bytes | Iterable[str | bytes] | range) -> Plan:
+        """Return what loading the vectors of words, or of a range of rows, would fetch.
+
+        The lookup and the chunk table are read for it; words and rows that are missing are left
+        out.
+        """
+        if isinstance(wanted, range):
+            rows = np.arange(wanted.start, wanted.stop, wanted.step)
+        else:
+            listed = arguments.words_in_any_order("wanted", wanted)
+            rows = self._rows_of(listed, _VECTORS)
+        return self._reader.column(spec.VECTORS).plan(rows[(rows >= 0) & (rows < len(self))])
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Return all vectors, shape (rows, dim)."""
+        return self.load_rows(None, None).vectors
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, *, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Return all vectors for ``numpy.asarray(checkpoint)``."""
+        if copy is False:
+            raise InvalidInputError("input-argument", "copy=False: reading makes a new array")
+        return as_array(self.to_numpy(), dtype)
+
+    def _rows_of(self, words: Iterable[str], columns: Iterable[str]) -> NDArray[np.int64]:
+        return self._reader.find(from_words(words), columns)
+
+    def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
+        wanted = views(how)
+        words, rows = self._reader.find_between(first, last, wanted)
+        return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
+
+    def _words_of(self, rows: list[int]) -> list[str]:
+        """Return the words of rows: one by one, unless all are known or so many are wanted."""
+        if "words" in vars(self) or len(rows) * _MANY > len(self):
+            return [self.words[row] for row in rows]
+        read = self._reader.vocabulary.words
+        return parallel.each(lambda row: read(row, row + 1).word(0), rows)
+
     # By meaning -----------------------------------------------------------------------------------
     @interruptible
     def most_similar(
@@ -131,13 +450,8 @@ class Checkpoint(Loads):
         count = arguments.whole("topn", topn, least=0)
         rows = self._looked_at(restrict_vocab, restrict)
         loaded = self.load([word for word, _ in question.words])
-        found = nearest.nearest(
-            question.target(loaded.vectors),
-            self._blocks(rows),
-            self._lengths,
-            count=count,
-            without=frozenset(loaded.rows.tolist()),
-        )
+        target, known = question.target(loaded.vectors), frozenset(loaded.rows.tolist())
+        found = self._neighbours.nearest(target, rows, count=count, without=known)
         words = self._words_of([row for row, _ in found])
         return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
 
@@ -154,46 +468,11 @@ class Checkpoint(Loads):
             raise InvalidInputError("input-argument", "give one of restrict and restrict_vocab")
         return self.load(arguments.words_in_any_order("restrict", words), columns=()).rows
 
-    def _blocks(
-        self, rows: NDArray[np.int64] | range
-    ) -> Iterable[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Return row numbers and vectors in batches: those that are kept, else as they are read."""
-        kept = self._kept_for(rows)
-
-        def read(cut: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-            if isinstance(rows, range):
-                vectors = self.load_rows(*cut).vectors if kept is None else kept[slice(*cut)]
-                return np.arange(*cut), vectors
-            part = rows[slice(*cut)]
-            return part, self._reader.column(spec.VECTORS).rows(part) if kept is None else kept[
-                part
-            ]
-
-        cuts = list(nearest.batches(len(rows), self._row_bytes, BATCH_BYTES))
-        return parallel.ahead(read, cuts) if kept is None else map(read, cuts)
-
-    def _kept_for(self, rows: NDArray[np.int64] | range) -> NDArray[Any] | None:
-        """Return vectors that hold these rows, read for it where they are the first ones."""
-        count = int(np.max(rows, initial=-1)) + 1 if isinstance(rows, np.ndarray) else len(rows)
-        may_be = isinstance(rows, range) and count * self._row_bytes <= self._most_kept
-        kept = self._kept
-        if may_be and len(kept) < count:
-            self._kept = kept = self.load_rows(0, count).vectors
-        return kept if len(kept) >= count else None
-
     @interruptible
     def similarity(self, a: str | bytes, b: str | bytes) -> float:
         """Return the cosine of the vectors of two words."""
         first, second = self[[arguments.word("a", a), arguments.word("b", b)]]
         return nearest.cosine(first, second)
-
-    def close(self) -> None:
-        """Let go of the words and vectors that are kept in memory; what is read next reads them.
-
-        Nothing must be closed: no file or connection of the checkpoint's own stays open.
-        """
-        super().close()
-        self._kept = self._kept[:0]
 
     # As a whole -----------------------------------------------------------------------------------
     @interruptible

@@ -1,25 +1,48 @@
-"""The history of a run: its commits and their names."""
+"""The history of a run, its commits and their names, and saving the next one upon the last."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from embzarr._checkpoint import Checkpoint
 from embzarr._format import arguments, keys
 from embzarr._gc import Policy, collect
-from embzarr._history import describe, history, quarantine, tagging
+from embzarr._history import describe, history, probe, quarantine, tagging
 from embzarr._open import find
-from embzarr._run_saving import EXIT_SECONDS, RunSaving
 from embzarr._storage import CountingStore, ReadOnlyStore, interruptible, interrupts, open_store
+from embzarr._version import __version__
+from embzarr._writing import (
+    AsyncSaver,
+    DeltaOptions,
+    DeltaPolicy,
+    Table,
+    checks,
+    compacting,
+    delta,
+    save,
+    touched,
+)
+from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from numpy.typing import ArrayLike, NDArray
 
     from embzarr._gc import GcReport
     from embzarr._history import CommitInfo
+    from embzarr._writing import LossyKind, SaveSettings
+
+R = TypeVar("R")
+
+EXIT_SECONDS = 300.0
+"""For how long the end of the process waits for a save, by default."""
+_BY_SIZE = DeltaPolicy()
 
 
-class Run(RunSaving):
+class Run:
     """All commits of one store, and saving the next ones."""
 
     def __init__(
@@ -56,9 +79,10 @@ class Run(RunSaving):
             )
         )
         chosen = ReadOnlyStore(store) if read_only else store
-        super().__init__(
-            CountingStore(chosen), single_writer=single_writer, exit_seconds=exit_seconds
-        )
+        self._store = CountingStore(chosen)
+        self._single_writer = single_writer
+        self._exit_seconds = exit_seconds
+        self._saver: AsyncSaver | None = None
 
     def __repr__(self) -> str:
         """Return the place."""
@@ -135,6 +159,258 @@ class Run(RunSaving):
             UnsupportedError: the store cannot list.
         """
         return quarantine.marked(self._store)
+
+    # Saving ---------------------------------------------------------------------------------------
+    def save(
+        self,
+        words: Iterable[str | bytes],
+        vectors: ArrayLike,
+        **settings: Unpack[SaveSettings],
+    ) -> Checkpoint:
+        """Save words and vectors as the next step of the run: `embzarr.save` to its place.
+
+        It waits for a save in the background, and raises what that ended with.
+
+        Args:
+            words: any distinct texts that UTF-8 can hold, one for each row.
+            vectors: shape (rows, dim).
+            **settings: as `embzarr.save` takes them, such as ``step``, ``counts``, ``metadata``.
+
+        Raises:
+            EmbzarrError: as `embzarr.save`.
+        """
+        self.wait()
+        single_writer = self._single_writer
+        return save(self._store, words, vectors, single_writer=single_writer, **settings)
+
+    def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
+        self,
+        rows: ArrayLike | Mapping[str, ArrayLike],
+        values: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        words: Iterable[str | bytes] = (),
+        base: int | Checkpoint | None = None,
+        step: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        lossy: LossyKind | None = None,
+        policy: DeltaPolicy = _BY_SIZE,
+        compression: str = "auto",
+        allow_nonfinite: bool = False,
+    ) -> Checkpoint:
+        """Save the rows that changed since the newest commit, as one atomic commit upon it.
+
+        It is written as a delta: changed rows alone, read through to the layers below it. Where
+        `policy` says that the chain would cost more than it saves, a full step is written instead,
+        from the chain and the changes, in bounded memory.
+
+        Args:
+            rows: row numbers, shape (k,), in any order; or those of each column.
+            values: their vectors now, shape (k, dim); or the rows of each column. A column that is
+                not named stays as it was.
+            words: appended after the words that there are; their rows, numbered on from the last,
+                must be among `rows` of every column.
+            base: the commit that the changes are counted from; by default the newest.
+            step: the step's number; by default one more than the newest commit's.
+            metadata: any JSON.
+            lossy: store matrices as ``float16``, or as ``int8`` with a scale for each row; they
+                read back as what the column was, and the manifest tells the measured error.
+            policy: when to write a full step.
+            compression: as `embzarr.save` takes it.
+            allow_nonfinite: store NaN and infinity instead of refusing them.
+
+        Raises:
+            InvalidInputError: rows that are not there, stand twice or are missing, values of
+                another shape or type, or words that are there already; nothing was written.
+            NotFoundError: code ``checkpoint-missing``: there is nothing to build on.
+            ConflictError: code ``commit-superseded``: another commit came after `base`, or before
+                this one was made; it is not built upon silently.
+            StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
+        """
+        options = DeltaOptions(
+            step=step,
+            metadata=checks.metadata_of(metadata),
+            lossy=lossy,
+            policy=policy,
+            compression=compression,
+            allow_nonfinite=allow_nonfinite,
+        )
+        listed = checks.taken(words)
+        self.wait()
+
+        def save() -> Checkpoint:
+            self._require_sound()
+            store = CountingStore(self._store)
+            head = delta.newest(store, base)
+            return delta.save_delta(store, head, rows, values, listed, options)
+
+        return interrupts.apart(save)
+
+    def save_async(  # noqa: PLR0913 - the settings of a save, all keyword-only
+        self,
+        words: Sequence[str],
+        vectors: NDArray[Any],
+        *,
+        columns: Mapping[str, NDArray[Any]] | None = None,
+        changed: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        base: Checkpoint | None = None,
+        step: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        lossy: LossyKind | None = None,
+        policy: DeltaPolicy = _BY_SIZE,
+        compression: str = "auto",
+        chunk_bytes: int | None = None,
+        allow_nonfinite: bool = False,
+        allow_new_dim: bool = False,
+    ) -> Future[Checkpoint]:
+        """Save in the background, and return what will be the checkpoint.
+
+        The call takes as long as copying what is to be saved, the first one longer, as memory for
+        it is found (`reserve`): the arrays may change as soon as it returns. Encoding, sending and
+        committing go on in a thread, one save at a time and so in order: a call that comes earlier
+        waits (`saving` tells). An error is raised by the future, and by the next call, unless
+        `wait` has raised it; rows that it kept from being saved are in the next save that succeeds,
+        as they are then. Close the run, or use it in a ``with`` block, to wait for the last one.
+
+        Args:
+            words: all of them; may be more than before, appended, not others.
+            vectors: shape (rows, dim).
+            columns: further arrays of as many rows.
+            changed: rows that changed since `base`: numbers or a mask, for all columns or for each.
+                They alone are copied, and saved as a delta where `policy` allows; else, and without
+                this, everything is saved as a full step.
+            base: the commit that `changed` is counted from; by default that of the save before.
+            step: the step's number; by default one more than the newest commit's.
+            metadata: any JSON.
+            lossy: of a delta, as `save_delta` takes it.
+            policy: when to write a full step.
+            compression: as `embzarr.save` takes it.
+            chunk_bytes: of a full step; see `embzarr.save`.
+            allow_nonfinite: store NaN and infinity instead of refusing them.
+            allow_new_dim: let vectors be longer or shorter than those of the newest commit.
+
+        Raises:
+            InvalidInputError: arrays or rows that do not fit the words.
+            EmbzarrError: what the save before ended with; this one was not begun.
+        """
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
+        rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
+        options = DeltaOptions(
+            step=step,
+            metadata=checks.metadata_of(metadata),
+            lossy=lossy,
+            policy=policy,
+            compression=compression,
+            allow_nonfinite=allow_nonfinite,
+            chunk_bytes=chunk_bytes,
+            allow_new_dim=allow_new_dim,
+        )
+        return self._ask(lambda saver: saver.save(table, rows, base, options))
+
+    def reserve(
+        self, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Have the memory that `save_async` needs for copies of all this.
+
+        The first save then holds its caller up no longer than later ones, which find it there.
+
+        Raises:
+            InvalidInputError: arrays that do not fit the words.
+            EmbzarrError: what a save under way ended with.
+        """
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns))
+        self._ask(lambda saver: saver.reserve(table))
+
+    @property
+    def saving(self) -> bool:
+        """Whether a save is under way in the background, so that the next would wait for it."""
+        saver = self._saver
+        return saver is not None and saver.is_here and saver.busy
+
+    def wait(self) -> None:
+        """Wait for the save that is under way in the background, if there is one.
+
+        Raises:
+            EmbzarrError: what it ended with; the next save then goes ahead.
+        """
+        if self._is_begun:
+            self._ask(AsyncSaver.wait)
+
+    def close(self) -> None:
+        """Wait as `wait` does, and let memory go.
+
+        Raises:
+            EmbzarrError: what it ended with.
+        """
+        if self._is_begun:
+            self._ask(AsyncSaver.close)
+
+    def __enter__(self) -> Self:
+        """Return the run itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close; an error inside the block is not replaced by one of a save."""
+        try:
+            self.close()
+        except EmbzarrError:
+            if kind is None:
+                raise
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether this process has saved in the background; what its parent does is not its own."""
+        return self._saver is not None and self._saver.is_here
+
+    def _ask(self, ask: Callable[[AsyncSaver], R]) -> R:
+        """Have the saver do something; what the save before ended with is raised once, and here."""
+        if self._saver is None or not self._saver.is_here:
+            self._saver = AsyncSaver(
+                self._store, single_writer=self._single_writer, patience=self._exit_seconds
+            )
+        saver = self._saver
+        try:
+            return interrupts.apart(partial(ask, saver))
+        except EmbzarrError:
+            saver.has_seen()
+            raise
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickle and copy all but what is saved in the background."""
+        return {**vars(self), "_saver": None}
+
+    def _require_sound(self) -> None:
+        probe.require_sound(self._store, single_writer=self._single_writer)
+
+    def compact(self, *, compression: str = "auto", chunk_bytes: int | None = None) -> Checkpoint:
+        """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
+
+        Row numbers, words, metadata and step stay; what lossy deltas cost stays told. Memory is
+        bounded. A commit that is a full step already is returned as it is.
+
+        Args:
+            compression: as `embzarr.save` takes it.
+            chunk_bytes: see `embzarr.save`; by default as the base of the chain has it.
+
+        Raises:
+            NotFoundError: code ``checkpoint-missing``.
+            ConflictError: code ``commit-superseded``: another commit was made meanwhile.
+            DamagedError: a layer of the chain is damaged; nothing was committed.
+        """
+        if chunk_bytes is not None:
+            chunk_bytes = checks.chunk_bytes_of(chunk_bytes)
+        self.wait()
+        return interrupts.apart(partial(self._compact, compression, chunk_bytes))
+
+    def _compact(self, compression: str, chunk_bytes: int | None) -> Checkpoint:
+        self._require_sound()
+        store = CountingStore(self._store)
+        head = delta.newest(store, None)
+        if len(head.manifest.layers) > 1:
+            writer = f"embzarr {__version__}"
+            head = compacting.compact(
+                store, head, compression=compression, chunk_bytes=chunk_bytes, writer=writer
+            )
+        return Checkpoint(store, head)
 
     # Giving up ------------------------------------------------------------------------------------
     @interruptible

@@ -63,6 +63,20 @@ def _whole(value: Any) -> int | None:  # noqa: ANN401 - what it is, is asked her
         return None
 
 
+def rows(start: object, stop: object, *, of: int) -> tuple[int, int]:
+    """Return where a slice of `of` rows begins and ends, within those that there are.
+
+    Raises:
+        InvalidInputError: what is neither None nor a whole number.
+    """
+    first, last = (
+        None if row is None else whole(name, row)
+        for name, row in (("start", start), ("stop", stop))
+    )
+    begin, end, _ = slice(first, last).indices(of)
+    return begin, max(begin, end)
+
+
 def seconds(name: str, value: Any) -> float:  # noqa: ANN401 - what it is, is asked here
     """Return a number of seconds, from 0; an infinite one is for ever.
 

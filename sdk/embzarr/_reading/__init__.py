@@ -9,11 +9,13 @@ from embzarr._reading.fetch import fetch
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
 from embzarr._reading.merging import Plan
-from embzarr._reading.options import WHOLE, How, views
-from embzarr._reading.table import By, TableReader
+from embzarr._reading.neighbours import Neighbours
+from embzarr._reading.options import BATCH_BYTES, WHOLE, How, views
+from embzarr._reading.table import By, Missing, TableReader
 from embzarr._reading.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
+    "BATCH_BYTES",
     "WHOLE",
     "ArrayReader",
     "By",
@@ -23,6 +25,8 @@ __all__ = [
     "LayerWords",
     "Link",
     "Loaded",
+    "Missing",
+    "Neighbours",
     "Plan",
     "TableReader",
     "Values",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 MEMORY_BYTES = 64 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+"""Of vectors that are read one part after the other."""
 
 
 class How(TypedDict, total=False):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from embzarr._format import placements, spec
+from embzarr._format import placements, spec, word_table
 from embzarr._reading import loaded
 from embzarr._reading.column import ColumnReader
+from embzarr._reading.loaded import Loaded
 from embzarr._reading.vocabulary import VocabularyReader
 from embzarr._storage import parallel
 from embzarr.errors import InvalidInputError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 By: TypeAlias = Literal["rows", "hash", "weight"]
+Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
 
 
 class TableReader:
@@ -102,6 +104,33 @@ class TableReader:
             full = views[name].target(len(rows), column.shape[1:], column.dtype)
             read[name] = loaded.fill(block, lost, nan=nan, what=name, full=full)
         return read
+
+    def load(
+        self, asked: list[str], views: Mapping[str, View], *, missing: Missing, where: str
+    ) -> Loaded:
+        """Return rows by word, in the caller's order.
+
+        Args:
+            asked: the words.
+            views: of each wanted column.
+            missing: what to do about words that are not there.
+            where: the place, for messages.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``.
+            InvalidInputError: NaN for a column of whole numbers.
+        """
+        wanted = self.expecting(len(asked), views)
+        rows = self.find(word_table.from_words(asked), wanted)
+        lost = rows < 0
+        if not lost.any():
+            return Loaded(rows, self.rows(rows, wanted), lambda: asked)
+        if missing == "raise":
+            raise self.vocabulary.missing([asked[at] for at in np.flatnonzero(lost)], where)
+        if missing == "skip":
+            kept = [word for word, gone in zip(asked, lost.tolist(), strict=True) if not gone]
+            return Loaded(rows[~lost], self.rows(rows[~lost], wanted), lambda: kept)
+        return Loaded(rows, self.rows_or(rows, wanted, nan=missing == "nan"), lambda: asked)
 
     def part(self, index: int, parts: int, *, by: By) -> tuple[int, int]:
         """Return the row range of worker `index` of `parts`.

@@ -11,7 +11,7 @@ from embzarr._format import spec, word_table
 from embzarr._reading.array import ArrayReader
 from embzarr._reading.lookup import LookupReader
 from embzarr._storage import parallel
-from embzarr.errors import DamagedError
+from embzarr.errors import DamagedError, WordNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +91,14 @@ class VocabularyReader:
     def suggest(self, word: str) -> list[str]:
         """Return up to three words spelt like `word`."""
         return [near for layer in self._layers for near in layer.lookup.suggest(word)][:3]
+
+    def missing(self, words: Sequence[str], where: str) -> WordNotFoundError:
+        """Return the error that names the first of words that are not there, and similar ones."""
+        near = ", ".join(map(repr, self.suggest(words[0])))
+        more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+        hint = f"; did you mean {near}?" if near else ""
+        message = f"no word {words[0]!r}{more} among {self._layers[-1].stop} in {where}{hint}"
+        return WordNotFoundError("word-missing", message)
 
     def words(self, start: int, stop: int) -> WordTable:
         """Return the words of rows `start` up to, not including, `stop`.
