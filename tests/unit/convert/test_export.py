@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]  # no types
@@ -345,6 +348,22 @@ def test_no_half_file_gets_the_name(
         convert.export_vectors(checkpoint, target, format=name, overwrite=True)
     assert getattr(caught.value, "code", None) == code
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"older"] * older
+
+
+def test_a_killed_export_leaves_no_file_of_its_name(
+    checkpoint: embzarr.Checkpoint, tmp_path: Path
+) -> None:
+    """A process that ends at the last row, with all bytes written, has named nothing."""
+    code = (
+        "import os, signal, sys; from embzarr import convert; convert.export_vectors("
+        "sys.argv[1], sys.argv[2], progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    command = [sys.executable, "-c", code, checkpoint.url, str(tmp_path / "x.bin")]
+    done = subprocess.run(command, check=False)  # noqa: S603 - our own interpreter
+    assert done.returncode == -signal.SIGKILL
+    assert [name for name in names_in(tmp_path) if not name.endswith(".tmp")] == []
+    convert.export_vectors(checkpoint, tmp_path / "x.bin")
+    assert READERS["word2vec"][1](tmp_path / "x.bin")[0] == WORDS
 
 
 def test_damage_under_way_leaves_nothing(tmp_path: Path) -> None:
