@@ -452,3 +452,17 @@ def test_s3_takes_a_file(checkpoint: embzarr.Checkpoint, moto_s3: Moto, moto_buc
     assert data.endswith(numbers(len(WORDS))[-1].tobytes())
     with pytest.raises(embzarr.ConflictError):
         convert.export_vectors(checkpoint, url, target_options=moto_s3.options)
+
+
+# Importing ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [("embzarr", "embzarr.convert"), ("embzarr.convert", "pyarrow gensim fsspec zarr")],
+)
+def test_what_is_not_used_is_not_imported(module: str, absent: str) -> None:
+    """The package comes with its own import alone, and a format's library with the format."""
+    code = f"import sys, {module}; print([n for n in {absent.split()} if n in sys.modules])"
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
