@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 import embzarr
 from embzarr import convert
+from servers.minio import Minio
 
 pytestmark = pytest.mark.servers
 
@@ -116,3 +119,21 @@ def test_what_is_not_installed_is_told(
         convert.export_vectors(checkpoint, tmp_path / name)
     assert caught.value.code == "url-unsupported"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_large_object_is_whole_on_minio(tmp_path: Path, minio: Minio, minio_bucket: str) -> None:
+    """What goes up in parts is, on a real server, what the result's digest says, and all of it."""
+    vectors = np.random.default_rng(1).standard_normal((40_000, 300), np.float32)
+    words = [f"w{number}" for number in range(len(vectors))]
+    stored = embzarr.save(tmp_path / "run", words, vectors)
+    url = minio.url(minio_bucket, "out/x.npy")
+    done = convert.export_vectors(stored, url, target_options=minio.options)
+    found = {
+        name: minio.client.get_object(Bucket=minio_bucket, Key=f"out/{name}")["Body"].read()
+        for name in ("x.npy", "x.txt")
+    }
+    assert [hashlib.sha256(found[file.name]).hexdigest() for file in done.files] == [
+        file.sha256 for file in done.files
+    ]
+    assert np.load(io.BytesIO(found["x.npy"])).tobytes() == vectors.tobytes()
+    assert found["x.txt"].decode().split() == words

@@ -10,7 +10,7 @@ from embzarr._open import open_checkpoint
 from embzarr.convert._rows import Part, chosen
 from embzarr.convert._targets import staged, target_of
 from embzarr.convert._writers import format_of
-from embzarr.errors import InvalidInputError, printable
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import os
@@ -141,6 +141,5 @@ def _check_words(kind: Format, rows: Rows) -> None:
             shown = repr(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…")
             raise InvalidInputError(
                 "input-word",
-                f"{kind.name} cannot hold the word {printable(shown)} of row {rows.row(place)}:"
-                f" {rule.why}",
+                f"{kind.name} cannot hold the word {shown} of row {rows.row(place)}: {rule.why}",
             )

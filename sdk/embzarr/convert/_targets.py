@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
+from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
 from embzarr._storage import open_store
 from embzarr.errors import (
     AccessDeniedError,
@@ -28,13 +29,15 @@ from embzarr.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
     from typing import BinaryIO
 
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
 
     from embzarr._storage import Store
+
+T = TypeVar("T")
 
 _OF_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "http", "https"})
 """Schemes for which `open_store` has clients of its own, whose uploads are whole or not at all."""
@@ -178,15 +181,19 @@ class _FsspecTarget:
     fs: AbstractFileSystem
     folder: str
     name: str
+    redactor: Redactor
 
     def exists(self, name: str) -> bool:
         self.fs.invalidate_cache()
-        return bool(self.fs.exists(self._path(name)))
+        return _ask(name, self.redactor, lambda: bool(self.fs.exists(self._path(name))))
 
     def staging(self) -> Path:
         return Path(tempfile.gettempdir())
 
     def publish(self, made: Path, name: str, *, overwrite: bool) -> None:
+        _ask(name, self.redactor, lambda: self._upload(made, name, overwrite=overwrite))
+
+    def _upload(self, made: Path, name: str, *, overwrite: bool) -> None:
         path = self._path(name)
         beside = f"{path}.{secrets.token_hex(16)}.tmp"
         try:
@@ -202,7 +209,7 @@ class _FsspecTarget:
             raise
 
     def remove(self, name: str) -> None:
-        self.fs.rm_file(self._path(name))
+        _ask(name, self.redactor, lambda: self.fs.rm_file(self._path(name)))
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
@@ -234,12 +241,16 @@ def target_of(target: object, options: Mapping[str, Any] | None) -> Target:
 def _by_fsspec(url: str, options: Mapping[str, Any] | None) -> Target:
     import fsspec  # noqa: PLC0415 - slow to import
 
+    redactor = Redactor((*secrets_in_url(url), *secrets_in_options(options or {})))
     try:
         fs, path = fsspec.url_to_fs(url, **(options or {}))
-    except (ImportError, ValueError) as exc:
-        raise UnsupportedError("url-unsupported", f"cannot export there: {exc}") from exc
-    folder, _, name = path.rpartition("/")
-    return _FsspecTarget(fs=fs, folder=folder, name=name)
+    except Exception as exc:  # noqa: BLE001 - of any filesystem's library
+        reason = redactor.clean(str(exc))
+    else:
+        folder, _, name = path.rpartition("/")
+        return _FsspecTarget(fs=fs, folder=folder, name=name, redactor=redactor)
+    # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
+    raise UnsupportedError("url-unsupported", f"cannot export to {redact_url(url)}: {reason}")
 
 
 @contextmanager
@@ -316,17 +327,33 @@ def _sync_folder(folder: Path) -> None:
         os.close(file)
 
 
+def _ask(name: str, redactor: Redactor, request: Callable[[], T]) -> T:
+    """Raise our errors, without secrets, in place of those of any filesystem's library."""
+    try:
+        return request()
+    except EmbzarrError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - of any filesystem's library
+        error = _error(name, exc, redactor)
+    # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
+    raise error
+
+
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Raise our errors in place of the system's and of fsspec's libraries."""
+    """Raise our errors in place of the system's, of the folder in which files are made."""
     try:
         yield
     except EmbzarrError:
         raise
     except OSError as exc:
-        reason = exc.strerror or str(exc) or type(exc).__name__
-        if exc.errno in _FULL:
-            raise StoreError("store-full", f"no room to export {name}: {reason}") from exc
-        if isinstance(exc, PermissionError):
-            raise AccessDeniedError("access-denied", f"cannot export {name}: {reason}") from exc
-        raise StoreError("store-failed", f"cannot export {name}: {reason}") from exc
+        raise _error(name, exc, Redactor()) from exc
+
+
+def _error(name: str, exc: Exception, redactor: Redactor) -> EmbzarrError:
+    reason = redactor.clean(getattr(exc, "strerror", None) or str(exc) or type(exc).__name__)
+    if getattr(exc, "errno", None) in _FULL:
+        return StoreError("store-full", f"no room to export {name}: {reason}")
+    if isinstance(exc, PermissionError):
+        return AccessDeniedError("access-denied", f"cannot export {name}: {reason}")
+    return StoreError("store-failed", f"cannot export {name}: {reason}")

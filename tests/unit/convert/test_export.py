@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import signal
+import subprocess
+import sys
+import traceback
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]  # no types
@@ -347,6 +351,22 @@ def test_no_half_file_gets_the_name(
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"older"] * older
 
 
+def test_a_killed_export_leaves_no_file_of_its_name(
+    checkpoint: embzarr.Checkpoint, tmp_path: Path
+) -> None:
+    """A process that ends at the last row, with all bytes written, has named nothing."""
+    code = (
+        "import os, signal, sys; from embzarr import convert; convert.export_vectors("
+        "sys.argv[1], sys.argv[2], progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    command = [sys.executable, "-c", code, checkpoint.url, str(tmp_path / "x.bin")]
+    done = subprocess.run(command, check=False)  # noqa: S603 - our own interpreter
+    assert done.returncode == -signal.SIGKILL
+    assert [name for name in names_in(tmp_path) if not name.endswith(".tmp")] == []
+    convert.export_vectors(checkpoint, tmp_path / "x.bin")
+    assert READERS["word2vec"][1](tmp_path / "x.bin")[0] == WORDS
+
+
 def test_damage_under_way_leaves_nothing(tmp_path: Path) -> None:
     """A checkpoint that turns out to be damaged gives its error and no file."""
     checkpoint = embzarr.save(
@@ -398,21 +418,26 @@ def test_any_filesystem_of_fsspec_takes_a_file(checkpoint: embzarr.Checkpoint) -
         fs.rm("/exports", recursive=True)
 
 
+@pytest.mark.parametrize("kind", [ConnectionError, LookupError])
 def test_an_upload_that_fails_leaves_nothing(
-    checkpoint: embzarr.Checkpoint, monkeypatch: pytest.MonkeyPatch
+    checkpoint: embzarr.Checkpoint, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    """A network that breaks during the upload leaves neither the name nor half a file beside it."""
+    """It leaves neither the name nor half a file beside it, and no secret in what it says."""
+    failure = kind("the peer went away, password Vq7-hunter2-Zk")
     fs = fsspec.filesystem("memory")
     fs.mkdirs("/broken", exist_ok=True)
 
     def broken(_: object, path: str, beside: str) -> None:
         fs.pipe_file(beside, Path(path).read_bytes()[:10])
-        raise ConnectionError("the peer went away")
+        raise failure
 
     monkeypatch.setattr(type(fs), "put_file", broken)
     with pytest.raises(embzarr.StoreError, match="the peer went away") as caught:
-        convert.export_vectors(checkpoint, "memory://broken/x.bin")
+        convert.export_vectors(
+            checkpoint, "memory://broken/x.bin", target_options={"password": "Vq7-hunter2-Zk"}
+        )
     assert caught.value.code == "store-failed"
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
     assert fs.ls("/broken") == []
 
 
@@ -427,3 +452,17 @@ def test_s3_takes_a_file(checkpoint: embzarr.Checkpoint, moto_s3: Moto, moto_buc
     assert data.endswith(numbers(len(WORDS))[-1].tobytes())
     with pytest.raises(embzarr.ConflictError):
         convert.export_vectors(checkpoint, url, target_options=moto_s3.options)
+
+
+# Importing ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [("embzarr", "embzarr.convert"), ("embzarr.convert", "pyarrow gensim fsspec zarr")],
+)
+def test_what_is_not_used_is_not_imported(module: str, absent: str) -> None:
+    """The package comes with its own import alone, and a format's library with the format."""
+    code = f"import sys, {module}; print([n for n in {absent.split()} if n in sys.modules])"
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
