@@ -1,4 +1,8 @@
-"""word2vec's binary format, as gensim writes it and GoogleNews came: no newline after a row."""
+"""word2vec's binary format, as gensim writes it: no newline after a row.
+
+word2vec's own program writes one, which readers skip; a file of that kind comes out again as one
+of gensim's, byte by byte the same but for those newlines.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def _write(rows: Rows, sink: Sink) -> None:
 
 FORMAT = Format(
     name="word2vec",
-    what="word2vec binary, as GoogleNews; gensim, fastText's and many other readers",
+    what="word2vec binary, as gensim writes it",
     endings=(".bin",),
     dtypes=("float32",),
     words=ONE_FIELD,
