@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from embzarr.convert._packing import PACKED, Unpacked, opened
+from embzarr.convert._packing import PACKED, StoredError, Unpacked, opened
 from embzarr.errors import (
     AccessDeniedError,
     EmbzarrError,
@@ -189,7 +189,7 @@ class Stream:
     def _open(self) -> Unpacked | None:
         try:
             return opened(self.name, self._plain)
-        except _StoredError as exc:
+        except StoredError as exc:
             raise _failure(self.name, exc.error) from None
 
     def __enter__(self) -> Self:
@@ -257,7 +257,7 @@ class Stream:
     def _next(self, count: int) -> bytes:
         try:
             data: bytes = self._from().read(count)
-        except _StoredError as exc:
+        except StoredError as exc:
             raise _failure(self.name, exc.error) from None
         except self._broken() as exc:
             kind = PACKED if self._unpacked is None else self._unpacked.kind
@@ -299,14 +299,6 @@ class Stream:
             )
 
 
-class _StoredError(Exception):
-    """A file cannot be read; no `OSError`, which is how bz2 calls bytes that it cannot unpack."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 class _Metered(io.RawIOBase):
     """The bytes as they are stored, counted and digested as they go by."""
 
@@ -342,7 +334,7 @@ class _Metered(io.RawIOBase):
         try:
             data = self._stored.read(len(buffer))
         except Exception as exc:  # of any library
-            raise _StoredError(exc) from exc
+            raise StoredError(exc) from exc
         buffer[: len(data)] = data
         self._note(data)
         return len(data)
