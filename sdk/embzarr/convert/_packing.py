@@ -18,7 +18,6 @@ from embzarr.errors import InvalidInputError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PACKED: Final = "compressed by its beginning"
 _PEEK_BYTES: Final = 512
 _TAR_MARK: Final = slice(257, 262)
 _NAMES_SHOWN: Final = 5

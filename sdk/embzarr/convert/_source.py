@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from embzarr.convert._packing import PACKED, StoredError, Unpacked, opened
+from embzarr.convert._packing import StoredError, Unpacked, opened
 from embzarr.errors import (
     AccessDeniedError,
     EmbzarrError,
@@ -64,12 +64,6 @@ class Source:
     def base_name(self) -> str:
         """The file's own name, without folders, query or password."""
         return self.name.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
-
-    def sibling(self, suffix: str) -> Source | None:
-        """Return the local file beside this one whose name goes on with `suffix`, if any."""
-        path = self._local()
-        beside = None if path is None else path.with_name(path.name + suffix)
-        return Source(beside, None, what="side file") if beside and beside.is_file() else None
 
     @contextmanager
     def stream(self) -> Iterator[Stream]:
@@ -260,7 +254,7 @@ class Stream:
         except StoredError as exc:
             raise _failure(self.name, exc.error) from None
         except self._broken() as exc:
-            kind = PACKED if self._unpacked is None else self._unpacked.kind
+            kind = self._unpacked.kind if self._unpacked else ""
             raise InvalidInputError(
                 "input-file", f"{self.name}: {kind}, but cannot be unpacked: {exc}"
             ) from exc
