@@ -18,10 +18,18 @@ from embzarr.errors import InvalidInputError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PACKED: Final = "compressed by its beginning"
 _PEEK_BYTES: Final = 512
 _TAR_MARK: Final = slice(257, 262)
 _NAMES_SHOWN: Final = 5
+
+
+class StoredError(Exception):
+    """A file cannot be read; no `OSError`, which is how bz2 calls bytes that it cannot unpack."""
+
+    def __init__(self, error: Exception) -> None:
+        """Keep what its library said."""
+        super().__init__(error)
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +104,14 @@ def _zip(name: str, source: Any) -> Unpacked | None:  # noqa: ANN401 - as above
         if not members or all(member.filename.endswith(".npy") for member in members):
             source.seek(0)
             return None
-        if len(members) > 1:
-            raise InvalidInputError("input-file", _which(name, [m.filename for m in members]))
         stream = archive.open(members[0])
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as exc:
-        if isinstance(exc, InvalidInputError):
-            raise
+    except StoredError:
+        raise
+    except Exception as exc:  # zipfile raises what it likes of a damaged archive
         raise InvalidInputError("input-file", f"{name}: no sound zip archive: {exc}") from exc
-    broken = (zipfile.BadZipFile, EOFError, zlib.error, OSError, lzma.LZMAError)
-    return Unpacked(kind="a zip archive", stream=stream, broken=broken)
+    if len(members) > 1:
+        raise InvalidInputError("input-file", _which(name, [m.filename for m in members]))
+    return Unpacked(kind="a zip archive", stream=stream, broken=(Exception,))
 
 
 def _which(name: str, members: list[str]) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from embzarr.convert._packing import PACKED, Unpacked, opened
+from embzarr.convert._packing import StoredError, Unpacked, opened
 from embzarr.errors import (
     AccessDeniedError,
     EmbzarrError,
@@ -64,12 +64,6 @@ class Source:
     def base_name(self) -> str:
         """The file's own name, without folders, query or password."""
         return self.name.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
-
-    def sibling(self, suffix: str) -> Source | None:
-        """Return the local file beside this one whose name goes on with `suffix`, if any."""
-        path = self._local()
-        beside = None if path is None else path.with_name(path.name + suffix)
-        return Source(beside, None, what="side file") if beside and beside.is_file() else None
 
     @contextmanager
     def stream(self) -> Iterator[Stream]:
@@ -189,7 +183,7 @@ class Stream:
     def _open(self) -> Unpacked | None:
         try:
             return opened(self.name, self._plain)
-        except _StoredError as exc:
+        except StoredError as exc:
             raise _failure(self.name, exc.error) from None
 
     def __enter__(self) -> Self:
@@ -257,10 +251,10 @@ class Stream:
     def _next(self, count: int) -> bytes:
         try:
             data: bytes = self._from().read(count)
-        except _StoredError as exc:
+        except StoredError as exc:
             raise _failure(self.name, exc.error) from None
         except self._broken() as exc:
-            kind = PACKED if self._unpacked is None else self._unpacked.kind
+            kind = self._unpacked.kind if self._unpacked else ""
             raise InvalidInputError(
                 "input-file", f"{self.name}: {kind}, but cannot be unpacked: {exc}"
             ) from exc
@@ -299,14 +293,6 @@ class Stream:
             )
 
 
-class _StoredError(Exception):
-    """A file cannot be read; no `OSError`, which is how bz2 calls bytes that it cannot unpack."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 class _Metered(io.RawIOBase):
     """The bytes as they are stored, counted and digested as they go by."""
 
@@ -342,7 +328,7 @@ class _Metered(io.RawIOBase):
         try:
             data = self._stored.read(len(buffer))
         except Exception as exc:  # of any library
-            raise _StoredError(exc) from exc
+            raise StoredError(exc) from exc
         buffer[: len(data)] = data
         self._note(data)
         return len(data)

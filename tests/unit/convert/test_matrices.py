@@ -146,7 +146,7 @@ def test_a_vocabulary_is_read_as_people_write_it(
         (npy(MATRIX)[:-1], None, "input-file", "row 3: cut short"),
         (npy(MATRIX)[:60], None, "input-file", "no header of a .npy"),
         (npy(MATRIX[0]), None, "input-file", "expected a matrix"),
-        (npy(MATRIX.astype(int)), None, "input-file", "expected floating point"),
+        (npy(MATRIX.astype(int)), None, "input-file", "expected a matrix of floating"),
         (npy(np.asfortranarray(MATRIX)), None, "input-file", "stored by columns"),
         (npy(MATRIX).replace(b"(4, 5)", b"(-4,5)"), None, "input-file", "expected a matrix"),
         (npz(a=MATRIX, b=MATRIX), None, "input-file", "expected one matrix, found 2"),

@@ -41,6 +41,8 @@ FORMATS: Final[Mapping[str, Read]] = {
 _STRANGERS: Final = (
     (rb"SQLite format 3\0", "an SQLite database, as Magnitude's: export it as word2vec text"),
     (rb"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes it: save it as .npy, and give vocabulary="),
+    (rb"PAR1|ARROW1", "Parquet or Arrow, which is not read yet: write it as word2vec text"),
+    (rb"\s*[{\[]\s*[\"{\[]", "JSON, which is not read yet: write it as word2vec text"),
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
     (rb".{16}\xde\xc0\xef\xbe", "an LMDB database: write its vectors as word2vec text"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),

@@ -202,7 +202,10 @@ def _blocks(model: _Model, rows: NDArray[np.float32], stack: ExitStack) -> Itera
 def _vectors(
     model: _Model, rows: NDArray[np.float32], words: list[bytes], first: int
 ) -> NDArray[np.float32]:
-    """Return means of the rows of words and their n-grams, added up in fastText's order."""
+    """Return means of the rows of words and their n-grams, added up in fastText's order.
+
+    What is not finite, or becomes so, is told of where all formats' is.
+    """
     if not model.has_ngrams:
         return np.array(rows[first : first + len(words)])
     of_word, hashes = ngram_hashes(words, model.minn, model.maxn)
@@ -210,13 +213,17 @@ def _vectors(
     sums = np.array(rows[first : first + len(words)])
     counts = np.bincount(of_word, minlength=len(words)) + 1
     ends = np.cumsum(counts - 1)
-    step = max(1, _ROWS_BYTES // (model.dim * 4))
-    for row in range(len(words)):
-        start, stop = ends[row] - counts[row] + 1, ends[row]
-        for at in range(start, stop, step):
-            some = rows[buckets[at : min(stop, at + step)]]
-            sums[row] = np.add.reduce(np.concatenate((sums[row : row + 1], some)), axis=0)
-    return sums * (1.0 / counts).astype(np.float32)[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row in range(len(words)):
+            _add(sums[row : row + 1], rows, buckets[ends[row] - counts[row] + 1 : ends[row]])
+        return sums * (1.0 / counts).astype(np.float32)[:, None]
+
+
+def _add(total: NDArray[np.float32], rows: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+    """Add some rows to a total, one after the other, some MiB at a time."""
+    step = max(1, _ROWS_BYTES // (rows.shape[1] * 4))
+    for at in range(0, len(numbers), step):
+        total[0] = np.add.reduce(np.concatenate((total, rows[numbers[at : at + step]])), axis=0)
 
 
 def ngram_hashes(

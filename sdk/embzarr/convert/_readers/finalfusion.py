@@ -153,8 +153,11 @@ def _blocks(
         for first in range(0, len(words), most):
             part = slice(first, first + most)
             vectors = np.array(matrix[part])
+            if norms is not None:
+                with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
+                    vectors *= norms[part, None]
             yield Block(
                 words=words[part],
-                vectors=vectors if norms is None else vectors * norms[part, None],
+                vectors=vectors,
                 place=lambda row, first=first: f"row {first + row}",  # type: ignore[misc]  # bound
             )

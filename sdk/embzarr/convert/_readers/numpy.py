@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import io
+import ast
+import re
 import zipfile
-import zlib
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from embzarr.convert import _matrix
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from embzarr.convert._blocks import Block, Given, Table
     from embzarr.convert._damage import Damage
 
 MAGIC: Final = b"\x93NUMPY"
 ARCHIVE: Final = b"PK\x03\x04"
+_LENGTH_BYTES: Final = {b"\1\0": 2, b"\2\0": 4, b"\3\0": 4}
+"""Of the header's length, by the version of the format."""
+_FLOATS: Final = re.compile(r"[<>=|]?f[248]")
 _MOST_HEADER_BYTES: Final = 10_000
 _PLANE: Final = 2
+_MOST_MEMBERS: Final = 100
 _MOST_RATIO: Final = 1000
 _FREE_BYTES: Final = 64 << 20
 
@@ -40,24 +45,31 @@ def _header(head: bytes, damage: Damage) -> tuple[_matrix.Matrix, int]:
     Raises:
         InvalidInputError: code ``input-file``.
     """
-    file = io.BytesIO(head)
-    parsers: dict[tuple[int, int], Callable[..., Any]] = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    try:
-        version = np.lib.format.read_magic(file)
-        parse = parsers[version]
-        shape, in_columns, dtype = parse(file, max_header_size=_MOST_HEADER_BYTES)
-    except (ValueError, KeyError, TypeError, SyntaxError, EOFError, RecursionError) as exc:
-        raise damage.error(f"byte 0: no header of a .npy: {exc}") from exc
-    if dtype.hasobject:
-        raise damage.error("an array of Python objects, which is a pickle and can run any code")
+    begin = _LENGTH_BYTES.get(head[len(MAGIC) : len(MAGIC) + 2], 0) + len(MAGIC) + 2
+    end = begin + int.from_bytes(head[len(MAGIC) + 2 : begin], "little")
+    told = _literal(head[begin:end]) if head.startswith(MAGIC) and end <= len(head) else None
+    match told:
+        case {"descr": str(name), "fortran_order": bool(in_columns), "shape": tuple(shape)}:
+            pass
+        case _:
+            raise damage.error("byte 0: no header of a .npy with an array of numbers")
+    if not all(type(length) is int for length in shape) or _FLOATS.fullmatch(name) is None:
+        raise damage.error(f"expected a matrix of floating point numbers, found {name} {shape}")
     if in_columns and len(shape) == _PLANE and min(shape) > 1:
         raise damage.error(
             "a matrix that is stored by columns: save it again as np.ascontiguousarray(matrix)"
         )
-    return _matrix.Matrix(shape=shape, dtype=dtype), file.tell()
+    return _matrix.Matrix(shape=shape, dtype=np.dtype(name)), end
+
+
+def _literal(text: bytes) -> object:
+    """Return what a literal of Python stands for; None for what is none."""
+    if len(text) > _MOST_HEADER_BYTES:
+        return None
+    try:
+        return ast.literal_eval(text.decode("latin-1").strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
 
 
 def read_archive(given: Given) -> Table:
@@ -70,13 +82,15 @@ def read_archive(given: Given) -> Table:
             file = stack.enter_context(archive.open(member))
             _, size = _header(file.read(_MOST_HEADER_BYTES), given.damage)
             file.seek(size)
-        except _BROKEN as exc:
+        except InvalidInputError:
+            raise
+        except Exception as exc:  # zipfile raises what it likes of a damaged archive
             raise given.damage.error(f"no sound .npz: {exc}") from exc
 
         def some(count: int) -> bytes:
             try:
                 return file.read(count)
-            except _BROKEN as exc:
+            except Exception as exc:  # as above
                 raise given.damage.error(f"{member.filename}: {exc}") from exc
 
         table = _matrix.table(matrix, given, some)
@@ -107,14 +121,3 @@ def _only_matrix(
         names = ", ".join(member.filename for member in members[:5])
         raise damage.error(f"expected one matrix, found {len(found)} among {names}")
     return found[0]
-
-
-_MOST_MEMBERS: Final = 100
-_BROKEN: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    OSError,
-)
