@@ -397,7 +397,7 @@ class Run:
             DamagedError: a layer of the chain is damaged; nothing was committed.
         """
         if chunk_bytes is not None:
-            chunk_bytes = checks.chunk_bytes_of(chunk_bytes)
+            chunk_bytes = arguments.chunk_bytes(chunk_bytes)
         self.wait()
         return interrupts.apart(partial(self._compact, compression, chunk_bytes))
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -41,19 +42,17 @@ _SHOWN = 5
 _COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
 
 
-def get(  # noqa: PLR0913 - the options of a command, each named
-    place: Place,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="Words to look up.")
-    ] = None,
-    *,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which rows are meant, where they are not words of the command line."""
+
     words_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Look up the words of this file, one a line."),
-    ] = None,
+    ] = None
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
-    ] = None,
+    ] = None
     between: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -61,11 +60,30 @@ def get(  # noqa: PLR0913 - the options of a command, each named
             metavar="A B",
             help='All words from A up to, not including, B; "" for B means to the last.',
         ),
-    ] = None,
+    ] = None
     rows: Annotated[
         str | None,
         typer.Option(metavar="A:B", help="Rows A up to, not including, B, as a slice has them."),
+    ] = None
+
+    def check(self, words: list[str] | None) -> None:
+        """Refuse several ways to say which, and none.
+
+        Raises:
+            UsageError: naming the ways that there are.
+        """
+        choices = (words, self.words_file, self.prefix, self.between, self.rows)
+        if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
+            raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
+
+
+def get(
+    place: Place,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORD", help="Words to look up.")
     ] = None,
+    *,
+    selection: Selection,
     which: Which,
     as_json: AsJson = False,
     verbose: Annotated[
@@ -87,19 +105,17 @@ def get(  # noqa: PLR0913 - the options of a command, each named
     are also looked for as it writes them, in lower case and composed form. What there is of them is
     printed, and what is missing said, with exit code 1.
     """
-    choices = (words, words_file, prefix, between, rows)
-    if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
-        raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
+    selection.check(words)
     begin = time.perf_counter()
-    words = words if words_file is None else words_of(words_file)
+    words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
     if explain:
-        _explain(checkpoint, _wanted(checkpoint, words, prefix, between, rows))
+        _explain(checkpoint, _wanted(checkpoint, words, selection))
     missing: list[str] = []
     if words:
         found, missing = _look_up(checkpoint, words)
         show_part(found, as_json=as_json)
-    for part in _parts(checkpoint, prefix, between, rows):
+    for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
         cost, seconds = checkpoint.traffic, time.perf_counter() - begin
@@ -138,35 +154,26 @@ def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[Part, 
     return part, [word for word, place in found.items() if place is None]
 
 
-def _parts(
-    checkpoint: "embzarr.Checkpoint",
-    prefix: str | None,
-    between: tuple[str, str] | None,
-    rows: str | None,
-) -> Iterator["embzarr.Loaded"]:
-    if prefix is not None:
-        yield checkpoint.load_prefix(prefix)
-    elif between:
-        yield checkpoint.load_range(*_bounds(between))
-    elif rows:
-        start, stop = row_range(rows)
+def _parts(checkpoint: "embzarr.Checkpoint", selection: Selection) -> Iterator["embzarr.Loaded"]:
+    if selection.prefix is not None:
+        yield checkpoint.load_prefix(selection.prefix)
+    elif selection.between:
+        yield checkpoint.load_range(*_bounds(selection.between))
+    elif selection.rows:
+        start, stop = row_range(selection.rows)
         yield from checkpoint.stream(start=start, stop=stop)
 
 
 def _wanted(
-    checkpoint: "embzarr.Checkpoint",
-    words: list[str] | None,
-    prefix: str | None,
-    between: tuple[str, str] | None,
-    rows: str | None,
+    checkpoint: "embzarr.Checkpoint", words: list[str] | None, selection: Selection
 ) -> "list[str] | range":
     """Return the words or rows that are meant, without reading a vector."""
-    if rows:
-        return range(len(checkpoint))[slice(*row_range(rows))]
-    if prefix is not None:
-        return list(checkpoint.load_prefix(prefix, columns=()).words)
-    if between:
-        return list(checkpoint.load_range(*_bounds(between), columns=()).words)
+    if selection.rows:
+        return range(len(checkpoint))[slice(*row_range(selection.rows))]
+    if selection.prefix is not None:
+        return list(checkpoint.load_prefix(selection.prefix, columns=()).words)
+    if selection.between:
+        return list(checkpoint.load_range(*_bounds(selection.between), columns=()).words)
     return words or []
 
 

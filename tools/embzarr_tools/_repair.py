@@ -1,8 +1,8 @@
 """``embzarr repair``: restore what is damaged, as far as it can be."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,9 +41,10 @@ _KINDS = {
 }
 
 
-def repair(
-    place: Place,
-    *,
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Source:
+    """Where else some of the data may be; no repr, since options may hold secrets."""
+
     source: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +52,7 @@ def repair(
             metavar="URL",
             help="A mirror, or another run that holds some of the same data.",
         ),
-    ] = None,
+    ] = None
     source_option: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,7 +61,20 @@ def repair(
             help="Like --storage-option, for the source. Without any, a source with the same kind "
             "of URL takes the options of the run.",
         ),
-    ] = None,
+    ] = None
+
+    def options(self, place: Place) -> dict[str, Any]:
+        """Return the options to open it with."""
+        given = storage_options_of(self.source_option)
+        if not given and self.source and _kind(self.source) == _kind(place.url):
+            return place.storage_options
+        return given
+
+
+def repair(
+    place: Place,
+    *,
+    other: Source,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; tell what would be done.")
     ] = False,
@@ -76,17 +90,14 @@ def repair(
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
-    options = storage_options_of(source_option)
-    if not options and source and _kind(source) == _kind(place.url):
-        options = place.storage_options
     with progress("verify") as advance:
         report = embzarr.repair(
             place.url,
-            source=source,
+            source=other.source,
             dry_run=dry_run,
             progress=advance,
             storage_options=place.storage_options,
-            source_options=options,
+            source_options=other.options(place),
         )
     if as_json:
         show_json({"ok": report.ok, **asdict(report)})

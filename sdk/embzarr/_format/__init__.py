@@ -47,6 +47,7 @@ from embzarr._format.manifests import (
 )
 from embzarr._format.placements import Placement
 from embzarr._format.row_changes import Change
+from embzarr._format.settings import LayerSettings
 from embzarr._format.validate_deltas import require
 from embzarr._format.word_table import WordTable, from_words
 
@@ -63,6 +64,7 @@ __all__ = [
     "InlineIndex",
     "Instant",
     "Layer",
+    "LayerSettings",
     "LookupBlock",
     "LookupImage",
     "Lossy",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embzarr._format import spec
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ def rows(start: object, stop: object, *, of: int) -> tuple[int, int]:
     )
     begin, end, _ = slice(first, last).indices(of)
     return begin, max(begin, end)
+
+
+def chunk_bytes(value: object) -> int:
+    """Return the bytes that a chunk may take.
+
+    Raises:
+        InvalidInputError: no whole number, or out of bounds.
+    """
+    return whole("chunk_bytes", value, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES)
 
 
 def seconds(name: str, value: Any) -> float:  # noqa: ANN401 - what it is, is asked here

@@ -19,6 +19,7 @@ from embzarr._history.probe import ProbeReport, probe_url
 from embzarr._history.protocol import NONE, Claim, Entry
 from embzarr._history.quarantine import Fault, Quarantine
 from embzarr._history.records import Collected, Commit, Expired, Record
+from embzarr._history.target import Target
 
 __all__ = [
     "NONE",
@@ -37,6 +38,7 @@ __all__ = [
     "ProbeReport",
     "Quarantine",
     "Record",
+    "Target",
     "committing",
     "describe",
     "history",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import Parent, arguments, chunk_coding, dtypes, spec
-from embzarr._history import committing, history, probe, root
+from embzarr._format import LayerSettings, Parent, arguments, dtypes
+from embzarr._history import Target, committing, history, root
 from embzarr._parts import plan
-from embzarr._storage import CountingStore, interruptible, open_store
-from embzarr._writing import check_follows, chunk_bytes_of, column_kind
-from embzarr.errors import InvalidInputError
+from embzarr._storage import interruptible
+from embzarr._writing import check_follows, column_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import DTypeLike
 
-    from embzarr._format import Codec
     from embzarr._parts.plan import StepPlan
 
 
@@ -67,23 +65,21 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
     """
-    arguments.check_flags(allow_nonfinite=allow_nonfinite, single_writer=single_writer)
-    dim = arguments.whole("dim", dim)
-    if dim < 1:
-        raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
-    kinds: dict[str, tuple[str, tuple[int, ...]]] = {
-        spec.VECTORS: (dtypes.vector_name_of(dtype), (dim,)),
-        **{name: column_kind(name, kind) for name, kind in (columns or {}).items()},
-    }
-    codecs = {name: _codec(compression, kind) for name, (kind, _) in kinds.items()}
+    settings = LayerSettings(
+        dim=dim,
+        dtype=dtypes.vector_name_of(dtype),
+        columns={name: column_kind(name, kind) for name, kind in (columns or {}).items()},
+        compression=compression,
+        chunk_bytes=chunk_bytes,
+        allow_nonfinite=allow_nonfinite,
+    )
     rows = arguments.whole("rows", rows, least=0)
     parts = arguments.whole("parts", parts, least=1)
-    store = CountingStore(
-        open_store(url, storage_options=storage_options, single_writer=single_writer)
-    )
-    probe.require_sound(store, single_writer=single_writer)
+    target = Target(url=url, options=storage_options, single_writer=single_writer)
+    store = target.open()
+    target.require_sound(store)
     base = history.tip(store)
-    number = check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim)
+    number = check_follows(store, base, step=step, dim=settings.dim, allow_new_dim=allow_new_dim)
     return plan.planned(
         store=base.store if base else root.claim(store, committing.new_id()),
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
@@ -91,17 +87,5 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         step=number,
         rows=rows,
         parts=parts,
-        kinds={name: (dtype, shape, codecs[name]) for name, (dtype, shape) in kinds.items()},
-        chunk_bytes=None if chunk_bytes is None else chunk_bytes_of(chunk_bytes),
-        allow_nonfinite=allow_nonfinite,
+        settings=settings,
     )
-
-
-def _codec(compression: str, dtype: str) -> Codec:
-    """Return the compression of a column, whose numbers nobody has seen yet."""
-    itemsize = dtypes.itemsize(dtype)
-    codec = chunk_coding.parse(compression, itemsize)
-    if codec is not None:
-        return codec
-    lz4 = chunk_coding.parse("lz4", itemsize)
-    return chunk_coding.NONE if "float" in dtype or lz4 is None else lz4

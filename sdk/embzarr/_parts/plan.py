@@ -15,9 +15,11 @@ from embzarr._format import (
     Count,
     Grid,
     Hex128,
+    LayerSettings,
     Parent,
     Positive,
     arguments,
+    chunk_coding,
     digests,
     dtypes,
     grids,
@@ -149,7 +151,7 @@ def _check_column(column: PlannedColumn, part_rows: int) -> None:
     require(whole, what, f"a part of {part_rows} rows is not whole shards of {grid.shard_rows}")
 
 
-def planned(  # noqa: PLR0913 - what a plan says, all keyword-only
+def planned(
     *,
     store: str,
     base: Parent | None,
@@ -157,22 +159,27 @@ def planned(  # noqa: PLR0913 - what a plan says, all keyword-only
     step: int,
     rows: int,
     parts: int,
-    kinds: dict[str, tuple[str, tuple[int, ...], Codec]],
-    chunk_bytes: int | None,
-    allow_nonfinite: bool,
+    settings: LayerSettings,
 ) -> StepPlan:
-    """Return the plan of a step; `kinds` has type, row shape and compression of each column.
+    """Return the plan of a step.
 
     Raises:
         InvalidInputError: it would not be a plan that its readers accept.
     """
-    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(t)) for t, shape, _ in kinds.values()]
-    part_rows, cuts = grids.divide(rows, parts, sizes, target=chunk_bytes or spec.CHUNK_BYTES)
+    kinds = settings.kinds
+    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(kind)) for kind, shape in kinds.values()]
+    target = settings.chunk_bytes or spec.CHUNK_BYTES
+    part_rows, cuts = grids.divide(rows, parts, sizes, target=target)
     columns = [
         PlannedColumn(
-            name=name, dtype=dtype, row_shape=list(shape), chunk=chunk, shard=shard, codec=codec
+            name=name,
+            dtype=kind,
+            row_shape=list(shape),
+            chunk=chunk,
+            shard=shard,
+            codec=_codec(settings.compression, kind),
         )
-        for (name, (dtype, shape, codec)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
+        for (name, (kind, shape)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
     ]
     told: dict[str, Any] = {
         "format": spec.FORMAT,
@@ -186,6 +193,16 @@ def planned(  # noqa: PLR0913 - what a plan says, all keyword-only
         "parts": parts,
         "part_rows": part_rows,
         "columns": columns,
-        "allow_nonfinite": allow_nonfinite,
+        "allow_nonfinite": settings.allow_nonfinite,
     }
     return StepPlan.from_json(StepPlan(**told).to_json())
+
+
+def _codec(compression: str, dtype: str) -> Codec:
+    """Return the compression of a column, whose numbers nobody has seen yet."""
+    itemsize = dtypes.itemsize(dtype)
+    codec = chunk_coding.parse(compression, itemsize)
+    if codec is not None:
+        return codec
+    lz4 = chunk_coding.parse("lz4", itemsize)
+    return chunk_coding.NONE if "float" in dtype or lz4 is None else lz4

@@ -9,14 +9,13 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._format import (
     Layer,
     PlacementMember,
-    arguments,
     chunk_coding,
     chunk_index,
     dtypes,
     placements,
     word_table,
 )
-from embzarr._history import Claim, Draft, committing, probe, records, root
+from embzarr._history import Claim, Draft, Target, committing, records, root
 from embzarr._parts import receipts as receiving
 from embzarr._storage import CountingStore, interruptible, interrupts, open_store, parallel
 from embzarr._verify import Findings, verifying
@@ -109,7 +108,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
     """
-    arguments.check_flags(single_writer=single_writer)
+    target = Target(url=url, options=storage_options, single_writer=single_writer)
     told = metadata_of(metadata)
     order = placements.parse(placement)
     if order.groups:
@@ -119,16 +118,13 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
     listed = taken(words)
 
     def write() -> Checkpoint:
-        store = CountingStore(
-            open_store(url, storage_options=storage_options, single_writer=single_writer)
-        )
-        probe.require_sound(store, single_writer=single_writer)
+        store = target.open()
+        target.require_sound(store)
         base = _base(store, plan)
         made = _made_before(store, plan, base)
         if made:
             return Checkpoint(store, made)
-        receipts = _all_receipts(store, plan)
-        table = word_table.from_words(listed)
+        receipts, table = _all_receipts(store, plan), word_table.from_words(listed)
         own = _own_columns(plan, table, counts, columns)
         draft = Draft(
             store_id=plan.store,

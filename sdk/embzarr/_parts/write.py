@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from embzarr._format import arguments, given_arrays, spec
-from embzarr._history import probe, root
+from embzarr._format import given_arrays, spec
+from embzarr._history import Target, root
 from embzarr._parts import receipts
 from embzarr._parts.receipts import Places, Receipt
-from embzarr._storage import CountingStore, forks, interrupts, open_store
+from embzarr._storage import forks, interrupts
 from embzarr._writing import Conversion, LayerFiles, Shards, check_blocks
 from embzarr.errors import ConflictError, InvalidInputError
 
@@ -217,13 +217,11 @@ def write_part(
         InvalidInputError: no such part, or another store.
         UnsupportedError: a store that cannot be written to safely.
     """
-    arguments.check_flags(single_writer=single_writer)
+    target = Target(url=url, options=storage_options, single_writer=single_writer)
 
     def begin() -> PartWriter:
-        store = CountingStore(
-            open_store(url, storage_options=storage_options, single_writer=single_writer)
-        )
-        probe.require_sound(store, single_writer=single_writer)
+        store = target.open()
+        target.require_sound(store)
         root.require(store, plan.store)
         return PartWriter(store, plan, index)
 

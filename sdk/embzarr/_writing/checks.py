@@ -135,13 +135,6 @@ def vectors_of(vectors: object, dtype: DTypeLike | None = None) -> tuple[NDArray
     return matrix, name
 
 
-def chunk_bytes_of(chunk_bytes: int) -> int:
-    """Return the bytes that a chunk may take."""
-    return arguments.whole(
-        "chunk_bytes", chunk_bytes, least=spec.LEAST_CHUNK_BYTES, most=spec.MAX_CHUNK_BYTES
-    )
-
-
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here
     """Return stored data type and row shape of a column."""
     dtype, shape = kind if isinstance(kind, tuple) and len(kind) == _PAIR else (kind, ())

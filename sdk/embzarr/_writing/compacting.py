@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embzarr._format import Lossy, Placement, grids, spec, word_table
+from embzarr._format import LayerSettings, Lossy, Placement, grids, spec, word_table
 from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
 from embzarr._redact import without_secrets
@@ -121,17 +121,15 @@ def _writer(
 ) -> LayerWriter:
     columns = _columns(manifest)
     vectors = columns.pop(spec.VECTORS)
-    return LayerWriter(
-        store,
-        step=step,
-        write_id=write_id,
+    settings = LayerSettings(
         dim=vectors.shape[1],
         dtype=vectors.dtype,
         columns={name: (array.dtype, tuple(array.shape[1:])) for name, array in columns.items()},
         compression=compression,
-        allow_nonfinite=True,  # what is stored was allowed once
         chunk_bytes=chunk_bytes or _chosen_chunk_bytes(vectors),
+        allow_nonfinite=True,  # what is stored was allowed once
     )
+    return LayerWriter(store, settings, step=step, write_id=write_id)
 
 
 def _chosen_chunk_bytes(vectors: Array) -> int | None:

@@ -14,7 +14,7 @@ from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
 from embzarr._writing import compacting
-from embzarr._writing.checks import check_step, chunk_bytes_of
+from embzarr._writing.checks import check_step
 from embzarr._writing.conversion import check_finite
 from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
 from embzarr.errors import ConflictError, InvalidInputError
@@ -105,7 +105,7 @@ class DeltaOptions:
             raise arguments.refusal("policy", "a DeltaPolicy", self.policy)
         chunk_coding.parse(self.compression, 1)
         if self.chunk_bytes is not None:
-            object.__setattr__(self, "chunk_bytes", chunk_bytes_of(self.chunk_bytes))
+            object.__setattr__(self, "chunk_bytes", arguments.chunk_bytes(self.chunk_bytes))
 
 
 def newest(store: Store, base: int | Checkpoint | None) -> Commit:

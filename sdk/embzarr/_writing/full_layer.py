@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, lookups, spec, word_table
+from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, lookups, word_table
 from embzarr._writing.conversion import Conversion
 from embzarr._writing.layer_files import LayerFiles
 from embzarr.errors import InvalidInputError
@@ -20,39 +20,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import LookupImage, Lossy, Placement, WordTable
+    from embzarr._format import LayerSettings, LookupImage, Lossy, Placement, WordTable
     from embzarr._storage import Store
 
 
 class LayerWriter:
     """Takes rows in their final order and writes a full step."""
 
-    def __init__(  # noqa: PLR0913 - the settings of a save, each named
+    def __init__(
         self,
         store: Store,
+        settings: LayerSettings,
         *,
         step: int,
         write_id: str,
-        dim: int,
-        dtype: str,
-        columns: Mapping[str, tuple[str, tuple[int, ...]]],
-        compression: str,
-        allow_nonfinite: bool,
-        chunk_bytes: int | None = None,
         caller_rows: NDArray[np.int64] | None = None,
     ) -> None:
         """Prepare to write below a fresh folder.
 
         Args:
             store: where to.
+            settings: how it is stored.
             step: the step's number.
             write_id: names the folder together with the step.
-            dim: numbers in a vector.
-            dtype: stored data type of the vectors.
-            columns: stored data type and row shape of each further column.
-            compression: as `embzarr.save` takes it.
-            allow_nonfinite: whether vectors may hold NaN and infinity.
-            chunk_bytes: the most that a chunk of several rows takes; None for 128 KiB.
             caller_rows: the caller's row of each row, for messages, where rows were moved.
         """
         self.step = step
@@ -64,23 +54,20 @@ class LayerWriter:
         self._fences: tuple[str, ...] | None = None
         self.lossy: dict[str, Lossy] = {}
         """What conversions of earlier writes cost, where rows are taken over from them."""
-        self.dtypes = {
-            spec.VECTORS: dtype,
-            **{name: kind for name, (kind, _) in columns.items()},
-        }
+        kinds = settings.kinds
+        self.dtypes = {name: kind for name, (kind, _) in kinds.items()}
         self._conversion = Conversion(
-            self.dtypes, allow_nonfinite=allow_nonfinite, caller_rows=caller_rows
+            self.dtypes, allow_nonfinite=settings.allow_nonfinite, caller_rows=caller_rows
         )
-        shapes = {spec.VECTORS: (dim,), **{name: shape for name, (_, shape) in columns.items()}}
         self.columns = {
             name: self._files.add(
                 name,
-                dtype=self.dtypes[name],
+                dtype=kind,
                 row_shape=shape,
-                chunk_bytes=chunk_bytes,
-                codec=chunk_coding.parse(compression, dtypes.itemsize(self.dtypes[name])),
+                chunk_bytes=settings.chunk_bytes,
+                codec=chunk_coding.parse(settings.compression, dtypes.itemsize(kind)),
             )
-            for name, shape in shapes.items()
+            for name, (kind, shape) in kinds.items()
         }
 
     def beside(self, work: Callable[[], object]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from embzarr._format import placements, spec, word_table
+from embzarr._format import LayerSettings, placements, spec, word_table
+from embzarr._history import Target
 from embzarr._storage import interrupts, parallel
-from embzarr._writing.checks import arrays_of, check_lengths, kinds_of, taken, vectors_of
+from embzarr._writing.checks import (
+    arrays_of,
+    check_lengths,
+    kinds_of,
+    metadata_of,
+    taken,
+    vectors_of,
+)
 from embzarr._writing.writer import start
 
 if TYPE_CHECKING:
@@ -96,32 +105,22 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
     """
     further, (matrix, name) = arrays_of(columns, counts), vectors_of(vectors, dtype)
-    table = word_table.from_words(taken(words))
-    kinds = kinds_of(further)
-    given = {spec.VECTORS: matrix, **further}
+    table, given = word_table.from_words(taken(words)), {spec.VECTORS: matrix, **further}
     check_lengths(len(table), given)
     order, rows = placements.arrange(placements.parse(placement), table, families)
-
-    def write() -> Checkpoint:
-        writer = start(
-            url,
-            step=step,
-            dim=matrix.shape[1],
-            dtype=name,
-            columns=kinds,
-            metadata=metadata,
-            placement=order,
-            compression=compression,
-            chunk_bytes=chunk_bytes,
-            allow_nonfinite=allow_nonfinite,
-            allow_new_dim=allow_new_dim,
-            single_writer=single_writer,
-            storage_options=storage_options,
-            caller_rows=rows,
-        )
-        return _write(writer, table, given, rows)
-
-    return interrupts.apart(write)
+    settings = LayerSettings(
+        dim=matrix.shape[1],
+        dtype=name,
+        columns=kinds_of(further),
+        compression=compression,
+        chunk_bytes=chunk_bytes,
+        allow_nonfinite=allow_nonfinite,
+    )
+    target = Target(url=url, options=storage_options, single_writer=single_writer)
+    told = metadata_of(metadata)
+    begin = partial(start, target, settings, step=step, metadata=told, placement=order)
+    begin = partial(begin, allow_new_dim=allow_new_dim, caller_rows=rows)
+    return interrupts.apart(lambda: _write(begin(), table, given, rows))
 
 
 def _write(

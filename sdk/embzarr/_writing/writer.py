@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import arguments, dtypes, given_arrays, placements, spec, word_table
-from embzarr._history import Draft, committing, history, probe, root
-from embzarr._storage import CountingStore, forks, interrupts, open_store, parallel
+from embzarr._format import LayerSettings, dtypes, given_arrays, placements, spec, word_table
+from embzarr._history import Draft, Target, committing, history, root
+from embzarr._storage import forks, interrupts, parallel
 from embzarr._version import __version__
 from embzarr._writing import checks
 from embzarr._writing.full_layer import LayerWriter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Placement, WordTable
     from embzarr._history import Record
+    from embzarr._storage import CountingStore
 
 
 class Writer:
@@ -200,73 +201,50 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
         raise InvalidInputError(
             "input-argument", f"rows in groups need all words at once: use save for {placement!r}"
         )
-    kinds = {name: checks.column_kind(name, kind) for name, kind in (columns or {}).items()}
-    begin = partial(
-        start,
-        url,
-        step=step,
+    settings = LayerSettings(
         dim=dim,
         dtype=dtypes.vector_name_of(dtype),
-        columns=kinds,
-        metadata=metadata,
-        placement=order,
+        columns={name: checks.column_kind(name, kind) for name, kind in (columns or {}).items()},
         compression=compression,
         chunk_bytes=chunk_bytes,
         allow_nonfinite=allow_nonfinite,
-        allow_new_dim=allow_new_dim,
-        single_writer=single_writer,
-        storage_options=storage_options,
     )
-    return interrupts.apart(begin)
+    target = Target(url=url, options=storage_options, single_writer=single_writer)
+    told = checks.metadata_of(metadata)
+    begin = partial(start, target, settings, step=step, metadata=told, placement=order)
+    return interrupts.apart(partial(begin, allow_new_dim=allow_new_dim))
 
 
-def start(  # noqa: PLR0913 - the settings of a save, each named
-    url: object,
+def start(
+    target: Target,
+    settings: LayerSettings,
     *,
     step: int | None,
-    dim: int,
-    dtype: str,
-    columns: Mapping[str, tuple[str, tuple[int, ...]]],
-    metadata: Mapping[str, Any] | None,
+    metadata: dict[str, Any],
     placement: Placement,
-    compression: str,
-    chunk_bytes: int | None,
-    allow_nonfinite: bool,
     allow_new_dim: bool,
-    single_writer: bool,
-    storage_options: Mapping[str, Any] | None,
     caller_rows: NDArray[np.int64] | None = None,
 ) -> Writer:
-    dim = arguments.whole("dim", dim)
-    if dim < 1:
-        raise InvalidInputError("input-shape", f"vectors must have a dimension; found {dim}")
-    if len(columns) >= spec.MAX_COLUMNS:
-        raise InvalidInputError(
-            "input-argument",
-            f"expected at most {spec.MAX_COLUMNS} columns, vectors included; "
-            f"found {len(columns) + 1}",
-        )
-    arguments.check_flags(allow_nonfinite=allow_nonfinite, single_writer=single_writer)
-    told = checks.metadata_of(metadata)
-    dtypes.numpy_dtype(dtype)
-    store = CountingStore(
-        open_store(url, storage_options=storage_options, single_writer=single_writer)
-    )
+    """Open the store, and prepare to write a step there.
+
+    Args:
+        target: where to.
+        settings: how the layer is stored.
+        step: the caller's, or None for the next.
+        metadata: as `checks.metadata_of` returned it.
+        placement: order of the rows.
+        allow_new_dim: whether vectors may be longer or shorter than those of the newest commit.
+        caller_rows: the caller's row of each row, where rows are moved.
+    """
+    store = target.open()
     # In any case: a store that cannot be read, or is of a later version, is refused here.
     base = history.tip(store)
-    layer = LayerWriter(
-        store,
-        step=checks.check_follows(store, base, step=step, dim=dim, allow_new_dim=allow_new_dim),
-        write_id=committing.new_id(),
-        dim=dim,
-        dtype=dtype,
-        columns=columns,
-        compression=compression,
-        allow_nonfinite=allow_nonfinite,
-        chunk_bytes=None if chunk_bytes is None else checks.chunk_bytes_of(chunk_bytes),
-        caller_rows=caller_rows,
+    number = checks.check_follows(
+        store, base, step=step, dim=settings.dim, allow_new_dim=allow_new_dim
     )
-    sound = parallel.Later(lambda: probe.require_sound(store, single_writer=single_writer))
+    write_id = committing.new_id()
+    layer = LayerWriter(store, settings, step=number, write_id=write_id, caller_rows=caller_rows)
+    sound = parallel.Later(lambda: target.require_sound(store))
 
     def claim() -> str:
         sound()
@@ -275,4 +253,4 @@ def start(  # noqa: PLR0913 - the settings of a save, each named
     # While the first rows are sent: an unsound store is told of before it is committed to.
     layer.beside(sound)
     store_id = parallel.Later(claim)
-    return Writer(store, layer, placement, told, base=base, store_id=store_id)
+    return Writer(store, layer, placement, metadata, base=base, store_id=store_id)
