@@ -30,8 +30,10 @@ _CHOICE = Choice(limit=None, words=None, duplicates="first")
 _VOCABULARY = b"a\t4\nb\t3\nc\t2\nd\t1\n"
 
 _BINARY = [vector_files.word2vec_binary(_WORDS[:3], _MATRIX[:3], end=end) for end in (b"\n", b"")]
+OTHERS = {"gensim", "parquet", "arrow"}
+"""Read by other libraries."""
 SOUND: Mapping[str, list[bytes]] = {
-    "word2vec-binary": _BINARY,
+    "word2vec": _BINARY,
     "word2vec-text": [vector_files.text(_WORDS, _MATRIX)],
     "glove": [vector_files.text(_WORDS, _MATRIX, header=False)],
     "fasttext": [fasttext()],
@@ -42,6 +44,8 @@ SOUND: Mapping[str, list[bytes]] = {
         safetensors({"x": ("F32", [4, 3], _MATRIX.tobytes())}),
         safetensors({"x": ("BF16", [4, 3], bytes(24)), "y": ("F32", [1], bytes(4))}),
     ],
+    "tsv": [vector_files.text(_WORDS[:3], _MATRIX[:3], header=False).replace(b" ", b"\t")],
+    "jsonl": [b'{"word": "the", "vector": [1, 2.5]}\n{"word": "of", "vector": [-1e-3, 0]}\n'],
     "detected": [*_BINARY, gzip.compress(_BINARY[0]), npz(x=_MATRIX), fifu(), fasttext()],
 }
 """Files that each importer takes: what fuzzing begins with."""
@@ -59,7 +63,7 @@ def take(name: str, data: bytes, on_error: str) -> bool:
     try:
         with source.stream() as stream:
             form = detect(stream, damage) if name == "detected" else name
-            if form == "gensim":
+            if form in OTHERS:
                 return False
             given = Given(
                 source=source,

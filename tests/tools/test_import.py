@@ -39,7 +39,7 @@ def test_what_was_passed_over_is_told(ask: Ask, tmp_path: Path) -> None:
     assert told.code == 0
     assert "1 damaged rows skipped" in told.err
     assert "row 3, byte 78: cut short" in told.err
-    assert document["format"] == "word2vec-binary"
+    assert document["format"] == "word2vec"
     assert (document["rows"], document["rows_read"], document["skipped"]) == (2, 4, 1)
     assert (document["duplicates"], document["missing"]) == (1, 1)
 

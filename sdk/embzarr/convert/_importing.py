@@ -62,7 +62,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             bzip2, xz or zstd, and a zip archive of one file, is unpacked as it is read.
         url: where to; see `embzarr.open`.
         format: where the file's beginning is not to decide what it is: one of the names that the
-            error of an unknown one lists, such as ``word2vec-binary`` or ``glove``.
+            error of an unknown one lists, such as ``word2vec`` or ``glove``.
         vocabulary: the file of words, a word on each line, for a format that has none. Of a line
             with tabs, the word is the first field that is no row number; a whole number behind
             it is the word's count.

@@ -119,7 +119,7 @@ def test_a_word_of_fasttext_is_the_mean_of_its_row_and_its_ngrams(
 def test_gensim_computes_the_same_of_fasttext(tmp_path: Path) -> None:
     """But for the end of a sentence, to which gensim gives n-grams, and the order of adding."""
     pytest.importorskip("gensim")
-    from gensim.models.fasttext import (  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
+    from gensim.models.fasttext import (  # noqa: PLC0415 - no types
         load_facebook_vectors,
     )
 
@@ -158,7 +158,7 @@ def test_a_file_of_finalfusion_is_imported(tmp_path: Path, *, norms: bool) -> No
 def keyed_vectors(folder: Path) -> Path:
     """Save a model of gensim whose array lies in a file beside it."""
     pytest.importorskip("gensim")
-    from gensim.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
+    from gensim.models import (  # noqa: PLC0415 - no types
         KeyedVectors,
     )
 
@@ -251,7 +251,7 @@ def test_damage_is_told(tmp_path: Path, data: bytes, kind: type[Exception], code
 
 @pytest.mark.parametrize(
     ("data", "name"),
-    [(MODEL, "word2vec-binary"), (vector_files.word2vec_binary(["a"], ROWS[:1]), "fasttext")],
+    [(MODEL, "word2vec"), (vector_files.word2vec_binary(["a"], ROWS[:1]), "fasttext")],
 )
 def test_one_bin_is_not_taken_for_the_other(tmp_path: Path, data: bytes, name: str) -> None:
     """A .bin of fastText is not word2vec's, nor the reverse, even where a caller says so."""

@@ -74,15 +74,15 @@ def of_safetensors(data: bytes) -> Table:
 
 SOUND: dict[str, tuple[str, Callable[[bytes], Table], str | None]] = {
     "books_ft50.vec": ("word2vec-text", lambda data: of_text(data, 50), None),
-    "books_sg100.bin": ("word2vec-binary", of_binary, None),
+    "books_sg100.bin": ("word2vec", of_binary, None),
     "books_sg100_f16.safetensors": ("safetensors", of_safetensors, "books_sg100_vocab.txt"),
     "embedding_Tencent.npz": ("npz", of_numpy, "embedding_Tencent.vocab.tsv"),
-    "ff_similarity.bin": ("word2vec-binary", of_binary, None),
+    "ff_similarity.bin": ("word2vec", of_binary, None),
     "ff_similarity.fifu": ("finalfusion", of_fifu, None),
     "ff_similarity.nodims": ("glove", lambda data: of_text(data, 100), None),
     "ff_similarity.txt": ("word2vec-text", lambda data: of_text(data, 100), None),
     "glove.twitter.27B.25d.subset11925.txt": ("glove", lambda data: of_text(data, 25), None),
-    "googlenews_1000x300.w2v.bin": ("word2vec-binary", of_binary, None),
+    "googlenews_1000x300.w2v.bin": ("word2vec", of_binary, None),
 }
 BY_GENSIM = {"books_ft50.bin", "ff_fasttext.bin"}
 VOCABULARIES = {"books_sg100_vocab.txt", "embedding_Tencent.vocab.tsv"}
@@ -114,7 +114,7 @@ def test_a_real_file_is_imported_to_the_bit(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(BY_GENSIM))
 def test_a_real_model_of_fasttext_is_imported(tmp_path: Path, name: str) -> None:
     """As gensim computes it, but for the end of a sentence, which has no n-grams in fastText."""
-    from gensim.models.fasttext import (  # type: ignore[import-untyped]  # noqa: PLC0415 - no types
+    from gensim.models.fasttext import (  # noqa: PLC0415 - no types
         load_facebook_vectors,
     )
 
@@ -192,14 +192,14 @@ GENSIM: dict[str, str] = {
     "cp852_fasttext.bin": "input-file",  # of before fastText had a version in its files
     "crime-and-punishment.bin": "fasttext",
     "crime-and-punishment.vec": "word2vec-text",
-    "euclidean_vectors.bin": "word2vec-binary",
-    "high_precision.kv.bin": "word2vec-binary",
+    "euclidean_vectors.bin": "word2vec",
+    "high_precision.kv.bin": "word2vec",
     "high_precision.kv.txt": "word2vec-text",
     "lee_fasttext.bin": "input-file",  # as above
     "lee_fasttext.vec": "word2vec-text",
     "non_ascii_fasttext.bin": "input-file",  # as above
     "pang_lee_polarity_fasttext.bin": "input-word",  # a word that is no UTF-8
-    "poincare_vectors.bin": "word2vec-binary",
+    "poincare_vectors.bin": "word2vec",
     "pretrained.vec": "input-file",  # says 3 rows, and has one
     "test_glove.txt": "glove",
     "toy-model-pretrained.bin": "fasttext",

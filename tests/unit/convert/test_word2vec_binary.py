@@ -97,7 +97,7 @@ def test_gensim_reads_the_same(tmp_path: Path) -> None:
 def test_damage_is_told_with_its_place(tmp_path: Path, data: bytes, code: str, told: str) -> None:
     """Each kind of damage is a typed error that names row and byte, and nothing is committed."""
     with pytest.raises(embzarr.InvalidInputError, match=told) as caught:
-        imported(tmp_path, data, format="word2vec-binary" if data[:1] != b"" else None)
+        imported(tmp_path, data, format="word2vec" if data[:1] != b"" else None)
 
     assert caught.value.code == code
     with pytest.raises(embzarr.NotFoundError):
@@ -132,7 +132,7 @@ def test_any_words_and_numbers_come_through(
     matrix = vector_files.vectors(len(words), dim)
     data = word2vec_binary(words, matrix, end=b"\n" if newline else b"")
 
-    found = imported(tmp_path_factory.mktemp("any"), data, format="word2vec-binary")
+    found = imported(tmp_path_factory.mktemp("any"), data, format="word2vec")
 
     assert found[0] == words
     assert found[1].tobytes() == matrix.tobytes()

@@ -9,9 +9,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from embzarr.convert._readers import (
+    arrow,
     fasttext,
     finalfusion,
     gensim,
+    jsonl,
     numpy,
     safetensors,
     text,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from embzarr.convert._source import Stream
 
 FORMATS: Final[Mapping[str, Read]] = {
-    "word2vec-binary": word2vec_binary.read,
+    "word2vec": word2vec_binary.read,
     "word2vec-text": text.read_with_header,
     "glove": text.read_without_header,
     "fasttext": fasttext.read,
@@ -35,14 +37,17 @@ FORMATS: Final[Mapping[str, Read]] = {
     "npy": numpy.read,
     "npz": numpy.read_archive,
     "safetensors": safetensors.read,
+    "parquet": arrow.read_parquet,
+    "arrow": arrow.read_arrow,
+    "tsv": text.read_table,
+    "jsonl": jsonl.read,
 }
 """By the names that callers and the metadata use."""
 
 _STRANGERS: Final = (
     (rb"SQLite format 3\0", "an SQLite database, as Magnitude's: export it as word2vec text"),
     (rb"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes it: save it as .npy, and give vocabulary="),
-    (rb"PAR1|ARROW1", "Parquet or Arrow, which is not read yet: write it as word2vec text"),
-    (rb"\s*[{\[]\s*[\"{\[]", "JSON, which is not read yet: write it as word2vec text"),
+    (rb"\s*\[", "a JSON array: write an object a line, with a word and its vector"),
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
     (rb".{16}\xde\xc0\xef\xbe", "an LMDB database: write its vectors as word2vec text"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
@@ -77,8 +82,12 @@ _SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("npy", lambda head: head.startswith(numpy.MAGIC)),
     ("npz", lambda head: head.startswith(numpy.ARCHIVE)),
     ("safetensors", safetensors.begins),
+    ("parquet", lambda head: head.startswith(arrow.PARQUET)),
+    ("arrow", lambda head: head.startswith(arrow.FILE)),
+    ("jsonl", jsonl.begins),
     ("word2vec-text", text.has_header),
-    ("word2vec-binary", word2vec_binary.has_header),
+    ("word2vec", word2vec_binary.has_header),
+    ("tsv", text.is_table),
     ("glove", text.is_rows),
 )
 """Looked through in this order."""

@@ -1,7 +1,7 @@
 """Rows of text: a word and its numbers, with spaces between, as word2vec, fastText and GloVe do it.
 
-word2vec and fastText begin with a line of rows and dimension, GloVe does not. A word may hold
-spaces: numbers are counted from the right.
+word2vec and fastText begin with a line of rows and dimension, GloVe does not, nor do tables with
+tabs between. A word may hold spaces: numbers are counted from the right.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _MOST_NUMBER_BYTES: Final = 64
 _LINES_LOOKED_AT: Final = 100
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r"))
 _numbers_of: Final = msgspec.json.Decoder(list[float]).decode
-_AS_JSON: Final = bytes.maketrans(b" \n", b",,")
+_AS_JSON: Final = bytes.maketrans(b" \t\n", b",,,")
+_LEAST_COLUMNS: Final = 2
+"""Of a table that is told by its beginning: a word and one number is a list of counts."""
 
 
 # How a file begins --------------------------------------------------------------------------------
@@ -51,6 +53,12 @@ def is_rows(head: bytes) -> bool:
     return not _has_controls(head) and _likely_dim(_whole_lines(head.removeprefix(_BOM))) > 0
 
 
+def is_table(head: bytes) -> bool:
+    """Tell whether a file begins as rows of text with tabs between."""
+    lines = _whole_lines(head.removeprefix(_BOM))
+    return not _has_controls(head) and _likely_dim(lines, b"\t") >= _LEAST_COLUMNS
+
+
 def _has_controls(data: bytes) -> bool:
     return len(data.translate(None, _CONTROLS)) < len(data)
 
@@ -62,13 +70,14 @@ def _whole_lines(head: bytes) -> list[bytes]:
     return [line for line in whole if line.strip()][:_LINES_LOOKED_AT]
 
 
-def _likely_dim(lines: list[bytes]) -> int:
+def _likely_dim(lines: list[bytes], between: bytes = b" ") -> int:
     """Return how many numbers most lines end in; a word that is a number counts as none."""
-    return Counter(map(_trailing_numbers, lines)).most_common(1)[0][0] if lines else 0
+    found = Counter(_trailing_numbers(line, between) for line in lines)
+    return found.most_common(1)[0][0] if lines else 0
 
 
-def _trailing_numbers(line: bytes) -> int:
-    tokens = line.rstrip(b" \r").split(b" ")[1:]
+def _trailing_numbers(line: bytes, between: bytes = b" ") -> int:
+    tokens = line.rstrip(between + b"\r").split(between)[1:]
     found = 0
     for token in reversed(tokens):
         if not _is_number(token):
@@ -98,12 +107,20 @@ def read_with_header(given: Given) -> Table:
 
 def read_without_header(given: Given) -> Table:
     """Find the dimension in the first lines, and leave the rows to be read."""
+    return _without_header(given, b" ")
+
+
+def read_table(given: Given) -> Table:
+    """Do the same where tabs stand between."""
+    return _without_header(given, b"\t")
+
+
+def _without_header(given: Given, between: bytes) -> Table:
     stream, damage = given.stream, given.damage
     _drop_bom(stream)
-    dim = check_dim(damage, _likely_dim(_whole_lines(stream.peek())))
-    return Table(
-        dim=dim, dtype="float32", blocks=_Rows(stream, damage, dim=dim, rows=None).blocks()
-    )
+    dim = check_dim(damage, _likely_dim(_whole_lines(stream.peek()), between))
+    rows = _Rows(stream, damage, dim=dim, rows=None, between=between)
+    return Table(dim=dim, dtype="float32", blocks=rows.blocks())
 
 
 def _drop_bom(stream: Stream) -> None:
@@ -114,7 +131,16 @@ def _drop_bom(stream: Stream) -> None:
 class _Rows:
     """The rows of a file."""
 
-    def __init__(self, stream: Stream, damage: Damage, *, dim: int, rows: int | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        damage: Damage,
+        *,
+        dim: int,
+        rows: int | None,
+        between: bytes = b" ",
+    ) -> None:
+        self._between = between
         self._stream = stream
         self._damage = damage
         self._dim = dim
@@ -176,9 +202,9 @@ class _Rows:
         """Return words and numbers of lines none of which is odd; else None."""
         words, numbers = [], []
         for line in lines:
-            word, _, rest = line.partition(b" ")
-            rest = rest.rstrip(b" \r")
-            if rest.count(b" ") != self._dim - 1:
+            word, _, rest = line.partition(self._between)
+            rest = rest.rstrip(self._between + b"\r")
+            if rest.count(self._between) != self._dim - 1:
                 return None
             words.append(word)
             numbers.append(rest)
@@ -219,7 +245,7 @@ class _Rows:
 
     def _row(self, line: bytes) -> tuple[bytes, NDArray[np.float32]] | str:
         """Return word and numbers of a line, or what is wrong with it."""
-        word, *tokens = line.rstrip(b" \r").rsplit(b" ", self._dim)
+        word, *tokens = line.rstrip(self._between + b"\r").rsplit(self._between, self._dim)
         if len(tokens) < self._dim:
             return f"expected a word and {self._dim} numbers, found {len(tokens)} numbers"
         odd = next((token for token in tokens if not _is_number(token)), None)
@@ -231,8 +257,9 @@ class _Rows:
             return word, np.array([float(token) for token in tokens]).astype(np.float32)
 
     def _is_too_long(self, word: bytes) -> bool:
-        """Tell whether what would be the word is one, and numbers behind."""
-        return b" " in word and all(map(_is_number, word.split(b" ")[1:]))
+        """Tell whether there are numbers, or in a table any columns, behind what is the word."""
+        columns = word.split(self._between)[1:]
+        return bool(columns) and (self._between != b" " or all(map(_is_number, columns)))
 
     def _skip(self, number: int, lines: list[bytes], offset: int, problem: str) -> None:
         line, byte = self._line + number + 1, _place(lines, number, offset)

@@ -16,7 +16,7 @@ DTYPES = ("float32", "float16", "float64")
 
 def schema_of(rows: Rows) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return names and types of the columns."""
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra; no types
+    import pyarrow as pa  # noqa: PLC0415 - an extra
 
     numbers = pa.from_numpy_dtype(rows.dtype)
     vector = pa.list_(pa.field("item", numbers, nullable=False), rows.dim)

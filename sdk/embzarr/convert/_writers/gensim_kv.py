@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _write(rows: Rows, sink: Sink) -> None:
-    from gensim.models import KeyedVectors  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra; no types
+    from gensim.models import KeyedVectors  # noqa: PLC0415 - an extra
 
     vectors = np.empty((rows.count, rows.dim), rows.dtype)
     words: list[str] = []

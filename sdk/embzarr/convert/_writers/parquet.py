@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _write(rows: Rows, sink: Sink) -> None:
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra; no types
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
     schema = schema_of(rows)
     # Dictionaries of words that stand once, and of numbers, only take time.

@@ -1,0 +1,157 @@
+"""Parquet and Arrow's files: a column of words, and one of vectors, all of one length."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.errors import InvalidInputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+
+PARQUET: Final = b"PAR1"
+FILE: Final = b"ARROW1"
+_WORDS: Final = ("word", "token", "text", "key")
+_VECTORS: Final = ("vector", "embedding", "embeddings", "values")
+
+
+def read_parquet(given: Given) -> Table:
+    """Read names, types and the first vector of a Parquet file, and leave the rows to be read."""
+    return _read(given, _parquet_batches)
+
+
+def read_arrow(given: Given) -> Table:
+    """Do the same of an Arrow IPC file, which is Feather's second version."""
+    return _read(given, _arrow_batches)
+
+
+def _read(given: Given, batches_of: Any) -> Table:  # noqa: ANN401 - pyarrow has no types
+    _require()
+    rows = _Rows(given, batches_of)
+    return Table(dim=rows.dim, dtype=rows.dtype, blocks=rows.blocks())
+
+
+def _require() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise UnsupportedError(
+            "feature-unsupported", "Parquet and Arrow are read by pyarrow: embzarr[arrow]"
+        )
+
+
+def _parquet_batches(path: Path, damage: Damage) -> Iterator[Any]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        names = _columns(schema, damage)
+        most = rows_in_block(_list_size(schema.field(names[1]).type))
+        for batch in file.iter_batches(batch_size=most, columns=list(names)):
+            yield batch.select(list(names))
+
+
+def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+        names = _columns(file.schema, damage)
+        most = rows_in_block(_list_size(file.schema.field(names[1]).type))
+        for number in range(file.num_record_batches):
+            batch = file.get_batch(number)
+            batch.validate(full=True)
+            for first in range(0, batch.num_rows, most):
+                yield batch.select(list(names)).slice(first, most)
+
+
+def _list_size(kind: Any) -> int:  # noqa: ANN401 - pyarrow has no types
+    return max(1, getattr(kind, "list_size", 256))
+
+
+def _columns(schema: Any, damage: Damage) -> tuple[str, str]:  # noqa: ANN401 - pyarrow has no types
+    """Return the names of the columns of words and of vectors."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    def is_text(kind: Any) -> bool:  # noqa: ANN401
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+    def is_vector(kind: Any) -> bool:  # noqa: ANN401
+        lists = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
+        return any(one(kind) for one in lists) and bool(pa.types.is_floating(kind.value_type))
+
+    found = []
+    for what, fits, known in (("text", is_text, _WORDS), ("floats", is_vector, _VECTORS)):
+        fitting = [field.name for field in schema if fits(field.type)]
+        named = [name for name in known if name in fitting]
+        if not named and len(fitting) != 1:
+            raise damage.error(
+                f"expected a column of {what}, or one of the name {' or '.join(known)}, found "
+                f"{', '.join(f'{field.name} ({field.type})' for field in schema)}"
+            )
+        found.append(named[0] if named else fitting[0])
+    return found[0], found[1]
+
+
+class _Rows:
+    """The rows of a file."""
+
+    def __init__(self, given: Given, batches_of: Any) -> None:  # noqa: ANN401 - as above
+        self._damage = given.damage
+        self._batches = self._asked(given, batches_of)
+        self._first = next(self._batches, None)
+        if self._first is None:
+            raise given.damage.error("no rows")
+        vectors = self._first.column(1)
+        self.dtype = str(np.dtype(vectors.type.value_type.to_pandas_dtype()))
+        lengths = vectors.drop_null().value_lengths()
+        self.dim = check_dim(given.damage, lengths[0].as_py() if len(lengths) else 0)
+
+    def _asked(self, given: Given, batches_of: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+        """Yield what pyarrow reads; whatever it raises of a damaged file is one error."""
+        with given.source.on_disk(given.stream) as path:
+            try:
+                yield from (batch for batch in batches_of(path, given.damage) if batch.num_rows)
+            except (InvalidInputError, GeneratorExit):
+                raise
+            except Exception as exc:
+                raise given.damage.error(f"pyarrow cannot read it: {exc}") from exc
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows that have a word, and a vector of the length that all have."""
+        row = 0
+        batch = self._first
+        while batch is not None:
+            yield self._block(batch, row)
+            row += batch.num_rows
+            batch = next(self._batches, None)
+
+    def _block(self, batch: Any, first: int) -> Block:  # noqa: ANN401 - as above
+        words, vectors = batch.column(0), batch.column(1)
+        lengths = vectors.value_lengths().fill_null(-1).to_numpy()
+        given = words.is_valid().to_numpy(zero_copy_only=False)
+        sound = np.flatnonzero((lengths == self.dim) & given)
+        for at in np.flatnonzero((lengths != self.dim) | ~given):
+            found = f"a vector of {lengths[at]} numbers" if given[at] else "no word"
+            self._damage.lose(f"row {first + at}: expected {self.dim} numbers, found {found}")
+        if len(sound) < len(lengths):
+            words, vectors = words.take(sound), vectors.take(sound)
+        return Block(
+            words=[word.encode() for word in words.to_pylist()],
+            vectors=self._floats(vectors, len(sound)),
+            place=lambda at: f"row {first + sound[at]}",
+        )
+
+    def _floats(self, vectors: Any, rows: int) -> NDArray[Any]:  # noqa: ANN401 - as above
+        numbers = vectors.flatten()
+        if numbers.null_count:
+            numbers = numbers.fill_null(float("nan"))
+        found: NDArray[Any] = numbers.to_numpy(zero_copy_only=False)
+        return found.reshape(rows, self.dim)

@@ -1,0 +1,143 @@
+"""JSON lines: an object a line, with a word and its vector, under the names that are in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from embzarr.convert._blocks import (
+    MOST_DIM,
+    MOST_WORD_BYTES,
+    Block,
+    Table,
+    check_dim,
+    rows_in_block,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+    from embzarr.convert._source import Stream
+
+_WORDS: Final = ("word", "token", "text", "key")
+_VECTORS: Final = ("vector", "embedding", "embeddings", "values")
+_PIECE_BYTES: Final = 1 << 21
+_MOST_NUMBER_BYTES: Final = 64
+_SHOWN_BYTES: Final = 40
+_BROKEN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What is raised of a line that is no such object."""
+
+
+def begins(head: bytes) -> bool:
+    """Tell whether a file begins with an object that has both."""
+    return head.lstrip()[:1] == b"{" and _names_in(head.lstrip()) is not None
+
+
+def read(given: Given) -> Table:
+    """Look at the first line for names and dimension, and leave the rows to be read.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+    """
+    stream, damage = given.stream, given.damage
+    names = _names_in(stream.peek().lstrip())
+    if names is None:
+        raise damage.error(
+            f"line 1: expected an object with one of {', '.join(_WORDS)} and one of "
+            f"{', '.join(_VECTORS)}, found {stream.peek()[:_SHOWN_BYTES]!r}"
+        )
+    rows = _Rows(stream, damage, names)
+    return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks())
+
+
+def _names_in(head: bytes) -> tuple[str, str] | None:
+    """Return under which names the first line has word and vector."""
+    members = [(head.find(b'"%s"' % name.encode()), name) for name in (*_WORDS, *_VECTORS)]
+    found = [name for at, name in members if at >= 0]
+    words = [name for name in _WORDS if name in found]
+    vectors = [name for name in _VECTORS if name in found]
+    return (words[0], vectors[0]) if words and vectors else None
+
+
+class _Rows:
+    """The rows of a file."""
+
+    def __init__(self, stream: Stream, damage: Damage, names: tuple[str, str]) -> None:
+        self._damage = damage
+        self._lines = _lines(stream, damage)
+        word, vector = names
+        row: Any = msgspec.defstruct(
+            "Row",
+            [("word", str), ("vector", list[float])],
+            rename={"word": word, "vector": vector},
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(row).decode
+        self._first = next(self._lines, (1, b""))
+        try:
+            self.dim = check_dim(damage, len(self._decode(self._first[1]).vector))
+        except _BROKEN as exc:
+            raise damage.error(f"line 1: {exc}") from exc
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows."""
+        words, vectors, numbers = [], [], []
+        for number, line in self._all():
+            row = self._row(number, line)
+            if row is None:
+                continue
+            words.append(row.word.encode("utf-8", "surrogatepass"))
+            vectors.append(row.vector)
+            numbers.append(number)
+            if len(words) == rows_in_block(self.dim):
+                yield self._block(words, vectors, numbers)
+                words, vectors, numbers = [], [], []
+        if words:
+            yield self._block(words, vectors, numbers)
+
+    def _all(self) -> Iterator[tuple[int, bytes]]:
+        yield self._first
+        yield from self._lines
+
+    def _row(self, number: int, line: bytes) -> Any:  # noqa: ANN401 - a class made at run time
+        """Return a line's row; None where it has none."""
+        if not line.strip():
+            return None
+        try:
+            row = self._decode(line)
+        except _BROKEN as exc:
+            self._damage.lose(f"line {number}: {exc}")
+            return None
+        if len(row.vector) != self.dim:
+            self._damage.lose(
+                f"line {number}: expected {self.dim} numbers, found {len(row.vector)}"
+            )
+            return None
+        return row
+
+    def _block(self, words: list[bytes], vectors: list[list[float]], numbers: list[int]) -> Block:
+        with np.errstate(over="ignore"):
+            return Block(
+                words=words,
+                vectors=np.array(vectors, np.float32),
+                place=lambda row: f"line {numbers[row]}",
+            )
+
+
+def _lines(stream: Stream, damage: Damage) -> Iterator[tuple[int, bytes]]:
+    """Yield lines and their numbers, from 1."""
+    most = MOST_WORD_BYTES + MOST_DIM * _MOST_NUMBER_BYTES
+    tail, number = b"", 0
+    while piece := stream.read(_PIECE_BYTES):
+        *whole, tail = (tail + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            yield number, line
+        if len(tail) > most:
+            raise damage.error(f"line {number + 1}: expected at most {most} bytes, found more")
+    if tail:
+        yield number + 1, tail
