@@ -59,6 +59,13 @@ class Checkpoint:
     It never changes: commits made later do not show in it. Every chunk that it reads is checked
     against its CRC-32C. It may be used from many threads, in forked children, and by whoever
     unpickles it.
+
+    Example:
+        >>> checkpoint = embzarr.open(url)
+        >>> checkpoint["queen"]
+        array([0., 1., 0., 0.], dtype=float32)
+        >>> len(checkpoint), checkpoint.shape, "emperor" in checkpoint
+        (4, (4, 4), False)
     """
 
     def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
@@ -108,7 +115,12 @@ class Checkpoint:
         return dict(self._commit.manifest.metadata)
 
     def info(self) -> CheckpointInfo:
-        """Return sizes, codecs, layers and all else that the manifest says; nothing is read."""
+        """Return sizes, codecs, layers and all else that the manifest says; nothing is read.
+
+        Example:
+            >>> checkpoint.info().step
+            100
+        """
         return describe.of_checkpoint(self._commit)
 
     @property
@@ -164,6 +176,10 @@ class Checkpoint:
         """Let go of the words and vectors that are kept in memory; what is read next reads them.
 
         Nothing must be closed: no file or connection of the checkpoint's own stays open.
+
+        Example:
+            >>> with embzarr.open(url) as checkpoint:  # closes it
+            ...     vector = checkpoint["king"]
         """
         vars(self).pop("words", None)
         self._neighbours.close()
@@ -204,16 +220,31 @@ class Checkpoint:
         return vectors[0] if isinstance(words, str | bytes) else vectors
 
     def get(self, word: str | bytes, default: T | None = None) -> NDArray[Any] | T | None:
-        """Return the vector of a word, or `default` where the vocabulary does not hold it."""
+        """Return the vector of a word, or `default` where the vocabulary does not hold it.
+
+        Example:
+            >>> checkpoint.get("emperor", np.zeros(4))
+            array([0., 0., 0., 0.])
+        """
         loaded = self.load(arguments.word("word", word), missing="skip")
         return loaded.vectors[0] if len(loaded) else default
 
     def keys(self) -> KeysView[str]:
-        """Return the words as a mapping has them: to loop over, and to ask what is among them."""
+        """Return the words as a mapping has them: to loop over, and to ask what is among them.
+
+        Example:
+            >>> list(checkpoint.keys())
+            ['king', 'queen', 'man', 'woman']
+        """
         return KeysView(self)
 
     def values(self) -> Values[NDArray[Any]]:
-        """Return the vectors in row order; a loop streams them, in bounded memory."""
+        """Return the vectors in row order; a loop streams them, in bounded memory.
+
+        Example:
+            >>> [int(vector.argmax()) for vector in checkpoint.values()]
+            [0, 1, 2, 3]
+        """
         return Values(len(self), lambda: (row for part in self.stream() for row in part.vectors))
 
     def items(self) -> Values[tuple[str, NDArray[Any]]]:
@@ -221,6 +252,10 @@ class Checkpoint:
 
         ``dict(checkpoint.items())`` reads everything once; ``dict(checkpoint)`` would ask for each
         word by itself.
+
+        Example:
+            >>> {word: int(vector.argmax()) for word, vector in checkpoint.items()}
+            {'king': 0, 'queen': 1, 'man': 2, 'woman': 3}
         """
         return Values(len(self), self._pairs)
 
@@ -264,6 +299,12 @@ class Checkpoint:
             WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
             InvalidInputError: a keyword that cannot be used, or NaN for whole numbers.
             DamagedError: a chunk is missing, cut or changed; never zeros in its place.
+
+        Example:
+            >>> loaded = checkpoint.load(["queen", "emperor"], missing="zeros")
+            >>> loaded.words, loaded.rows, loaded.vectors
+            (('queen', 'emperor'), array([ 1, -1]), array([[0., 1., 0., 0.],
+                   [0., 0., 0., 0.]], dtype=float32))
         """
         asked = arguments.words("words", words)
         arguments.choice("missing", missing, get_args(Missing))
@@ -280,6 +321,10 @@ class Checkpoint:
 
         Raises:
             InvalidInputError: `first` lies after `last`.
+
+        Example:
+            >>> checkpoint.load_range("l", "r").words  # from one, up to another
+            ('man', 'queen')
         """
         begin = b"" if first is None else arguments.word("first", first).encode()
         end = None if last is None else arguments.word("last", last).encode()
@@ -289,7 +334,12 @@ class Checkpoint:
 
     @interruptible
     def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
-        """Return the rows of all words that begin with `prefix`, in byte order."""
+        """Return the rows of all words that begin with `prefix`, in byte order.
+
+        Example:
+            >>> checkpoint.load_prefix("ki").words
+            ('king',)
+        """
         begin = arguments.word("prefix", prefix).encode()
         return self._between(begin, lookups.prefix_end(begin), how)
 
@@ -300,6 +350,10 @@ class Checkpoint:
 
         They are those of the slice ``start:stop``: no more than there are, counted from the end
         where a number is negative, from the first or to the last where it is None.
+
+        Example:
+            >>> checkpoint.load_rows(0, 2).words
+            ('king', 'queen')
         """
         first, last = arguments.rows(start, stop, of=len(self))
         read = self._reader.range(first, last, views(how))
@@ -320,6 +374,10 @@ class Checkpoint:
 
         Raises:
             InvalidInputError: `index` out of range, no such placement, or no counts.
+
+        Example:
+            >>> [checkpoint.load_part(worker, 2).words for worker in range(2)]
+            [('king', 'queen'), ('man', 'woman')]
         """
         count = arguments.whole("parts", parts, least=1)
         number = arguments.whole("index", index, least=0, most=count - 1)
@@ -350,6 +408,10 @@ class Checkpoint:
         Raises:
             WordNotFoundError: code ``word-missing``.
             InvalidInputError: a keyword that cannot be used.
+
+        Example:
+            >>> sum(len(batch) for batch in checkpoint.stream())
+            4
         """
         if "out" in how:
             raise InvalidInputError("input-argument", "a stream yields batches: it takes no out")
@@ -374,6 +436,10 @@ class Checkpoint:
 
         The lookup and the chunk table are read for it; words and rows that are missing are left
         out.
+
+        Example:
+            >>> checkpoint.plan(["king", "queen"]).requests
+            1
         """
         if isinstance(wanted, range):
             rows = np.arange(wanted.start, wanted.stop, wanted.step)
@@ -383,7 +449,12 @@ class Checkpoint:
         return self._reader.column(spec.VECTORS).plan(rows[(rows >= 0) & (rows < len(self))])
 
     def to_numpy(self) -> NDArray[Any]:
-        """Return all vectors, shape (rows, dim)."""
+        """Return all vectors, shape (rows, dim).
+
+        Example:
+            >>> checkpoint.to_numpy().trace()
+            np.float32(4.0)
+        """
         return self.load_rows(None, None).vectors
 
     def __array__(
@@ -445,6 +516,10 @@ class Checkpoint:
             WordNotFoundError: code ``word-missing``: a word of the question, or of `restrict`.
             InvalidInputError: a vector of another shape, nothing that is asked for, a negative
                 `topn`, or both ways to restrict.
+
+        Example:
+            >>> checkpoint.most_similar(positive=["king", "woman"], negative=["man"], topn=1)
+            [('queen', 0.0)]
         """
         question = nearest.question(positive, negative, dim=self.dim)
         count = arguments.whole("topn", topn, least=0)
@@ -470,7 +545,12 @@ class Checkpoint:
 
     @interruptible
     def similarity(self, a: str | bytes, b: str | bytes) -> float:
-        """Return the cosine of the vectors of two words."""
+        """Return the cosine of the vectors of two words.
+
+        Example:
+            >>> checkpoint.similarity("king", "queen")
+            0.0
+        """
         first, second = self[[arguments.word("a", a), arguments.word("b", b)]]
         return nearest.cosine(first, second)
 
@@ -486,6 +566,10 @@ class Checkpoint:
         Args:
             quick: look only whether each object is there and has its size; no byte of it is read.
             progress: called with the bytes done and the bytes in all.
+
+        Example:
+            >>> checkpoint.verify().ok
+            True
         """
         return verifying.verify(self._store, self._commit, quick=quick, progress=progress)
 
@@ -502,6 +586,10 @@ class Checkpoint:
 
         Returns:
             Row numbers, int64 of shape (k,), rising.
+
+        Example:
+            >>> checkpoint.lost_rows(checkpoint.verify())
+            array([], dtype=int64)
         """
         layers = self._commit.manifest.layers
         return losses.lost_rows(self._store, layers, report.problems, column)
@@ -517,6 +605,10 @@ class Checkpoint:
         Of a delta it is the group of the newest layer, which holds what the delta changed: in
         ``rows/vectors`` the row numbers, in ``vectors`` the rows. The attribute ``embzarr`` names
         the layer ``below`` it.
+
+        Example:
+            >>> checkpoint.group()["vectors"].shape
+            (4, 4)
         """
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 

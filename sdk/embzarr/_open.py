@@ -52,6 +52,10 @@ def open_checkpoint(
             list, is given the newest commit that ``latest.json`` leads to.
         DamagedError: the manifest is damaged.
         UnsupportedError: it was written by a newer version.
+
+    Example:
+        >>> embzarr.open(url, step=100)["king"]
+        array([1., 0., 0., 0.], dtype=float32)
     """
     if cache is not None and not isinstance(cache, Cache):
         raise arguments.refusal("cache", "an embzarr.Cache", cache)

@@ -43,7 +43,13 @@ _BY_SIZE = DeltaPolicy()
 
 
 class Run:
-    """All commits of one store, and saving the next ones."""
+    """All commits of one store, and saving the next ones.
+
+    Example:
+        >>> run = embzarr.Run(url)
+        >>> [commit.step for commit in run.commits()]
+        [100]
+    """
 
     def __init__(
         self,
@@ -98,6 +104,10 @@ class Run:
         """Return the numbers of all commits, newest first, without reading them.
 
         Garbage collections have numbers of their own, and expired commits keep theirs.
+
+        Example:
+            >>> run.numbers()
+            [1]
         """
         return history.numbers_of(self._store)
 
@@ -107,6 +117,10 @@ class Run:
 
         Raises:
             DamagedError: a manifest is damaged.
+
+        Example:
+            >>> [(commit.commit, commit.step) for commit in run.commits()]
+            [(1, 100)]
         """
         return [describe.of_commit(commit) for commit in history.history(self._store)]
 
@@ -114,7 +128,12 @@ class Run:
     def open(
         self, *, step: int | None = None, tag: str | None = None, commit: int | None = None
     ) -> Checkpoint:
-        """Open the newest commit, or one by step, tag or number; errors as `embzarr.open`."""
+        """Open the newest commit, or one by step, tag or number; errors as `embzarr.open`.
+
+        Example:
+            >>> run.open(step=100)["king"]
+            array([1., 0., 0., 0.], dtype=float32)
+        """
         store = CountingStore(self._store)
         return Checkpoint(store, find(store, step=step, tag=tag, commit=commit))
 
@@ -131,6 +150,11 @@ class Run:
             InvalidInputError: not a name.
             NotFoundError: no such step or commit; code ``commit-expired`` where a garbage
                 collection has given it up.
+
+        Example:
+            >>> run.tag("best", step=100)
+            >>> run.open(tag="best").step
+            100
         """
         keys.tag_key(name)
         target = find(self._store, step=step, tag=None, commit=commit)
@@ -143,12 +167,24 @@ class Run:
         Raises:
             InvalidInputError: not a name.
             NotFoundError: code ``tag-missing``.
+
+        Example:
+            >>> run.tag("best")
+            >>> run.untag("best")
+            >>> run.tags()
+            {}
         """
         tagging.remove_tag(self._store, name)
 
     @interruptible
     def tags(self) -> dict[str, int]:
-        """Return the commit number of each tag."""
+        """Return the commit number of each tag.
+
+        Example:
+            >>> run.tag("best")
+            >>> run.tags()
+            {'best': 1}
+        """
         return {name: target.commit for name, target in tagging.read_all(self._store).items()}
 
     @interruptible
@@ -157,6 +193,10 @@ class Run:
 
         Raises:
             UnsupportedError: the store cannot list.
+
+        Example:
+            >>> run.quarantined()
+            []
         """
         return quarantine.marked(self._store)
 
@@ -178,6 +218,10 @@ class Run:
 
         Raises:
             EmbzarrError: as `embzarr.save`.
+
+        Example:
+            >>> run.save(["king", "queen"], np.ones((2, 4), "f4"), step=200).step
+            200
         """
         self.wait()
         single_writer = self._single_writer
@@ -225,6 +269,11 @@ class Run:
             ConflictError: code ``commit-superseded``: another commit came after `base`, or before
                 this one was made; it is not built upon silently.
             StoreError: the store failed; with code ``commit-unknown`` the commit may stand.
+
+        Example:
+            >>> changed = run.save_delta([1], [[2, 2, 2, 2]])
+            >>> changed["queen"], changed["king"]
+            (array([2., 2., 2., 2.], dtype=float32), array([1., 0., 0., 0.], dtype=float32))
         """
         options = DeltaOptions(
             step=step,
@@ -291,6 +340,11 @@ class Run:
         Raises:
             InvalidInputError: arrays or rows that do not fit the words.
             EmbzarrError: what the save before ended with; this one was not begun.
+
+        Example:
+            >>> future = run.save_async(["king"], np.ones((1, 4)))  # copied
+            >>> future.result()["king"]
+            array([1., 1., 1., 1.], dtype=float32)
         """
         table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
@@ -316,6 +370,9 @@ class Run:
         Raises:
             InvalidInputError: arrays that do not fit the words.
             EmbzarrError: what a save under way ended with.
+
+        Example:
+            >>> run.reserve(["king"], np.ones((1, 4), "f4"), {})
         """
         table = interrupts.apart(lambda: Table.of(words, vectors, columns))
         self._ask(lambda saver: saver.reserve(table))
@@ -331,6 +388,12 @@ class Run:
 
         Raises:
             EmbzarrError: what it ended with; the next save then goes ahead.
+
+        Example:
+            >>> future = run.save_async(["king"], np.ones((1, 4), "f4"))
+            >>> run.wait()
+            >>> future.done()
+            True
         """
         if self._is_begun:
             self._ask(AsyncSaver.wait)
@@ -340,6 +403,12 @@ class Run:
 
         Raises:
             EmbzarrError: what it ended with.
+
+        Example:
+            >>> with embzarr.Run(url) as run:  # closes it
+            ...     future = run.save_async(["king"], np.ones((1, 4), "f4"))
+            >>> future.done()
+            True
         """
         if self._is_begun:
             self._ask(AsyncSaver.close)
@@ -395,6 +464,11 @@ class Run:
             NotFoundError: code ``checkpoint-missing``.
             ConflictError: code ``commit-superseded``: another commit was made meanwhile.
             DamagedError: a layer of the chain is damaged; nothing was committed.
+
+        Example:
+            >>> changed = run.save_delta([1], [[2, 2, 2, 2]])
+            >>> run.compact()["queen"]
+            array([2., 2., 2., 2.], dtype=float32)
         """
         if chunk_bytes is not None:
             chunk_bytes = arguments.chunk_bytes(chunk_bytes)
@@ -449,6 +523,11 @@ class Run:
             StoreError: code ``commit-unknown``: nothing was deleted, run it again; ``store-full``:
                 not even ``latest.json``, which is done without, left enough room.
             UnsupportedError: a store that cannot list or cannot be written to safely.
+
+        Example:
+            >>> saved = run.save(["king"], np.ones((1, 4), "f4"), step=200)
+            >>> run.gc(keep_last=1).expired
+            (1,)
         """
         policy = Policy(keep_last=keep_last, keep_every=keep_every)
         older_than = arguments.seconds("older_than", older_than)

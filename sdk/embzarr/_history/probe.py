@@ -104,6 +104,10 @@ def probe_url(url: object, *, storage_options: Mapping[str, Any] | None = None) 
         NotFoundError: no such bucket.
         StoreError: the store does not answer.
         UnsupportedError: it is read only.
+
+    Example:
+        >>> embzarr.probe(folder).ok
+        True
     """
     return probe(CountingStore(open_store(url, storage_options=storage_options)))
 

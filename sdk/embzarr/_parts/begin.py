@@ -64,6 +64,11 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
     Raises:
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
+
+    Example:
+        >>> plan = embzarr.plan_step(folder, rows=100_000, dim=100, parts=2)
+        >>> [plan.rows_of(part) for part in range(2)]
+        [(0, 50176), (50176, 100000)]
     """
     settings = LayerSettings(
         dim=dim,

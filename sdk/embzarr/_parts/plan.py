@@ -83,6 +83,10 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         Raises:
             InvalidInputError: there is no such part.
+
+        Example:
+            >>> embzarr.plan_step(folder, rows=4, dim=2, parts=1).rows_of(0)
+            (0, 4)
         """
         index = arguments.whole("part", index, least=0, most=self.parts - 1)
         start = min(index * self.part_rows, self.rows)
@@ -94,7 +98,13 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return keys.layer_path(self.step, self.write_id)
 
     def to_json(self) -> str:
-        """Return the plan as a JSON text of some hundred bytes for each column."""
+        """Return the plan as a JSON text of some hundred bytes for each column.
+
+        Example:
+            >>> plan = embzarr.plan_step(folder, rows=4, dim=2, parts=1)
+            >>> embzarr.StepPlan.from_json(plan.to_json()) == plan
+            True
+        """
         return json.dumps(msgspec.to_builtins(self)).decode()
 
     @property
@@ -109,6 +119,11 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Raises:
             InvalidInputError: it is not the text of a plan.
             UnsupportedError: a data type or codec of a later version.
+
+        Example:
+            >>> text = embzarr.plan_step(folder, rows=4, dim=2, parts=1).to_json()
+            >>> embzarr.StepPlan.from_json(text).rows_of(0)
+            (0, 4)
         """
         data = text.encode() if isinstance(text, str) else text
         try:

@@ -64,6 +64,11 @@ def missing_parts(
             the step for abandoned: plan it anew.
         DamagedError: a receipt breaks the rules.
         InvalidInputError: another store.
+
+    Example:
+        >>> plan = embzarr.plan_step(folder, rows=4, dim=2, parts=1)
+        >>> embzarr.missing_parts(folder, plan)
+        [0]
     """
     store = CountingStore(open_store(url, storage_options=storage_options))
     if _made_before(store, plan, _base(store, plan)):
@@ -107,6 +112,13 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
             with other words or columns.
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
+
+    Example:
+        >>> plan = embzarr.plan_step(folder, rows=2, dim=2, parts=1)
+        >>> with embzarr.write_part(folder, plan, 0) as part:
+        ...     part.append(np.eye(2))
+        >>> embzarr.publish(folder, plan, ["king", "queen"])["king"]
+        array([1., 0.], dtype=float32)
     """
     target = Target(url=url, options=storage_options, single_writer=single_writer)
     told = metadata_of(metadata)

@@ -74,6 +74,12 @@ class PartWriter:
             InvalidInputError: shapes, columns or numbers that do not fit, or more rows than the
                 part has.
             ConflictError: code ``part-conflict``: another attempt has written other rows.
+
+        Example:
+            >>> plan = embzarr.plan_step(folder, rows=4, dim=2, parts=1)
+            >>> with embzarr.write_part(folder, plan, 0) as part:
+            ...     part.append(np.ones((3, 2)))
+            ...     part.append(np.ones((1, 2)))
         """
         try:
             interrupts.apart(lambda: self._append({spec.VECTORS: vectors, **columns}))
@@ -216,6 +222,12 @@ def write_part(
     Raises:
         InvalidInputError: no such part, or another store.
         UnsupportedError: a store that cannot be written to safely.
+
+    Example:
+        >>> vectors = np.eye(4, dtype="f4")
+        >>> plan = embzarr.plan_step(folder, rows=4, dim=4, parts=1)
+        >>> with embzarr.write_part(folder, plan, 0) as part:
+        ...     part.append(vectors[part.start : part.stop])
     """
     target = Target(url=url, options=storage_options, single_writer=single_writer)
 

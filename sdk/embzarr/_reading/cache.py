@@ -59,6 +59,11 @@ class Cache:
     In memory alone is kept what only this process can tell from others: ``memory://``, stores that
     were opened with headers of their own or handed in as objects, and what fsspec reaches, but for
     HDFS; and everything on systems that are not POSIX.
+
+    Example:
+        >>> cache = embzarr.Cache(64 * 2**20)  # shared by all that is opened with it
+        >>> embzarr.open(url, cache=cache)["king"]
+        array([1., 0., 0., 0.], dtype=float32)
     """
 
     def __init__(

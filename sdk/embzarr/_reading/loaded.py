@@ -29,6 +29,13 @@ class Loaded:
 
     As the checkpoint is, it is a mapping from words to vectors, and an array. A word that was asked
     for twice stands there twice, and is found where it stands first.
+
+    Example:
+        >>> loaded = checkpoint.load(["queen", "king"])
+        >>> loaded["king"]
+        array([1., 0., 0., 0.], dtype=float32)
+        >>> len(loaded), np.asarray(loaded).shape
+        (2, (2, 4))
     """
 
     rows: NDArray[np.int64]
@@ -107,20 +114,40 @@ class Loaded:
         return vectors[0] if isinstance(words, str | bytes) else vectors
 
     def get(self, word: str | bytes, default: T | None = None) -> NDArray[Any] | T | None:
-        """Return the vector of a word, or `default` where it was not loaded."""
+        """Return the vector of a word, or `default` where it was not loaded.
+
+        Example:
+            >>> print(checkpoint.load(["king"]).get("queen"))
+            None
+        """
         place = self._places.get(arguments.word("word", word))
         return default if place is None else self.vectors[place]
 
     def keys(self) -> KeysView[str]:
-        """Return the words, as a mapping has them."""
+        """Return the words, as a mapping has them.
+
+        Example:
+            >>> list(checkpoint.load(["king"]).keys())
+            ['king']
+        """
         return KeysView(self)
 
     def values(self) -> Values[NDArray[Any]]:
-        """Return the vectors, row by row."""
+        """Return the vectors, row by row.
+
+        Example:
+            >>> list(checkpoint.load(["king"]).values())
+            [array([1., 0., 0., 0.], dtype=float32)]
+        """
         return Values(len(self), lambda: self.vectors)
 
     def items(self) -> Values[tuple[str, NDArray[Any]]]:
-        """Return words with their vectors: ``dict(loaded.items())``."""
+        """Return words with their vectors: ``dict(loaded.items())``.
+
+        Example:
+            >>> dict(checkpoint.load(["king"]).items())
+            {'king': array([1., 0., 0., 0.], dtype=float32)}
+        """
         return Values(len(self), lambda: zip(self.words, self.vectors, strict=True))
 
     @forks.cached_property

@@ -73,6 +73,10 @@ def repair(
         AccessDeniedError: the store, or the source as a whole, refused the credentials.
         StoreError: one of them does not answer.
         DamagedError: what was written anew reads back as something else; no commit names it.
+
+    Example:
+        >>> embzarr.repair(url, dry_run=True).ok
+        True
     """
     arguments.check_flags(dry_run=dry_run)
     store = CountingStore(open_store(url, storage_options=storage_options))

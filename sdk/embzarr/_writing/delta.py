@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaPolicy:
-    """When a full step is written in place of a delta."""
+    """When a full step is written in place of a delta.
+
+    Example:
+        >>> policy = embzarr.DeltaPolicy(max_deltas=8)  # a full step after eight deltas
+        >>> run.save_delta([0], [[3, 3, 3, 3]], policy=policy)["king"]
+        array([3., 3., 3., 3.], dtype=float32)
+    """
 
     max_deltas: int = 8
     """Deltas that may lie upon one full step: at most 63; 0 for full steps alone."""

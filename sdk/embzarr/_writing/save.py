@@ -103,6 +103,11 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             arrays meanwhile (``input-changed``).
         AccessDeniedError: the store refused the credentials.
         StoreError: the store failed; with code ``commit-unknown`` the commit may have been made.
+
+    Example:
+        >>> saved = embzarr.save(folder, ["king", "queen"], np.eye(2, dtype="f4"), step=7)
+        >>> saved.step, saved.commit, saved["queen"]
+        (7, 1, array([0., 1.], dtype=float32))
     """
     further, (matrix, name) = arrays_of(columns, counts), vectors_of(vectors, dtype)
     table, given = word_table.from_words(taken(words)), {spec.VECTORS: matrix, **further}

@@ -75,6 +75,10 @@ class Writer:
             InvalidInputError: shapes, words, columns or numbers that do not fit; or, with code
                 ``store-closed``, the writer has ended, or was interrupted: rows may then be half
                 there, and none of them is committed.
+
+        Example:
+            >>> with embzarr.create(folder, dim=2) as writer:
+            ...     writer.append(["king", "queen"], np.eye(2))
         """
         table = word_table.from_words(checks.taken(words), first_row=self._layer.rows)
         try:
@@ -195,6 +199,13 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     Raises:
         InvalidInputError: a setting that cannot be used.
         UnsupportedError: a store that cannot be written to safely.
+
+    Example:
+        >>> with embzarr.create(folder, dim=2) as writer:
+        ...     writer.append(["king"], [[1, 0]])
+        ...     writer.append(["queen"], [[0, 1]])
+        >>> writer.checkpoint["queen"]
+        array([0., 1.], dtype=float32)
     """
     order = placements.parse(placement)
     if order.groups:

@@ -69,7 +69,7 @@ def export_vectors(
     progress: Callable[[int, int], None] | None = None,
     **part: Unpack[Part],
 ) -> Exported:
-    """Write a checkpoint, or a part of it, as a file that another library reads.
+    r"""Write a checkpoint, or a part of it, as a file that another library reads.
 
     It streams in bounded memory, but for gensim's ``.kv``, whose library takes the whole matrix.
     The file gets its name when it is whole: after an error, an interrupt or on a full disk nothing
@@ -96,6 +96,12 @@ def export_vectors(
             format has not; ``input-nonfinite`` a NaN for a format that has none.
         ConflictError: ``object-exists``: something has the target's name.
         UnsupportedError: ``url-unsupported``: a package that this format needs is not installed.
+
+    Example:
+        >>> export_vectors(checkpoint, f"{folder}/mine.vec", words=["king"]).rows
+        1
+        >>> Path(folder, "mine.vec").read_text()
+        '1 4\nking 1 0 0 0\n'
     """
     place = target_of(target, target_options)
     kind = format_of(place.name, format)

@@ -47,7 +47,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     allow_pickle: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> Imported:
-    """Save the vectors of a file that another program wrote as a checkpoint.
+    r"""Save the vectors of a file that another program wrote as a checkpoint.
 
     ``import_vectors("GoogleNews-vectors-negative300.bin.gz", "s3://bucket/news")``
 
@@ -97,6 +97,12 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             library that is not installed.
         NotFoundError: code ``object-missing``: no such file.
         StoreError: the file or the store cannot be reached.
+
+    Example:
+        >>> _ = Path(folder, "glove.txt").write_text("king 1 0\nqueen 0 1\n")
+        >>> found = import_vectors(f"{folder}/glove.txt", f"{folder}/glove")
+        >>> found.format, found.rows_read, found.checkpoint["queen"]
+        ('glove', 2, array([0., 1.], dtype=float32))
     """
     arguments.choice("on_error", on_error, get_args(OnError))
     arguments.choice("duplicates", duplicates, ("error", "first", "last"))
