@@ -344,7 +344,7 @@ class Run:
         Example:
             >>> future = run.save_async(["king"], np.ones((1, 4)))  # copied
             >>> future.result()["king"]
-            array([1., 1., 1., 1.], dtype=float32)
+            array([1., 1., 1., 1.])
         """
         table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
