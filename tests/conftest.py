@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["faults.tally", "in_turn", "servers.no_skip"]
 
-settings.register_profile("default", deadline=None, max_examples=50)
-settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
-)
+settings.register_profile("default", deadline=None, max_examples=25)
+settings.register_profile("many", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _FOREIGN = ("AWS_", "AZURE_", "GOOGLE_")
 """Variables by which storage libraries find the tester's own accounts."""

@@ -91,6 +91,7 @@ def test_growth_is_measured_from_ten_thousand_words() -> None:
     json.dumps(found.as_json())
 
 
+@pytest.mark.slow
 def test_a_plot_is_drawn(tmp_path: Path) -> None:
     """Growth becomes a picture of the kind that the file's name says."""
     pytest.importorskip("matplotlib")

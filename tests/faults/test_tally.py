@@ -38,6 +38,7 @@ def test_idle(tally):
         ),
     ],
 )
+@pytest.mark.slow
 def test_every_count_is_told_and_a_failure_fails(
     tmp_path: Path, options: list[str], parts: int, flips: str
 ) -> None:

@@ -66,6 +66,7 @@ def test_deleting_leaves_no_empty_folders_but_the_root(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_writers_do_not_mind_who_deletes_beside_them(tmp_path: Path) -> None:
     store = open_store(tmp_path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +51,7 @@ def write(store: object, text: str, index: int, table: dict[str, NDArray[Any]], 
     sizes=st.lists(st.integers(1, 200), min_size=7, max_size=7),
     data=st.data(),
 )
+@pytest.mark.slow
 def test_parts_are_what_one_save_is(
     table: dict[str, NDArray[Any]],
     parts: int,

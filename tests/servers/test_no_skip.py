@@ -57,6 +57,7 @@ def _run(folder: Path, no_skip: str) -> str:
         ("1", "3 failed, 1 skipped, 1 xfailed, 1 error"),
     ],
 )
+@pytest.mark.slow
 def test_a_gate_fails_where_a_laptop_skips(tmp_path: Path, no_skip: str, summary: str) -> None:
     """Under EMBZARR_NO_SKIP=1 a skipped test or module fails; real data may still be missing.
 

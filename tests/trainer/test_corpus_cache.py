@@ -98,6 +98,7 @@ def test_what_was_read_no_longer_is_the_cache(read: Read, tmp_path: Path) -> Non
     assert_same(found, plain)
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_known_by_what_it_does(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def read_in_process(folder: Path, text: Path, settings: dict[str, Any]) -> tuple
     return int(corpus.ids.sum()), int(corpus.counts.sum())
 
 
+@pytest.mark.slow
 def test_shared_by_processes(planted: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     """Processes that begin at once all get the corpus, and leave one copy."""
     context = multiprocessing.get_context("spawn")

@@ -60,6 +60,7 @@ def test_is_prose(paragraph: str, *, expected: bool) -> None:
     assert _docstrings.is_prose(paragraph) is expected
 
 
+@pytest.mark.slow
 def test_library_prose() -> None:
     """There is plenty, always in the same order, without repeats or line ends, up to a bound."""
     some = list(itertools.islice(embzarr_trainer.library_prose(), 2000))

@@ -76,6 +76,7 @@ def oracle(
 
 @pytest.mark.parametrize("cbow", [False, True])
 @pytest.mark.parametrize("negative", [1, 5, 6, 17])
+@pytest.mark.slow
 def test_window_is_gradient_descent(negative: int, *, cbow: bool) -> None:
     """A window moves the rows that the formula moves, by as much, and reports the same loss."""
     weights, marks, tables, scratch = make(seed=negative)

@@ -62,6 +62,7 @@ def full_store(name: str) -> FullStore:
     return FullStore(open_store(f"memory://trainer/{name}"))
 
 
+@pytest.mark.slow
 def test_by_the_clock(planted: Path) -> None:
     """Every so many seconds a checkpoint, in order; what is learnt does not depend on it."""
     url = "memory://trainer/clock"
@@ -188,6 +189,7 @@ def rare(tmp_path: Path) -> Path:
 SPARSE: dict[str, Any] = LEARNS | {"negative": 1, "epochs": 1}
 
 
+@pytest.mark.slow
 def test_deltas(rare: Path, tmp_path: Path) -> None:
     """Deltas hold the touched rows: read back, every checkpoint is what a full step would be."""
     end = embzarr_trainer.train(rare, tmp_path / "delta", checkpoints=24, delta=True, **SPARSE)
@@ -227,6 +229,7 @@ def test_resume_on_deltas(rare: Path, tmp_path: Path) -> None:
     assert np.array_equal(end.to_numpy(), whole.to_numpy())
 
 
+@pytest.mark.slow
 def test_lossy_deltas(rare: Path, tmp_path: Path) -> None:
     """Rows of lossy deltas read back within half precision, and the manifest tells the error."""
     embzarr_trainer.train(

@@ -144,6 +144,7 @@ def test_collecting_twice_is_collecting_once(run: embzarr.Run) -> None:
     assert (again.commit, again.expired, again.objects) == (None, (), ())
 
 
+@pytest.mark.slow
 def test_a_store_that_keeps_collecting_reads_few_manifests(tmp_path: Path) -> None:
     """Tombstones that a collection knows of are not read again for a history."""
     run = embzarr.Run(tmp_path)
@@ -301,6 +302,7 @@ def test_a_collection_is_planned_anew_after_another_commit(
 
 
 @pytest.mark.usefixtures("run")
+@pytest.mark.slow
 def test_a_collection_gives_up_where_others_never_stop(tmp_path: Path) -> None:
     """It ends with a typed error; nothing was deleted."""
     deleted: list[str] = []

@@ -241,6 +241,7 @@ class _Busy(PassThrough):
         return super().get_range(key, start, length)
 
 
+@pytest.mark.slow
 def test_a_collection_comes_first_beside_writers_who_never_rest(tmp_path: Path) -> None:
     """With a history of thirty commits, of which each try used to read every one anew."""
     for step in range(30):

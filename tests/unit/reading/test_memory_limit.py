@@ -57,6 +57,7 @@ def watched(url: str) -> tuple[embzarr.Checkpoint, Watched]:
 
 
 @pytest.mark.parametrize("limit", [3 * CHUNK, 16 * CHUNK])
+@pytest.mark.slow
 def test_no_more_is_fetched_at_once_than_the_limit(url: str, limit: int) -> None:
     """A whole load and scattered words stay below it, and are right."""
     checkpoint, store = watched(url)

@@ -80,6 +80,7 @@ def test_rows_of_a_delta_are_told(chain: embzarr.Run, tmp_path: Path) -> None:
     assert problem.words == tuple(checkpoint.words[row] for row in held[:8])
 
 
+@pytest.mark.slow
 def test_all_lost_rows(chain: embzarr.Run, tmp_path: Path) -> None:
     """Exactly the rows that cannot be read are told: those that a newer delta holds, can be."""
     for layer in (0, 1):
