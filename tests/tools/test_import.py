@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import embzarr
 import vector_files
+from embzarr.convert._readers import FORMATS
 from tools.asking import Ask
 
 WORDS = ["the", "of", "the", "in"]
@@ -54,3 +56,9 @@ def test_a_damaged_file_is_told_and_nothing_is_there(ask: Ask, tmp_path: Path) -
     assert "a.bin: row 3, byte 73: cut short" in done.err
     assert "[input-file]" in done.err
     assert ask("ls", tmp_path / "run").code == 2
+
+
+def test_the_help_names_every_format(ask: Ask) -> None:
+    """Nobody has to make an error to see what there is."""
+    listed = ask("import", "--help").out.partition("--format NAME")[2].partition("--vocabulary")[0]
+    assert set(re.findall(r"[a-z0-9]+(?:-text)?", listed)) >= FORMATS.keys()

@@ -26,7 +26,11 @@ class Choices:
 
     format: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of the file, where its beginning is not to decide."),
+        typer.Option(
+            metavar="NAME",
+            help="Where FILE's beginning is not to decide: word2vec, word2vec-text, glove, "
+            "fasttext, finalfusion, gensim, npy, npz, safetensors, parquet, arrow, tsv or jsonl.",
+        ),
     ] = None
     vocabulary: Annotated[
         str | None,
