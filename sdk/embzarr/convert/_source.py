@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from embzarr.convert import _remote
 from embzarr.convert._packing import StoredError, Unpacked, opened
 from embzarr.errors import (
     AccessDeniedError,
@@ -132,6 +133,8 @@ class Source:
         local = self._local()
         if local is not None:
             return local.open("rb", buffering=0)
+        if isinstance(self._given, str) and _remote.is_of_a_store(self._given):
+            return _remote.opened(self._given, self._options)
         if isinstance(self._given, str):
             import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and for URLs only
 
@@ -384,6 +387,8 @@ def _is_url(name: str) -> bool:
 
 def _failure(name: str, exc: Exception) -> EmbzarrError:
     """Return our error; the library's is not chained, since it may quote a password of the URL."""
+    if isinstance(exc, EmbzarrError):
+        return exc
     reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
     if isinstance(exc, FileNotFoundError | IsADirectoryError | NotADirectoryError):
         return NotFoundError("object-missing", f"{name}: expected a file: {reason}")

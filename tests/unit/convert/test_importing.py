@@ -8,9 +8,10 @@ import hashlib
 import importlib
 import io
 import lzma
+import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 import numpy as np
@@ -18,8 +19,12 @@ import pytest
 
 import embzarr
 import vector_files
-from embzarr.convert import import_vectors
+from embzarr._storage import open_store
+from embzarr.convert import _remote, import_vectors
 from vector_files import text, word2vec_binary
+
+if TYPE_CHECKING:
+    from servers.s3 import S3Server
 
 WORDS = ["the", "of", "and", "in"]
 MATRIX = vector_files.vectors(4, 5)
@@ -99,6 +104,35 @@ def test_a_url_and_a_member_of_an_archive_are_read(tmp_path: Path) -> None:
 
     assert list(found.checkpoint.words) == WORDS
     assert "zip://one.bin::" in str(refused("memory://imports/a.zip", tmp_path / "other"))
+
+
+def test_an_object_of_s3_is_read_with_nothing_else_installed(
+    moto_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the SDK's own client: its options, pieces that come in order, archives in it."""
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.setattr(_remote, "_PIECE_BYTES", 1000)
+    bucket = moto_s3.new_bucket()
+    store = open_store(moto_s3.url(bucket, "files"), storage_options=moto_s3.options)
+    words, matrix = [f"w{row}" for row in range(500)], vector_files.vectors(500, 7)
+    plain = vector_files.word2vec_binary(words, matrix)
+    store.put("a.bin", plain)
+    store.put("a.gz", gzip.compress(plain))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.bin", plain)
+    store.put("a.zip", packed.getvalue())
+
+    for name in ("a.bin", "a.gz", "a.zip"):
+        url = moto_s3.url(bucket, f"files/{name}")
+        found = import_vectors(url, tmp_path / name, source_options=moto_s3.options)
+        assert list(found.checkpoint.words) == words
+        np.testing.assert_array_equal(found.checkpoint.to_numpy(), matrix)
+        stored = bytes(store.get(name))
+        assert found.source.size == len(stored)
+        assert found.source.sha256 == hashlib.sha256(stored).hexdigest()
+    missing = refused(f"{url}x", tmp_path / "other", source_options=moto_s3.options)
+    assert missing.code == "object-missing"
 
 
 def test_an_open_file_is_read_from_where_it_stands(tmp_path: Path) -> None:
