@@ -37,6 +37,12 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
         ("{url}", "no {text}", "--debug"),
     ),
     "similar": (("{url}", "king"), ("{url}", "{text}", "--json")),
+    "analogy": (("{url}", "king", "{text}", "queen"), ("{url}", "a", "b", "c", "--json")),
+    "head": (("{url}",), ("{url}", "--json")),
+    "stats": (("{url}",), ("{url}", "--json")),
+    "diff": (("{url}", "{url}"), ("{url}", "{url}", "--json"), ("{url}", "{text}")),
+    "import": (("{file}", "{url}x"), ("{vectors}", "{url}y"), ("{vectors}", "{url}z", "--json")),
+    "export": (("{url}", "{url}.tsv"), ("{url}", "{url}.jsonl", "--json"), ("{url}", "{text}.vec")),
     "verify": (("{url}",), ("{url}", "--json"), ("{url}", "--all"), ("{url}", "--quick")),
     "repair": (("{url}",), ("{url}", "--json")),
     "tag": (("{url}", "good"), ("{url}", "{text}"), ("{url}", "good", "--delete")),
@@ -108,6 +114,11 @@ def faults_of(arguments: Sequence[str], *, terminal: bool) -> Iterator[str]:
         yield f"{arguments}: {answer.err}"
 
 
+def line_of(case: Speaking) -> str:
+    """Return its text without what would end a line or a field, or a name in a folder."""
+    return case.text.replace("\n", " ").replace("\t", " ").replace("/", " ")[:50]
+
+
 def written(case: Speaking, folder: Path) -> Path:
     """Write a store into a folder, and files that hold its text."""
     root = folder / "run"
@@ -115,7 +126,8 @@ def written(case: Speaking, folder: Path) -> Path:
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    line = case.text.replace("\n", " ").replace("\t", " ")
+    line = line_of(case)
+    (folder / "vectors.txt").write_text(f"{line} 1 2\nking 1 2\n{line} 1\n", encoding="utf-8")
     (folder / "pairs.tsv").write_text(f"# {line}\n{line}\tking\t1.0\n", encoding="utf-8")
     return root
 
@@ -125,6 +137,9 @@ def command_lines(case: Speaking, folder: Path) -> Iterator[list[str]]:
     root = written(case, folder)
     values = {
         "{url}": str(root), "{file}": str(folder / "pairs.tsv"),
+        "{vectors}": str(folder / "vectors.txt"), "{url}.tsv": f"{root}.tsv",
+        "{url}.jsonl": f"{root}.jsonl", "{url}x": f"{root}x", "{url}y": f"{root}y",
+        "{url}z": f"{root}z", "{text}.vec": str(folder / f"{line_of(case)}.vec"),
         "{text}": case.text, "no {text}": f"no {case.text}",
     }  # fmt: skip
     for command, lines in COMMANDS.items():
