@@ -237,7 +237,6 @@ def test_what_cannot_be_unpacked_is_told(tmp_path: Path, pack: str, *, is_cut: b
     [
         (b"SQLite format 3\0", "Magnitude"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
-        (b"PAR1" + bytes(9), "Parquet"),
         (b'[{"word": "a", "vector": [1, 2]}]', "JSON"),
         (b"GGUF\3\0\0\0", "GGUF"),
         (bytes(16) + b"\xde\xc0\xef\xbe", "LMDB"),

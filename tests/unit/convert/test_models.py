@@ -207,6 +207,7 @@ def test_a_pickle_is_not_opened_unasked(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "planted").exists()
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(importlib.util.find_spec("gensim") is None, reason="needs gensim")
 def test_a_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
     """Whatever gensim says of it."""

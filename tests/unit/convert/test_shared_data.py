@@ -110,6 +110,7 @@ def test_a_real_file_is_imported_to_the_bit(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.shared_data
 @needs_data
+@pytest.mark.peers
 @pytest.mark.skipif(importlib.util.find_spec("gensim") is None, reason="needs gensim")
 @pytest.mark.parametrize("name", sorted(BY_GENSIM))
 def test_a_real_model_of_fasttext_is_imported(tmp_path: Path, name: str) -> None:
@@ -215,6 +216,7 @@ def gensim_data() -> Path:
     return Path(spec.origin or "").parent / "test" / "test_data" if spec else Path("none")
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(not gensim_data().is_dir(), reason="needs gensim")
 @pytest.mark.parametrize("name", GENSIM)
 def test_a_test_file_of_gensim_is_imported_or_refused(tmp_path: Path, name: str) -> None:
@@ -225,6 +227,7 @@ def test_a_test_file_of_gensim_is_imported_or_refused(tmp_path: Path, name: str)
     assert found == GENSIM[name]
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(not gensim_data().is_dir(), reason="needs gensim")
 def test_a_model_of_fasttext_gives_what_fasttext_itself_wrote(tmp_path: Path) -> None:
     """The program wrote both files: the text has its own answers, in five digits."""

@@ -114,6 +114,18 @@ def test_what_is_exported_is_imported(tmp_path: Path, ending: str) -> None:
 
 
 # Parquet and Arrow --------------------------------------------------------------------------------
+@pytest.mark.parametrize("data", [b"PAR1" + bytes(9), b"ARROW1\0\0"])
+def test_what_is_to_be_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    """Without its library, a file is told by its beginning all the same."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(embzarr.UnsupportedError, match=r"embzarr\[arrow\]") as caught:
+        imported(tmp_path, data)
+    assert caught.value.code == "feature-unsupported"
+
+
 @pytest.mark.peers
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
