@@ -18,6 +18,10 @@ MOST_DIM: Final = 1 << 20
 """Numbers in a vector; a file that claims more is damaged."""
 MOST_WORD_BYTES: Final = 16 << 20
 """A longer word cannot be stored."""
+WORD_NAMES: Final = ("word", "token", "text", "key")
+"""Under which tables have their words, the likeliest first."""
+VECTOR_NAMES: Final = ("vector", "embedding", "embeddings", "values")
+"""Under which they have their vectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

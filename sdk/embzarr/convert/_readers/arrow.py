@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.convert._blocks import (
+    VECTOR_NAMES,
+    WORD_NAMES,
+    Block,
+    Table,
+    check_dim,
+    rows_in_block,
+)
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -21,8 +28,6 @@ if TYPE_CHECKING:
 
 PARQUET: Final = b"PAR1"
 FILE: Final = b"ARROW1"
-_WORDS: Final = ("word", "token", "text", "key")
-_VECTORS: Final = ("vector", "embedding", "embeddings", "values")
 
 
 def read_parquet(given: Given) -> Table:
@@ -88,7 +93,7 @@ def _columns(schema: Any, damage: Damage) -> tuple[str, str]:  # noqa: ANN401 - 
         return any(one(kind) for one in lists) and bool(pa.types.is_floating(kind.value_type))
 
     found = []
-    for what, fits, known in (("text", is_text, _WORDS), ("floats", is_vector, _VECTORS)):
+    for what, fits, known in (("text", is_text, WORD_NAMES), ("floats", is_vector, VECTOR_NAMES)):
         fitting = [field.name for field in schema if fits(field.type)]
         named = [name for name in known if name in fitting]
         if not named and len(fitting) != 1:

@@ -10,6 +10,8 @@ import numpy as np
 from embzarr.convert._blocks import (
     MOST_DIM,
     MOST_WORD_BYTES,
+    VECTOR_NAMES,
+    WORD_NAMES,
     Block,
     Table,
     check_dim,
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from embzarr.convert._damage import Damage
     from embzarr.convert._source import Stream
 
-_WORDS: Final = ("word", "token", "text", "key")
-_VECTORS: Final = ("vector", "embedding", "embeddings", "values")
 _PIECE_BYTES: Final = 1 << 21
 _MOST_NUMBER_BYTES: Final = 64
 _SHOWN_BYTES: Final = 40
@@ -47,8 +47,8 @@ def read(given: Given) -> Table:
     names = _names_in(stream.peek().lstrip())
     if names is None:
         raise damage.error(
-            f"line 1: expected an object with one of {', '.join(_WORDS)} and one of "
-            f"{', '.join(_VECTORS)}, found {stream.peek()[:_SHOWN_BYTES]!r}"
+            f"line 1: expected an object with one of {', '.join(WORD_NAMES)} and one of "
+            f"{', '.join(VECTOR_NAMES)}, found {stream.peek()[:_SHOWN_BYTES]!r}"
         )
     rows = _Rows(stream, damage, names)
     return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks())
@@ -56,10 +56,10 @@ def read(given: Given) -> Table:
 
 def _names_in(head: bytes) -> tuple[str, str] | None:
     """Return under which names the first line has word and vector."""
-    members = [(head.find(b'"%s"' % name.encode()), name) for name in (*_WORDS, *_VECTORS)]
+    members = [(head.find(b'"%s"' % name.encode()), name) for name in (*WORD_NAMES, *VECTOR_NAMES)]
     found = [name for at, name in members if at >= 0]
-    words = [name for name in _WORDS if name in found]
-    vectors = [name for name in _VECTORS if name in found]
+    words = [name for name in WORD_NAMES if name in found]
+    vectors = [name for name in VECTOR_NAMES if name in found]
     return (words[0], vectors[0]) if words and vectors else None
 
 
