@@ -4,6 +4,7 @@ from embzarr._storage import forks, interrupts, parallel
 from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import Capabilities, known_of
 from embzarr._storage.counting import CountingStore, Traffic
+from embzarr._storage.durable import sync_folder
 from embzarr._storage.identity import identity_of
 from embzarr._storage.interrupts import Latch, Task, interruptible
 from embzarr._storage.open import open_store
@@ -59,4 +60,5 @@ __all__ = [
     "persistently",
     "pieces",
     "size_of",
+    "sync_folder",
 ]

@@ -112,7 +112,7 @@ class DurableFiles:
             folders, self._unsettled = self._unsettled, set()
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):  # it was empty, and somebody deleted it
-                _sync_folder(folder)
+                sync_folder(folder)
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -127,7 +127,8 @@ def _link(temporary: Path, path: Path) -> None:
         ) from exc
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlive a loss of power."""
     if not hasattr(os, "O_DIRECTORY"):
         return  # Windows has no such request: its journal keeps the order
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
-from embzarr._storage import open_store
+from embzarr._storage import open_store, sync_folder
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -135,7 +135,7 @@ class _LocalTarget:
             made.replace(path)
         else:
             _link(made, path)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def remove(self, name: str) -> None:
         (self.folder / name).unlink()
@@ -315,16 +315,6 @@ def _link(made: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise _taken(path.name) from None
         made.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return  # Windows has no such request: its journal keeps the order
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _ask(name: str, redactor: Redactor, request: Callable[[], T]) -> T:
