@@ -16,7 +16,7 @@ from embzarr._history import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo, 
 from embzarr._history import probe_url as probe
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
 from embzarr._parts import PartWriter, StepPlan, missing_parts, plan_step, publish, write_part
-from embzarr._reading import Cache, Loaded, Plan
+from embzarr._reading import Cache, File, Files, Loaded, Plan, Tensor, Tensors
 from embzarr._repair import RepairAction, RepairReport, repair
 from embzarr._run import Run
 from embzarr._storage import ObjectInfo, Traffic
@@ -29,6 +29,7 @@ from embzarr.errors import (
     DamagedError,
     EmbzarrError,
     InvalidInputError,
+    MemberNotFoundError,
     NotFoundError,
     StoreError,
     UnsupportedError,
@@ -46,10 +47,13 @@ __all__ = [
     "DamagedError",
     "DeltaPolicy",
     "EmbzarrError",
+    "File",
+    "Files",
     "GcReport",
     "InvalidInputError",
     "LayerInfo",
     "Loaded",
+    "MemberNotFoundError",
     "NotFoundError",
     "ObjectInfo",
     "PartWriter",
@@ -61,6 +65,8 @@ __all__ = [
     "Run",
     "StepPlan",
     "StoreError",
+    "Tensor",
+    "Tensors",
     "Traffic",
     "UnsupportedError",
     "VerifyReport",

@@ -15,10 +15,12 @@ from embzarr._reading import (
     BATCH_BYTES,
     By,
     Cache,
+    Files,
     Loaded,
     Missing,
     Neighbours,
     TableReader,
+    Tensors,
     Values,
     Words,
     as_array,
@@ -80,8 +82,15 @@ class Checkpoint:
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
         self._reader = TableReader(living, commit.manifest, link)
-        self._vectors = commit.manifest.base.arrays[spec.VECTORS]
-        self._neighbours = Neighbours(
+        self.tensors = Tensors(living, commit.manifest.tensors, link)
+        """Named tensors of any shape: a mapping of which nothing is read before it is asked for."""
+        self.files = Files(living, commit.manifest.files, link)
+        """Named files: a mapping of which nothing is read before it is asked for."""
+
+    @forks.cached_property
+    def _neighbours(self) -> Neighbours:
+        cache = self._cache
+        return Neighbours(
             self._reader.column(spec.VECTORS),
             most_kept=_MOST_KEPT if cache is None else cache.memory_bytes,
         )
@@ -114,6 +123,11 @@ class Checkpoint:
         """What the writer said of the checkpoint; a copy of the top level."""
         return dict(self._commit.manifest.metadata)
 
+    @property
+    def model(self) -> dict[str, Any]:
+        """What the writer said of the model that tensors and files make; a copy."""
+        return dict(self._commit.manifest.model or {})
+
     def info(self) -> CheckpointInfo:
         """Return sizes, codecs, layers and all else that the manifest says; nothing is read.
 
@@ -130,9 +144,13 @@ class Checkpoint:
 
     def __repr__(self) -> str:
         """Return place, step and size."""
+        info = self.info()
+        held = [f"{info.rows} x {info.dim} {info.dtype}"] if info.dim else []
+        held += [f"{len(self.tensors)} tensors"] if self.tensors else []
+        held += [f"{len(self.files)} files"] if self.files else []
         return (
             f"<embzarr.Checkpoint {self._store.url} step {self.step} (commit {self.commit}): "
-            f"{len(self)} x {self.dim} {self._vectors.dtype}>"
+            f"{', '.join(held)}>"
         )
 
     @property
@@ -143,7 +161,7 @@ class Checkpoint:
     @property
     def dim(self) -> int:
         """Numbers in a vector."""
-        return self._vectors.shape[1]
+        return self._reader.column(spec.VECTORS).shape[1]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -182,7 +200,8 @@ class Checkpoint:
             ...     vector = checkpoint["king"]
         """
         vars(self).pop("words", None)
-        self._neighbours.close()
+        if "_neighbours" in vars(self):
+            self._neighbours.close()
 
     # By word --------------------------------------------------------------------------------------
     def __len__(self) -> int:

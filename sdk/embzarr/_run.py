@@ -16,6 +16,7 @@ from embzarr._writing import (
     AsyncSaver,
     DeltaOptions,
     DeltaPolicy,
+    Extras,
     Table,
     checks,
     compacting,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from embzarr._gc import GcReport
     from embzarr._history import CommitInfo
-    from embzarr._writing import LossyKind, SaveSettings
+    from embzarr._writing import LossyKind, SaveSettings, Source
 
 R = TypeVar("R")
 
@@ -203,8 +204,8 @@ class Run:
     # Saving ---------------------------------------------------------------------------------------
     def save(
         self,
-        words: Iterable[str | bytes],
-        vectors: ArrayLike,
+        words: Iterable[str | bytes] | None = None,
+        vectors: ArrayLike | None = None,
         **settings: Unpack[SaveSettings],
     ) -> Checkpoint:
         """Save words and vectors as the next step of the run: `embzarr.save` to its place.
@@ -229,10 +230,13 @@ class Run:
 
     def save_delta(  # noqa: PLR0913 - the settings of a save, all keyword-only
         self,
-        rows: ArrayLike | Mapping[str, ArrayLike],
-        values: ArrayLike | Mapping[str, ArrayLike],
+        rows: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        values: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
         words: Iterable[str | bytes] = (),
+        tensors: Mapping[str, ArrayLike] | None = None,
+        files: Mapping[str, Source] | None = None,
+        model: Mapping[str, Any] | None = None,
         base: int | Checkpoint | None = None,
         step: int | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -248,11 +252,16 @@ class Run:
         from the chain and the changes, in bounded memory.
 
         Args:
-            rows: row numbers, shape (k,), in any order; or those of each column.
+            rows: row numbers, shape (k,), in any order; or those of each column. None, as `values`,
+                where no vector changed.
             values: their vectors now, shape (k, dim); or the rows of each column. A column that is
                 not named stays as it was.
             words: appended after the words that there are; their rows, numbered on from the last,
                 must be among `rows` of every column.
+            tensors: arrays by name: those that are as the newest commit has them are not written
+                again, and those that are not named stay.
+            files: the same of files.
+            model: any JSON, in place of the newest commit's.
             base: the commit that the changes are counted from; by default the newest.
             step: the step's number; by default one more than the newest commit's.
             metadata: any JSON.
@@ -284,13 +293,15 @@ class Run:
             allow_nonfinite=allow_nonfinite,
         )
         listed = checks.taken(words)
+        is_beside = any(given is not None for given in (tensors, files, model))
+        extras = Extras.of(tensors, files, model) if is_beside else None
         self.wait()
 
         def save() -> Checkpoint:
             self._require_sound()
             store = CountingStore(self._store)
             head = delta.newest(store, base)
-            return delta.save_delta(store, head, rows, values, listed, options)
+            return delta.save_delta(store, head, rows, values, listed, options, extras)
 
         return interrupts.apart(save)
 

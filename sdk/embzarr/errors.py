@@ -3,6 +3,7 @@
     EmbzarrError
     ├── InvalidInputError    (ValueError)         the arguments: change the call
     ├── WordNotFoundError    (KeyError)           a word that the checkpoint does not hold
+    ├── MemberNotFoundError  (KeyError)           a tensor or file that it does not hold
     ├── NotFoundError        (FileNotFoundError)  no such bucket, checkpoint, step, tag, commit
     ├── AccessDeniedError    (PermissionError)    credentials missing, wrong or too weak
     ├── DamagedError         (OSError)            stored bytes are not those committed: verify
@@ -25,6 +26,7 @@ __all__ = [
     "DamagedError",
     "EmbzarrError",
     "InvalidInputError",
+    "MemberNotFoundError",
     "NotFoundError",
     "StoreError",
     "UnsupportedError",
@@ -64,6 +66,10 @@ class InvalidInputError(EmbzarrError, ValueError):
 
 class WordNotFoundError(EmbzarrError, KeyError):
     """One or more words are not in the checkpoint's vocabulary."""
+
+
+class MemberNotFoundError(EmbzarrError, KeyError):
+    """One or more tensors or files are not in the checkpoint."""
 
 
 class NotFoundError(EmbzarrError, FileNotFoundError):

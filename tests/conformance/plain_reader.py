@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,6 +69,22 @@ class PlainCheckpoint:
         """Return the row of a word, -1 where there is none."""
         return max(layer.find(word) for layer in self.layers)
 
+    def tensors(self) -> dict[str, tuple[NDArray[Any], str | None]]:
+        """Return every tensor, from the newest layer that has it, and its own type."""
+        return {
+            name: (layer.stretch(told, told["shape"]), told.get("type"))
+            for layer in self.layers
+            for name, told in layer.layer.get("tensors", {}).items()
+        }
+
+    def files(self) -> dict[str, tuple[bytes, str]]:
+        """Return every file, from the newest layer that has it, and its digest as recorded."""
+        return {
+            name: (layer.stretch(told, [told["size"]]).tobytes(), told["sha256"])
+            for layer in self.layers
+            for name, told in layer.layer.get("files", {}).items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class PlainLayer:
@@ -84,6 +102,14 @@ class PlainLayer:
         """Return an array as zarr reads it."""
         return np.asarray(_zarr_group(self.root)[f"{self.layer['path']}/{name}"])
 
+    def stretch(self, told: dict[str, Any], shape: list[int]) -> NDArray[Any]:
+        """Return the numbers of a tensor or file in its shape."""
+        held = self.array(told["array"])
+        if "start" not in told:
+            return held
+        count = int(np.prod(shape, dtype=np.int64))
+        return held[told["start"] : told["start"] + count].reshape(shape)
+
     def numbers(self, name: str) -> NDArray[Any]:
         """Return the rows of a column that the layer holds, multiplied by their scales."""
         rows = self.array(name)
@@ -100,7 +126,7 @@ class PlainLayer:
 
     def find(self, word: bytes) -> int:
         """Return the row of a word by fences and lookup block, -1 where there is none."""
-        fences = [fence.encode() for fence in self.layer["fences"]]
+        fences = [fence.encode() for fence in self.layer["fences"]]  # none without words
         candidates = [at for at, fence in enumerate(fences) if fence <= word]
         if not candidates:
             return -1
@@ -118,11 +144,15 @@ class PlainLayer:
         """Return the same as the shards themselves say."""
         array = self.layer["arrays"][name]
         places: list[tuple[int, int, int]] = []
-        chunks = -(-array["shape"][0] // array["chunk"])
-        for shard in range(-(-chunks // array["shard"])):
-            tail = "/0" * (len(array["shape"]) - 1)
-            data = (self.folder / f"{name}/c/{shard}{tail}").read_bytes()
-            places += _shard_places(data, array["shard"])
+        split, chunk, shard = array.get("split", 0), array["chunk"], array["shard"]
+        length, outer = array["shape"][split], array["shape"][:split]
+        shards = -(-length // (chunk * shard))
+        block = -(-length // chunk) if math.prod(outer) == 1 else shards * shard
+        chunks = math.prod(outer) * block
+        for at in itertools.product(*map(range, outer), range(shards)):
+            place = (*at, *[0] * (len(array["shape"]) - split - 1))
+            data = (self.folder / f"{name}/c/{'/'.join(map(str, place))}").read_bytes()
+            places += _shard_places(data, shard)
         assert [place for place in places[chunks:] if place[0] != _BEYOND] == []
         return places[:chunks]
 

@@ -21,9 +21,11 @@ def open_as_told(frozen: Frozen) -> embzarr.Checkpoint:
 
 
 def load_as_told(checkpoint: embzarr.Checkpoint, frozen: Frozen) -> None:
-    """Read the words, rows, columns or vocabulary that the expectation names."""
+    """Read the tensors, words, rows, columns or vocabulary that the expectation names."""
     how = {"columns": frozen.expected.get("columns", ["vectors"])}
-    if "words" in frozen.expected:
+    if "tensors" in frozen.expected:
+        checkpoint.tensors.load(frozen.expected["tensors"])
+    elif "words" in frozen.expected:
         checkpoint.load(frozen.expected["words"])
     elif "rows" in frozen.expected:
         checkpoint.load_rows(*frozen.expected["rows"], **how)

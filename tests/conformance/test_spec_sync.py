@@ -17,7 +17,16 @@ from conformance import dumps
 from conformance.corpus import TEXT, V1, load
 from embzarr._format import manifests, spec, zarr_json
 from embzarr._format.collections import Collection, Tombstone
-from embzarr._format.manifests import Array, Codec, InlineIndex, Layer, Manifest, PlacementMember
+from embzarr._format.manifests import (
+    Array,
+    Codec,
+    FileMember,
+    InlineIndex,
+    Layer,
+    Manifest,
+    PlacementMember,
+    TensorMember,
+)
 from embzarr._history.quarantine import Fault, Quarantine
 from embzarr._parts.plan import PlannedColumn, StepPlan
 from embzarr._parts.receipts import Places, Receipt
@@ -39,6 +48,9 @@ LIMITS = {
     "key": spec.MAX_KEY_CHARS,
     "columns": spec.MAX_COLUMNS,
     "rank": spec.MAX_RANK,
+    "name of a tensor or file": spec.MAX_NAME_BYTES,
+    "`type` of a tensor": spec.MAX_TYPE_CHARS,
+    "`media_type` of a file": spec.MAX_MEDIA_TYPE_CHARS,
     "fences": spec.MAX_FENCES,
     "all fences": spec.MAX_FENCE_BYTES,
     "entries of an inline index": spec.MAX_INLINE_INDEX,
@@ -60,6 +72,8 @@ STRUCTS: dict[str, Any] = {
     "7.2": Layer,
     "7.3": PlacementMember,
     "7.4": Array,
+    "7.8": TensorMember,
+    "7.9": FileMember,
     "15.2": Collection,
     "15.3": Tombstone,
     "15.5": StepPlan,
@@ -67,9 +81,9 @@ STRUCTS: dict[str, Any] = {
     "18.1": Quarantine,
 }
 PREFIXES = (
-    "access bucket checkpoint chunk codec commit create dtype feature history input json key "
-    "lookup manifest member object part quarantine root rows shard step store tag url version word "
-    "words write zarr"
+    "access bucket checkpoint chunk codec commit create dtype feature file history input json key "
+    "lookup manifest member object part quarantine root rows shard step store table tag tensor url "
+    "version word words write zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
 
@@ -142,6 +156,8 @@ def test_members(number: str) -> None:
         (Manifest, SCHEMA),
         (Layer, SCHEMA["$defs"]["layer"]),
         (Array, SCHEMA["$defs"]["array"]),
+        (TensorMember, SCHEMA["$defs"]["tensor"]),
+        (FileMember, SCHEMA["$defs"]["file"]),
         (InlineIndex, SCHEMA["$defs"]["array"]["properties"]["index"]["oneOf"][1]),
         (Collection, load(V1 / "schema/collection.schema.json")),
         (Tombstone, load(V1 / "schema/tombstone.schema.json")),
@@ -174,6 +190,11 @@ def test_schema_limits() -> None:
     assert layer["columns"]["maxItems"] == spec.MAX_COLUMNS
     assert layer["fences"]["maxItems"] == spec.MAX_FENCES
     assert array["shape"]["maxItems"] == spec.MAX_RANK
+    assert array["split"]["maximum"] == spec.MAX_RANK - 1
+    assert kinds["name"]["maxLength"] == spec.MAX_NAME_BYTES
+    assert kinds["tensor"]["properties"]["shape"]["maxItems"] == spec.MAX_RANK
+    assert kinds["tensor"]["properties"]["type"]["maxLength"] == spec.MAX_TYPE_CHARS
+    assert kinds["file"]["properties"]["media_type"]["maxLength"] == spec.MAX_MEDIA_TYPE_CHARS
     assert array["shard"]["maximum"] == spec.MAX_SHARD_CHUNKS
     assert array["data"]["maxLength"] == len(base64.b64encode(bytes(spec.MAX_INLINE_BYTES)))
     assert QUARANTINE["properties"]["faults"]["maxItems"] == spec.MAX_FAULTS
@@ -244,6 +265,9 @@ def test_sizes_in_the_text() -> None:
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {spec.INLINE_CHUNKS} chunks" in TEXT
     assert f"{spec.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
+    assert f"at most {spec.SMALL_BYTES // 1024} KiB end to end" in TEXT
+    assert f"at most {spec.TENSOR_ROW_BYTES // 1024**2} MiB, for `chunk`" in TEXT
+    assert f"at most {spec.TENSOR_CHUNK_BYTES // 1024**2} MiB, halved" in TEXT
     assert spec.PART_GRAIN == 16
     assert "equal to within a sixteenth, and shards of at most 16 MiB" in TEXT
 

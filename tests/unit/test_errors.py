@@ -14,6 +14,7 @@ from embzarr import errors
 BUILTINS: dict[str, type[Exception]] = {
     "InvalidInputError": ValueError,
     "WordNotFoundError": KeyError,
+    "MemberNotFoundError": KeyError,
     "NotFoundError": FileNotFoundError,
     "AccessDeniedError": PermissionError,
     "DamagedError": OSError,

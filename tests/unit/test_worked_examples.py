@@ -15,7 +15,18 @@ import embzarr
 from embzarr import convert
 
 WORDS = ["king", "queen", "man", "woman"]
-WITH_METHODS = {"Checkpoint", "Loaded", "PartWriter", "Run", "StepPlan", "Writer"}
+WITH_METHODS = {
+    "Checkpoint",
+    "File",
+    "Files",
+    "Loaded",
+    "PartWriter",
+    "Run",
+    "StepPlan",
+    "Tensor",
+    "Tensors",
+    "Writer",
+}
 SHOWN_BY_ANOTHER = {"PartWriter", "StepPlan", "Writer"}
 """Classes that nobody calls: a function makes them, and its example shows them."""
 
@@ -41,7 +52,15 @@ def test_an_example_is_true(name: str, tmp_path: Path) -> None:
     """A reader who types it in finds the same, given a run of four words."""
     url, folder = str(tmp_path / "run"), tmp_path / "folder"
     folder.mkdir()
-    checkpoint = embzarr.save(url, WORDS, np.eye(4, dtype="f4"), step=100)
+    kernel = np.arange(6, dtype="f4").reshape(2, 3)
+    checkpoint = embzarr.save(
+        url,
+        WORDS,
+        np.eye(4, dtype="f4"),
+        tensors={"dense/kernel:0": kernel, "dense/bias:0": np.zeros(3, "f4")},
+        files={"config.json": b'{"dim": 4}'},
+        step=100,
+    )
     known = {
         "Path": Path,
         "checkpoint": checkpoint,

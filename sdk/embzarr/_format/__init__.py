@@ -26,13 +26,16 @@ from embzarr._format import (
 from embzarr._format.chunk_index import ChunkIndex, Places
 from embzarr._format.collections import Collection, Tombstone
 from embzarr._format.dtypes import itemsize, numpy_dtype
-from embzarr._format.grids import Grid
+from embzarr._format.grids import Cut, Grid, cut_tensor
 from embzarr._format.intervals import Run
 from embzarr._format.lookups import LookupBlock, LookupImage
 from embzarr._format.manifests import (
+    EMPTY,
     Array,
     Codec,
+    Contents,
     Count,
+    FileMember,
     Hex128,
     Hex256,
     InlineIndex,
@@ -44,6 +47,7 @@ from embzarr._format.manifests import (
     Parent,
     PlacementMember,
     Positive,
+    TensorMember,
 )
 from embzarr._format.placements import Placement
 from embzarr._format.row_changes import Change
@@ -52,12 +56,16 @@ from embzarr._format.validate_deltas import require
 from embzarr._format.word_table import WordTable, from_words
 
 __all__ = [
+    "EMPTY",
     "Array",
     "Change",
     "ChunkIndex",
     "Codec",
     "Collection",
+    "Contents",
     "Count",
+    "Cut",
+    "FileMember",
     "Grid",
     "Hex128",
     "Hex256",
@@ -76,12 +84,14 @@ __all__ = [
     "Places",
     "Positive",
     "Run",
+    "TensorMember",
     "Tombstone",
     "WordTable",
     "arguments",
     "chunk_coding",
     "chunk_index",
     "collections",
+    "cut_tensor",
     "digests",
     "dtypes",
     "from_words",

@@ -85,7 +85,8 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
         UnsupportedError: bfloat16 without the package ml_dtypes.
     """
     if name != "bfloat16":
-        little: np.dtype[Any] = np.dtype(name).newbyteorder("<")
+        # By way of its text: else numpy shows "<f4" in place of "float32".
+        little: np.dtype[Any] = np.dtype(np.dtype(name).newbyteorder("<").str)
         return little
     try:
         half: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)

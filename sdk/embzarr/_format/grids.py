@@ -1,7 +1,7 @@
 """How an array's rows fall into chunks, and chunks into shards: arithmetic only.
 
-Source: Zarr v3 core, section "Regular grids", and the ``sharding_indexed`` codec. Only the first
-dimension is divided; every chunk holds whole rows (spec section "Zarr profile").
+Source: Zarr v3 core, section "Regular grids", and the ``sharding_indexed`` codec. One dimension
+is divided, of columns the first; every chunk holds whole rows (spec section "Zarr profile").
 """
 
 from __future__ import annotations
@@ -62,6 +62,87 @@ class Grid:
     def rows_of_chunk(self, chunk: int) -> tuple[int, int]:
         """Return first and past-the-last row of chunk `chunk`."""
         return chunk * self.chunk, min((chunk + 1) * self.chunk, self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How an array of any shape becomes rows.
+
+    One dimension is divided; those after it are a row's, and of those before it one index is taken
+    at a time: each such block begins a shard, and what its last shard has beyond it is padding.
+    """
+
+    shape: tuple[int, ...]
+    split: int
+    """The dimension that is divided."""
+    chunk: int
+    shard: int
+
+    @property
+    def length(self) -> int:
+        """Rows of one block that are no padding."""
+        return self.shape[self.split]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self.shape[self.split + 1 :]
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return math.prod(self.shape[: self.split])
+
+    @property
+    def block_shards(self) -> int:
+        """Shards of one block."""
+        return -(-self.length // (self.chunk * self.shard))
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of one block, with padding where another one follows."""
+        rows = self.block_shards * self.chunk * self.shard
+        return self.length if self.blocks == 1 else rows
+
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks."""
+        return self.blocks * self.block_rows
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """Shape of a chunk, in all dimensions."""
+        return (*[1] * self.split, self.chunk, *self.row_shape)
+
+    @property
+    def shard_shape(self) -> tuple[int, ...]:
+        """Shape of a shard, in all dimensions."""
+        return (*[1] * self.split, self.chunk * self.shard, *self.row_shape)
+
+    def place(self, shard: int) -> tuple[int, ...]:
+        """Return where a shard stands in the grid of shards, in all dimensions."""
+        block, within = divmod(shard, max(self.block_shards, 1))
+        outer: list[int] = []
+        for size in reversed(self.shape[: self.split]):
+            block, index = divmod(block, size)
+            outer.insert(0, index)
+        return (*outer, within, *[0] * len(self.row_shape))
+
+
+def cut_tensor(shape: tuple[int, ...], itemsize: int) -> Cut:
+    """Return how to divide a tensor that has elements: chunks of about a MiB, shards of 16."""
+    sizes = [math.prod(shape[at + 1 :]) * itemsize for at in range(len(shape))]
+    split = next(at for at, nbytes in enumerate(sizes) if nbytes <= spec.TENSOR_ROW_BYTES)
+    length, nbytes = shape[split], sizes[split]
+    chunk = choose_chunk(nbytes, target=spec.TENSOR_CHUNK_BYTES)
+    if math.prod(shape[:split]) == 1:
+        chunk, shard = fit(length, chunk, choose_shard(chunk * nbytes))
+        return Cut(shape=shape, split=split, chunk=chunk, shard=shard)
+    while -length % chunk * spec.PADDING_SHARE > length:
+        chunk //= 2
+    chunks = -(-length // chunk)
+    shards = -(-chunks * chunk * nbytes // spec.SHARD_BYTES)
+    return Cut(shape=shape, split=split, chunk=chunk, shard=-(-chunks // shards))
 
 
 def row_bytes(shape: tuple[int, ...], itemsize: int) -> int:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from embzarr._format import spec
+from embzarr._format import digests, spec
 from embzarr.errors import DamagedError, InvalidInputError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+# What ends as a digest does might be the array of another name.
+_PLAIN = re.compile(r"(?!__)(?!.*-[0-9a-f]{16}$)[a-z0-9_][a-z0-9_.-]{0,127}")
+_NO_SEGMENT = re.compile(r"[^A-Za-z0-9._-]+")
+_SHOWN_CHARS = 64
+_DIGEST_CHARS = 16
 # Zarr v3 reserves names that begin with two underscores.
 _NAME = re.compile(r"(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -18,10 +27,12 @@ _KEPT = re.compile(rf"{spec.QUARANTINE}/{spec.KEPT}/([0-9a-f]{{64}})")
 _PROBE = re.compile(rf"{spec.PROBES}/[0-9a-f]{{32}}")
 # What a layer holds: documents, shards, and receipts.
 _OBJECT = re.compile(
-    r"(?:[A-Za-z0-9._-]+/)*zarr\.json|(?:[A-Za-z0-9._-]+/)+c/[0-9]+(?:/0)*"
+    r"(?:[A-Za-z0-9._-]+/)*zarr\.json|(?:[A-Za-z0-9._-]+/)+c(?:/[0-9]+)+"
     rf"|{spec.PARTS}/[0-9]+\.json"
 )
 _ALONE = frozenset({spec.LATEST, spec.ZARR_JSON, f"{spec.STEPS}/{spec.ZARR_JSON}"})
+_OTHERS = tuple(f"{folder}." for folder in spec.CONTENTS)
+"""A column of such a name would have the chunk table of a tensor."""
 FOLDERS = (spec.COMMITS, spec.TAGS, spec.STEPS, spec.QUARANTINE, spec.PROBES)
 """All that a store has below its root; whatever lies elsewhere is somebody else's."""
 
@@ -139,7 +150,24 @@ def is_ours(key: str) -> bool:
 
 def shard_key(array: str, shard: int, rank: int) -> str:
     """Return a shard's key below its layer: Zarr's default encoding of (shard, 0, ...)."""
-    return f"{array}/c/{shard}" + "/0" * (rank - 1)
+    return shard_at(array, (shard, *[0] * (rank - 1)))
+
+
+def shard_at(array: str, place: Sequence[int]) -> str:
+    """Return the key, below its layer, of the shard at a place of Zarr's grid."""
+    return f"{array}/c/{'/'.join(map(str, place))}"
+
+
+def tensor_array(folder: str, name: str) -> str:
+    """Return an array for what somebody else named: its own name where that is a plain one.
+
+    Names that differ in more than a key can hold, and on some file systems those that differ in
+    their case, are told apart by a digest.
+    """
+    if _PLAIN.fullmatch(name) and name != spec.ZARR_JSON:
+        return f"{folder}/{name}"
+    plain = _NO_SEGMENT.sub("_", name)[:_SHOWN_CHARS].strip("._") or "x"
+    return f"{folder}/{plain}-{digests.sha256(name.encode())[:_DIGEST_CHARS]}"
 
 
 def table_array(array: str) -> str:
@@ -150,8 +178,16 @@ def table_array(array: str) -> str:
 def is_column_name(name: str) -> bool:
     """Tell whether a row-aligned array may have this name."""
     return (
-        bool(_NAME.fullmatch(name)) and name not in spec.RESERVED_COLUMNS and name != spec.ZARR_JSON
+        bool(_NAME.fullmatch(name))
+        and name not in spec.RESERVED_COLUMNS
+        and not name.startswith(_OTHERS)
+        and name != spec.ZARR_JSON
     )
+
+
+def is_tensor_name(name: str) -> bool:
+    """Tell whether a tensor or a file may have this name: any text that is not too long."""
+    return 0 < len(name.encode()) <= spec.MAX_NAME_BYTES
 
 
 def check_key(key: str) -> str:

@@ -6,7 +6,8 @@ Member by member this is spec section "Manifest". Outside bytes become one of th
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -14,8 +15,11 @@ from msgspec import Meta, Struct
 
 from embzarr._format import chunk_index, digests, json, keys, spec
 from embzarr._format.dtypes import itemsize
-from embzarr._format.grids import Grid, row_bytes
+from embzarr._format.grids import Cut, Grid, row_bytes
 from embzarr._format.placements import Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=spec.MAX_INTEGER)]
 Positive: TypeAlias = Annotated[int, Meta(ge=1, le=spec.MAX_INTEGER)]
@@ -83,6 +87,8 @@ class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
 
     shape: Annotated[list[Count], Meta(min_length=1, max_length=spec.MAX_RANK)]
     dtype: str
+    split: Annotated[int, Meta(ge=0, lt=spec.MAX_RANK)] = 0
+    """The dimension that is divided into chunks."""
     chunk: Positive
     shard: Positive
     codec: Codec
@@ -93,11 +99,21 @@ class Array(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     """The stored bytes of its only chunk: a copy, so that no object need be read for them."""
 
     @property
+    def cut(self) -> Cut:
+        """How it becomes rows."""
+        return Cut(shape=tuple(self.shape), split=self.split, chunk=self.chunk, shard=self.shard)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return tuple(self.shape[self.split + 1 :])
+
+    @property
     def grid(self) -> Grid:
         """The chunks and shards."""
         return Grid(
-            rows=self.shape[0],
-            row_bytes=row_bytes(tuple(self.shape), itemsize(self.dtype)),
+            rows=self.cut.rows if self.split else self.shape[0],
+            row_bytes=row_bytes(tuple(self.shape[self.split :]), itemsize(self.dtype)),
             chunk=self.chunk,
             shard=self.shard,
         )
@@ -120,7 +136,46 @@ class PlacementMember(
     starts: Annotated[list[Count], Meta(max_length=spec.MAX_GROUPS + 1)] = []
 
 
-class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TensorMember(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A named tensor: an array of its own, or a stretch of one that holds many."""
+
+    array: str
+    shape: Annotated[list[Count], Meta(max_length=spec.MAX_RANK)]
+    start: Count | None = None
+    """Where it begins in an array that holds many; None where it has one of its own."""
+    type: Annotated[str, Meta(min_length=1, max_length=spec.MAX_TYPE_CHARS)] | None = None
+    """What its maker calls numbers of one byte that have no data type here."""
+
+
+class FileMember(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A named file: bytes of no meaning to the format, stored as a tensor of bytes is."""
+
+    array: str
+    size: Count
+    sha256: Hex256
+    start: Count | None = None
+    media_type: Annotated[str, Meta(max_length=spec.MAX_MEDIA_TYPE_CHARS)] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The tensors and files of a layer."""
+
+    tensors: Mapping[str, TensorMember]
+    files: Mapping[str, FileMember]
+
+    def told(self) -> dict[str, Any]:
+        """Return what a layer's own ``zarr.json`` says of them: the members of the manifest."""
+        told = {spec.TENSORS: self.tensors, spec.FILES: self.files}
+        return {name: msgspec.to_builtins(members) for name, members in told.items() if members}
+
+
+EMPTY = Contents(tensors={}, files={})
+
+
+class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one write stored: a Zarr group with all rows, or with those that changed."""
 
     kind: Literal["full", "delta"]
@@ -128,16 +183,29 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rows: Count
     """Rows of the checkpoint, from this layer down."""
     placement: PlacementMember
-    columns: Annotated[list[str], Meta(min_length=1, max_length=spec.MAX_COLUMNS)]
+    columns: Annotated[list[str], Meta(max_length=spec.MAX_COLUMNS)]
+    """None where the checkpoint has no table, or a delta leaves it as it was."""
     arrays: dict[str, Array]
     fences: Annotated[list[str], Meta(max_length=spec.MAX_FENCES)]
     objects: dict[str, ObjectDigest]
+    tensors: dict[str, TensorMember] = {}
+    files: dict[str, FileMember] = {}
 
     @property
     def order(self) -> Placement:
         """The placement as the planner uses it."""
         p = self.placement
         return Placement(kind=p.kind, groups=p.groups, starts=tuple(p.starts))
+
+    @property
+    def contents(self) -> Contents:
+        """Its tensors and files."""
+        return Contents(tensors=self.tensors, files=self.files)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it holds words, if only of no rows."""
+        return spec.WORDS_OFFSETS in self.arrays
 
     @property
     def new_words(self) -> int:
@@ -166,7 +234,10 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def shard_name(self, array: str, shard: int) -> str:
         """Return the key of a shard below the layer, as `objects` names it."""
-        return keys.shard_key(array, shard, len(self.arrays[array].shape))
+        entry = self.arrays[array]
+        if entry.split:
+            return keys.shard_at(array, entry.cut.place(shard))
+        return keys.shard_key(array, shard, len(entry.shape))
 
     def shard_sizes(self, array: str) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the bytes of each shard object of an array."""
@@ -174,7 +245,7 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return np.array([self.objects[self.shard_name(array, s)].size for s in shards], np.int64)
 
 
-class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One commit."""
 
     format: Literal["embzarr"]
@@ -190,6 +261,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     layers: Annotated[list[Layer], Meta(min_length=1, max_length=spec.MAX_LAYERS)]
     """The full layer, then deltas, each above the one before."""
     metadata: dict[str, Any]
+    model: dict[str, Any] | None = None
+    """What a framework needs to make a model of tensors and files; the caller's JSON."""
 
     @property
     def base(self) -> Layer:
@@ -205,6 +278,21 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def rows(self) -> int:
         """Number of rows of the checkpoint."""
         return self.top.rows
+
+    @property
+    def has_table(self) -> bool:
+        """Whether there are words and vectors."""
+        return bool(self.base.columns)
+
+    @property
+    def tensors(self) -> dict[str, tuple[Layer, TensorMember]]:
+        """Each tensor, in the newest layer that holds it."""
+        return {name: (x, member) for x in self.layers for name, member in x.tensors.items()}
+
+    @property
+    def files(self) -> dict[str, tuple[Layer, FileMember]]:
+        """Each file, in the newest layer that holds it."""
+        return {name: (x, member) for x in self.layers for name, member in x.files.items()}
 
     @property
     def order(self) -> Placement:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class LayerSettings:
     """How a full layer is stored."""
 
-    dim: int
-    """Numbers in a vector."""
+    dim: int | None
+    """Numbers in a vector; None where there is no table."""
     dtype: str
     """Stored data type of the vectors."""
     columns: Mapping[str, tuple[str, tuple[int, ...]]]
@@ -37,10 +37,11 @@ class LayerSettings:
             UnsupportedError: bfloat16 without its package.
         """
         arguments.check_flags(allow_nonfinite=self.allow_nonfinite)
-        object.__setattr__(self, "dim", arguments.whole("dim", self.dim))
-        if self.dim < 1:
-            message = f"vectors must have a dimension; found {self.dim}"
-            raise InvalidInputError("input-shape", message)
+        if self.dim is not None:
+            object.__setattr__(self, "dim", arguments.whole("dim", self.dim))
+            if self.dim < 1:
+                message = f"vectors must have a dimension; found {self.dim}"
+                raise InvalidInputError("input-shape", message)
         if len(self.columns) >= spec.MAX_COLUMNS:
             raise InvalidInputError(
                 "input-argument",
@@ -55,4 +56,5 @@ class LayerSettings:
     @property
     def kinds(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Stored data type and row shape of each column, the vectors first."""
-        return {spec.VECTORS: (self.dtype, (self.dim,)), **self.columns}
+        vectors = {} if self.dim is None else {spec.VECTORS: (self.dtype, (self.dim,))}
+        return {**vectors, **self.columns}

@@ -44,6 +44,11 @@ LOOKUP_BLOCKS: Final = "lookup/blocks"
 CHUNKS: Final = "chunks"
 ROWS: Final = "rows"
 SCALES: Final = "scales"
+TENSORS: Final = "tensors"
+FILES: Final = "files"
+SMALL: Final = "small"
+"""Holds small tensors and files end to end, an array for each data type."""
+CONTENTS: Final = (TENSORS, FILES, SMALL)
 RESERVED_COLUMNS: Final = frozenset(
     {
         "words",
@@ -54,6 +59,7 @@ RESERVED_COLUMNS: Final = frozenset(
         "parts",
         "tensors",
         "files",
+        "small",
         "words.data",
         "words.offsets",
     }
@@ -110,6 +116,11 @@ PADDING_SHARE: Final = 16
 """Zeros after the last row of a delta take no more than these bytes, or one in so many rows."""
 PART_GRAIN: Final = 16
 """Parts of a step are equal to within one row in so many."""
+TENSOR_CHUNK_BYTES: Final = 1024 * 1024
+TENSOR_ROW_BYTES: Final = 4 * 1024 * 1024
+"""A tensor whose rows take more is divided further in."""
+SMALL_BYTES: Final = 64 * 1024
+"""Tensors and files of no more are stored together."""
 BLOCK_BYTES: Final = 64 * 1024
 TABLE_CHUNK_ROWS: Final = 4096
 TABLE_COLUMNS: Final = 3
@@ -135,6 +146,10 @@ MAX_LAYERS: Final = 64
 MAX_DELTA_ROWS: Final = 16 * 1024 * 1024
 """Row numbers of one column in all deltas of a commit together."""
 MAX_RANK: Final = 8
+MAX_NAME_BYTES: Final = 1024
+"""UTF-8 of the name of a tensor or a file."""
+MAX_TYPE_CHARS: Final = 64
+MAX_MEDIA_TYPE_CHARS: Final = 256
 MAX_FENCES: Final = 4096
 MAX_FENCE_BYTES: Final = 1024 * 1024
 MAX_INLINE_INDEX: Final = 4096

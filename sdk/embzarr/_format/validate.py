@@ -82,6 +82,7 @@ def _check_features(document: dict[str, Any], what: str) -> None:
 def _understood(document: dict[str, Any], what: str) -> dict[str, Any]:
     """Return the document without the members that its writer lets a reader ignore."""
     kept = without_optional(document, Manifest, what)
+    require(kept.get("model", {}) is not None, what, "a member is null")
     if isinstance(kept.get("layers"), list):
         kept["layers"] = [_understood_layer(layer, what) for layer in kept["layers"]]
     return kept
@@ -92,6 +93,10 @@ def _understood_layer(layer: object, what: str) -> object:
         return layer
     kept = without_optional(layer, Layer, f"{what} layer")
     _check_known(kept.get("placement"), "kind", spec.PLACEMENTS, "feature-unsupported", what)
+    for members in (kept.get(spec.TENSORS), kept.get(spec.FILES)):
+        for member in members.values() if isinstance(members, dict) else ():
+            nulls = isinstance(member, dict) and None in member.values()
+            require(not nulls, what, "a member is null")
     arrays = kept.get("arrays")
     if isinstance(arrays, dict):
         kept["arrays"] = {

@@ -30,7 +30,8 @@ def check(layer: Layer, below: Layer, base: Layer, what: str) -> None:
     unknown = sorted(set(layer.columns) - set(base.columns))
     require(not unknown, what, f"a delta of a column {unknown[:1]} that its base does not have")
     whole = set(layer.columns) == set(base.columns)
-    require(whole or not layer.new_words, what, "new words need all columns")
+    has_all = whole and bool(base.columns)
+    require(has_all or not layer.new_words, what, "new words need all columns")
     for name in layer.columns:
         _check_column(layer, name, base.arrays[name], f"{what}: column {name!r} of a delta")
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr._format import chunk_index, dtypes, keys, spec, validate_deltas
+from embzarr._format import (
+    chunk_index,
+    dtypes,
+    keys,
+    spec,
+    validate_deltas,
+    validate_tensors,
+)
 from embzarr._format.codecs import COMPRESSORS, NONE
 from embzarr._format.validate_deltas import require
 from embzarr.errors import UnsupportedError
@@ -66,14 +73,20 @@ def _check_layer(layer: Layer, what: str) -> None:
         _check_array(name, array, layer, f"{what}: array {name[:64]!r}")
     _check_placement(layer, what)
     _check_fences(layer.fences, what)
-    if layer.kind == "full" or layer.arrays.keys() & _VOCABULARY:
+    if (layer.kind == "full" and layer.columns) or layer.arrays.keys() & _VOCABULARY:
         _check_vocabulary(layer, what)
         require(layer.kind == "full" or layer.new_words > 0, what, "a vocabulary without words")
     require(bool(layer.fences) == bool(layer.new_words), what, "words without a lookup")
+    validate_tensors.check(layer, what)
 
 
 def _check_base(layer: Layer, what: str) -> None:
     """Check what holds for a full layer alone."""
+    if not layer.columns:
+        require(bool(layer.tensors or layer.files), what, "neither columns nor tensors nor files")
+        require(layer.rows == 0, what, "rows without columns")
+        require(not layer.new_words, what, "words without columns")
+        return
     require(layer.columns[0] == spec.VECTORS, what, "the first column must be 'vectors'")
     require(layer.new_words == layer.rows, what, "words/offsets has another shape")
     for name in layer.columns:
@@ -88,6 +101,7 @@ def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
     if not dtypes.is_column_dtype(array.dtype):
         raise UnsupportedError("dtype-unsupported", f"{what}: data type {array.dtype[:40]!r}")
     check_codec(array.codec, what)
+    require(array.split < len(array.shape), what, f"divided in dimension {array.split}")
     grid = array.grid
     require(array.chunk & (array.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
     require(0 < grid.chunk_bytes <= spec.MAX_CHUNK_BYTES, what, f"{grid.chunk_bytes} byte chunks")

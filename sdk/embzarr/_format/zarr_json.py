@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr._format import dtypes, json, keys, spec
 from embzarr._format.codecs import COMPRESSORS
+from embzarr._format.manifests import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embzarr._format.manifests import Array, Codec, Layer
+    from embzarr._format.manifests import Array, Codec, Contents, Layer
 
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _BYTES_SINGLE = {"name": "bytes"}
@@ -65,6 +66,7 @@ def layer_documents(
     step: int,
     write_id: str,
     columns: list[str],
+    contents: Contents = EMPTY,
     below: Layer | None = None,
     rows: int = 0,
 ) -> dict[str, bytes]:
@@ -78,6 +80,7 @@ def layer_documents(
         step: the step of the commit that wrote it.
         write_id: that of the same commit.
         columns: names of its columns.
+        contents: its tensors and files.
         below: of a delta, the layer under it, so that a plain Zarr reader finds its way.
         rows: of a delta, the rows of the checkpoint from it down.
     """
@@ -91,6 +94,7 @@ def layer_documents(
         "write_id": write_id,
         "columns": columns,
     }
+    told |= contents.told()
     if below:
         told |= {"kind": "delta", "below": below.path, "rows": rows}
     top = _group({spec.FORMAT: told})
@@ -108,6 +112,7 @@ def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
         step=step,
         write_id=write_id,
         columns=layer.columns,
+        contents=layer.contents,
         below=layers[-2] if layer.kind == "delta" else None,
         rows=layer.rows,
     )
@@ -127,9 +132,9 @@ def _group(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _array(array: Array) -> dict[str, Any]:
-    rest = array.shape[1:]
+    cut = array.cut
     sharding = {
-        "chunk_shape": [array.chunk, *rest],
+        "chunk_shape": list(cut.chunk_shape),
         "codecs": codec_chain(array.codec, array.dtype),
         "index_codecs": [_BYTES, _CRC32C],
         "index_location": "end",
@@ -141,7 +146,7 @@ def _array(array: Array) -> dict[str, Any]:
         "data_type": dtypes.zarr_data_type(array.dtype),
         "chunk_grid": {
             "name": "regular",
-            "configuration": {"chunk_shape": [array.chunk * array.shard, *rest]},
+            "configuration": {"chunk_shape": list(cut.shard_shape)},
         },
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": dtypes.fill_value(array.dtype),

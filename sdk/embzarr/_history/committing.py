@@ -87,6 +87,8 @@ class Draft:
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
     """Plain JSON without credentials, as `embzarr._writing.checks.metadata_of` returns it."""
+    model: dict[str, Any] | None = None
+    """Of the same kind: what a framework needs to make a model of tensors and files."""
     base: Record | None
     """The commit that was newest before the first object was written, or the one that this write
     builds on: garbage collections after it are heeded."""
@@ -337,6 +339,7 @@ def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
         writer=writer,
         layers=draft.layers,
         metadata=draft.metadata,
+        model=draft.model,
     )
     return manifests.encode(manifest)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr._format import itemsize, spec
 
 if TYPE_CHECKING:
-    from embzarr._format import Array, Layer
+    from embzarr._format import Array, Layer, Manifest
     from embzarr._history.records import Commit
 
 
@@ -89,6 +89,7 @@ class CommitInfo:
 def of_checkpoint(commit: Commit) -> CheckpointInfo:
     """Describe a checkpoint in full."""
     manifest, base = commit.manifest, commit.manifest.base
+    dim, dtype = _vectors(commit.manifest)
     columns = tuple(
         _column(layer, name, at)
         for at, layer in enumerate(manifest.layers)
@@ -101,8 +102,8 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
         writer=manifest.writer,
         kind=manifest.kind,
         rows=manifest.rows,
-        dim=base.arrays[spec.VECTORS].shape[1],
-        dtype=base.arrays[spec.VECTORS].dtype,
+        dim=dim,
+        dtype=dtype,
         placement=str(manifest.order),
         bytes_stored=sum(map(_stored, manifest.layers)),
         bytes_raw=sum(_raw(base.arrays[name], manifest.rows) for name in base.columns),
@@ -124,18 +125,26 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
 def of_commit(commit: Commit) -> CommitInfo:
     """Describe a commit in one line."""
     manifest = commit.manifest
-    vectors = manifest.base.arrays[spec.VECTORS]
+    dim, dtype = _vectors(manifest)
     return CommitInfo(
         commit=manifest.commit,
         step=manifest.step,
         created=manifest.created,
         kind=manifest.kind,
         rows=manifest.rows,
-        dim=vectors.shape[1],
-        dtype=vectors.dtype,
+        dim=dim,
+        dtype=dtype,
         bytes_stored=_stored(manifest.top),
         write_id=manifest.write_id,
     )
+
+
+def _vectors(manifest: Manifest) -> tuple[int, str]:
+    """Return dimension and data type of the vectors; 0 and nothing where there are none."""
+    if not manifest.has_table:
+        return 0, ""
+    vectors = manifest.base.arrays[spec.VECTORS]
+    return vectors.shape[1], vectors.dtype
 
 
 def _stored(layer: Layer) -> int:
@@ -148,7 +157,7 @@ def _names(layer: Layer) -> list[str]:
 
 
 def _held(layer: Layer) -> int:
-    return max(layer.arrays[name].shape[0] for name in layer.columns)
+    return max((layer.arrays[name].shape[0] for name in layer.columns), default=0)
 
 
 def _raw(array: Array, rows: int) -> int:
@@ -158,6 +167,7 @@ def _raw(array: Array, rows: int) -> int:
 def _column(layer: Layer, name: str, at: int) -> ColumnInfo:
     array = layer.arrays[name]
     grid = array.grid
+    count = math.prod(array.shape) * itemsize(array.dtype)
     return ColumnInfo(
         name=name,
         shape=tuple(array.shape),
@@ -167,7 +177,7 @@ def _column(layer: Layer, name: str, at: int) -> ColumnInfo:
         shard_chunks=array.shard,
         chunks=grid.chunks,
         bytes_stored=int(layer.shard_sizes(name).sum()),
-        bytes_raw=_raw(array, array.shape[0]),
+        bytes_raw=count,
         source_dtype=array.lossy.source_dtype if array.lossy else None,
         max_abs_error=array.lossy.max_abs_error if array.lossy else None,
         rms_error=array.lossy.rms_error if array.lossy else None,

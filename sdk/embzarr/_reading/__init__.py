@@ -6,12 +6,14 @@ from embzarr._reading.cache import Cache
 from embzarr._reading.column import DeltaColumn
 from embzarr._reading.cost import Link, link_to
 from embzarr._reading.fetch import fetch
+from embzarr._reading.files import File, Files
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
 from embzarr._reading.merging import Plan
 from embzarr._reading.neighbours import Neighbours
 from embzarr._reading.options import BATCH_BYTES, WHOLE, How, views
 from embzarr._reading.table import By, Missing, TableReader
+from embzarr._reading.tensors import Tensor, Tensors
 from embzarr._reading.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "By",
     "Cache",
     "DeltaColumn",
+    "File",
+    "Files",
     "How",
     "LayerWords",
     "Link",
@@ -29,6 +33,8 @@ __all__ = [
     "Neighbours",
     "Plan",
     "TableReader",
+    "Tensor",
+    "Tensors",
     "Values",
     "VocabularyReader",
     "Words",

@@ -64,8 +64,8 @@ class ArrayReader:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the whole array."""
-        return tuple(self._array.shape)
+        """Shape of the whole array as rows."""
+        return (self._grid.rows, *self._array.row_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -14,7 +14,7 @@ from embzarr._reading.column import ColumnReader
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.vocabulary import VocabularyReader
 from embzarr._storage import parallel
-from embzarr.errors import InvalidInputError
+from embzarr.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +47,14 @@ class TableReader:
 
         Raises:
             InvalidInputError: there is no such column.
+            NotFoundError: code ``table-missing``: there are no words and vectors at all.
         """
+        if not self._columns:
+            raise NotFoundError(
+                "table-missing",
+                f"this checkpoint has no words and vectors: it holds {len(self.manifest.tensors)} "
+                f"tensors and {len(self.manifest.files)} files",
+            )
         if name not in self._columns:
             raise InvalidInputError(
                 "input-argument",

@@ -56,11 +56,7 @@ class VocabularyReader:
 
     def __init__(self, store: GetRange, layers: Sequence[Layer], link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
-        self._layers = [
-            LayerWords(store, layer, link)
-            for layer in layers
-            if layer.kind == "full" or layer.new_words
-        ]
+        self._layers = [LayerWords(store, layer, link) for layer in layers if layer.has_words]
 
     def rows(self, words: WordTable) -> NDArray[np.int64]:
         """Return the row of each word, -1 where there is none."""

@@ -105,9 +105,9 @@ class LayerRepair:
         return True
 
     def _is_read_again(self, name: str) -> bool:
-        """Tell whether other parts are computed from an object: not from a column, as a rule."""
+        """Tell whether other parts are computed from an object: not from values, as a rule."""
         array, _ = self._arrays.get(name, ("", 0))
-        if array not in self._layer.columns:
+        if array not in self._layer.columns and array.split("/")[0] not in spec.CONTENTS:
             return True
         table = self._layer.arrays[array].index
         return any(self._arrays.get(other, ("", 0))[0] == table for other in self._damaged)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from embzarr._format import chunk_index, digests, keys, numpy_dtype
+from embzarr._format import keys, numpy_dtype
 from embzarr._history import committing
-from embzarr._reading import ArrayReader, link_to
 from embzarr._repair.layer import LayerRepair
-from embzarr._repair.sources import read
 from embzarr._verify import Findings, verifying
-from embzarr._writing import LayerFiles, WrittenArray
+from embzarr._writing import LayerFiles, copying
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from embzarr._format import Layer
     from embzarr._repair.sources import Sources
     from embzarr._repair.store import RepairStore
-    from embzarr._storage import Data, Readable, Store
+    from embzarr._storage import Readable, Store
     from embzarr._verify import Problem
 
 
@@ -104,10 +102,11 @@ def _write(
                 rows = values[name].astype(numpy_dtype(array.dtype), copy=False)
                 files.put(name, rows, array.codec, chunk=array.chunk)
             else:
-                _copy(store, files, layer, name, values)
+                copying.copy(store, files, layer, name, table=values.get(str(array.index)))
         arrays = files.finish(
             layer.columns,
             {name: array.lossy for name, array in layer.arrays.items() if array.lossy},
+            contents=layer.contents,
             below=below[-1] if below else None,
             rows=layer.rows,
             room=layer.copied_bytes,
@@ -117,43 +116,6 @@ def _write(
         )
         _require_sound(target, [*below, written])
     return written
-
-
-def _copy(
-    store: Readable,
-    files: LayerFiles,
-    layer: Layer,
-    name: str,
-    values: Mapping[str, NDArray[Any]],
-) -> None:
-    """Copy the shards of a sound array."""
-    array = layer.arrays[name]
-    table = values.get(str(array.index))
-    index = (
-        ArrayReader(store, layer, name, link_to("")).index_of(0, array.grid.chunks)
-        if table is None
-        else chunk_index.from_table(table)
-    )
-    written = WrittenArray(
-        rows=array.shape[0],
-        row_shape=tuple(array.shape[1:]),
-        dtype=array.dtype,
-        chunk=array.chunk,
-        shard=array.shard,
-        codec=array.codec,
-        index=index,
-        only_chunk=array.data,
-    )
-
-    def fetch(shard: str) -> Data:
-        key, digest = f"{layer.path}/{shard}", layer.objects[shard]
-        data = read(store, key, digest.size)
-        if data is None or digests.sha256(data) != digest.sha256:
-            raise DamagedError("object-digest", f"{key}: is not what the manifest says any more")
-        return data
-
-    shards = [layer.shard_name(name, shard) for shard in range(array.grid.shards)]
-    files.copy(name, written, {shard: layer.objects[shard].size for shard in shards}, fetch)
 
 
 def _require_sound(store: Readable, layers: Sequence[Layer]) -> None:

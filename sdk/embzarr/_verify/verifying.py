@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embzarr._format import arguments, keys, manifests, spec, zarr_json
 from embzarr._history import Expired, history, records
-from embzarr._reading import link_to
+from embzarr._reading import Files, link_to
 from embzarr._storage import get_at_most, known_of, parallel
 from embzarr._verify import losses, root, words
 from embzarr._verify.objects import IN_FLIGHT_BYTES, LayerCheck
@@ -80,6 +80,19 @@ def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) ->
     parallel.together(check.run, lambda: check_words(store, layers, wrong), alone=alone)
     if not findings.problems():  # else the lookup may be said to be wrong for their sake
         findings.add(wrong.problems())
+        check_files(store, layer, findings)
+
+
+def check_files(store: Readable, layer: Layer, findings: Findings) -> None:
+    """Compare the files of a layer, whose objects are sound, with their own digests."""
+    members = {name: (layer, member) for name, member in layer.files.items()}
+    files = Files(store, members, link_to(known_of(store).kind))
+    for name in layer.files:
+        try:
+            files[name].check()
+        except DamagedError as exc:
+            key = f"{layer.path}/{layer.files[name].array}"
+            findings.report(exc.code, key, str(exc.args[0]))
 
 
 def check_words(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:

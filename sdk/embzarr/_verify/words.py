@@ -24,7 +24,7 @@ def faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
     """Return what is first wrong with the lookup and each list of rows of the last layer."""
     layer = layers[-1]
     found: list[Fault] = []
-    if layer.kind == "full" or layer.new_words:
+    if layer.has_words:
         found += _lookup_faults(store, layers)
     for name in layer.columns if layer.kind == "delta" else ():
         array = keys.rows_array(name)

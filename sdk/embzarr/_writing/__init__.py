@@ -1,6 +1,6 @@
 """From arrays to a commit."""
 
-from embzarr._writing import checks, compacting, delta
+from embzarr._writing import checks, compacting, copying, delta
 from embzarr._writing.array import Shards, WrittenArray
 from embzarr._writing.background import AsyncSaver, Table, touched
 from embzarr._writing.checks import (
@@ -16,7 +16,9 @@ from embzarr._writing.checks import (
 from embzarr._writing.conversion import Conversion
 from embzarr._writing.delta import DeltaOptions, DeltaPolicy
 from embzarr._writing.delta_layer import LossyKind
+from embzarr._writing.extras import Extras
 from embzarr._writing.full_layer import check_order, sort_words
+from embzarr._writing.given_files import Source
 from embzarr._writing.layer_files import LayerFiles
 from embzarr._writing.loss import LossMeter, LossSums
 from embzarr._writing.save import SaveSettings, save
@@ -27,12 +29,14 @@ __all__ = [
     "Conversion",
     "DeltaOptions",
     "DeltaPolicy",
+    "Extras",
     "LayerFiles",
     "LossMeter",
     "LossSums",
     "LossyKind",
     "SaveSettings",
     "Shards",
+    "Source",
     "Table",
     "Writer",
     "WrittenArray",
@@ -44,6 +48,7 @@ __all__ = [
     "checks",
     "column_kind",
     "compacting",
+    "copying",
     "create",
     "delta",
     "kinds_of",

@@ -11,6 +11,7 @@ import numpy as np
 
 from embzarr._format import (
     Array,
+    Cut,
     Grid,
     InlineIndex,
     Lossy,
@@ -126,6 +127,8 @@ class WrittenArray:
     """Where the chunks lie."""
     only_chunk: bytes | None = None
     """As stored, where there is one and the manifest may hold a copy."""
+    cut: Cut | None = None
+    """How it is divided, where not the first dimension of rows is."""
 
     def member(
         self, *, table: str | None = None, lossy: Lossy | None = None, copied: bool = False
@@ -138,7 +141,8 @@ class WrittenArray:
             copied: whether the manifest holds a copy of the only chunk.
         """
         return Array(
-            shape=[self.rows, *self.row_shape],
+            shape=list(self.cut.shape) if self.cut else [self.rows, *self.row_shape],
+            split=self.cut.split if self.cut else 0,
             dtype=self.dtype,
             chunk=self.chunk,
             shard=self.shard,
@@ -172,7 +176,7 @@ class ArrayWriter:
         codec: Codec | None = None,
         chunk: int | None = None,
         chunk_bytes: int | None = None,
-        shards: Shards | None = None,
+        shards: Shards | Cut | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -184,7 +188,8 @@ class ArrayWriter:
             codec: compression; None chooses by the first shard.
             chunk: rows in a chunk; None takes the most within `chunk_bytes`.
             chunk_bytes: the most that a chunk of several rows takes; None for 128 KiB.
-            shards: how to cut; None aims at 16 MiB.
+            shards: how to cut, and where not the first dimension is divided, what becomes a row;
+                None aims at 16 MiB.
 
         Raises:
             InvalidInputError: code ``input-shape``: a row larger than a chunk may be.
@@ -201,6 +206,9 @@ class ArrayWriter:
                 f"{name}: expected rows of at most {spec.MAX_CHUNK_BYTES} bytes, "
                 f"found {bytes_per_row}",
             )
+        self._cut = shards if isinstance(shards, Cut) else None
+        if isinstance(shards, Cut):
+            chunk, shards = shards.chunk, Shards(chunks=shards.shard, first=0)
         self._chunk = chunk or _chunk_of(bytes_per_row, chunk_bytes)
         self._fixed_chunk = chunk is not None
         self._fixed = shards is not None
@@ -251,6 +259,7 @@ class ArrayWriter:
             codec=self._codec or chunk_coding.NONE,
             index=index,
             only_chunk=self._first_chunk if len(index) == 1 else None,
+            cut=self._cut,
         )
 
     def _fit(self, rows: int) -> None:
@@ -278,7 +287,8 @@ class ArrayWriter:
         self._parts[shard] = index
         if not shard and index.nbytes[0] <= spec.MAX_INLINE_BYTES:
             self._first_chunk = b"".join(data[:2])
-        name = keys.shard_key(self._name, shard, 1 + len(self.row_shape))
+        place = self._cut.place(shard) if self._cut else (shard, *[0] * len(self.row_shape))
+        name = keys.shard_at(self._name, place)
         digest = digest_of(data)
         if codec.name == "none":  # the pieces are the rows themselves
             return rows.nbytes, lambda: self._send(name, data, digest, index)

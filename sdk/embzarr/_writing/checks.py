@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from embzarr._format import Manifest
     from embzarr._history import Commit, Record
     from embzarr._storage import Store
     from embzarr._writing.array import ArrayWriter
@@ -32,7 +33,7 @@ def check_step(head: Commit | None, step: int | None) -> int:
 
 
 def check_follows(
-    store: Store, base: Record | None, *, step: int | None, dim: int, allow_new_dim: bool
+    store: Store, base: Record | None, *, step: int | None, dim: int | None, allow_new_dim: bool
 ) -> int:
     """Return the step to save after the newest commit, whose vectors must be as long.
 
@@ -43,7 +44,7 @@ def check_follows(
         store: where to.
         base: its newest commit.
         step: the caller's, or None for the next.
-        dim: numbers in a vector.
+        dim: numbers in a vector; None where there are none.
         allow_new_dim: whether it is meant.
 
     Raises:
@@ -57,14 +58,22 @@ def check_follows(
         if number is None:
             raise
         return number  # what cannot be read any more does not hinder what comes after it
-    held = dim if head is None else head.manifest.base.arrays[spec.VECTORS].shape[1]
+    held = dim if head is None else _dim_of(head.manifest)
     if held != dim and not allow_new_dim:
         raise InvalidInputError(
             "input-shape",
-            f"{store.url} holds vectors of dimension {held}; found {dim}: save to another URL, or "
-            "say allow_new_dim=True if it is meant",
+            f"{store.url} holds {_vectors_of(held)}; found {_vectors_of(dim)}: save to another "
+            "URL, or say allow_new_dim=True if it is meant",
         )
     return check_step(head, step)
+
+
+def _dim_of(manifest: Manifest) -> int | None:
+    return manifest.base.arrays[spec.VECTORS].shape[1] if manifest.has_table else None
+
+
+def _vectors_of(dim: int | None) -> str:
+    return "no vectors" if dim is None else f"vectors of dimension {dim}"
 
 
 def arrays_of(
@@ -194,7 +203,12 @@ def check_blocks(
         dtypes.column_name_of(block.dtype, what=name)
 
 
-def metadata_of(metadata: object) -> dict[str, Any]:
+def model_of(model: object) -> dict[str, Any] | None:
+    """Return what a manifest will hold of a caller's model record; as `metadata_of`."""
+    return None if model is None else metadata_of(model, what="model")
+
+
+def metadata_of(metadata: object, *, what: str = "metadata") -> dict[str, Any]:
     """Return what a manifest will hold of a caller's metadata: plain JSON, and no credentials.
 
     It is a copy: what the caller changes afterwards changes nothing that is being saved.
@@ -202,12 +216,12 @@ def metadata_of(metadata: object) -> dict[str, Any]:
     Raises:
         InvalidInputError: code ``input-argument``, naming the member that cannot be stored.
     """
-    members = plain_json.members_of({} if metadata is None else metadata, "metadata", depth=2)
+    members = plain_json.members_of({} if metadata is None else metadata, what, depth=2)
     kept: dict[str, Any] = without_secrets(members)
     size = len(json.dumps(kept))
     if size > spec.MAX_METADATA_BYTES:
         raise InvalidInputError(
             "input-argument",
-            f"metadata: expected at most {spec.MAX_METADATA_BYTES} bytes of JSON, found {size}",
+            f"{what}: expected at most {spec.MAX_METADATA_BYTES} bytes of JSON, found {size}",
         )
     return kept

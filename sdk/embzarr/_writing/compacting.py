@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embzarr._format import LayerSettings, Lossy, Placement, grids, spec, word_table
+from embzarr._format import LayerSettings, Lossy, Placement, grids, spec
 from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
 from embzarr._redact import without_secrets
 from embzarr._storage import known_of, parallel
+from embzarr._writing.extras import NOTHING
 from embzarr._writing.full_layer import LayerWriter
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from embzarr._format import Array, Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
     from embzarr._storage import Store
+    from embzarr._writing.extras import Upon
 
 Blocks: TypeAlias = dict[str, NDArray[Any]]
 
@@ -37,8 +39,7 @@ def write_full(
     write_id: str,
     compression: str,
     chunk_bytes: int | None,
-    changes: Mapping[str, Change],
-    words: WordTable,
+    upon: Upon = NOTHING,
 ) -> Layer:
     """Write all rows of a commit, with changes laid upon them, as one full layer.
 
@@ -49,8 +50,7 @@ def write_full(
         write_id: names the layer's folder.
         compression: as `embzarr.save` takes it.
         chunk_bytes: of the chunks; None for what was asked for when the base was saved.
-        changes: by column, for rows of the commit and of `words`.
-        words: appended after those of the commit.
+        upon: what is laid upon it.
 
     Raises:
         DamagedError: a layer of the chain is damaged; nothing of it is written on.
@@ -70,12 +70,14 @@ def write_full(
     ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
     with layer.withdrawn_on_error():
         for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
-            _lay(changes, blocks, start)
+            _lay(upon.changes, blocks, start)
             layer.append(table, blocks)
-        if len(words):
-            new = slice(-len(words), None)
-            layer.append(words, {name: c.values[new] for name, c in changes.items()})
-        placement = Placement(kind="given") if len(words) else manifest.order
+        if len(upon.words):
+            new = slice(-len(upon.words), None)
+            layer.append(upon.words, {name: c.values[new] for name, c in upon.changes.items()})
+        layer.contents.put(upon.extras.tensors, upon.extras.files)
+        layer.contents.take_over(store, manifest)
+        placement = Placement(kind="given") if len(upon.words) else manifest.order
         return layer.finish(placement)
 
 
@@ -95,8 +97,6 @@ def compact(
         write_id=write_id,
         compression=compression,
         chunk_bytes=chunk_bytes,
-        changes={},
-        words=word_table.from_words([]),
     )
     draft = Draft(
         store_id=commit.store,
@@ -104,6 +104,7 @@ def compact(
         step=manifest.step,
         layers=[layer],
         metadata=without_secrets(manifest.metadata),
+        model=None if manifest.model is None else without_secrets(manifest.model),
         base=commit,
         follows=True,
     )
@@ -120,13 +121,13 @@ def _writer(
     chunk_bytes: int | None,
 ) -> LayerWriter:
     columns = _columns(manifest)
-    vectors = columns.pop(spec.VECTORS)
+    vectors = columns.pop(spec.VECTORS, None)
     settings = LayerSettings(
-        dim=vectors.shape[1],
-        dtype=vectors.dtype,
+        dim=vectors.shape[1] if vectors else None,
+        dtype=vectors.dtype if vectors else "float32",
         columns={name: (array.dtype, tuple(array.shape[1:])) for name, array in columns.items()},
         compression=compression,
-        chunk_bytes=chunk_bytes or _chosen_chunk_bytes(vectors),
+        chunk_bytes=chunk_bytes or (_chosen_chunk_bytes(vectors) if vectors else None),
         allow_nonfinite=True,  # what is stored was allowed once
     )
     return LayerWriter(store, settings, step=step, write_id=write_id)

@@ -13,10 +13,11 @@ from embzarr._history import Draft, committing, history
 from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
-from embzarr._writing import compacting
+from embzarr._writing import changed_contents, compacting
 from embzarr._writing.checks import check_step
 from embzarr._writing.conversion import check_finite
 from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
+from embzarr._writing.extras import NO_EXTRAS, Upon
 from embzarr.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from embzarr._history import Commit
     from embzarr._storage import CountingStore, Store
     from embzarr._writing.delta_layer import LossyKind
+    from embzarr._writing.extras import Extras
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,12 @@ class DeltaPolicy:
             )
 
     def allows(
-        self, manifest: Manifest, counts: Mapping[str, int], lossy: LossyKind | None
+        self,
+        manifest: Manifest,
+        counts: Mapping[str, int],
+        lossy: LossyKind | None,
+        *,
+        beside: int = 0,
     ) -> bool:
         """Tell whether a delta may be laid upon a commit.
 
@@ -67,9 +74,10 @@ class DeltaPolicy:
             manifest: the commit.
             counts: rows of each column that the delta would hold.
             lossy: how it would store them.
+            beside: bytes of tensors and files that it would hold.
         """
         base, *deltas = manifest.layers
-        nbytes = stored_bytes(base, counts, lossy) + sum(map(_bytes_of, deltas))
+        nbytes = stored_bytes(base, counts, lossy) + beside + sum(map(_bytes_of, deltas))
         rows = max((_held(deltas, name) + count for name, count in counts.items()), default=0)
         return (
             len(deltas) < self.max_deltas
@@ -137,26 +145,43 @@ def newest(store: Store, base: int | Checkpoint | None) -> Commit:
 def save_delta(
     store: CountingStore,
     head: Commit,
-    rows: ArrayLike | Mapping[str, ArrayLike],
-    values: ArrayLike | Mapping[str, ArrayLike],
+    rows: ArrayLike | Mapping[str, ArrayLike] | None,
+    values: ArrayLike | Mapping[str, ArrayLike] | None,
     words: Iterable[str | bytes],
     options: DeltaOptions,
+    given: Extras | None = None,
 ) -> Checkpoint:
-    """Commit changes to the newest commit; see `embzarr.Run.save_delta`."""
-    step = check_step(head, options.step)
+    """Commit changes to the newest commit; see `embzarr.Run.save_delta`.
+
+    Args:
+        store: where to.
+        head: the newest commit.
+        rows: row numbers for all columns, or for each.
+        values: rows of the vectors, or of each column; None, as `rows`, only beside `given`.
+        words: appended.
+        options: how.
+        given: tensors and files, changed or not.
+    """
+    step, extras = check_step(head, options.step), given or NO_EXTRAS
     table = word_table.from_words(words, first_row=head.manifest.rows)
-    changes = row_changes.changes(rows, values, head.manifest, len(table))
+    changes: Mapping[str, Change] = {}
+    if given is None or len(table) or rows is not None or values is not None:
+        numbers, blocks = ({} if one is None else one for one in (rows, values))
+        changes = row_changes.changes(numbers, blocks, head.manifest, len(table))
     if not options.allow_nonfinite and spec.VECTORS in changes:
         _check_vectors(changes[spec.VECTORS], head.manifest.base.arrays[spec.VECTORS].dtype)
     _check_new(store, head.manifest, table)
     write_id = committing.new_id()
-    layers = _write(store, head, changes, table, options, step=step, write_id=write_id)
+    changed = changed_contents.changed(store, head.manifest, extras)
+    upon = Upon(changes=changes, words=table, extras=changed)
+    layers = _write(store, head, upon, options, step=step, write_id=write_id)
     draft = Draft(
         store_id=head.store,
         write_id=write_id,
         step=step,
         layers=layers,
         metadata=options.metadata,
+        model=head.manifest.model if extras.model is None else extras.model,
         base=head,
         follows=True,
     )
@@ -168,8 +193,7 @@ def save_delta(
 def _write(
     store: Store,
     head: Commit,
-    changes: Mapping[str, Change],
-    words: WordTable,
+    upon: Upon,
     options: DeltaOptions,
     *,
     step: int,
@@ -177,8 +201,8 @@ def _write(
 ) -> list[Layer]:
     """Write the delta, or a full step, and return the layers of the commit."""
     manifest = head.manifest
-    counts = {name: len(change.rows) for name, change in changes.items()}
-    if not options.policy.allows(manifest, counts, options.lossy):
+    beside = upon.extras.nbytes
+    if not options.policy.allows(manifest, upon.counts, options.lossy, beside=beside):
         full = compacting.write_full(
             store,
             head,
@@ -186,8 +210,7 @@ def _write(
             write_id=write_id,
             compression=options.compression,
             chunk_bytes=options.chunk_bytes,
-            changes=changes,
-            words=words,
+            upon=upon,
         )
         return [full]
     writer = DeltaWriter(
@@ -200,7 +223,7 @@ def _write(
         allow_nonfinite=options.allow_nonfinite,
     )
     with writer.withdrawn_on_error():
-        return [*manifest.layers, writer.write(changes, words)]
+        return [*manifest.layers, writer.write(upon)]
 
 
 def _check_vectors(change: Change, stored: str) -> None:

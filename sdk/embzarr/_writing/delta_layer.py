@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, grids, keys, lookups, spec
+from embzarr._writing.contents import ContentsWriter
 from embzarr._writing.conversion import check_finite
 from embzarr._writing.layer_files import LayerFiles
 from embzarr._writing.loss import LossMeter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Array, Change, Lossy, WordTable
     from embzarr._storage import Store
+    from embzarr._writing.extras import Upon
 
 LossyKind: TypeAlias = Literal["float16", "int8"]
 
@@ -64,24 +66,33 @@ class DeltaWriter:
         self._allow_nonfinite = allow_nonfinite
         self._lossy: dict[str, Lossy] = {}
 
-    def write(self, changes: Mapping[str, Change], words: WordTable) -> Layer:
+    def write(self, upon: Upon) -> Layer:
         """Write everything and return what the manifest says of the layer.
 
         Args:
-            changes: by column; with new words every column and all of their rows.
-            words: appended words, in row order.
+            upon: changes by column, with new words every column and all of their rows; the words in
+                row order; and the tensors and files that changed.
 
         Raises:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
-        for name, change in changes.items():
+        words, extras = upon.words, upon.extras
+        for name, change in upon.changes.items():
             self._put_column(name, change)
         fences: tuple[str, ...] = ()
         if len(words):
             fences = self._put_words(words)
-        rows, columns = self._below.rows + len(words), list(changes)
+        rows, columns = self._below.rows + len(words), list(upon.changes)
+        writer = ContentsWriter(self._files, self._compression)
+        writer.put(extras.tensors, extras.files)
+        contents = writer.finish()
         arrays = self._files.finish(
-            columns, self._lossy, below=self._below, rows=rows, room=self._room
+            columns,
+            self._lossy,
+            contents=contents,
+            below=self._below,
+            rows=rows,
+            room=self._room,
         )
         return Layer(
             kind="delta",
@@ -92,6 +103,8 @@ class DeltaWriter:
             arrays=arrays,
             fences=list(fences),
             objects=self._files.digests,
+            tensors=dict(contents.tensors),
+            files=dict(contents.files),
         )
 
     def withdrawn_on_error(self) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, lookups, word_table
+from embzarr._writing.contents import ContentsWriter
 from embzarr._writing.conversion import Conversion
 from embzarr._writing.layer_files import LayerFiles
 from embzarr.errors import InvalidInputError
@@ -50,6 +51,8 @@ class LayerWriter:
         self.rows = 0
         """Rows taken so far."""
         self._files = LayerFiles(store, step=step, write_id=write_id)
+        self.contents = ContentsWriter(self._files, settings.compression)
+        """Takes tensors and files."""
         self._words: list[WordTable] = []
         self._fences: tuple[str, ...] | None = None
         self.lossy: dict[str, Lossy] = {}
@@ -118,13 +121,14 @@ class LayerWriter:
         """
         for column in self.columns.values():
             column.finish()
-        if self._fences is None:
+        if self._fences is None and self.columns:
             self.put_words(word_table.concatenate(self._words), placement)
         if meanwhile:
             self._files.beside(meanwhile)
         losses = self._conversion.losses
         lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}
-        arrays = self._files.finish(list(self.columns), lossy)
+        contents = self.contents.finish()
+        arrays = self._files.finish(list(self.columns), lossy, contents=contents)
         return Layer(
             kind="full",
             path=self._files.path,
@@ -136,6 +140,8 @@ class LayerWriter:
             arrays=arrays,
             fences=list(self._fences or ()),
             objects=self._files.digests,
+            tensors=dict(contents.tensors),
+            files=dict(contents.files),
         )
 
     def withdrawn_on_error(self) -> AbstractContextManager[None]:

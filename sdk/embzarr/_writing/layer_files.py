@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import chunk_coding, dtypes, keys, spec, zarr_json
+from embzarr._format import EMPTY, chunk_coding, dtypes, keys, spec, zarr_json
 from embzarr._history import withdrawing
 from embzarr._writing import jobs
 from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embzarr._format import Array, Codec, Layer, LookupImage, Lossy, ObjectDigest, WordTable
+    from embzarr._format import (
+        Array,
+        Codec,
+        Contents,
+        Cut,
+        Layer,
+        LookupImage,
+        Lossy,
+        ObjectDigest,
+        WordTable,
+    )
     from embzarr._storage import Data, Store
     from embzarr._writing.array import Shards, WrittenArray
 
@@ -66,7 +76,7 @@ class LayerFiles:
         codec: Codec | None = None,
         chunk: int | None = None,
         chunk_bytes: int | None = None,
-        shards: Shards | None = None,
+        shards: Shards | Cut | None = None,
     ) -> ArrayWriter:
         """Return the writer of a new array; see `embzarr._writing.array.ArrayWriter`."""
         writer = ArrayWriter(
@@ -131,6 +141,7 @@ class LayerFiles:
         columns: list[str],
         lossy: Mapping[str, Lossy],
         *,
+        contents: Contents = EMPTY,
         below: Layer | None = None,
         rows: int = 0,
         room: int = 0,
@@ -140,6 +151,7 @@ class LayerFiles:
         Args:
             columns: names of the layer's columns.
             lossy: what the conversion of a column cost.
+            contents: the layer's tensors and files.
             below: of a delta, the layer under it.
             rows: of a delta, the rows of the checkpoint from it down.
             room: bytes of copies that the manifest may hold.
@@ -153,6 +165,7 @@ class LayerFiles:
             step=self.step,
             write_id=self.write_id,
             columns=columns,
+            contents=contents,
             below=below,
             rows=rows,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from embzarr._format import LayerSettings, placements, spec, word_table
+from embzarr._format import LayerSettings, Placement, placements, spec, word_table
 from embzarr._history import Target
 from embzarr._storage import interrupts, parallel
 from embzarr._writing.checks import (
@@ -16,6 +16,7 @@ from embzarr._writing.checks import (
     taken,
     vectors_of,
 )
+from embzarr._writing.extras import Extras
 from embzarr._writing.writer import start
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._format import WordTable
+    from embzarr._writing.given_files import Source
     from embzarr._writing.writer import Writer
 
 
@@ -35,6 +37,9 @@ class SaveSettings(TypedDict, total=False):
     step: int | None
     counts: ArrayLike | None
     columns: Mapping[str, ArrayLike] | None
+    tensors: Mapping[str, ArrayLike] | None
+    files: Mapping[str, Source] | None
+    model: Mapping[str, Any] | None
     metadata: Mapping[str, Any] | None
     placement: str
     families: Sequence[str | int] | None
@@ -47,12 +52,15 @@ class SaveSettings(TypedDict, total=False):
 
 def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     url: object,
-    words: Iterable[str | bytes],
-    vectors: ArrayLike,
+    words: Iterable[str | bytes] | None = None,
+    vectors: ArrayLike | None = None,
     *,
     step: int | None = None,
     counts: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    tensors: Mapping[str, ArrayLike] | None = None,
+    files: Mapping[str, Source] | None = None,
+    model: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     placement: str = "given",
     families: Sequence[str | int] | None = None,
@@ -64,14 +72,15 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
-    """Save words and vectors as one atomic commit and return it, opened.
+    """Save words and vectors, tensors and files as one atomic commit and return it, opened.
 
     Either everything becomes visible at once or, after an error, an interrupt or a crash, nothing.
     An interrupt waits for the requests that are under way, a second one does not.
 
     Args:
         url: where to; see `embzarr.open`.
-        words: any distinct texts that UTF-8 can hold, one for each row.
+        words: any distinct texts that UTF-8 can hold, one for each row; None, as `vectors`, for a
+            checkpoint of tensors and files alone.
         vectors: shape (rows, dim); a memory-mapped array is read in stretches. It is not copied,
             and must stay as it is until this returns; so must the other arrays.
         step: the step's number; by default one more than the newest commit's, or 0.
@@ -79,6 +88,10 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             ``counts``.
         columns: further arrays of as many rows: numbers, text, bytes or times. A list of texts is
             as wide as its longest; NULs at the end of one are not kept, as everywhere in numpy.
+        tensors: named arrays of any shape and type, such as the weights of a model; they must stay
+            as they are until this returns.
+        files: bytes, paths or open binary files, by name.
+        model: any JSON: what makes a model of tensors and files.
         metadata: any JSON; what would let anybody in, such as the signature of a URL, is left out.
         placement: order of the rows: ``given``, ``lexical``, ``hash[:GROUPS]`` or
             ``family[:GROUPS]``.
@@ -109,12 +122,20 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         >>> saved.step, saved.commit, saved["queen"]
         (7, 1, array([0., 1.], dtype=float32))
     """
-    further, (matrix, name) = arrays_of(columns, counts), vectors_of(vectors, dtype)
-    table, given = word_table.from_words(taken(words)), {spec.VECTORS: matrix, **further}
-    check_lengths(len(table), given)
-    order, rows = placements.arrange(placements.parse(placement), table, families)
+    further = arrays_of(columns, counts)
+    extras = Extras.of(tensors, files, model)
+    if words is None and vectors is None:
+        table, matrix, name = None, None, "float32"
+        extras.require_something(further)
+    else:
+        matrix, name = vectors_of(vectors, dtype)
+        table = word_table.from_words(taken(() if words is None else words))
+        check_lengths(len(table), {spec.VECTORS: matrix, **further})
+    order, rows = Placement(kind="given"), None
+    if table is not None:
+        order, rows = placements.arrange(placements.parse(placement), table, families)
     settings = LayerSettings(
-        dim=matrix.shape[1],
+        dim=None if matrix is None else matrix.shape[1],
         dtype=name,
         columns=kinds_of(further),
         compression=compression,
@@ -125,18 +146,24 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     told = metadata_of(metadata)
     begin = partial(start, target, settings, step=step, metadata=told, placement=order)
     begin = partial(begin, allow_new_dim=allow_new_dim, caller_rows=rows)
-    return interrupts.apart(lambda: _write(begin(), table, given, rows))
+    given = {} if matrix is None else {spec.VECTORS: matrix, **further}
+    return interrupts.apart(lambda: _write(begin(), table, given, rows, extras))
 
 
 def _write(
     writer: Writer,
-    words: WordTable,
+    words: WordTable | None,
     columns: Mapping[str, NDArray[Any]],
     rows: NDArray[np.int64] | None,
+    extras: Extras,
 ) -> Checkpoint:
     """Append everything, in the order of `rows`, write the words meanwhile, and commit."""
+    writer.model = extras.model
     layer = writer._layer  # noqa: SLF001 - one write, in two modules
     with writer._aborted_on_error():  # noqa: SLF001
+        layer.contents.put(extras.tensors, extras.files)
+        if words is None:
+            return writer._commit()  # noqa: SLF001
         step = layer.columns[spec.VECTORS].shard_rows
         listed = words if rows is None else words.take(rows)
 

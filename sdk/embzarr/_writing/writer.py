@@ -49,6 +49,7 @@ class Writer:
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
         self.metadata = metadata
+        self.model: dict[str, Any] | None = None
         self._store = store
         self._layer = layer
         self._placement = placement
@@ -137,6 +138,7 @@ class Writer:
                 step=self._layer.step,
                 layers=[layer],
                 metadata=metadata,
+                model=self.model,
                 base=self._base,
             )
         self._open = None

@@ -1,0 +1,142 @@
+"""Reads one tensor: an array of its own, block by block, or a stretch of one that holds many."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import dtypes, numpy_dtype
+from embzarr._reading.array import ArrayReader
+from embzarr._reading.options import View
+from embzarr.errors import InvalidInputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from embzarr._format import Layer, TensorMember
+    from embzarr._reading.cost import Link
+    from embzarr._storage import GetRange
+
+UNDER_WAY_BYTES = 64 * 1024 * 1024
+
+
+class TensorReader:
+    """Reads the numbers of one tensor."""
+
+    def __init__(
+        self, store: GetRange, layer: Layer, name: str, member: TensorMember, link: Link
+    ) -> None:
+        """Prepare to read; nothing is fetched yet."""
+        self.name = name
+        self.member = member
+        self.path = layer.path
+        self.shape = tuple(member.shape)
+        self.size = math.prod(self.shape)
+        self._stored = layer.arrays[member.array]
+        self._reader = ArrayReader(store, layer, member.array, link)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its numbers in memory."""
+        return self.size * dtypes.itemsize(self._stored.dtype)
+
+    @property
+    def type(self) -> str:
+        """Name of the data type: its maker's own where it has no other."""
+        return self.member.type or self._stored.dtype
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Data type of what is stored."""
+        return numpy_dtype(self._stored.dtype)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of what is read.
+
+        Raises:
+            UnsupportedError: code ``dtype-unsupported``: numpy needs the package ml_dtypes for it.
+        """
+        return self.stored_dtype if self.member.type is None else _framework_dtype(self)
+
+    def target(self, out: NDArray[Any] | None, *, raw: bool = False) -> NDArray[Any]:
+        """Return the array that all of it is read into: `out`, if that is one.
+
+        Raises:
+            InvalidInputError: codes ``input-shape`` or ``input-dtype``.
+        """
+        dtype, what = self.stored_dtype if raw else self.dtype, f"out of tensor {self.name!r}"
+        if out is None:
+            return View().target(1, self.shape, dtype).reshape(self.shape)
+        if not isinstance(out, np.ndarray) or out.shape != self.shape:
+            found = out.shape if isinstance(out, np.ndarray) else type(out).__name__
+            message = f"{what}: expected shape {self.shape}, found {found}"
+            raise InvalidInputError("input-shape", message)
+        if out.dtype != dtype or not out.flags.writeable or not out.flags.c_contiguous:
+            message = f"{what}: expected a writable {dtype} in C order, found {out.dtype}"
+            raise InvalidInputError("input-dtype", message)
+        return out
+
+    def jobs(self, out: NDArray[Any], limit: int) -> list[Callable[[], object]]:
+        """Return the reads that fill `out`, in each of which `limit` bytes may be under way."""
+        return self._jobs(0, self.shape[0] if self.shape else 1, out, limit)
+
+    def rows(self, first: int, last: int) -> NDArray[Any]:
+        """Return indices `first` up to, not including, `last` of the first dimension."""
+        shape = (last - first, *self.shape[1:])
+        out = View().target(1, shape, self.dtype).reshape(shape)
+        for job in self._jobs(first, last, out, UNDER_WAY_BYTES):
+            job()
+        return out
+
+    def _jobs(
+        self, first: int, last: int, out: NDArray[Any], limit: int
+    ) -> list[Callable[[], object]]:
+        if not out.size:
+            return []
+        stored = out if self.member.type is None else out.view(np.uint8)
+        each = self.size // (self.shape[0] if self.shape else 1)
+        if self.member.start is not None:
+            start = self.member.start
+            ends = (start + first * each, start + last * each)
+            return [partial(self._read, *ends, stored.reshape(-1), limit)]
+        cut = self._stored.cut
+        if not cut.split:
+            return [partial(self._read, first, last, stored, limit)]
+        blocks = stored.reshape(-1, cut.length, *cut.row_shape)
+        before = first * cut.blocks // self.shape[0]
+        starts = range(before * cut.block_rows, cut.rows, cut.block_rows)
+        return [
+            partial(self._read, start, start + cut.length, block, limit)
+            for start, block in zip(starts, blocks, strict=False)
+        ]
+
+    def _read(self, start: int, stop: int, out: NDArray[Any], limit: int) -> None:
+        room = max(limit, self._reader.least)
+        self._reader.range(start, stop, View(out=out, memory_limit=room))
+
+    def numbers(self, start: int, stop: int) -> NDArray[Any]:
+        """Return a stretch of the array that holds it beside others."""
+        return self._reader.range(start, stop)
+
+
+def _framework_dtype(tensor: TensorReader) -> np.dtype[Any]:
+    """Return numpy's type of one byte for what a framework calls it."""
+    try:
+        dtype: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), tensor.type))
+    except (ImportError, AttributeError, TypeError) as exc:
+        raise UnsupportedError(
+            "dtype-unsupported",
+            f"tensor {tensor.name!r}: {tensor.type} needs an ml_dtypes that has it: "
+            "pip install -U 'embzarr[bfloat16]'; its bytes are read by load(raw=True)",
+        ) from exc
+    if dtype.itemsize != 1:
+        message = f"tensor {tensor.name!r}: {tensor.type} takes more than one byte"
+        raise UnsupportedError("dtype-unsupported", message)
+    return dtype

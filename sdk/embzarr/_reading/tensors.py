@@ -1,0 +1,289 @@
+"""The tensors of a checkpoint: a mapping from their names, of which any part may be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import arguments
+from embzarr._reading.mapping import as_array
+from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
+from embzarr._storage import interruptible, parallel
+from embzarr.errors import InvalidInputError, MemberNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from embzarr._format import Layer, TensorMember
+    from embzarr._reading.cost import Link
+    from embzarr._storage import GetRange
+
+_AT_ONCE = 8
+"""Tensors that are read side by side."""
+_GAP_BYTES = 128 * 1024
+"""Between small tensors, less is read over."""
+
+
+class Tensor:
+    """One named tensor; nothing of it is read before it is asked for.
+
+    Example:
+        >>> weight = embzarr.open(url).tensors["dense/kernel:0"]
+        >>> weight.shape, weight.dtype, weight[0]
+        ((2, 3), dtype('float32'), array([0., 1., 2.], dtype=float32))
+    """
+
+    def __init__(self, reader: TensorReader) -> None:
+        """Wrap what reads it."""
+        self._reader = reader
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._reader.name
+
+    @property
+    def array(self) -> str:
+        """Path of the Zarr array that holds it, alone or beside others, below its layer."""
+        return self._reader.member.array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions; none for a single number."""
+        return self._reader.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of its numbers."""
+        return self._reader.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its numbers in memory."""
+        return self._reader.nbytes
+
+    @property
+    def type(self) -> str:
+        """Name of the data type: a framework's own where numbers have no other."""
+        return self._reader.type
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of what is read.
+
+        Raises:
+            UnsupportedError: code ``dtype-unsupported``: numpy needs the package ml_dtypes for it.
+        """
+        return self._reader.dtype
+
+    def __repr__(self) -> str:
+        """Return name, shape and type."""
+        return f"<embzarr.Tensor {self.name!r} {self.shape} {self.type}>"
+
+    def __len__(self) -> int:
+        """Return the length of the first dimension."""
+        if not self.shape:
+            raise TypeError("len() of a tensor without dimensions")
+        return self.shape[0]
+
+    @interruptible
+    def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy takes it
+        """Return a part, as of an array; of the first dimension no more is read than is asked for.
+
+        Raises:
+            InvalidInputError: an index that is no number, slice or ``...``, or out of range.
+        """
+        first, *others = key if isinstance(key, tuple) else (key,)
+        try:
+            if not self.shape or first is Ellipsis or first is None:
+                return np.asarray(self.load()[key])
+            if not isinstance(first, slice):
+                at = range(len(self))[arguments.whole("index", first)]
+                return np.asarray(self._reader.rows(at, at + 1)[(0, *others)])
+            rows = range(*first.indices(len(self)))
+            low, high = (min(rows), max(rows) + 1) if rows else (0, 0)
+            part = self._reader.rows(low, high)
+            turned = part if rows.step > 0 else part[::-1]
+            return np.asarray(turned[(slice(None, None, abs(rows.step)), *others)])
+        except (IndexError, TypeError) as exc:
+            message = f"tensor {self.name!r} of shape {self.shape}: {exc}"
+            raise InvalidInputError("input-argument", message) from exc
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, *, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Return all of it for ``numpy.asarray(tensor)``."""
+        if copy is False:
+            raise InvalidInputError("input-argument", "copy=False: reading makes a new array")
+        return as_array(self.load(), dtype)
+
+    @interruptible
+    def load(self, out: NDArray[Any] | None = None, *, raw: bool = False) -> NDArray[Any]:
+        """Return all of it.
+
+        Args:
+            out: an array to fill, in C order, of its shape and type.
+            raw: return a type that is a framework's own as the bytes that are stored.
+
+        Raises:
+            InvalidInputError: codes ``input-shape`` or ``input-dtype``: `out` is not such an array.
+            DamagedError: a chunk is missing, cut or changed.
+
+        Example:
+            >>> checkpoint.tensors["dense/kernel:0"].load().sum()
+            np.float32(15.0)
+        """
+        arguments.check_flags(raw=raw)
+        result = self._reader.target(out, raw=raw)
+        for job in self._reader.jobs(result, UNDER_WAY_BYTES):
+            job()
+        return result
+
+
+class Tensors(Mapping[str, Tensor]):
+    """The tensors of a checkpoint by their names: a mapping of which nothing is read before.
+
+    Example:
+        >>> tensors = embzarr.open(url).tensors
+        >>> sorted(tensors)
+        ['dense/bias:0', 'dense/kernel:0']
+    """
+
+    def __init__(
+        self, store: GetRange, members: Mapping[str, tuple[Layer, TensorMember]], link: Link
+    ) -> None:
+        """Wrap what a manifest says of them."""
+        self._store = store
+        self._members = members
+        self._link = link
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield their names."""
+        return iter(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a tensor of this name."""
+        return name in self._members
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return one of them.
+
+        Raises:
+            MemberNotFoundError: code ``tensor-missing``.
+        """
+        if name not in self._members:
+            message = f"no tensor {name!r} among {len(self)}"
+            raise MemberNotFoundError("tensor-missing", message)
+        return Tensor(self._reader(name))
+
+    def _reader(self, name: str) -> TensorReader:
+        layer, member = self._members[name]
+        return TensorReader(self._store, layer, name, member, self._link)
+
+    def __repr__(self) -> str:
+        """Return how many there are, and of how many bytes."""
+        return f"<embzarr.Tensors {len(self)} of {sum(one.nbytes for one in self.values())} bytes>"
+
+    @interruptible
+    def load(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        out: Mapping[str, NDArray[Any]] | None = None,
+        raw: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """Return many of them, read side by side.
+
+        Args:
+            names: which; by default all, or those of `out`.
+            out: arrays to fill, by name, in C order.
+            raw: return types that are a framework's own as the bytes that are stored.
+
+        Raises:
+            MemberNotFoundError: code ``tensor-missing``: names that are not there, all of them.
+            InvalidInputError: arrays of `out` of another shape or type.
+            DamagedError: a chunk is missing, cut or changed.
+
+        Example:
+            >>> checkpoint.tensors.load(["dense/bias:0"])
+            {'dense/bias:0': array([0., 0., 0.], dtype=float32)}
+        """
+        arguments.check_flags(raw=raw)
+        given = {} if out is None else out
+        wanted = list(given or self) if names is None else arguments.words("names", names)
+        lost = [name for name in wanted if name not in self]
+        if lost:
+            raise MemberNotFoundError(
+                "tensor-missing", f"no tensors {', '.join(map(repr, lost[:8]))}; {len(lost)} in all"
+            )
+        tensors = {name: self._reader(name) for name in wanted}
+        found = {name: one.target(given.get(name), raw=raw) for name, one in tensors.items()}
+        large = [one for one in tensors.values() if one.member.start is None]
+        limit = UNDER_WAY_BYTES // max(min(len(large), _AT_ONCE), 1)
+        jobs = [job for one in large for job in one.jobs(found[one.name], limit)]
+        small = [one for one in tensors.values() if one.member.start is not None and one.size]
+        jobs = [*self._stretches(small, found), *jobs]
+        _side_by_side(jobs)
+        return found
+
+    def _stretches(
+        self, tensors: Sequence[TensorReader], found: Mapping[str, NDArray[Any]]
+    ) -> list[Callable[[], object]]:
+        """Return the reads of small tensors: of those that lie near each other, one."""
+        groups: list[list[TensorReader]] = []
+        for one in sorted(tensors, key=_place):
+            last = groups[-1][-1] if groups else None
+            if last is not None and _is_near(last, one):
+                groups[-1].append(one)
+            else:
+                groups.append([one])
+        return [partial(_read_group, group, found) for group in groups]
+
+
+def _place(tensor: TensorReader) -> tuple[str, str, int]:
+    return tensor.path, tensor.member.array, tensor.member.start or 0
+
+
+def _is_near(one: TensorReader, other: TensorReader) -> bool:
+    """Tell whether two small tensors are read together."""
+    (path, array, start), (other_path, other_array, other_start) = _place(one), _place(other)
+    gap = (other_start - start - one.size) * (one.nbytes // one.size)
+    return (path, array) == (other_path, other_array) and gap <= _GAP_BYTES
+
+
+def _read_group(group: Sequence[TensorReader], found: Mapping[str, NDArray[Any]]) -> None:
+    """Read small tensors that lie near each other at once."""
+    first, last = group[0], group[-1]
+    start = first.member.start or 0
+    stop = (last.member.start or 0) + last.size
+    numbers = first.numbers(start, stop)
+    for one in group:
+        at = (one.member.start or 0) - start
+        stored = numbers[at : at + one.size].reshape(one.shape)
+        out = found[one.name]
+        out[...] = stored if one.member.type is None else stored.view(out.dtype)
+
+
+def _side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
+    """Run jobs, a few at a time, each of which may divide itself further."""
+    left = iter(jobs)
+
+    def work() -> None:
+        for job in left:
+            job()
+
+    parallel.together(*[work] * min(len(jobs), _AT_ONCE))

@@ -1,0 +1,112 @@
+"""Tensors as their writer takes them: little-endian rows, a shard at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import Cut, cut_tensor, dtypes, given_arrays, keys, spec
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GivenTensor:
+    """A caller's tensor: its numbers as they are stored, and what they are called."""
+
+    array: NDArray[Any]
+    """Any shape and byte order; not copied."""
+    dtype: str
+    """Stored data type."""
+    type: str | None = None
+    """The framework's own, where numbers of one byte have no data type here."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return self.array.shape
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is stored together with others."""
+        nbytes = self.array.size * dtypes.itemsize(self.dtype)
+        return nbytes <= spec.SMALL_BYTES
+
+    @property
+    def cut(self) -> Cut:
+        """How it is divided where it is stored by itself."""
+        return cut_tensor(self.shape, dtypes.itemsize(self.dtype))
+
+    def rows(self, cut: Cut) -> Iterator[NDArray[Any]]:
+        """Yield its rows, a shard at a time; those of a block that another one follows, padded."""
+        step = cut.chunk * cut.shard
+        for at in np.ndindex(self.shape[: cut.split]):
+            block = self.array[at]
+            for first in range(0, cut.length, step):
+                yield self._stored(block[first : first + step], step if cut.blocks > 1 else 0)
+
+    def flat(self) -> NDArray[Any]:
+        """Return all of its numbers, end to end."""
+        return self._stored(self.array, 0).reshape(-1)
+
+    def _stored(self, part: NDArray[Any], least: int) -> NDArray[Any]:
+        """Return a part in its stored type, with zeros up to `least` rows."""
+        found = np.ascontiguousarray(part, dtypes.numpy_dtype(self.dtype))
+        if found.ndim == 0 or len(found) >= least:
+            return found
+        padded = np.zeros((least, *found.shape[1:]), found.dtype)
+        padded[: len(found)] = found
+        return padded
+
+
+def given(tensors: Mapping[str, ArrayLike] | None) -> dict[str, GivenTensor]:
+    """Return what a caller passed as tensors.
+
+    Raises:
+        InvalidInputError: codes ``input-argument``: no mapping, or a name that cannot be used;
+            ``input-dtype``: objects, or what no tensor is made of; ``input-shape``: too many
+            dimensions.
+    """
+    members = {} if tensors is None else tensors
+    if not hasattr(members, "items"):
+        raise InvalidInputError(
+            "input-argument",
+            f"tensors: expected arrays by name, as a dict, found {type(members).__name__}",
+        )
+    return {check_name("tensors", name): _given(name, value) for name, value in members.items()}
+
+
+def check_name(what: str, name: object) -> str:
+    """Return the name of a tensor or a file.
+
+    Raises:
+        InvalidInputError: no text, an empty one, or one that is too long.
+    """
+    try:
+        if isinstance(name, str) and keys.is_tensor_name(name):
+            return str.__str__(name)
+    except UnicodeError:
+        pass
+    raise InvalidInputError(
+        "input-argument",
+        f"{what}: expected names of 1 to {spec.MAX_NAME_BYTES} bytes of UTF-8, found {name!r:.100}",
+    )
+
+
+def _given(name: str, value: ArrayLike) -> GivenTensor:
+    what = f"tensor {name[:64]!r}"
+    array = given_arrays.array_of(what, value)
+    if array.ndim > spec.MAX_RANK:
+        raise InvalidInputError(
+            "input-shape",
+            f"{what}: expected at most {spec.MAX_RANK} dimensions, found {array.ndim}",
+        )
+    if array.dtype.kind == "V" and array.dtype.itemsize == 1 and array.dtype.names is None:
+        return GivenTensor(array=array.view(np.uint8), dtype="uint8", type=array.dtype.name)
+    return GivenTensor(array=array, dtype=dtypes.column_name_of(array.dtype, what=what))
