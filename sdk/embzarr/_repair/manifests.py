@@ -85,7 +85,7 @@ class History:
         """Look at every number, and restore the manifests of which a copy can be believed."""
         hint = self._parsed(self._get(self._store, spec.LATEST), spec.LATEST)
         self.hint = hint if isinstance(hint, Commit) else None
-        for number in sorted(history.numbers_of(self._store), reverse=True):
+        for number in history.numbers_of(self._store):
             self.look(number)
         self._note_tags()
         top = max(self.standings, default=0)
