@@ -73,8 +73,10 @@ class History:
 
     @property
     def top(self) -> Standing | None:
-        """What stands at the highest number."""
-        return self.standings[max(self.standings)] if self.standings else None
+        """What stands at the highest number at which something does."""
+        there = (number for number, found in self.standings.items() if found.stored is not None)
+        highest = max(there, default=None)
+        return None if highest is None else self.standings[highest]
 
     @property
     def store_id(self) -> str | None:
