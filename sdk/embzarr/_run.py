@@ -110,7 +110,7 @@ class Run:
             >>> run.numbers()
             [1]
         """
-        return history.numbers_of(self._store)
+        return list(history.numbers_of(self._store))
 
     @interruptible
     def commits(self) -> list[CommitInfo]:

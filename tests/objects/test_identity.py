@@ -41,7 +41,7 @@ OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {
         "s3://bucket/run",
         {**_S3, "client_options": {"allow_invalid_certificates": True}},
     ),
-    "headers": ("s3://bucket/run", {**_S3, "client_options": {"default_headers": {"a": "b"}}}),
+    "headers": ("s3://bucket/run", {**_S3, "client_options": {"default_headers": {"pragma": "b"}}}),
     "google": ("gs://bucket/run", {"skip_signature": True}),
     "azure": ("az://bucket/run", {"account_name": "one", "skip_signature": True}),
     "azure account": ("az://bucket/run", {"account_name": "two", "skip_signature": True}),

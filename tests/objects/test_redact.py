@@ -172,6 +172,7 @@ class TestErrorPaths:
                 "token": "CANARY-TOKEN",
                 "retry_config": {"max_retries": 0},
                 "client_options": {"default_headers": {"x-more": "CANARY-HEADER"}},
+                "headers_follow_redirects": True,
             }
             yield open_store("s3://bucket/run", storage_options=options)
 

@@ -11,6 +11,7 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage import aws, redirects
 from embzarr._storage.open import open_store
 from embzarr.errors import EmbzarrError, InvalidInputError, StoreError
 from objects.places import running
@@ -38,6 +39,8 @@ def running_two(*, same: bool = False) -> Iterator[Two]:
             self.send_response(206)
             self.send_header("Content-Range", f"bytes 0-3/{len(DATA)}")
             self.send_header("Content-Length", "4")
+            self.send_header("Last-Modified", "Sun, 29 Nov 2026 12:00:00 GMT")
+            self.send_header("ETag", '"1"')
             self.end_headers()
             self.wfile.write(DATA[:4])
 
@@ -52,10 +55,11 @@ def running_two(*, same: bool = False) -> Iterator[Two]:
             self.send_response(307)
             there = "/moved" if same else two.other
             self.send_header("Location", f"{there}{self.path}?signature=CANARY-QUERY")
+            self.send_header("x-amz-bucket-region", "eu-west-9")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_PUT = do_GET  # noqa: N815 - http.server's name
+        do_PUT = do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     with running(Second) as other, running(First) as url:
         two.other, two.url = other, url
@@ -99,6 +103,80 @@ class TestObstore:
                 f"{two.url}/run", storage_options={**options, "headers_follow_redirects": True}
             )
             assert bytes(store.get_range("a", 0, 4)) == DATA[:4]
+
+    @pytest.mark.parametrize(
+        ("url", "address"),
+        [
+            ("s3://bucket/run", {"endpoint_url": "{}", "key": "key", "secret": "secret"}),
+            ("gs://bucket/run", {"base_url": "{}", "skip_signature": True}),
+            ("az://bucket/run", {"endpoint": "{}", "account_name": "us", "access_key": "AAAA"}),
+        ],
+        ids=["s3", "google", "azure"],
+    )
+    def test_the_same_goes_for_a_service(self, url: str, address: dict[str, Any]) -> None:
+        """A header of the caller's is refused at the door, or goes where he said that it may."""
+        headers = {"client_options": {"default_headers": {"X-Api-Key": "CANARY"}}}
+        with running_two() as two:
+            there = {
+                name: value.format(two.url) if isinstance(value, str) else value
+                for name, value in address.items()
+            }
+            options = {**there, **headers, "allow_http": True}
+            with pytest.raises(InvalidInputError, match="X-Api-Key") as caught:
+                open_store(url, storage_options=options)
+            assert "CANARY" not in str(caught.value)
+            assert two.heard == []
+
+            store = open_store(url, storage_options={**options, "headers_follow_redirects": True})
+            assert bytes(store.get_range("a", 0, 4)) == DATA[:4]
+
+    def test_nothing_of_s3_reaches_a_host_of_another_name(self) -> None:
+        """Session tokens and keys of objects are headers that obstore would take along."""
+        options = {"key": "key", "secret": "secret", "token": "CANARY"}
+        with running_two() as two:
+            two.other = two.other.replace("127.0.0.1", "localhost")
+            store = open_store(
+                "s3://bucket/run",
+                storage_options={
+                    **options,
+                    "endpoint_url": two.url,
+                    "retry_config": {"max_retries": 0},
+                },
+            )
+            for ask in (
+                lambda: store.get_range("a", 0, 4),
+                lambda: [*store.list("")],
+                lambda: store.put("a", b"1"),
+            ):
+                with pytest.raises(StoreError, match='"region": "eu-west-9"') as caught:
+                    ask()
+                assert caught.value.code == "store-failed"
+                assert "CANARY" not in str(caught.value)
+            assert two.heard == []
+
+    def test_a_proxy_of_the_callers_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where all goes by a proxy, our own would keep the caller from his store."""
+        assert redirects.only_to("https://host:9", {})["proxy_excludes"] == "host"
+        assert redirects.only_to("https://host:9", {"proxy_url": "http://proxy"}) == {}
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
+        assert redirects.only_to("https://host:9", {}) == {}
+
+    @pytest.mark.parametrize("told", ["", "x" * 41, "eu west", 'eu"'])
+    def test_a_region_that_is_none_is_not_told(self, told: str) -> None:
+        """What a server says of a region is shown only where it can be one."""
+
+        class Server(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.send_response(301)
+                self.send_header("x-amz-bucket-region", told)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
+                """Say nothing."""
+
+        with running(Server) as url:
+            assert aws.region_of(url, "bucket") is None
+        assert aws.region_of(url, "bucket") is None, "where nobody answers any more"
 
     def test_an_s3_signature_stays(self) -> None:
         """A server that sends a signed request elsewhere takes no signature along."""

@@ -5,12 +5,11 @@ Spec section "Finding a commit".
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from embzarr._format import intervals, keys, spec
-from embzarr._history import quarantine
+from embzarr._history import listed, quarantine
 from embzarr._history import records as stored
 from embzarr._history.records import Collected, Commit, Expired
 from embzarr._storage import get_at_most, parallel
@@ -19,11 +18,10 @@ from embzarr.errors import (
     DamagedError,
     NotFoundError,
     StoreError,
-    UnsupportedError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from embzarr._format import Run
     from embzarr._history.records import Record
@@ -84,18 +82,18 @@ def tip(store: Readable, *, reads_only: bool = False) -> Record | None:
             were hidden from this reader.
     """
     hints: list[_Hint | None] = [None]
-    sizes: list[dict[int, int] | None] = [None]
+    tops: list[tuple[int, int] | None] = [None]
 
     def ask_hint() -> None:
         hints[0] = _unless_denied(_hint, store) if reads_only else _hint(store)
 
     def ask_listing() -> None:
-        sizes[0] = _unless_denied(_listed, store) if reads_only else _listed(store)
+        tops[0] = _unless_denied(listed.top, store) if reads_only else listed.top(store)
 
     parallel.together(ask_hint, ask_listing, alone=parallel.is_quick(store))
-    if sizes[0] is None:
+    if tops[0] is None:
         return _walked(store, hints[0], reads_only=reads_only)
-    return _newest(store, hints[0], sizes[0])
+    return _newest(store, hints[0], *tops[0])
 
 
 def nothing(store: Store) -> NotFoundError:
@@ -173,37 +171,44 @@ def runs_of(store: Readable) -> list[Run]:
     """Return the runs of numbers of all commits, collections and expired ones included.
 
     On a store that cannot list these are all up to the newest: who reads on finds what is there.
+
+    Raises:
+        StoreError: more gaps are listed than a history can have.
     """
-    listed = _unless_denied(_listed, store)
-    if listed is not None:
-        return intervals.merged([], listed)
+    found = _unless_denied(listed.runs, store)
+    if found is not None:
+        return found
     newest = tip(store, reads_only=True)
     return [[1, newest.number]] if newest else []
 
 
-def numbers_of(store: Readable) -> list[int]:
-    """Return the numbers of all commits, newest first, collections and expired ones included.
+def numbers_of(store: Readable) -> Iterator[int]:
+    """Yield the numbers of all commits, newest first, collections and expired ones included.
 
     On a store that cannot list, those down to the first at which nothing stands.
 
     Raises:
         AccessDeniedError: the store may not be listed.
+        StoreError: more gaps are listed than a history can have.
     """
-    listed = _listed(store)
-    if listed is not None:
-        return sorted(listed, reverse=True)
-    found: list[int] = []
+    found = listed.runs(store)
+    if found is None:
+        yield from _numbers_there(store)
+        return
+    for first, last in reversed(found):
+        yield from range(last, first - 1, -1)
+
+
+def _numbers_there(store: Readable) -> Iterator[int]:
+    """Yield the numbers at which something stands, from the newest to the first gap."""
     left = runs_of(store)
     while left:
         batch, left = intervals.take_newest(left, _BATCH)
         sizes = parallel.each(lambda number: _size_of(store, number), batch)
-        there = [
-            *itertools.takewhile(lambda pair: pair[1] is not None, zip(batch, sizes, strict=True))
-        ]
-        found += [number for number, _ in there]
-        if len(there) < len(batch):
-            break
-    return found
+        for number, size in zip(batch, sizes, strict=True):
+            if size is None:
+                return
+            yield number
 
 
 def find_step(store: Readable, step: int) -> Commit:
@@ -330,23 +335,13 @@ def _hint(store: Readable) -> _Hint | None:
     return _Hint(record=record, size=memoryview(data).nbytes)
 
 
-def _listed(store: Readable) -> dict[int, int] | None:
-    """Return the size of what stands at each number; None where the store cannot list."""
-    try:
-        sizes = {info.key: info.size for info in store.list(f"{spec.COMMITS}/")}
-    except UnsupportedError:
-        return None
-    numbers = {keys.commit_number(key): size for key, size in sizes.items()}
-    return {number: size for number, size in numbers.items() if number is not None}
-
-
-def _newest(store: Readable, hint: _Hint | None, sizes: Mapping[int, int]) -> Record | None:
-    top = max(sizes, default=0)
+def _newest(store: Readable, hint: _Hint | None, top: int, size: int) -> Record | None:
+    """Return the newest commit, of a listing's highest number and the bytes that are there."""
     if hint is not None and hint.record.number >= top:
         number = hint.record.number
         # A listing may lag behind a write on a few stores; a manifest that is there is there.
-        size = sizes[top] if number == top else _size_of(store, number)
-        if size == hint.size:
+        found = size if number == top else _size_of(store, number)
+        if found == hint.size:
             return hint.record
     return stored.read(store, top) if top else None
 

@@ -84,11 +84,14 @@ def relist(target: Store, store: RepairStore, again: Again, top: Top) -> bool:
         seen=top.number,
         passes=protocol.COLLECTIONS,
     )
+    key = keys.commit_key(top.number + 1)
     try:
-        made, _ = committing.take_number(target, claim, top, compose)
+        made = store.make(key, lambda: committing.take_number(target, claim, top, compose)[0])
     except ConflictError:
         return False
-    store.note("commit", keys.commit_key(made.number), again.message)
+    if made is None:
+        return False
+    store.note("commit", keys.commit_key(made[0].number), again.message)
     return True
 
 
@@ -121,11 +124,13 @@ def lead(target: Store, store: RepairStore, store_id: str, top: Top, newest: Top
     claim = Claim(
         write_id=record.write_id, folders=frozenset(), seen=top.number, passes=protocol.NONE
     )
+    data = collections.encode(record)
     try:
-        committing.take_number(target, claim, top, lambda _: collections.encode(record))
+        made = store.make(key, lambda: committing.take_number(target, claim, top, lambda _: data))
     except ConflictError:
         return  # somebody else has committed meanwhile
-    store.note("commit", key, message)
+    if made:
+        store.note("commit", key, message)
 
 
 def mend_hint(store: RepairStore, head: int) -> None:

@@ -99,7 +99,8 @@ class LayerRepair:
             return False
         origin, data = found
         self._sources.keep_misplaced(key)
-        self._store.restore(key, data, f"from {origin}", hold=self._is_read_again(name))
+        if not self._store.restore(key, data, f"from {origin}", hold=self._is_read_again(name)):
+            return False
         self._sources.satisfy(digest)
         self._damaged.remove(name)
         return True

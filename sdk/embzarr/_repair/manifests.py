@@ -73,8 +73,10 @@ class History:
 
     @property
     def top(self) -> Standing | None:
-        """What stands at the highest number."""
-        return self.standings[max(self.standings)] if self.standings else None
+        """What stands at the highest number at which something does."""
+        there = (number for number, found in self.standings.items() if found.stored is not None)
+        highest = max(there, default=None)
+        return None if highest is None else self.standings[highest]
 
     @property
     def store_id(self) -> str | None:
@@ -85,7 +87,7 @@ class History:
         """Look at every number, and restore the manifests of which a copy can be believed."""
         hint = self._parsed(self._get(self._store, spec.LATEST), spec.LATEST)
         self.hint = hint if isinstance(hint, Commit) else None
-        for number in sorted(history.numbers_of(self._store), reverse=True):
+        for number in history.numbers_of(self._store):
             self.look(number)
         self._note_tags()
         top = max(self.standings, default=0)

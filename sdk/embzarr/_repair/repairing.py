@@ -25,7 +25,7 @@ from embzarr._verify import Problem
 from embzarr.errors import NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from embzarr._format import Parent
     from embzarr._history import Commit
@@ -118,7 +118,7 @@ class _Repair:
             commits=len(history.standings),
             head=head,
             actions=tuple(store.actions),
-            lost=tuple(lost),
+            lost=tuple(_with_links(lost, store.linked)),
             skipped=self._other.skipped if self._other else (),
         )
 
@@ -170,12 +170,13 @@ class _Repair:
 
     def _settle(self, top: Standing) -> int | None:
         """Let the newest checkpoint be a sound one, and ``latest.json`` a copy of it."""
+        standings = self._history.standings.values()
         for number in self._checkpoints():
             again = self._again(committed.read(self._store, number))
             if again is None:
                 continue
             head = number
-            later = [x for x in self._history.standings.values() if x.number > number]
+            later = [x for x in standings if number < x.number <= top.number]
             hidden = top.leads_to != number or any(map(self._is_damaged, later))
             if hidden or not self._layers.is_sound(number):
                 newest = heads.Top(number=top.number, sha256=top.identity or str(top.stored))
@@ -224,6 +225,15 @@ class _Repair:
                 message = "is not the commit that a later one or a tag names"
                 key = keys.commit_key(standing.number)
                 yield Problem(code="manifest-mismatch", key=key, message=message)
+
+
+def _with_links(lost: Sequence[Problem], linked: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield what is lost; of what is not there since a link is, that one is."""
+    keys_linked = {problem.key for problem in linked}
+    kept = [p for p in lost if p.code != "object-missing" or p.key not in keys_linked]
+    told = {problem.key for problem in kept}
+    yield from kept
+    yield from (problem for problem in linked if problem.key not in told)
 
 
 def _number(standing: Standing | None) -> int | None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 Provider: TypeAlias = "Callable[[], S3Credential]"
 
+_REGION = re.compile(r"[a-z0-9-]{1,40}")
+_REGION_SECONDS = 4.0
+"""What the name of a region may take, which only an error message waits for."""
 _KEY = "key"
 """Of the request that is made and never sent, to see where it would go."""
 
@@ -159,6 +164,33 @@ def _taken_apart(url: str, bucket: str) -> tuple[str, bool]:
     in_path = path == f"/{bucket}" or path.endswith(f"/{bucket}")
     base = path.removesuffix(f"/{bucket}") if in_path else path
     return f"{parts.scheme}://{parts.netloc}{base}", not in_path
+
+
+def region_of(endpoint: str, bucket: str) -> str | None:
+    """Return the region that a server says a bucket is in; None where it says none.
+
+    S3 tells it to anybody, with whatever else it answers.
+
+    Args:
+        endpoint: of the server, or of the bucket.
+        bucket: its name; empty where the endpoint is its own.
+    """
+    try:
+        told = deadline.within(_REGION_SECONDS, lambda: _told_region(endpoint, bucket))
+    except (HTTPException, OSError):
+        return None
+    return told if told and _REGION.fullmatch(told) else None
+
+
+def _told_region(endpoint: str, bucket: str) -> str | None:
+    parts = urlsplit(endpoint)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.netloc, timeout=_REGION_SECONDS)
+    try:
+        connection.request("HEAD", f"{parts.path}/{bucket}")
+        return connection.getresponse().getheader("x-amz-bucket-region")
+    finally:
+        connection.close()
 
 
 # Who ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
@@ -21,7 +21,7 @@ from embzarr._redact import (
     secrets_of_environment,
     user_of_url,
 )
-from embzarr._storage import library
+from embzarr._storage import aws, library, redirects
 from embzarr._storage.capabilities import s3_capabilities
 from embzarr._storage.client import Client
 from embzarr._storage.credentials import S3_OPTIONS, resolve_s3
@@ -67,14 +67,7 @@ _RETRY = {
 # While a body goes up nothing comes down, so that silence says nothing: see `_clients`.
 _SILENCE = "read_timeout"
 
-_CONNECTION_OPTIONS = ("allow_http", "client_options", "retry_config")
-_HEADERS_FOLLOW = "headers_follow_redirects"
-# The first are taken off by obstore where a redirect leads to another host, the others tell nobody
-# anything. Of all else it takes to the other host what was meant for the first, and cannot be told.
-_SAFE_HEADERS = frozenset(
-    {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
-    | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
-)
+_CONNECTION_OPTIONS = ("allow_http", "client_options", redirects.MAY_FOLLOW, "retry_config")
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
 
@@ -92,21 +85,25 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     access = resolve_s3(bucket, _without_connection(options))
     client = {**access.client, **_mapping(options, "client_options")}
     options = {**options, **({"client_options": client} if client else {})}
-    place = _place(url, options, access.secrets)
-    insecure = str(access.config.get("endpoint", "")).startswith("http://")
+    endpoint = str(access.config.get("endpoint", ""))
+    virtual = bool(access.config.get("virtual_hosted_style_request"))
+    region_of = partial(aws.region_of, endpoint, "" if virtual else bucket)
+    place = replace(_place(url, options, access.secrets), region_of=region_of)
+    insecure = endpoint.startswith("http://")
 
     def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
+        to_it = redirects.only_to(endpoint, client_options)
         return obstore_stores.S3Store(
             bucket,
             prefix=prefix,
             config=cast("S3Config", access.config),
-            client_options=client_options,
+            client_options=cast("ClientConfig", {**to_it, **client_options}),
             retry_config=retry,
             credential_provider=access.provider,
         )
 
     # Some servers have buckets of one name for each of their tenants, whom a key tells apart.
-    server = s3_capabilities(str(access.config.get("endpoint", "")), bucket)
+    server = s3_capabilities(endpoint, bucket)
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
     identify = partial(_identity, "s3", tenant, options)
     store = _build(
@@ -150,8 +147,7 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
     """Open a folder of a web server, to read what one knows the name of."""
     del single_writer  # nobody writes
     _refuse_query(url)
-    _refuse_unknown(options, (*_CONNECTION_OPTIONS, _HEADERS_FOLLOW), url)
-    _refuse_headers_that_leak(options, url)
+    _refuse_unknown(options, _CONNECTION_OPTIONS, url)
 
     # obstore drops the user of a URL, so that we say it as the header that it stands for.
     user, bare = user_of_url(url)
@@ -202,18 +198,6 @@ def _identity(
     config: Mapping[str, object] = {**getattr(client, "config", {}), "client_options": given}
     allowed = bool(options.get("allow_http"))
     return of_place(kind, address or "", user, allowed, options=config)
-
-
-def _refuse_headers_that_leak(options: Mapping[str, object], url: str) -> None:
-    given = _mapping(_mapping(options, "client_options"), "default_headers")
-    leaking = sorted(str(name) for name in given if str(name).lower() not in _SAFE_HEADERS)
-    if leaking and not options.get(_HEADERS_FOLLOW):
-        raise InvalidInputError(
-            "input-argument",
-            f"the header {leaking[0]!r} would follow a redirect of {shown_url(url)} to another"
-            " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
-            f' it, say storage_options={{"{_HEADERS_FOLLOW}": True}}',
-        )
 
 
 def _basic(credentials: str) -> str:
@@ -276,6 +260,8 @@ def _clients(
 ) -> _Clients:
     library.OBSTORE.for_this_process()
     given = _mapping(options, "client_options")
+    if not options.get(redirects.MAY_FOLLOW):
+        redirects.refuse_headers_that_leak(_mapping(given, "default_headers"), place.url)
     allowed = bool(options.get("allow_http", allow_http))
     little = {"allow_http": allowed, **_CLIENT, **given}
     large = {**little, **_PATIENCE, **given}

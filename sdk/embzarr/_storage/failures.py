@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from obstore import exceptions as obstore_errors
 
 from embzarr._redact import printable, redact_url
+from embzarr._storage import redirects
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -51,6 +52,7 @@ _UNANSWERED = re.compile(
     r"error sending request|TimedOut|operation timed out|IncompleteBody|BrokenPipe"
     r"|Connection(?:Refused|Reset|Aborted)|request or response body error|connection closed"
 )
+_ELSEWHERE = re.compile(rf"\b{re.escape(redirects.NOWHERE)}\b")
 _NO_TLS = re.compile(r"InvalidCertificate|InvalidMessage")
 _NOT_NOW = frozenset({429, 500, 502, 503, 504})
 """HTTP: ask again later."""
@@ -82,6 +84,7 @@ _NOT_ALLOWED = 405
 _NOT_IMPLEMENTED = 501
 _CONFLICTS = frozenset({409, 412})
 _DENIALS = frozenset({401, 403})
+_MOVED = frozenset({301, 302, 307, 308})
 
 _FULL_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL = 507
@@ -113,6 +116,8 @@ class Place:
     """Printable: see `shown_url`."""
     redactor: Redactor
     """Knows the secrets that this store was opened with."""
+    region_of: Callable[[], str | None] | None = None
+    """Asks in which region the bucket is, where there are regions."""
 
     def ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         """Run one request of a library, and raise ours in place of its exceptions."""
@@ -144,6 +149,8 @@ class Place:
         text = _text(exc)
         kind, code = _classify(exc, text, verb)
         reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc, text))
+        if _is_elsewhere(exc, text):
+            reason += self._region_hint()
         error = kind(code, self._told(verb, key, reason))
         # Of a missing bucket a library has 78 lines to say, all of which stand in one of ours.
         is_plain = code in _PLAIN_REASONS and "\n" in text
@@ -158,6 +165,12 @@ class Place:
         if error.args[0].startswith(f"cannot {verb} "):
             return error
         return type(error)(error.code, self._told(verb, key, self.redactor.clean(error.args[0])))
+
+    def _region_hint(self) -> str:
+        region = self.region_of() if self.region_of else None
+        if region is None:
+            return ' (is the region right? storage_options={"region": ...})'
+        return f' (the bucket is said to be in storage_options={{"region": "{region}"}})'
 
     def _told(self, verb: Verb, key: str, reason: str) -> str:
         where = f"{key} in {self.url}" if key else self.url
@@ -175,7 +188,8 @@ def is_unanswered(exc: BaseException) -> bool:
     status = _status(exc, text)
     if status is not None:
         return status in _NOT_NOW
-    return bool(_UNANSWERED.search(text)) and not _NO_TLS.search(text)
+    never = _NO_TLS.search(text) or _ELSEWHERE.search(text)
+    return bool(_UNANSWERED.search(text)) and not never
 
 
 def _of_connection(text: str) -> str | None:
@@ -250,6 +264,12 @@ def _is_denial(exc: BaseException, text: str) -> bool:
     return isinstance(exc, denials) or bool(_DENIED.search(text) and not _MISSING.search(text))
 
 
+def _is_elsewhere(exc: BaseException, text: str) -> bool:
+    """Tell whether what was asked for is to be had from another server."""
+    found = _WRONG_REGION.search(text) or _ELSEWHERE.search(text)
+    return bool(found) or _status(exc, text) in _MOVED
+
+
 def _number(exc: BaseException, text: str) -> int | None:
     """Return the system's error number, which obstore writes into its text."""
     if isinstance(exc, OSError):
@@ -274,6 +294,8 @@ def _reason(exc: BaseException, text: str) -> str:
         reason = f"{code[1]}: {message[1]}" if message else code[1]
     elif status := _STATUS.search(text):
         reason = status["line"].strip()
+    elif _ELSEWHERE.search(text):
+        reason = "redirected to another host, which must not be told what is meant for this one"
     elif connection := _of_connection(text):
         reason = connection
     elif "TimedOut" in text or isinstance(exc, TimeoutError):
@@ -284,6 +306,4 @@ def _reason(exc: BaseException, text: str) -> str:
         reason = system["message"]
     else:
         reason = " ".join(_DETAIL.split(text, 1)[0].split()) or type(exc).__name__
-    if _WRONG_REGION.search(text):
-        reason += ' (is the region right? storage_options={"region": ...})'
     return reason[:_LONGEST_REASON]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import stat
@@ -138,6 +139,12 @@ class LocalFolder(ObstoreStore):
         if not f"{os.path.realpath(self._inside + key)}/".startswith(self._inside):
             message = f"{key} in {self.url} is a symbolic link that leaves the store"
             raise DamagedError("key-escapes-root", message)
+        folders = itertools.takewhile(
+            lambda folder: len(str(folder)) >= len(self._inside), Path(self._inside + key).parents
+        )
+        if any(folder.is_symlink() and not folder.exists() for folder in folders):
+            message = f"{key} in {self.url} lies behind a symbolic link to nothing"
+            raise DamagedError("key-escapes-root", message)
 
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
         self._refuse_link_outside(prefix)
@@ -168,11 +175,7 @@ class LocalFolder(ObstoreStore):
         self, folder: str, *, staging: bool = False, deep: bool = True
     ) -> Iterator[ObjectInfo]:
         """Yield the files below; obstore's own listing would follow links out of the store."""
-        try:
-            entries = [*os.scandir(self._inside + folder)]
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for entry in entries:
+        for entry in self._entries(folder):
             if entry.is_dir(follow_symlinks=False):
                 if deep:
                     yield from self._walk(f"{folder}{entry.name}/", staging=staging)
@@ -186,6 +189,17 @@ class LocalFolder(ObstoreStore):
                 yield ObjectInfo(
                     key=f"{folder}{entry.name}", size=found.st_size, modified=found.st_mtime
                 )
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            return [*os.scandir(self._inside + folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as exc:
+            if exc.errno != errno.ELOOP:
+                raise
+            message = f"{folder} in {self.url} is a symbolic link to itself"
+            raise DamagedError("key-escapes-root", message) from exc
 
 
 def local_folder(path: Path) -> LocalFolder:

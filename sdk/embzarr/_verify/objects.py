@@ -59,12 +59,12 @@ class LayerCheck:
         )
         try:
             check.run()
-        except NotFoundError:
-            shard, message = check.shard, "the manifest lists it, it is not there"
+        except (DamagedError, NotFoundError) as exc:
+            shard, is_link = check.shard, exc.code == "key-escapes-root"
+            message = str(exc.args[0]) if is_link else "the manifest lists it, it is not there"
+            code = exc.code if isinstance(exc, DamagedError) or is_link else "object-missing"
             lost = self.lost(shard, range(len(shard.chunks))) if shard else None
-            self.findings.report("object-missing", check.key, message, lost=lost)
-        except DamagedError as exc:  # a link that leaves the store
-            self.findings.report(exc.code, check.key, str(exc.args[0]))
+            self.findings.report(code, check.key, message, lost=lost)
 
     def lost(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[str, int, int] | None:
         """Return a column, and its places from the first to the last of some chunks of a shard."""

@@ -1,0 +1,64 @@
+"""Redirects, which obstore follows: what is meant for one host is not told to another one.
+
+It takes ``Authorization`` and cookies off then, and nothing else: no header of a caller's own, no
+session token of S3 and no key that encrypts an object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAY_FOLLOW = "headers_follow_redirects"
+"""The option by which a caller says that any host may know the headers."""
+NOWHERE = "127.0.0.1:0"
+"""No server can stand at this port, so that whoever is sent there tells nobody anything."""
+# The first are taken off by obstore where a redirect leads to another host, the others tell nobody
+# anything.
+_SAFE_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
+    | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
+)
+_PROXIES = frozenset({"http", "https", "all"})
+
+
+def refuse_headers_that_leak(headers: Iterable[object], shown: str) -> None:
+    """Refuse headers that would follow a redirect to another host.
+
+    Args:
+        headers: their names.
+        shown: the store, as messages name it.
+
+    Raises:
+        InvalidInputError: one of them may be a secret.
+    """
+    leaking = sorted(str(name) for name in headers if str(name).lower() not in _SAFE_HEADERS)
+    if leaking:
+        raise InvalidInputError(
+            "input-argument",
+            f"the header {leaking[0]!r} would follow a redirect of {shown} to another"
+            " host; send what is secret as 'authorization' or 'cookie', or, if any host may know"
+            f' it, say storage_options={{"{MAY_FOLLOW}": True}}',
+        )
+
+
+def only_to(endpoint: str, given: Mapping[str, object]) -> dict[str, str]:
+    """Return options of a connection that reaches one host, its subdomains, and no other.
+
+    obstore cannot be told to follow no redirect, but to ask all other hosts by a proxy: by one that
+    is not there. Where a real proxy is in use all goes by that, and nothing is changed.
+
+    Args:
+        endpoint: URL of the host.
+        given: what else is said of the connection.
+    """
+    host = urlsplit(endpoint).hostname
+    if not host or "proxy_url" in given or _PROXIES & getproxies().keys():
+        return {}
+    return {"proxy_url": f"http://{NOWHERE}", "proxy_excludes": host}
