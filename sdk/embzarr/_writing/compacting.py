@@ -18,7 +18,7 @@ from embzarr._storage import known_of, parallel
 from embzarr._writing.full_layer import LayerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from embzarr._format import Array, Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
@@ -29,7 +29,7 @@ Blocks: TypeAlias = dict[str, NDArray[Any]]
 _BATCH_BYTES = 16 * 1024 * 1024
 
 
-def write_full(
+def write_full(  # noqa: PLR0913 - what is written and how, all keyword-only
     store: Store,
     commit: Commit,
     *,
@@ -39,6 +39,7 @@ def write_full(
     chunk_bytes: int | None,
     changes: Mapping[str, Change],
     words: WordTable,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Layer:
     """Write all rows of a commit, with changes laid upon them, as one full layer.
 
@@ -51,6 +52,7 @@ def write_full(
         chunk_bytes: of the chunks; None for what was asked for when the base was saved.
         changes: by column, for rows of the commit and of `words`.
         words: appended after those of the commit.
+        progress: called with the rows of the commit that are read, and all of them.
 
     Raises:
         DamagedError: a layer of the chain is damaged; nothing of it is written on.
@@ -72,6 +74,8 @@ def write_full(
         for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
             _lay(changes, blocks, start)
             layer.append(table, blocks)
+            if progress is not None:
+                progress(start + len(table), manifest.rows)
         if len(words):
             new = slice(-len(words), None)
             layer.append(words, {name: c.values[new] for name, c in changes.items()})
@@ -80,7 +84,13 @@ def write_full(
 
 
 def compact(
-    store: Store, commit: Commit, *, compression: str, chunk_bytes: int | None, writer: str
+    store: Store,
+    commit: Commit,
+    *,
+    compression: str,
+    chunk_bytes: int | None,
+    writer: str,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Commit:
     """Commit a chain's checkpoint again, as a full step of the same number and metadata.
 
@@ -97,6 +107,7 @@ def compact(
         chunk_bytes=chunk_bytes,
         changes={},
         words=word_table.from_words([]),
+        progress=progress,
     )
     draft = Draft(
         store_id=commit.store,
