@@ -17,7 +17,7 @@ import msgspec
 from embzarr._copying.report import CopyReport
 from embzarr._copying.survey import Held, checkpoint_of, content_of, survey, tags_of
 from embzarr._copying.transfer import Transfer
-from embzarr._format import ObjectDigest, digests, keys, manifests, spec, zarr_json
+from embzarr._format import ObjectDigest, arguments, digests, keys, manifests, spec, zarr_json
 from embzarr._history import Draft, Target, committing, history, root, tagging
 from embzarr._open import find
 from embzarr._storage import CountingStore, get_at_most, interruptible, open_store
@@ -88,6 +88,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         >>> embzarr.copy(url, f"{folder}/copy").commits
         ()
     """
+    arguments.check_flags(allow_new_dim=allow_new_dim)
     origin = CountingStore(open_store(source, storage_options=source_options))
     target = Target(url=url, options=storage_options, single_writer=single_writer)
     store = target.open()
