@@ -13,9 +13,12 @@ from embzarr._format import numpy_dtype
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from numpy.typing import DTypeLike, NDArray
+
+    from embzarr.convert._rows import Rows
+    from embzarr.convert._targets import Sink
 
 _WIDER = {
     "float16": ("float32", "float64"),
@@ -122,12 +125,14 @@ ONE_FIELD = WordRule(
 )
 
 
+def write_beside(rows: Rows, sink: Sink, words: Sink) -> None:
+    """Write the numbers of all rows one after the other, and the words one a line beside them."""
+    for batch in rows.batches():
+        sink.append(bytes_of(batch.vectors))
+        words.append("".join(f"{word}\n" for word in batch.words).encode())
+
+
 def words_beside(name: str) -> str:
     """Return the name of the file of words beside a file of vectors: ``x.npy`` has ``x.txt``."""
     stem, dot, _ = name.rpartition(".")
     return f"{stem if dot else name}.txt"
-
-
-def lines_of(words: Iterable[str]) -> bytes:
-    """Return words one a line, as UTF-8."""
-    return "".join(f"{word}\n" for word in words).encode()
