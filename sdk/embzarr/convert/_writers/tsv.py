@@ -25,6 +25,7 @@ FORMAT = Format(
     words=WordRule(
         pattern=re.compile("[\t\n\r\v\f\0]|^$"),
         why="a tab or line end would end it, so that no word is empty or holds one, or a NUL",
+        begins_file=True,
     ),
     write=_write,
 )
