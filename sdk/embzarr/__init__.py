@@ -11,9 +11,11 @@ The format is specified in ``spec/v1/embzarr.md``.
 """
 
 from embzarr._checkpoint import Checkpoint
+from embzarr._copying import CopyReport, copy
 from embzarr._gc import GcReport
 from embzarr._history import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo, ProbeReport
 from embzarr._history import probe_url as probe
+from embzarr._open import find_runs
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
 from embzarr._parts import PartWriter, StepPlan, missing_parts, plan_step, publish, write_part
 from embzarr._reading import Cache, File, Files, Loaded, Plan, Tensor, Tensors
@@ -44,6 +46,7 @@ __all__ = [
     "ColumnInfo",
     "CommitInfo",
     "ConflictError",
+    "CopyReport",
     "DamagedError",
     "DeltaPolicy",
     "EmbzarrError",
@@ -73,7 +76,9 @@ __all__ = [
     "WordNotFoundError",
     "Writer",
     "__version__",
+    "copy",
     "create",
+    "find_runs",
     "missing_parts",
     "open",
     "plan_step",

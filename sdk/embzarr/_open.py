@@ -1,18 +1,18 @@
-"""Finds the commit that a caller means and opens it."""
+"""Finds runs, and the commit that a caller means, and opens it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import arguments
+from embzarr._format import arguments, spec
 from embzarr._history import history, tagging
 from embzarr._reading import Cache
-from embzarr._storage import CountingStore, interruptible, open_store
+from embzarr._storage import CountingStore, folders_of, interruptible, open_store
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from embzarr._history import Commit
     from embzarr._storage import Store
@@ -63,6 +63,48 @@ def open_checkpoint(
     opened = open_store(url, storage_options=storage_options, pickle_secrets=pickle_secrets)
     store = CountingStore(opened)
     return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
+
+
+@interruptible
+def find_runs(
+    url: object, *, depth: int = 3, storage_options: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return where the runs below a folder or a bucket are, as paths from there, in order.
+
+    A folder is a run where it has the folder ``commits``; what lies in it is not looked at, and of
+    all others the names of their folders alone, by one request each.
+
+    Args:
+        url: the folder or bucket; itself a run, it is told as ``""``.
+        depth: how many folders deep to look.
+        storage_options: credentials and endpoint.
+
+    Raises:
+        UnsupportedError: code ``store-cannot-list``, as of a web server.
+        AccessDeniedError: it may not be listed.
+
+    Example:
+        >>> _ = embzarr.save(f"{folder}/runs/mine", ["king"], np.ones((1, 4)))
+        >>> embzarr.find_runs(folder)
+        ['runs/mine']
+    """
+    depth = arguments.whole("depth", depth, least=0)
+    store = open_store(url, storage_options=storage_options)
+    return sorted(path.rstrip("/") for path in _runs_in(store, "", depth))
+
+
+def _runs_in(store: Store, folder: str, depth: int) -> Iterator[str]:
+    names = folders_of(store, folder)
+    if spec.COMMITS in names:
+        yield folder
+        return
+    for name in names if depth else ():
+        if _is_plain(name):  # no key of ours can name another
+            yield from _runs_in(store, f"{folder}{name}/", depth - 1)
+
+
+def _is_plain(name: str) -> bool:
+    return not any(letter in name for letter in "\\:\0") and name not in {"", ".", ".."}
 
 
 def find(store: Store, *, step: int | None, tag: str | None, commit: int | None) -> Commit:

@@ -461,7 +461,13 @@ class Run:
     def _require_sound(self) -> None:
         probe.require_sound(self._store, single_writer=self._single_writer)
 
-    def compact(self, *, compression: str = "auto", chunk_bytes: int | None = None) -> Checkpoint:
+    def compact(
+        self,
+        *,
+        compression: str = "auto",
+        chunk_bytes: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Checkpoint:
         """Turn the newest commit's chain of deltas into a full step, as a new commit of the step.
 
         Row numbers, words, metadata and step stay; what lossy deltas cost stays told. Memory is
@@ -470,6 +476,7 @@ class Run:
         Args:
             compression: as `embzarr.save` takes it.
             chunk_bytes: see `embzarr.save`; by default as the base of the chain has it.
+            progress: called with the rows that are done and the rows in all.
 
         Raises:
             NotFoundError: code ``checkpoint-missing``.
@@ -484,16 +491,26 @@ class Run:
         if chunk_bytes is not None:
             chunk_bytes = arguments.chunk_bytes(chunk_bytes)
         self.wait()
-        return interrupts.apart(partial(self._compact, compression, chunk_bytes))
+        return interrupts.apart(partial(self._compact, compression, chunk_bytes, progress))
 
-    def _compact(self, compression: str, chunk_bytes: int | None) -> Checkpoint:
+    def _compact(
+        self,
+        compression: str,
+        chunk_bytes: int | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> Checkpoint:
         self._require_sound()
         store = CountingStore(self._store)
         head = delta.newest(store, None)
         if len(head.manifest.layers) > 1:
             writer = f"embzarr {__version__}"
             head = compacting.compact(
-                store, head, compression=compression, chunk_bytes=chunk_bytes, writer=writer
+                store,
+                head,
+                compression=compression,
+                chunk_bytes=chunk_bytes,
+                writer=writer,
+                progress=progress,
             )
         return Checkpoint(store, head)
 

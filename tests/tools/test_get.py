@@ -163,3 +163,21 @@ def test_explain_says_what_is_fetched(
         answer.err,
     )
     assert re.search(r"another chunk_bytes .* wanted: .* of 4096, .* of 131072", answer.err)
+
+
+def test_missing_words_are_zeros_or_left_out_as_asked(
+    ask: Ask, run_folder: Path, tmp_path: Path
+) -> None:
+    """In their place among the others, and named; the exit code is 0 then."""
+    (tmp_path / "mine.txt").write_text("king\nnowhere\nqueen\n")
+    asked = ("get", run_folder, "--words-file", tmp_path / "mine.txt", "--missing")
+
+    zeros, skip, error = (ask(*asked, how) for how in ("zeros", "skip", "error"))
+
+    assert (zeros.code, skip.code, error.code) == (0, 0, 1)
+    assert [row[0] for row in zeros.rows] == ["king", "nowhere", "queen"]
+    assert set(zeros.rows[1][1:]) == {"0.0"}
+    assert [row[0] for row in skip.rows] == [row[0] for row in error.rows] == ["king", "queen"]
+    assert zeros.err == skip.err == "embzarr: 1 of 3 words are not there: nowhere\n"
+    assert "'nowhere'" in error.err
+    assert ask(*asked, "else").code == 2

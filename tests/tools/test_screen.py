@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -118,3 +119,28 @@ def test_a_pipe_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with _screen.progress("working") as advance:
         advance(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_in_bytes_shows_how_fast_it_goes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are done, bytes a second and the time left; a total may be unknown at first."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with _screen.progress("working", unit_bytes=1000) as advance:
+        advance(1, 0)
+        for done in range(2, 2000):
+            advance(done, 4000)
+    shown = capsys.readouterr().err
+    assert "2.0/4.0 MB" in shown
+    assert "MB/s" in shown or "GB/s" in shown
+    assert re.search(r"\d:\d\d:\d\d", shown)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_an_age_is_told_in_its_largest_unit(seconds: int, shown: str) -> None:
+    """As people say how old something is."""
+    assert _screen.people(_screen.Age(seconds)) == shown

@@ -38,6 +38,7 @@ DOORS: dict[str, Callable[..., object]] = {
         url, embzarr.plan_step(url, 2, 2, 1), WORDS, **how
     ),
     "repair": embzarr.repair,
+    "copy": lambda url, **how: embzarr.copy(url, url, **how),
     "Run": embzarr.Run,
     "Run.save": _in_run("save", WORDS, VECTORS),
     "Run.save_async": _in_run("save_async", WORDS, VECTORS),

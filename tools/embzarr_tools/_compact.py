@@ -1,11 +1,8 @@
 """``embzarr compact``: a chain of deltas becomes a full step."""
 
-from typing import Annotated
-
-import typer
-
-from embzarr_tools._options import ChunkBytes, Place
-from embzarr_tools._screen import Size, say
+from embzarr_tools._options import AsJson, ChunkBytes, Compression, Place, SingleWriter
+from embzarr_tools._screen import progress, say, show_json, size
+from embzarr_tools._selection import row_bytes
 
 EXAMPLES = """
 embzarr compact s3://bucket/run
@@ -16,13 +13,10 @@ embzarr compact runs/wiki --compression zstd
 def compact(
     place: Place,
     *,
-    compression: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, none, lz4, zstd[:LEVEL] or blosc:CNAME.")
-    ] = "auto",
+    compression: Compression = "auto",
     chunk_bytes: ChunkBytes = None,
-    single_writer: Annotated[
-        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
-    ] = False,
+    single_writer: SingleWriter = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn the newest checkpoint's chain of deltas into a full step.
 
@@ -31,10 +25,15 @@ def compact(
     """
     run = place.run(single_writer=single_writer)
     before = run.open()
-    found = run.compact(compression=compression, chunk_bytes=chunk_bytes)
+    with progress("compacting", unit_bytes=row_bytes(before)) as advance:
+        found = run.compact(compression=compression, chunk_bytes=chunk_bytes, progress=advance)
+    stored = found.info().bytes_stored
+    if as_json:
+        known = {"step": found.step, "commit": found.commit, "bytes_stored": stored}
+        show_json({**known, "made": found.commit != before.commit})
+        return
     if found.commit == before.commit:
         say(f"step {found.step} (commit {found.commit}) is a full step already")
         return
     layers = len(before.info().layers)
-    stored = Size(found.info().bytes_stored).shown()
-    say(f"step {found.step} (commit {found.commit}): {layers} layers became one of {stored}")
+    say(f"step {found.step} (commit {found.commit}): {layers} layers became one of {size(stored)}")

@@ -3,13 +3,15 @@
 import shutil
 import tempfile
 import time
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from embzarr_tools._options import Access
-from embzarr_tools._screen import say
+from embzarr_tools._options import Access, AsJson
+from embzarr_tools._screen import say, show_json
 
 EXAMPLES = """
 embzarr demo
@@ -38,6 +40,7 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the temporary folder and say where it is.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show everything on text of this machine, in about a minute.
 
@@ -47,7 +50,7 @@ def demo(
     """
     from embzarr_tools import _demo_acts  # noqa: PLC0415 - loads the trainer and its compiler
 
-    begin = time.perf_counter()
+    begin, story = time.perf_counter(), StringIO()
     folder = Path(tempfile.mkdtemp(prefix="embzarr-demo-"))
     try:
         stage = _demo_acts.Stage(
@@ -56,10 +59,16 @@ def demo(
             place="at the URL given" if url else "in a temporary folder",
             storage_options=access.storage_options,
         )
-        _demo_acts.play(stage, text)
+        with redirect_stdout(story) if as_json else nullcontext():
+            _demo_acts.play(stage, text)
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+    if as_json:
+        known = {"held": True, "seconds": time.perf_counter() - begin}
+        kept = {"folder": str(folder) if keep else None, "story": story.getvalue().splitlines()}
+        show_json({**known, **kept})
+        return
     say("")
     say(f"Every claim held. ({time.perf_counter() - begin:.0f} s)")
     if keep:

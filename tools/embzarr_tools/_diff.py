@@ -20,6 +20,7 @@ from embzarr_tools._screen import (
     show_row,
     show_table,
 )
+from embzarr_tools._selection import row_bytes
 
 if TYPE_CHECKING:
     import embzarr
@@ -83,7 +84,7 @@ def _compared(
     from embzarr_tools._changes import Comparison  # noqa: PLC0415 - numpy takes a while
 
     comparison, lost, done = Comparison(count), list[str](), 0
-    with progress("comparing") as advance:
+    with progress("comparing", unit_bytes=row_bytes(before)) as advance:
         for old, new, gone in _pairs(before, after):
             comparison.add(new.words, old, new.vectors)
             lost += gone[: count - len(lost)]

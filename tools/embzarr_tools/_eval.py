@@ -7,6 +7,7 @@ import typer
 
 from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import Cell, Column, progress, say, show_json, show_table
+from embzarr_tools._selection import row_bytes
 
 if TYPE_CHECKING:
     import embzarr_eval
@@ -61,7 +62,7 @@ def evaluate(
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
 
     checkpoint = place.open(which)
-    with progress("reading rows") as advance:
+    with progress("reading rows", unit_bytes=row_bytes(checkpoint)) as advance:
         found = embzarr_eval.evaluate(
             checkpoint,
             files,

@@ -2,13 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embzarr_tools._options import AsJson, Place, Which, storage_options_of
 from embzarr_tools._screen import Column, Name, Size, progress, show_json, show_table
-from embzarr_tools._selection import row_range, words_of
+from embzarr_tools._selection import row_bytes, row_range, words_of
+
+if TYPE_CHECKING:
+    from embzarr.convert import Exported
 
 EXAMPLES = """
 embzarr export s3://bucket/run vectors.bin
@@ -89,7 +92,7 @@ def export(  # noqa: PLR0913 - the options of a command, each named
 
     checkpoint = place.open(which)
     words = only if words_file is None else [*(only or ()), *words_of(words_file)]
-    with progress("exporting") as advance:
+    with progress("exporting", unit_bytes=row_bytes(checkpoint)) as advance:
         done = convert.export_vectors(
             checkpoint,
             target,
@@ -107,6 +110,11 @@ def export(  # noqa: PLR0913 - the options of a command, each named
     if as_json:
         show_json(asdict(done))
         return
+    show_exported(done)
+
+
+def show_exported(done: "Exported") -> None:
+    """Show the files that were written."""
     show_table(
         _COLUMNS,
         [

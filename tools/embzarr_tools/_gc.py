@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embzarr_tools._failures import UsageError
-from embzarr_tools._options import AsJson, Place
+from embzarr_tools._options import AsJson, Place, SingleWriter
 from embzarr_tools._screen import Column, Size, say, say_aside, show_json, show_table
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; list what would be deleted.")
     ] = False,
-    single_writer: Annotated[
-        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
-    ] = False,
+    single_writer: SingleWriter = False,
     as_json: AsJson = False,
 ) -> None:
     """Give up old checkpoints, and delete what no commit names.

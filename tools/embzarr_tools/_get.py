@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 embzarr get s3://bucket/run king queen
 embzarr get s3://bucket/run --words-file mine.txt > mine.tsv
+embzarr get s3://bucket/run --words-file mine.txt --missing zeros --json > mine.jsonl
 embzarr get s3://bucket/run --prefix inter
 embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
 embzarr get s3://bucket/run --range inter "" > from-inter-on.tsv
@@ -39,6 +40,9 @@ embzarr get s3://bucket/run --prefix inter --explain > /dev/null
 """
 
 _SHOWN = 5
+_NAMED = 10
+"""Missing words that are named."""
+_ABSENT = ("error", "skip", "zeros")
 _COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
 
 
@@ -84,6 +88,15 @@ def get(
     ] = None,
     *,
     selection: Selection,
+    absent: Annotated[
+        str,
+        typer.Option(
+            "--missing",
+            metavar="error|skip|zeros",
+            help="Of words that are not there: end with exit code 1, leave them out, or print "
+            "zeros and row -1; all three name them on standard error.",
+        ),
+    ] = "error",
     which: Which,
     as_json: AsJson = False,
     verbose: Annotated[
@@ -106,6 +119,8 @@ def get(
     printed, and what is missing said, with exit code 1.
     """
     selection.check(words)
+    if absent not in _ABSENT:
+        raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
     begin = time.perf_counter()
     words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
@@ -113,7 +128,7 @@ def get(
         _explain(checkpoint, _wanted(checkpoint, words, selection))
     missing: list[str] = []
     if words:
-        found, missing = _look_up(checkpoint, words)
+        found, missing = _look_up(checkpoint, words, zeros=absent == "zeros")
         show_part(found, as_json=as_json)
     for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
@@ -123,8 +138,16 @@ def get(
             f"{cost.requests} requests in {cost.round_trips} round trips, "
             f"{size(cost.bytes_read)}, {seconds:.3f} s"
         )
-    if missing:
+    if missing and absent == "error":
         checkpoint.load(missing)  # says so, with words that are near
+    elif missing:
+        _tell_missing(missing, len(words or ()))
+
+
+def _tell_missing(missing: Sequence[str], asked: int) -> None:
+    named = ", ".join(missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+    say_aside(f"{len(missing):,} of {asked:,} words are not there: {named}{more}")
 
 
 class Part(NamedTuple):
@@ -133,25 +156,29 @@ class Part(NamedTuple):
     vectors: "NDArray[Any]"
 
 
-def _look_up(checkpoint: "embzarr.Checkpoint", words: list[str]) -> tuple[Part, list[str]]:
-    """Return what there is of the words, as it is spelled there, and the words that are missing."""
+def _look_up(
+    checkpoint: "embzarr.Checkpoint", words: list[str], *, zeros: bool
+) -> tuple[Part, list[str]]:
+    """Return what there is of the words, as it is spelled there, and the words that are missing.
+
+    With `zeros` these have a place among the others, and no row.
+    """
     from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
 
     ways = {word: as_trained(word, checkpoint.metadata) for word in words}
     asked = dict.fromkeys(spelt for way in ways.values() for spelt in way)
-    loaded = checkpoint.load(list(asked), missing="skip")
-    place_of = {spelt: place for place, spelt in enumerate(loaded.words)}
-    found = {
-        word: next((place_of[spelt] for spelt in way if spelt in place_of), None)
-        for word, way in ways.items()
+    loaded = checkpoint.load(list(asked), missing="zeros")
+    place_of = {
+        spelt: place
+        for place, (spelt, row) in enumerate(zip(loaded.words, loaded.rows.tolist(), strict=True))
+        if row >= 0
     }
-    places = [place for word in words if (place := found[word]) is not None]
-    part = Part(
-        [loaded.words[place] for place in places],
-        loaded.rows[places].tolist(),
-        loaded.vectors[places],
-    )
-    return part, [word for word, place in found.items() if place is None]
+    found = {word: next((s for s in way if s in place_of), None) for word, way in ways.items()}
+    shown = {word: spelt or word for word, spelt in found.items() if spelt is not None or zeros}
+    places = {spelt: place for place, spelt in enumerate(loaded.words)}
+    at = [places[shown[word]] for word in words if word in shown]
+    part = Part([loaded.words[place] for place in at], loaded.rows[at].tolist(), loaded.vectors[at])
+    return part, [word for word, spelt in found.items() if spelt is None]
 
 
 def _parts(checkpoint: "embzarr.Checkpoint", selection: Selection) -> Iterator["embzarr.Loaded"]:

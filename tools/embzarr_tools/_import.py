@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embzarr_tools._options import AsJson, Place, storage_options_of
+from embzarr_tools._options import (
+    AsJson,
+    Compression,
+    Place,
+    SingleWriter,
+    storage_options_of,
+)
 from embzarr_tools._screen import Size, progress, say, say_aside, show_json
 
 if TYPE_CHECKING:
@@ -54,20 +60,8 @@ class Choices:
     ] = None
     dtype: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Store as float32, float16, bfloat16 or float64."),
+        typer.Option(metavar="NAME", help="Numbers as float32, float16, bfloat16 or float64."),
     ] = None
-    step: Annotated[
-        int | None, typer.Option(metavar="N", help="Number of the checkpoint's step.")
-    ] = None
-    compression: Annotated[
-        str,
-        typer.Option(
-            metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
-        ),
-    ] = "auto"
-    single_writer: Annotated[
-        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
-    ] = False
     allow_pickle: Annotated[
         bool,
         typer.Option(
@@ -75,6 +69,17 @@ class Choices:
             help="Have gensim unpickle its own models, which can run any code: own files only.",
         ),
     ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """How to save it, likewise."""
+
+    step: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of the checkpoint's step.")
+    ] = None
+    compression: Compression = "auto"
+    single_writer: SingleWriter = False
 
 
 def import_file(
@@ -87,6 +92,7 @@ def import_file(
     ],
     place: Place,
     choices: Choices,
+    saving: Saving,
     *,
     only: Annotated[
         Path | None,
@@ -104,14 +110,13 @@ def import_file(
     seen at URL when all of it was read and found sound; after an error nothing is.
     """
     from embzarr.convert import import_vectors  # noqa: PLC0415 - slow to import, see _options
-    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr
 
-    chosen: dict[str, Any] = asdict(choices)
-    with progress(f"reading {file}") as advance:
+    chosen: dict[str, Any] = {**asdict(choices), **asdict(saving)}
+    with progress(f"reading {file}", unit_bytes=1) as advance:
         found = import_vectors(
             file,
             place.url,
-            words=None if only is None else read_lines(only),
+            words=only_of(only),
             storage_options=place.storage_options,
             source_options=storage_options_of(source_option),
             progress=advance,
@@ -121,6 +126,13 @@ def import_file(
         show_json(_document(found))
         return
     _tell(found)
+
+
+def only_of(path: Path | None) -> list[str] | None:
+    """Return the words of a file, one a line; None for no file."""
+    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
+
+    return None if path is None else list(read_lines(path))
 
 
 def _document(found: "Imported") -> dict[str, Any]:
@@ -142,6 +154,11 @@ def _tell(found: "Imported") -> None:
         f"step {checkpoint.step} (commit {checkpoint.commit}): {len(checkpoint):,} words x "
         f"{checkpoint.dim} from {size} of {found.format}"
     )
+    tell_passed_over(found)
+
+
+def tell_passed_over(found: "Imported") -> None:
+    """Say aside what of a file was left out or replaced."""
     counts = {
         "damaged rows skipped": found.skipped,
         "rows with something replaced": found.replaced,

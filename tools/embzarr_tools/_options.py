@@ -21,6 +21,15 @@ ChunkBytes = Annotated[
         help="Of rows that are fetched together: 131072 by default; less for scattered words.",
     ),
 ]
+Compression = Annotated[
+    str,
+    typer.Option(
+        metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
+    ),
+]
+SingleWriter = Annotated[
+    bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
+]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _TRUTH = {"true": True, "false": False}
 
@@ -148,6 +157,19 @@ def _default(part: Field[Any]) -> object:
 def storage_options_of(texts: list[str] | None) -> dict[str, Any]:
     """Return what ``--storage-option`` gave, any number of times, as `embzarr.open` takes it."""
     return dict(_storage_option(text) for text in texts or ())
+
+
+def options_like(place: Access, source: str | None, given: list[str] | None) -> dict[str, Any]:
+    """Return the options of another place: those given, or of a place with that kind of URL."""
+    found = storage_options_of(given)
+    url = getattr(place, "url", "")
+    if not found and source and _kind(source) == _kind(url):
+        return place.storage_options
+    return found
+
+
+def _kind(url: str) -> str:
+    return url.partition("://")[0] if "://" in url else ""
 
 
 def _storage_option(text: str) -> tuple[str, Any]:

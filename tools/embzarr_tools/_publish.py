@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._options import Place
-from embzarr_tools._screen import Size, say
+from embzarr_tools._options import AsJson, Place, SingleWriter
+from embzarr_tools._screen import say, show_json, size
 
 EXAMPLES = """
 embzarr publish s3://bucket/run plan.json words.txt
@@ -22,9 +22,8 @@ def publish(
         Path, typer.Argument(metavar="WORDS", help="A word on each line, in row order.")
     ],
     *,
-    single_writer: Annotated[
-        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
-    ] = False,
+    single_writer: SingleWriter = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make one commit of a step that was written in parts.
 
@@ -42,5 +41,9 @@ def publish(
         single_writer=single_writer,
         storage_options=place.storage_options,
     )
-    stored = Size(made.info().bytes_stored).shown()
-    say(f"step {made.step} (commit {made.commit}): {len(made):,} rows in {stored}")
+    stored = made.info().bytes_stored
+    if as_json:
+        known = {"step": made.step, "commit": made.commit, "rows": len(made), "dim": made.dim}
+        show_json({**known, "bytes_stored": stored})
+        return
+    say(f"step {made.step} (commit {made.commit}): {len(made):,} rows in {size(stored)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embzarr_tools._failures import NO
-from embzarr_tools._options import AsJson, Place, storage_options_of
+from embzarr_tools._options import AsJson, Place, options_like
 from embzarr_tools._screen import (
     Cell,
     Column,
@@ -65,10 +65,7 @@ class Source:
 
     def options(self, place: Place) -> dict[str, Any]:
         """Return the options to open it with."""
-        given = storage_options_of(self.source_option)
-        if not given and self.source and _kind(self.source) == _kind(place.url):
-            return place.storage_options
-        return given
+        return options_like(place, self.source, self.source_option)
 
 
 def repair(
@@ -90,7 +87,7 @@ def repair(
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
-    with progress("verify") as advance:
+    with progress("verify", unit_bytes=1) as advance:
         report = embzarr.repair(
             place.url,
             source=other.source,
@@ -107,10 +104,6 @@ def repair(
         show_table(_COLUMNS, _rows(report))
     if report.lost or (report.actions and dry_run):
         raise typer.Exit(NO)
-
-
-def _kind(url: str) -> str:
-    return url.partition("://")[0] if "://" in url else ""
 
 
 def _tell(report: "embzarr.RepairReport") -> None:

@@ -51,6 +51,17 @@ class Ratio(float):
         return f"{self:.2f}"
 
 
+class Age(int):
+    """Seconds since something."""
+
+    def shown(self) -> str:
+        """Return the largest unit that it has: ``3 d``."""
+        seconds = max(0, int(self))
+        units = ((86400, "d"), (3600, "h"), (60, "min"))
+        unit, name = next((pair for pair in units if seconds >= pair[0]), (1, "s"))
+        return f"{seconds // unit} {name}"
+
+
 class Parts(str):
     """A text of parts, such as ``blosc:lz4:shuffle:5``."""
 
@@ -242,16 +253,31 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Advance]:
-    """Show a bar on a terminal, and nothing in a log."""
+def progress(label: str, *, unit_bytes: int = 0) -> Iterator[Advance]:
+    """Show a bar on a terminal, and nothing in a log.
+
+    Args:
+        label: what to say beside the bar.
+        unit_bytes: bytes of one unit of the work, so that bytes and bytes a second are shown; 0
+            where it is not known in bytes.
+    """
     if not sys.stderr.isatty():
         yield _no_bar
         return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TransferSpeedColumn,
+    )
     from rich.progress import TimeRemainingColumn as Remaining  # noqa: PLC0415
 
     label_column = TextColumn("{task.description}", markup=False)
-    look = (label_column, BarColumn(), TaskProgressColumn(), Remaining())
+    speed = (DownloadColumn(), TransferSpeedColumn()) if unit_bytes else ()
+    look = (label_column, BarColumn(), TaskProgressColumn(), *speed, Remaining())
+    unit = unit_bytes or 1
     console = _console(stderr=True)
     # What is printed meanwhile scrolls above the bar, but only where both are on one terminal.
     with Progress(*look, console=console, transient=True, redirect_stdout=on_terminal()) as bar:
@@ -259,7 +285,8 @@ def progress(label: str) -> Iterator[Advance]:
 
         def advance(done: int, total: int, label: str | None = None) -> None:
             shown = None if label is None else printable(label)
-            bar.update(task, completed=done, total=total, description=shown)
+            all_of_it = total * unit or None  # of a stream nobody knows how much it will be
+            bar.update(task, completed=done * unit, total=all_of_it, description=shown)
 
         yield advance
 
@@ -318,7 +345,7 @@ def plain(cell: Cell) -> str:
 
 def people(cell: Cell) -> str:
     """Return a cell for people."""
-    if isinstance(cell, Size | Name | Ratio | Parts):
+    if isinstance(cell, Size | Name | Ratio | Age | Parts):
         return cell.shown()
     if isinstance(cell, int):
         return f"{cell:,}"

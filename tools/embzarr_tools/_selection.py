@@ -1,8 +1,17 @@
 """How a command line names rows and words."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embzarr_tools._failures import UsageError
+
+if TYPE_CHECKING:
+    import embzarr
+
+
+def row_bytes(checkpoint: "embzarr.Checkpoint") -> int:
+    """Return what the vector of a row takes, by which work on rows is told in bytes."""
+    return checkpoint.dim * checkpoint.dtype.itemsize
 
 
 def words_of(file: Path) -> list[str]:

@@ -7,7 +7,7 @@ import typer
 
 from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import Cell, finite_or_text, progress, show_fields, show_json
-from embzarr_tools._selection import row_range
+from embzarr_tools._selection import row_bytes, row_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def stats(
 
     checkpoint = place.open(which)
     start, stop = (0, None) if rows is None else row_range(rows)
-    with progress("reading") as advance:
+    with progress("reading", unit_bytes=row_bytes(checkpoint)) as advance:
         blocks = _blocks(checkpoint, start, stop, advance)
         figures = figures_of(blocks, checkpoint.dim)
     about: dict[str, Cell] = {

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._options import ChunkBytes, Place
+from embzarr_tools._options import AsJson, ChunkBytes, Compression, Place, SingleWriter
 from embzarr_tools._plot import Plot
-from embzarr_tools._screen import on_terminal, say
+from embzarr_tools._screen import on_terminal, say, show_json
 from embzarr_tools._train_log import training_log
 
 EXAMPLES = """
@@ -112,16 +112,9 @@ class Settings:
         Path | None,
         typer.Option(metavar="FILE", help="Train only the words of this file, one a line."),
     ] = None
-    compression: Annotated[
-        str,
-        typer.Option(
-            metavar="CODEC", help="auto, none, lz4, zstd[:LEVEL], blosc:CNAME[:SHUFFLE[:LEVEL]]."
-        ),
-    ] = "auto"
+    compression: Compression = "auto"
     chunk_bytes: ChunkBytes = None
-    single_writer: Annotated[
-        bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
-    ] = False
+    single_writer: SingleWriter = False
 
 
 def train(
@@ -135,6 +128,8 @@ def train(
     place: Place,
     settings: Settings,
     plot: Plot,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Train word vectors on text and save them to URL.
 
@@ -147,7 +142,7 @@ def train(
     plot.check()
     begin = time.perf_counter()
     losses = embzarr_eval.LossLine()
-    with training_log(losses) as log:
+    with training_log(losses, silent=as_json) as log:
         checkpoint = embzarr_trainer.train(
             corpus,
             place.url,
@@ -155,10 +150,15 @@ def train(
             progress=log,
             **{**asdict(settings), "only": _words_of(settings.only)},
         )
-    if on_terminal():
+    seconds = time.perf_counter() - begin
+    if as_json:
+        known = {"step": checkpoint.step, "commit": checkpoint.commit, "rows": len(checkpoint)}
+        told = {"dim": checkpoint.dim, "seconds": seconds, "checkpoints": log.checkpoints}
+        show_json({**known, **told})
+    elif on_terminal():
         say(
             f"{len(checkpoint):,} words x {checkpoint.dim} at step {checkpoint.step}, commit "
-            f"{checkpoint.commit}, in {time.perf_counter() - begin:.1f} s."
+            f"{checkpoint.commit}, in {seconds:.1f} s."
         )
     plot.draw(place.run(), losses.points)
 

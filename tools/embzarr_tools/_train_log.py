@@ -12,7 +12,15 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from embzarr_tools._screen import flush, live, on_terminal, say, say_aside, show_row
+from embzarr_tools._screen import (
+    finite_or_text,
+    flush,
+    live,
+    on_terminal,
+    say,
+    say_aside,
+    show_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,15 +43,21 @@ class Log:
         self,
         show: Callable[[embzarr_trainer.Progress], None],
         losses: embzarr_eval.LossLine,
+        *,
+        silent: bool = False,
     ) -> None:
         """Print nothing yet.
 
         Args:
             show: shows one report.
             losses: where to note the loss, which a plot may want.
+            silent: print no line for a checkpoint: who calls prints `checkpoints`.
         """
         self._show = show
         self._losses = losses
+        self._silent = silent
+        self.checkpoints: list[dict[str, float | str]] = []
+        """Figures of each checkpoint, under the names of `_COLUMNS`, as JSON can hold them."""
         self._told: embzarr_trainer.Metrics | None = None
 
     def __call__(self, now: embzarr_trainer.Progress) -> None:
@@ -51,18 +65,21 @@ class Log:
         self._show(now)
         self._losses.add(now.words, now.total_words, now.loss)
         if now.checkpoint is not None and now.checkpoint != self._told:
-            _tell_checkpoint(now.checkpoint, now, first=self._told is None)
+            row = (now.checkpoint.step, *_figures(now.checkpoint, now))
+            self.checkpoints.append(dict(zip(_COLUMNS, map(finite_or_text, row), strict=True)))
+            if not self._silent:
+                _tell_checkpoint(now.checkpoint, now, first=self._told is None)
             self._told = now.checkpoint
 
 
 @contextmanager
-def training_log(losses: embzarr_eval.LossLine) -> Iterator[Log]:
-    """Return what a trainer reports to, while it trains."""
+def training_log(losses: embzarr_eval.LossLine, *, silent: bool = False) -> Iterator[Log]:
+    """Return what a trainer reports to, while it trains; for `silent` see `Log`."""
     if not sys.stderr.isatty():
-        yield Log(LogLines(), losses)
+        yield Log(LogLines(), losses, silent=silent)
         return
     with live_lines() as show:
-        yield Log(show, losses)
+        yield Log(show, losses, silent=silent)
 
 
 class LogLines:
@@ -131,6 +148,10 @@ def _tell_checkpoint(
         return
     if first:
         show_row(_COLUMNS)
-    numbers = (made.epoch, made.loss, made.alpha, made.words_per_second, now.stall_seconds)
-    show_row((str(made.step), *(f"{number:.6g}" for number in numbers)))
+    show_row((str(made.step), *(f"{number:.6g}" for number in _figures(made, now))))
     flush()
+
+
+def _figures(made: embzarr_trainer.Metrics, now: embzarr_trainer.Progress) -> tuple[float, ...]:
+    """Return what stands behind the step in `_COLUMNS`."""
+    return made.epoch, made.loss, made.alpha, made.words_per_second, now.stall_seconds

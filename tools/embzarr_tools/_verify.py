@@ -110,7 +110,7 @@ def _outcome(run: "embzarr.Run", which: Which, *, quick: bool) -> dict[str, Any]
             "warnings": [],
         }
         return {**known, "sound": False, **_NOTHING_READ, "problems": [problem]}
-    with progress(f"step {checkpoint.step}") as advance:
+    with progress(f"step {checkpoint.step}", unit_bytes=1) as advance:
         report = checkpoint.verify(quick=quick, progress=advance)
     document = asdict(report)
     return {"step": report.step, "commit": report.commit, "sound": report.ok, **document}

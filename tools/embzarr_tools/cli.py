@@ -14,6 +14,8 @@ from embzarr_tools import (
     _bench,
     _bench_train,
     _compact,
+    _convert,
+    _cp,
     _demo,
     _diff,
     _eval,
@@ -95,6 +97,7 @@ _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
 _add(_head.head, _head.EXAMPLES)
 _add(_export.export, _export.EXAMPLES)
+_add(_convert.convert, _convert.EXAMPLES)
 _add(_similar.similar, _similar.EXAMPLES)
 _add(_similar.analogy, _similar.ANALOGY_EXAMPLES)
 _add(_stats.stats, _stats.EXAMPLES)
@@ -104,6 +107,7 @@ _add(_verify.verify, _verify.EXAMPLES)
 _add(_repair.repair, _repair.EXAMPLES)
 _add(_tag.tag, _tag.EXAMPLES)
 _add(_publish.publish, _publish.EXAMPLES)
+_add(_cp.cp, _cp.EXAMPLES)
 _add(_compact.compact, _compact.EXAMPLES)
 _add(_gc.gc, _gc.EXAMPLES)
 _add(_probe.probe, _probe.EXAMPLES)

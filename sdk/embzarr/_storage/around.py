@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from embzarr._storage.capabilities import known_of
 from embzarr._storage.identity import identity_of
-from embzarr._storage.port import Leftovers
+from embzarr._storage.port import Leftovers, folders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from embzarr._storage.capabilities import Capabilities
     from embzarr._storage.identity import Identity
@@ -67,6 +67,10 @@ class StoreAround:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object below the folder `prefix`."""
         return self._inner.list(prefix)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in a folder."""
+        return folders_of(self._inner, prefix)
 
     def put(self, key: str, data: Body) -> None:
         """Store the bytes."""

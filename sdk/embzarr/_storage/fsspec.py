@@ -32,7 +32,7 @@ from embzarr._storage.retry import persistently
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from embzarr._storage.capabilities import Capabilities
@@ -129,6 +129,26 @@ class FsspecStore:
         if not self._folder.is_listable:
             raise UnsupportedError("store-cannot-list", f"{self.url} has no listing to trust")
         return self._listed(prefix)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in a folder; none of one that is not there."""
+        check_prefix(prefix)
+        folder = f"{self._root}{prefix}".rstrip("/")
+
+        def ask() -> list[dict[str, Any]]:
+            self._fs.invalidate_cache()
+            return self._fs.ls(folder, detail=True)  # type: ignore[no-any-return]  # no types
+
+        try:
+            found = self._place.ask(
+                "list", prefix, lambda: deadline.within(deadline.LARGE_SECONDS, ask)
+            )
+        except NotFoundError as error:
+            if error.code != "object-missing":
+                raise
+            return []
+        names = [str(one["name"]).rstrip("/") for one in found if one.get("type") == "directory"]
+        return [name.rpartition("/")[2] for name in names]
 
     def put(self, key: str, data: Body) -> None:
         """Store the bytes; whole or not at all where the filesystem can."""

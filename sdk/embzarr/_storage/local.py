@@ -27,7 +27,7 @@ from embzarr._storage.port import Body, Leftover, ObjectInfo, check_key, check_p
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from obstore.store import ObjectStoreMethods
 
@@ -149,6 +149,19 @@ class LocalFolder(ObstoreStore):
     def _listed(self, prefix: str) -> Iterator[ObjectInfo]:
         self._refuse_link_outside(prefix)
         return self._place.each("list", prefix, lambda: self._walk(prefix))
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in a folder, links left out."""
+        check_prefix(prefix)
+        self._refuse_link_outside(prefix)
+        return self._place.ask("list", prefix, lambda: self._folders(prefix))
+
+    def _folders(self, folder: str) -> Sequence[str]:
+        try:
+            entries = [*os.scandir(self._inside + folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Yield files that were still being written."""

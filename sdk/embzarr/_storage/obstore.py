@@ -135,6 +135,19 @@ class ObstoreStore:
             raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
         return self._listed(prefix)
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in a folder, which one request tells."""
+        check_prefix(prefix)
+        if self._web:
+            raise UnsupportedError("store-cannot-list", f"{self.url} has no listing")
+        client = self._reader()
+        found = self._place.ask(
+            "list",
+            prefix,
+            lambda: self._outage.outlast(lambda: client.list_with_delimiter(prefix or None)),
+        )
+        return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+
     def put(self, key: str, data: Body) -> None:
         """Store the bytes whole or not at all."""
         self._refuse_if_read_only(key)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PIECE_BYTES = 4 * 1024 * 1024
 """What is asked for at a time of what need not be held whole."""
@@ -152,6 +152,15 @@ class Leftovers(Protocol):
         ...
 
 
+@runtime_checkable
+class Folders(Protocol):
+    """Names of folders, without what lies in them; a store that has no quick way lacks this."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in a folder, ``""`` being the whole store."""
+        ...
+
+
 class Readable(Get, GetRange, Head, List, Protocol):
     """All that a reader uses."""
 
@@ -171,6 +180,18 @@ class Store(Readable, Put, Create, Delete, Protocol):
     def native(self) -> object:
         """The obstore store or fsspec filesystem underneath, for handing to other libraries."""
         ...
+
+
+def folders_of(store: List, prefix: str) -> list[str]:
+    """Return the names of the folders in a folder, in order.
+
+    Raises:
+        UnsupportedError: code ``store-cannot-list``.
+    """
+    if isinstance(store, Folders):
+        return sorted(store.folders(prefix))
+    below = (info.key[len(prefix) :].partition("/") for info in store.list(prefix))
+    return sorted({name for name, slash, _ in below if slash})
 
 
 def parts_of(body: Body) -> list[Data]:

@@ -19,7 +19,7 @@ from embzarr._writing.extras import NOTHING
 from embzarr._writing.full_layer import LayerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from embzarr._format import Array, Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
@@ -40,6 +40,7 @@ def write_full(
     compression: str,
     chunk_bytes: int | None,
     upon: Upon = NOTHING,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Layer:
     """Write all rows of a commit, with changes laid upon them, as one full layer.
 
@@ -51,6 +52,7 @@ def write_full(
         compression: as `embzarr.save` takes it.
         chunk_bytes: of the chunks; None for what was asked for when the base was saved.
         upon: what is laid upon it.
+        progress: called with the rows of the commit that are read, and all of them.
 
     Raises:
         DamagedError: a layer of the chain is damaged; nothing of it is written on.
@@ -72,6 +74,8 @@ def write_full(
         for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
             _lay(upon.changes, blocks, start)
             layer.append(table, blocks)
+            if progress is not None:
+                progress(start + len(table), manifest.rows)
         if len(upon.words):
             new = slice(-len(upon.words), None)
             layer.append(upon.words, {name: c.values[new] for name, c in upon.changes.items()})
@@ -82,7 +86,13 @@ def write_full(
 
 
 def compact(
-    store: Store, commit: Commit, *, compression: str, chunk_bytes: int | None, writer: str
+    store: Store,
+    commit: Commit,
+    *,
+    compression: str,
+    chunk_bytes: int | None,
+    writer: str,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Commit:
     """Commit a chain's checkpoint again, as a full step of the same number and metadata.
 
@@ -97,6 +107,7 @@ def compact(
         write_id=write_id,
         compression=compression,
         chunk_bytes=chunk_bytes,
+        progress=progress,
     )
     draft = Draft(
         store_id=commit.store,

@@ -143,9 +143,10 @@ def _check_words(kind: Format, rows: Rows) -> None:
     if rule is None:
         return
     for place, word in enumerate(rows.words()):
-        if rule.refuses(word):
+        why = rule.refuses(word, place)
+        if why is not None:
             shown = repr(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…")
             raise InvalidInputError(
                 "input-word",
-                f"{kind.name} cannot hold the word {shown} of row {rows.row(place)}: {rule.why}",
+                f"{kind.name} cannot hold the word {shown} of row {rows.row(place)}: {why}",
             )

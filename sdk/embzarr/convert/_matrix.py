@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from embzarr.convert._blocks import Block, Given, Table, check_dim, rows_in_block
+from embzarr.convert._vocabulary import vocabulary_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr.convert._source import Source, Stream
+    from embzarr.convert._vocabulary import Vocabulary
 
-_BOM: Final = b"\xef\xbb\xbf"
-_PIECE_BYTES: Final = 1 << 20
 _PLANE: Final = 2
 _STORED: Final = {"float16": "float16", "float32": "float32", "float64": "float64"}
 
@@ -34,22 +33,16 @@ class Matrix:
     """The numbers are the upper halves of float32, which `dtype` has as uint16."""
 
     def check(self, given: Given) -> None:
-        """Refuse what is no matrix of floating point numbers, or comes without its words.
+        """Refuse what is no matrix of floating point numbers.
 
         Raises:
-            InvalidInputError: codes ``input-file``, ``input-argument``.
+            InvalidInputError: code ``input-file``.
         """
         if len(self.shape) != _PLANE or min(self.shape) < 0:
             raise given.damage.error(f"expected a matrix, found an array of shape {self.shape}")
         if not self.is_bfloat16 and self.dtype.name not in _STORED:
             raise given.damage.error(f"expected floating point numbers, found {self.dtype.name}")
         check_dim(given.damage, self.shape[1])
-        if given.vocabulary is None:
-            raise InvalidInputError(
-                "input-argument",
-                f"{given.damage.name}: {self.shape[0]} vectors without words: give the file of "
-                "their words as vocabulary=",
-            )
 
     def floats(self, data: bytes) -> NDArray[Any]:
         """Return the numbers of some rows."""
@@ -59,18 +52,32 @@ class Matrix:
         return (rows.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
-def table(matrix: Matrix, given: Given, read: Callable[[int], bytes]) -> Table:
+def table(
+    matrix: Matrix,
+    given: Given,
+    read: Callable[[int], bytes],
+    inside: Vocabulary | None = None,
+) -> Table:
     """Return the rows of a matrix that is read from here on, beside their words.
 
     Args:
         matrix: what is known of it.
         given: the file and its vocabulary.
         read: returns so many of the matrix's bytes.
+        inside: the words that the file itself has, for where no vocabulary is given.
+
+    Raises:
+        InvalidInputError: codes ``input-file``, ``input-argument``.
     """
     matrix.check(given)
-    assert given.vocabulary is not None  # noqa: S101 - checked just now
+    words = inside if given.vocabulary is None else vocabulary_of(given.vocabulary)
+    if words is None:
+        raise InvalidInputError(
+            "input-argument",
+            f"{given.damage.name}: {matrix.shape[0]} vectors without words: give the file of "
+            "their words as vocabulary=",
+        )
     dtype = "float32" if matrix.is_bfloat16 else _STORED[matrix.dtype.name]
-    words = Words(given.vocabulary)
     return Table(
         dim=matrix.shape[1],
         dtype=dtype,
@@ -80,7 +87,7 @@ def table(matrix: Matrix, given: Given, read: Callable[[int], bytes]) -> Table:
 
 
 def _blocks(
-    matrix: Matrix, given: Given, read: Callable[[int], bytes], words: Words
+    matrix: Matrix, given: Given, read: Callable[[int], bytes], words: Vocabulary
 ) -> Iterator[Block]:
     rows, dim = matrix.shape
     nbytes = dim * matrix.dtype.itemsize
@@ -118,63 +125,3 @@ def _other_length(given: Given, rows: int, found: str) -> InvalidInputError:
         f"expected a word for each of {rows} rows, found {found} in the vocabulary",
         code="input-rows",
     )
-
-
-class Words:
-    """The lines of a vocabulary file: words, and their counts where it has them."""
-
-    def __init__(self, source: Source) -> None:
-        """Look at the first lines."""
-        self._source = source
-        with source.stream() as stream:
-            head = stream.peek().removeprefix(_BOM)
-        lines = [line.split(b"\t") for line in head.split(b"\n")[:-1] or [head]]
-        self._is_numbered = _is_numbered(lines)
-        fields = [line[self._is_numbered :] for line in lines]
-        self.has_counts = bool(head) and all(
-            len(f) == _PLANE and f[1].strip().isdigit() for f in fields
-        )
-        """Whether a whole number stands behind each word."""
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        """Yield each word and its count, -1 where there are none.
-
-        Raises:
-            InvalidInputError: code ``input-file``: a line without a count, where others have one.
-        """
-        with self._source.stream() as stream:
-            for number, line in enumerate(_lines(stream)):
-                fields = line.split(b"\t")[self._is_numbered :]
-                word = fields[0] if fields else b""
-                yield word, self._count(number, fields) if self.has_counts else -1
-
-    def _count(self, number: int, fields: list[bytes]) -> int:
-        found = fields[1].strip() if len(fields) == _PLANE else b""
-        if not found.isdigit() or len(found) > 18:  # noqa: PLR2004 - of int64
-            raise InvalidInputError(
-                "input-file",
-                f"{self._source.base_name}: line {number + 1}: expected a count behind the word",
-            )
-        return int(found)
-
-
-def _is_numbered(lines: list[list[bytes]]) -> bool:
-    """Tell whether each line begins with its own number, from 0 or from 1."""
-    if not all(len(line) > 1 for line in lines):
-        return False
-    return any(
-        all(line[0] == b"%d" % (number + first) for number, line in enumerate(lines))
-        for first in (0, 1)
-    )
-
-
-def _lines(stream: Stream) -> Iterator[bytes]:
-    tail = b""
-    if stream.peek().startswith(_BOM):
-        stream.read(len(_BOM))
-    while piece := stream.read(_PIECE_BYTES):
-        *whole, tail = (tail + piece).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r")
-    if tail:
-        yield tail.removesuffix(b"\r")

@@ -191,9 +191,9 @@ def test_which_odd_words_each_format_holds(odd: embzarr.Checkpoint, tmp_path: Pa
         "glove": ["two words", "sep\u2028x"],
         "tsv": ["two words", "sep\u2028x", " x"],
         "jsonl": ODD,
-        "npy": ["two words", "tab\there", " x"],
+        "npy": ["two words", " x"],
         "npz": [word for word in ODD if not word.endswith("\0")],
-        "safetensors": ["two words", "tab\there", " x"],
+        "safetensors": ["two words", " x"],
         "finalfusion": ODD,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -30,6 +31,7 @@ _OTHERS: Final = {
     9: "a vocabulary of floret",
 }
 _FLOAT32: Final = 10
+_MOST_PADDING: Final = 4
 _MOST_CHUNKS: Final = 16
 _MOST_METADATA_BYTES: Final = 1 << 20
 
@@ -124,12 +126,12 @@ class _Parts:
 
     def _floats(self, number: int, shape: tuple[int, ...], end: int) -> NDArray[np.float32]:
         at = self._file.tell()
-        at += -at % 4
-        count = 1
-        for length in shape:
-            count *= length
-        if number != _FLOAT32 or count * 4 != end - at:
+        count = math.prod(shape)
+        # finalfusion pads by four bytes where nothing need be padded, others by none.
+        padding = end - at - count * 4
+        if number != _FLOAT32 or not 0 <= padding <= _MOST_PADDING or (at + padding) % 4:
             raise self._damage.error(f"byte {at}: {shape} float32 do not fit {end - at} bytes")
+        at += padding
         if not count:
             return np.zeros(shape, np.float32)
         return np.memmap(self._path, "<f4", "r", offset=at, shape=shape)

@@ -13,9 +13,12 @@ from embzarr._format import numpy_dtype
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from numpy.typing import DTypeLike, NDArray
+
+    from embzarr.convert._rows import Rows
+    from embzarr.convert._targets import Sink
 
 _WIDER = {
     "float16": ("float32", "float64"),
@@ -32,10 +35,16 @@ class WordRule:
     pattern: re.Pattern[str]
     """Found in a word that is refused."""
     why: str
+    begins_file: bool = False
+    """Whether the first word stands first in its file, where U+FEFF would mark the byte order."""
 
-    def refuses(self, word: str) -> bool:
-        """Tell whether a word cannot be held."""
-        return self.pattern.search(word) is not None
+    def refuses(self, word: str, place: int) -> str | None:
+        """Return why a word cannot be held in a place; None where it can."""
+        if self.pattern.search(word) is not None:
+            return self.why
+        if self.begins_file and place == 0 and word.startswith("\ufeff"):
+            return "it begins the file, where readers take U+FEFF for a mark of byte order"
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +122,10 @@ def _name_of(dtype: DTypeLike) -> str:
 
 
 ONE_A_LINE = WordRule(
-    pattern=re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|^$"),
-    why="its file of words has one a line, so that no word is empty or holds a line end or NUL",
+    pattern=re.compile("[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|^$"),
+    why="its file of words has one a line, and behind a tab its count, so that no word is empty or"
+    " holds a line end, tab or NUL",
+    begins_file=True,
 )
 ONE_FIELD = WordRule(
     pattern=re.compile("[ \t\n\r\v\f\0]|^$"),
@@ -122,12 +133,14 @@ ONE_FIELD = WordRule(
 )
 
 
+def write_beside(rows: Rows, sink: Sink, words: Sink) -> None:
+    """Write the numbers of all rows one after the other, and the words one a line beside them."""
+    for batch in rows.batches():
+        sink.append(bytes_of(batch.vectors))
+        words.append("".join(f"{word}\n" for word in batch.words).encode())
+
+
 def words_beside(name: str) -> str:
     """Return the name of the file of words beside a file of vectors: ``x.npy`` has ``x.txt``."""
     stem, dot, _ = name.rpartition(".")
     return f"{stem if dot else name}.txt"
-
-
-def lines_of(words: Iterable[str]) -> bytes:
-    """Return words one a line, as UTF-8."""
-    return "".join(f"{word}\n" for word in words).encode()

@@ -1,4 +1,4 @@
-"""Numbers as text that reads back to the same bits."""
+"""Words and numbers as lines of text; numbers read back to the same bits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embzarr.convert._rows import Rows
+    from embzarr.convert._targets import Sink
+
 _DIGITS = {"float32": "%.9g", "float64": "%.17g"}
 """So many digits tell any two numbers apart."""
 DTYPES = tuple(_DIGITS)
 
 
-def texts_of(block: NDArray[Any], separator: str) -> Iterator[str]:
+def write_lines(rows: Rows, sink: Sink, separator: str) -> None:
+    """Write a line for each row: the word and its numbers, separated."""
+    for batch in rows.batches():
+        pairs = zip(batch.words, _texts_of(batch.vectors, separator), strict=True)
+        sink.append("".join(f"{word}{separator}{numbers}\n" for word, numbers in pairs).encode())
+
+
+def _texts_of(block: NDArray[Any], separator: str) -> Iterator[str]:
     """Yield the numbers of each row, separated."""
     row = separator.join([_DIGITS[block.dtype.name]] * block.shape[1])
     return (row % tuple(numbers) for numbers in block.tolist())

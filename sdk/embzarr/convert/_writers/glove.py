@@ -10,17 +10,17 @@ import re
 from typing import TYPE_CHECKING
 
 from embzarr.convert._writers._format import Format, WordRule
-from embzarr.convert._writers._numbers import DTYPES, texts_of
+from embzarr.convert._writers._numbers import DTYPES, write_lines
 
 if TYPE_CHECKING:
     from embzarr.convert._rows import Rows
     from embzarr.convert._targets import Sink
 
+_NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|inf|infinity|nan)"
+
 
 def _write(rows: Rows, sink: Sink) -> None:
-    for batch in rows.batches():
-        pairs = zip(batch.words, texts_of(batch.vectors, " "), strict=True)
-        sink.append("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
+    write_lines(rows, sink, " ")
 
 
 FORMAT = Format(
@@ -29,9 +29,10 @@ FORMAT = Format(
     endings=(),  # .txt is word2vec's as well
     dtypes=DTYPES,
     words=WordRule(
-        pattern=re.compile("[\t\n\r\v\f\0]|^ | $|^$"),
-        why="a line ends it, so that no word is empty, begins or ends with a blank, or holds a tab,"
-        " line end or NUL",
+        pattern=re.compile(rf"[\t\n\r\v\f\0]|^ | $|^$|^[^ ]*(?: {_NUMBER})+$", re.IGNORECASE),
+        why="a line ends it, so that no word is empty, begins or ends with a blank, holds a tab,"
+        " line end or NUL, or is followed by numbers alone, which would be of its vector",
+        begins_file=True,
     ),
     write=_write,
 )

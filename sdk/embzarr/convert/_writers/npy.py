@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr.convert._writers._format import ONE_A_LINE, Format, bytes_of, lines_of, words_beside
+from embzarr.convert._writers._format import ONE_A_LINE, Format, words_beside, write_beside
 
 if TYPE_CHECKING:
     from typing import IO
@@ -26,9 +26,7 @@ def write_header(file: IO[bytes] | Sink, dtype: np.dtype[Any], shape: tuple[int,
 
 def _write(rows: Rows, sink: Sink, words: Sink) -> None:
     write_header(sink, rows.dtype, (rows.count, rows.dim))
-    for batch in rows.batches():
-        sink.append(bytes_of(batch.vectors))
-        words.append(lines_of(batch.words))
+    write_beside(rows, sink, words)
 
 
 FORMAT = Format(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from embzarr.convert._writers._format import ONE_A_LINE, Format, bytes_of, lines_of, words_beside
+from embzarr.convert._writers._format import ONE_A_LINE, Format, words_beside, write_beside
 
 if TYPE_CHECKING:
     from embzarr.convert._rows import Rows
@@ -23,9 +23,7 @@ def _write(rows: Rows, sink: Sink, words: Sink) -> None:
     header = json.dumps({"__metadata__": {"format": "pt"}, "embeddings": tensor}).encode()
     header += b" " * (-len(header) % 8)  # numbers begin aligned
     sink.write(len(header).to_bytes(8, "little") + header)
-    for batch in rows.batches():
-        sink.append(bytes_of(batch.vectors))
-        words.append(lines_of(batch.words))
+    write_beside(rows, sink, words)
 
 
 FORMAT = Format(

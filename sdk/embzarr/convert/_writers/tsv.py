@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from embzarr.convert._writers._format import Format, WordRule
-from embzarr.convert._writers._numbers import DTYPES, texts_of
+from embzarr.convert._writers._numbers import DTYPES, write_lines
 
 if TYPE_CHECKING:
     from embzarr.convert._rows import Rows
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def _write(rows: Rows, sink: Sink) -> None:
-    for batch in rows.batches():
-        pairs = zip(batch.words, texts_of(batch.vectors, "\t"), strict=True)
-        sink.append("".join(f"{word}\t{numbers}\n" for word, numbers in pairs).encode())
+    write_lines(rows, sink, "	")
 
 
 FORMAT = Format(
@@ -27,6 +25,7 @@ FORMAT = Format(
     words=WordRule(
         pattern=re.compile("[\t\n\r\v\f\0]|^$"),
         why="a tab or line end would end it, so that no word is empty or holds one, or a NUL",
+        begins_file=True,
     ),
     write=_write,
 )

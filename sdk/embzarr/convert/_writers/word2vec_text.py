@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embzarr.convert._writers._format import ONE_FIELD, Format
-from embzarr.convert._writers._numbers import DTYPES, texts_of
+from embzarr.convert._writers._numbers import DTYPES, write_lines
 
 if TYPE_CHECKING:
     from embzarr.convert._rows import Rows
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 def _write(rows: Rows, sink: Sink) -> None:
     sink.write(f"{rows.count} {rows.dim}\n".encode())
-    for batch in rows.batches():
-        pairs = zip(batch.words, texts_of(batch.vectors, " "), strict=True)
-        sink.append("".join(f"{word} {numbers}\n" for word, numbers in pairs).encode())
+    write_lines(rows, sink, " ")
 
 
 FORMAT = Format(

@@ -1,0 +1,101 @@
+"""``embzarr convert``: a file of one program becomes one of another."""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from embzarr_tools._export import show_exported
+from embzarr_tools._import import Choices, only_of, tell_passed_over
+from embzarr_tools._options import AsJson, storage_options_of
+from embzarr_tools._screen import progress, show_json
+from embzarr_tools._selection import row_bytes
+
+EXAMPLES = """
+embzarr convert glove.6B.300d.txt.gz glove.parquet
+embzarr convert GoogleNews-vectors-negative300.bin.gz first.kv --limit 100000
+embzarr convert wiki.vec half.safetensors --dtype float16 --only mine.txt
+embzarr convert matrix.npy vectors.bin --vocabulary words.txt
+embzarr convert s3://bucket/a.npz gs://bucket/a.arrow
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How to write it."""
+
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where OUT's ending is not to decide: a name that embzarr export --format takes.",
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False
+    target_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of OUT's store; may be repeated."),
+    ] = None
+
+
+def convert(
+    file: Annotated[
+        str, typer.Argument(metavar="IN", help="A path or URL, as embzarr import takes it.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="A path or URL, as embzarr export takes it.")
+    ],
+    choices: Choices,
+    written: Written,
+    *,
+    only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
+    ] = None,
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of IN's store; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the vectors of a file as one of another format.
+
+    By way of a store in this machine's temporary folder, which must have room for it: memory is
+    bounded whatever the size. --format is that of IN, and else told by its beginning; --to that of
+    OUT, and else told by its ending. --dtype is that of OUT.
+    """
+    from embzarr import convert as converting  # noqa: PLC0415 - imports embzarr, see _options
+
+    chosen: dict[str, Any] = asdict(choices)
+    with tempfile.TemporaryDirectory(prefix="embzarr-convert-") as folder:
+        with progress(f"reading {file}", unit_bytes=1) as advance:
+            found = converting.import_vectors(
+                file,
+                Path(folder, "run"),
+                words=only_of(only),
+                compression="none",
+                source_options=storage_options_of(source_option),
+                progress=advance,
+                **{**chosen, "dtype": None},
+            )
+        checkpoint = found.checkpoint
+        with progress(f"writing {target}", unit_bytes=row_bytes(checkpoint)) as advance:
+            done = converting.export_vectors(
+                checkpoint,
+                target,
+                format=written.to,
+                dtype=choices.dtype,
+                overwrite=written.overwrite,
+                target_options=storage_options_of(written.target_option),
+                progress=advance,
+            )
+    if as_json:
+        told = {**checkpoint.metadata["import"], "missing": found.missing}
+        show_json({"read": told, "written": asdict(done)})
+        return
+    tell_passed_over(found)
+    show_exported(done)
