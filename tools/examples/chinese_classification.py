@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING
 
 import jieba  # type: ignore[import-untyped]  # it comes without types
 import numpy as np
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # as jieba
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]  # as jieba
-from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # as jieba
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # as jieba
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import embzarr
 import embzarr_trainer
