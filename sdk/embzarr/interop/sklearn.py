@@ -92,11 +92,11 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.frequencies = frequencies
         self.unseen = unseen
 
-    def __sklearn_clone__(self) -> WordVectorizer:
+    def __sklearn_clone__(self) -> Any:  # noqa: ANN401 - as scikit-learn has it
         """Return one that is not fitted, with the same open checkpoint and what it keeps."""
-        fresh = type(self)(**self.get_params(deep=False))
+        fresh: Any = type(self)(**self.get_params(deep=False))
         if hasattr(self, "_sklearn_output_config"):
-            vars(fresh)["_sklearn_output_config"] = dict(self._sklearn_output_config)
+            fresh.__dict__["_sklearn_output_config"] = dict(self._sklearn_output_config)
         return fresh
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401 - scikit-learn has no types
