@@ -12,8 +12,9 @@ What happens, step by step:
 2. Segment them: Chinese writes no blanks between words, so jieba finds the words.
 3. Train word vectors on the training texts alone, and save them to URL. If there are vectors at
    URL already, of this or of any other text, they are used instead.
-4. Load in part: only the words that these texts use, whatever else the checkpoint holds.
-5. A text's features are the mean of its words' vectors; logistic regression learns the labels.
+4. A text's features are the mean of its words' vectors, of which only those are loaded, whatever
+   else the checkpoint holds.
+5. Logistic regression learns the labels.
 6. Print how many held-out texts get their label, beside what guessing the commonest would give.
 """
 
@@ -28,19 +29,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jieba  # type: ignore[import-untyped]  # it comes without types
-import numpy as np
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # as jieba
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]  # as jieba
-from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # as jieba
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # as jieba
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import embzarr
 import embzarr_trainer
+from embzarr.interop.sklearn import WordVectorizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -62,12 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = vectors_at(options.url, train, options)
     print(f"{checkpoint}")
 
-    vectors = load_part(checkpoint, [*train.words, *held_out.words])
-    print(f"{len(vectors)} of {len(checkpoint)} words loaded")
-
-    learner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    learner.fit(features(train.words, vectors, checkpoint.dim), train.labels)
-    accuracy = learner.score(features(held_out.words, vectors, checkpoint.dim), held_out.labels)
+    vectorizer = WordVectorizer(checkpoint)
+    learner = make_pipeline(vectorizer, StandardScaler(), LogisticRegression(max_iter=1000))
+    learner.fit(train.words, train.labels)
+    print(f"{len(vectorizer.vocabulary_)} of {len(checkpoint)} words loaded")
+    accuracy = learner.score(held_out.words, held_out.labels)
     guess, _ = Counter(train.labels).most_common(1)[0]
     print(f"commonest label: {held_out.labels.count(guess) / len(held_out.labels):.4f}")
     print(f"held-out accuracy: {accuracy:.4f}")
@@ -124,26 +122,6 @@ def vectors_at(url: str, train: Texts, options: argparse.Namespace) -> embzarr.C
             workers=options.workers,
             seed=options.seed,
         )
-
-
-def load_part(
-    checkpoint: embzarr.Checkpoint, texts: Sequence[Sequence[str]]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the vectors of the words of `texts`, as far as there are any."""
-    vocabulary = list(dict.fromkeys(word for words in texts for word in words))
-    return dict(checkpoint.load(vocabulary, missing="skip", dtype=np.float32).items())
-
-
-def features(
-    texts: Sequence[Sequence[str]], vectors: dict[str, NDArray[np.float32]], dim: int
-) -> NDArray[np.float32]:
-    """Return the mean vector of each text's words, shape (texts, dim); zeros without any."""
-    pooled = np.zeros((len(texts), dim), np.float32)
-    for row, words in zip(pooled, texts, strict=True):
-        known = [vectors[word] for word in words if word in vectors]
-        if known:
-            row[:] = np.mean(known, axis=0)
-    return pooled
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,12 @@
+"""Checkpoints in the hands of other libraries: one module each, of the library's own name.
+
+    from embzarr.interop.gensim import LazyKeyedVectors, from_keyed_vectors, to_keyed_vectors
+    from embzarr.interop.arrow import dataset, to_arrow, to_reader
+    from embzarr.interop.polars import scan, to_polars
+    from embzarr.interop.pandas import to_pandas
+
+Nothing of it is imported by ``import embzarr``, and no library before its own module is. Where one
+is not installed, importing its module is an `embzarr.UnsupportedError`, code ``url-unsupported``,
+which says what to install. A checkpoint is taken open, or as the place of a run, whose newest it
+is then.
+"""

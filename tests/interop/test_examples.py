@@ -1,0 +1,54 @@
+"""Every public name of every adapter shows how it is used, and what it shows is true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embzarr
+from embzarr import interop
+
+ADAPTERS = sorted(
+    file.stem for file in Path(interop.__path__[0]).glob("*.py") if not file.name.startswith("_")
+)
+ELSEWHERE = {"torch"}
+"""Whose libraries are so large that they are tested in an environment of their own."""
+SHOWN_BY_ANOTHER = {"CheckpointDataset"}
+"""Classes that a function makes, and its example shows."""
+WORDS = ["king", "queen", "man", "woman"]
+HEAVY = ["dask", "faiss", "gensim", "pandas", "polars", "pyarrow", "sklearn", "torch", "xarray"]
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name not in ELSEWHERE])
+def test_examples_are_true(adapter: str, tmp_path: Path) -> None:
+    """A reader who types them in finds the same, given a run of four words."""
+    checkpoint = embzarr.save(tmp_path / "run", WORDS, np.eye(4, dtype="f4"), step=100)
+    module = importlib.import_module(f"embzarr.interop.{adapter}")
+    for name in set(module.__all__) - SHOWN_BY_ANOTHER:
+        known = {"checkpoint": checkpoint, "folder": str(tmp_path / name), "np": np}
+        text = inspect.getdoc(getattr(module, name)) or ""
+        example = doctest.DocTestParser().get_doctest(text, known, name, None, 0)
+        assert example.examples, f"no example of {name}"
+
+        told: list[str] = []
+        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(
+            example, out=told.append
+        )
+        assert not told, "".join(told)
+
+
+def test_nothing_heavy_is_imported_unasked() -> None:
+    """Neither embzarr nor the door of the adapters imports any of their libraries."""
+    program = "import sys, embzarr, embzarr.interop; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    assert not {*done.stdout.split()} & {*HEAVY}
