@@ -19,6 +19,10 @@ import { sha256 } from './sha256.js'
 
 const WINDOW = 8
 const LOOKS = 3
+/** What is wrong with a manifest that does not hide the others where a step is looked for. */
+const PASSED = new Set(['json-invalid', 'json-duplicate-member', 'json-number', 'json-too-deep',
+  'json-too-large', 'manifest-invalid', 'manifest-mismatch', 'key-escapes-root', 'chunk-range',
+  'object-archived'])
 
 /**
  * The commits of a store, as they were when they were first asked for.
@@ -48,8 +52,13 @@ export class History {
     }
     const numbers = [...sizes.keys()].sort((a, b) => b - a)
     const newest = numbers[0] ?? 0
-    if (hint !== null && hint.number === newest && hint.bytes.length === sizes.get(newest)) this.hint = hint
-    return { newest, numbers }
+    if (hint === null || hint.number < newest) return { newest, numbers }
+    // A listing may lag: what only the hint tells of counts where an object is found (section 16).
+    const later = hint.number > newest
+    const size = later ? await this.sizeOf(hint.number, true) : sizes.get(newest)
+    if (later && size !== null) numbers.unshift(hint.number)
+    if (size !== null && (Number.isNaN(size) || size === hint.bytes.length)) this.hint = hint
+    return { newest: numbers[0] ?? 0, numbers }
   }
 
   /** Read `latest.json`; what is missing, damaged or refused is none (R-HEAD-03). */
@@ -129,19 +138,21 @@ export class History {
       if (newest === 0) refuse('checkpoint-missing', 'a commit', undefined, this.store.name)
       const found = await this.read(newest)
       if (found === null) refuse('object-missing', 'the newest commit', undefined, commitKey(newest))
-      if (found.record.kind === 'checkpoint') return { manifest: found.record, bytes: found.bytes }
-      const named = found.record.kind === 'collection' ? found.record.newest : undefined
+      const { record, bytes } = found
+      if (record.kind === 'checkpoint') return { manifest: record, bytes }
+      if (record.kind === 'tombstone') {
+        refuse('manifest-mismatch', 'a checkpoint or collection', 'a tombstone', commitKey(newest))
+      }
+      const { newest: named } = record
       if (named === null) refuse('checkpoint-missing', 'a checkpoint', undefined, this.store.name)
-      const there = named && await this.read(named.commit)
-      if (there?.record.kind === 'checkpoint') {
-        if (await sha256(there.bytes) !== named.sha256) {
-          refuse('manifest-mismatch', `identity ${named.sha256}`, undefined, commitKey(named.commit))
-        }
-        return { manifest: there.record, bytes: there.bytes }
-      }
-      if (look === LOOKS) {
-        refuse('commit-expired', 'a checkpoint', there ? there.record.kind : 'nothing', commitKey(newest))
-      }
+      const key = commitKey(named.commit)
+      const there = await this.read(named.commit)
+      if (there === null) refuse('commit-missing', 'the newest checkpoint', undefined, key)
+      // A tombstone tells that there is a newer collection by now, so that we look anew (R-GC-15).
+      if (there.record.kind === 'tombstone' && look < LOOKS) continue
+      const same = there.record.kind === 'checkpoint' && await sha256(there.bytes) === named.sha256
+      if (!same) refuse('manifest-mismatch', `identity ${named.sha256}`, there.record.kind, key)
+      return { manifest: /** @type {any} */ (there.record), bytes: there.bytes }
     }
   }
 
@@ -160,7 +171,6 @@ export class History {
       refuse('commit-missing', `a checkpoint at number ${number}`, found?.record.kind, this.store.name)
     }
     if (found.record.kind === 'tombstone') {
-      if (found.record.was === 'collect') refuse('commit-missing', 'a checkpoint', 'a collection')
       refuse('commit-expired', 'a checkpoint', `expired by ${found.record.by}`, commitKey(number))
     }
     return { manifest: found.record, bytes: found.bytes }
@@ -200,23 +210,26 @@ export class History {
     if (!Number.isSafeInteger(step) || step < 0) refuse('input-argument', 'a number from 0 on', step, 'step')
     let marked = null
     let expired = null
+    let unread = null
     for await (const commit of this.commits()) {
-      if (commit.record === null || commit.record.step !== step) continue
+      unread ??= commit.error
+      if (commit.record?.step !== step) continue
       if (commit.record.kind === 'tombstone') expired ??= commit
       if (commit.record.kind !== 'checkpoint') continue
       if (!await commit.marked()) return { manifest: commit.record, bytes: commit.bytes }
       marked ??= commit
     }
     if (marked !== null) return { manifest: marked.record, bytes: marked.bytes }
+    if (unread !== null) throw unread
     if (expired !== null) refuse('commit-expired', `step ${step}`, `expired by ${expired.record.by}`)
     return refuse('step-missing', `step ${step}`, undefined, this.store.name)
   }
 
   /**
-   * Go through all commits, the newest first. One that cannot be read is an error, unless it is in
-   * quarantine; then its record is null.
+   * Go through all commits, the newest first. Of one that is damaged or archived the record is null;
+   * so is its error if it is in quarantine. What a later version may have stored is thrown.
    *
-   * @returns {AsyncGenerator<{number: number, record: any, bytes: Uint8Array,
+   * @returns {AsyncGenerator<{number: number, record: any, bytes: Uint8Array, error: Error | null,
    *   marked: () => Promise<boolean>}>}
    */
   async* commits() {
@@ -227,13 +240,14 @@ export class History {
       const reads = window.map((number) => this.read(number).then((found) => ({ found }), (error) => ({ error })))
       for (let k = 0; k < window.length; k++) {
         const number = window[k]
-        const { found, error } = /** @type {any} */ (await reads[k])
+        const { found, error = null } = /** @type {any} */ (await reads[k])
         const marked = () => this.marked(number)
-        if (error === undefined && found !== null) yield { number, ...found, marked }
-        if (error === undefined) continue
-        const passed = error.code === 'object-archived' || await marked()
-        if (!passed) throw error
-        yield { number, record: null, bytes: new Uint8Array(0), marked }
+        if (error === null && found !== null) yield { number, ...found, error, marked }
+        if (error === null) continue
+        const quarantined = await marked()
+        if (!quarantined && !PASSED.has(error.code)) throw error
+        const told = quarantined ? null : error
+        yield { number, record: null, bytes: new Uint8Array(0), error: told, marked }
       }
     }
   }

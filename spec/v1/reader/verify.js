@@ -123,15 +123,25 @@ async function verifyCommit({ store, manifest, bytes }, report) {
   const key = commitKey(manifest.commit)
   const there = await store.get(key, JSON_LIMITS.manifest)
   if (there === null) report.add('object-missing', key, 'the manifest is not there')
-  else if (await sha256(there) !== await sha256(bytes)) {
-    report.add('manifest-mismatch', key, 'the manifest is not the one that was opened')
-  }
+  else if (await sha256(there) !== await sha256(bytes)) reportOther(there, manifest.commit, key, report)
   if (manifest.parent === null) return
   const before = commitKey(manifest.parent.commit)
   const parent = await store.get(before, JSON_LIMITS.manifest)
   if (parent === null || await sha256(parent) === manifest.parent.sha256) return
   if (identityInTombstone(parent, manifest.parent.commit) === manifest.parent.sha256) return
   report.add('manifest-mismatch', before, 'the parent has another identity than the commit names')
+}
+
+/** Tell what stands in the place of the manifest that was opened. */
+function reportOther(bytes, number, key, report) {
+  try {
+    const { kind } = parseRecord(bytes, number, key)
+    if (kind === 'tombstone') report.add('commit-expired', key, 'the commit was given up')
+    else report.add('manifest-mismatch', key, 'the manifest is not the one that was opened')
+  } catch (error) {
+    if (!(error instanceof EmbzarrError)) throw error
+    report.add(error.code, key, error.message)
+  }
 }
 
 function identityInTombstone(bytes, number) {
