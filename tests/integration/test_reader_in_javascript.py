@@ -12,7 +12,12 @@ import numcodecs  # type: ignore[import-untyped]  # has no stubs
 import numpy as np
 import pytest
 
+import embzarr
+from conformance import json_patch
+from conformance.corpus import load
+from embzarr._format import validate
 from integration import node
+from integration.altered import altered
 from servers.http_folder import running_http_folder
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ pytestmark = pytest.mark.servers
 
 SPEC = Path(__file__).parents[2] / "spec" / "v1"
 CHECKPOINTS = SPEC / "checkpoints"
+MANIFESTS = load(SPEC / "fixtures" / "manifest.json")
 NAMES = {"lz4", "lz4hc", "blosclz", "zlib", "zstd"}
 
 
@@ -119,6 +125,38 @@ def test_buffers_of_c_blosc_are_decoded(scripts: Path, tmp_path: Path) -> None:
     found = json.loads(node.run_node(scripts / "decode.js", str(file)))
 
     assert found == expected
+
+
+def test_altered_manifests_are_judged_as_embzarr_does(scripts: Path, tmp_path: Path) -> None:
+    """What the one reader lets in, the other does; codes may differ where several rules break."""
+    bases = [
+        json_patch.patched(MANIFESTS["base"], case["input"]["patch"])
+        for case in MANIFESTS["cases"]
+        if len(json.dumps(case["input"])) < 50_000
+    ]
+    texts = [json.dumps(manifest) for manifest in altered(bases, 4_000, seed=1)]
+    file = tmp_path / "texts.json"
+    file.write_text(json.dumps(texts), encoding="utf-8")
+
+    found = json.loads(node.run_node(scripts / "judge.js", str(file)))
+
+    expected = [_code(text) for text in texts]
+    different = [
+        (text, mine, theirs)
+        for text, mine, theirs in zip(texts, expected, found, strict=True)
+        if (mine is None) != (theirs is None)
+    ]
+    assert different == []
+    assert sum(code is None for code in expected) > 100
+    assert sum(mine == theirs for mine, theirs in zip(expected, found, strict=True)) > 3_800
+
+
+def _code(text: str) -> str | None:
+    try:
+        validate.parse(text.encode(), what="manifest")
+    except embzarr.errors.EmbzarrError as exc:
+        return str(exc.code)
+    return None
 
 
 def _bytes(size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

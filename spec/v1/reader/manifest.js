@@ -114,11 +114,13 @@ export function parseRecord(bytes, number, where = 'manifest') {
   if (typeof value.version === 'number' && value.version > 1) {
     refuse('version-unsupported', 'version 1', value.version, where)
   }
+  const { kind } = value
   const parse = { full: manifest, delta: manifest, collect: collection, expired: tombstone }
-  if (typeof value.kind === 'string' && !Object.hasOwn(parse, value.kind)) {
-    refuse('feature-unsupported', Object.keys(parse).join(', '), value.kind, where)
+  const known = typeof kind === 'string' && Object.hasOwn(parse, kind)
+  if (typeof kind === 'string' && !known) {
+    refuse('feature-unsupported', Object.keys(parse).join(', '), kind, where)
   }
-  const record = (parse[value.kind] ?? manifest)(value, bytes.length, where)
+  const record = (known ? parse[kind] : manifest)(value, bytes.length, where)
   if (number !== null && record.commit !== number) {
     refuse('manifest-mismatch', `commit ${number}`, record.commit, where)
   }
