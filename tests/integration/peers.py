@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from zarr.core.sync import sync
 from zarr.storage import FsspecStore, ObjectStore
 
 import oracle
+from integration import node
 from servers.s3 import REGION
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     ReadArray = Callable[[str], npt.NDArray[Any]]
     """Reads one array of the step group, given its path below the group."""
-
-ZARRITA = Path(__file__).parent / "zarrita"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,14 +116,11 @@ def ask_zarrita(place: Place, *arrays: str, folder: Path) -> dict[str, dict[str,
     Returns:
         For each array its ``dtype``, ``shape`` and the ``sha256`` of its bytes.
     """
-    script = shutil.copy(ZARRITA / "read.mjs", folder)
-    (folder / "node_modules").symlink_to(_node_modules(), target_is_directory=True)
+    script = Path(shutil.copy(node.PACKAGES / "read.mjs", folder))
+    node.link_packages(folder, "zarrita")
     url = place.server.http_url(place.bucket, place.path)
-    done = subprocess.run(  # noqa: S603 - our own command
-        [_node(), str(script), url, *arrays], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = node.run_node(script, url, *arrays)
+    found = [json.loads(line) for line in printed.splitlines()]
     return {answer.pop("array"): answer for answer in found}
 
 
@@ -138,18 +132,3 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     array = group[name]
     assert isinstance(array, zarr.Array)
     return array
-
-
-def _node() -> str:
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("no `node` on PATH")
-    return program
-
-
-def _node_modules() -> Path:
-    folders = [os.environ.get("EMBZARR_NODE_MODULES", ""), str(ZARRITA / "node_modules")]
-    found = [Path(name) for name in folders if name and (Path(name) / "zarrita").is_dir()]
-    if not found:
-        pytest.skip(f"zarrita is not installed: npm install --no-package-lock --prefix {ZARRITA}")
-    return found[0]
