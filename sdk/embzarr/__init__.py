@@ -13,7 +13,15 @@ The format is specified in ``spec/v1/embzarr.md``.
 from embzarr._checkpoint import Checkpoint
 from embzarr._copying import CopyReport, copy
 from embzarr._gc import GcReport
-from embzarr._history import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo, ProbeReport
+from embzarr._history import (
+    CheckpointInfo,
+    ColumnInfo,
+    CommitInfo,
+    FileInfo,
+    LayerInfo,
+    ProbeReport,
+    TensorInfo,
+)
 from embzarr._history import probe_url as probe
 from embzarr._open import find_runs
 from embzarr._open import open_checkpoint as open  # noqa: A004 - as gzip.open, tarfile.open
@@ -51,6 +59,7 @@ __all__ = [
     "DeltaPolicy",
     "EmbzarrError",
     "File",
+    "FileInfo",
     "Files",
     "GcReport",
     "InvalidInputError",
@@ -69,6 +78,7 @@ __all__ = [
     "StepPlan",
     "StoreError",
     "Tensor",
+    "TensorInfo",
     "Tensors",
     "Traffic",
     "UnsupportedError",

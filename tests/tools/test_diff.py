@@ -80,7 +80,18 @@ def changed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_diff_of_two_runs(ask: Ask, run_folder: Path, changed_run: Path) -> None:
     """Words are matched wherever they lie; what was done to the other run is what is told."""
     found = json.loads(ask("diff", run_folder, changed_run, "-n", 3, "--json").out)
-    assert found.keys() == {"from", "to", "words", "rows_changed", "cosine", "moved", "metadata"}
+    told = {
+        "from",
+        "to",
+        "words",
+        "rows_changed",
+        "cosine",
+        "moved",
+        "tensors",
+        "files",
+        "metadata",
+    }
+    assert found.keys() == told
     about = {"url", "step", "commit", "rows", "dim", "dtype"}
     assert found["from"].keys() == found["to"].keys() == about
     assert (found["from"]["step"], found["to"]["step"]) == (30, 31)
@@ -134,3 +145,41 @@ def test_diff_through_a_pipe(ask: Ask, run_folder: Path, changed_run: Path) -> N
     assert ["step", "30", "31"] in rows
     assert ["changed", "2"] in rows
     assert ["added", "new", ""] in rows
+
+
+def test_diff_of_tensors_and_files(ask: Ask, tmp_path: Path) -> None:
+    """Names that came and went, and how far numbers moved, without a table too."""
+    old = {"w": np.ones((2, 2)), "kept": np.ones(3), "gone": np.ones(1), "n": np.arange(4)}
+    new = {"w": np.array([[1, 1], [1, 3.0]]), "kept": np.ones(3), "n": np.arange(5)}
+    embzarr.save(tmp_path / "a", tensors=old, files={"x": b"1", "y": b"2"})
+    embzarr.save(tmp_path / "b", tensors=new, files={"x": b"1", "y": b"22", "z": b""})
+    found = json.loads(ask("diff", tmp_path / "a", tmp_path / "b", "--json").out)
+
+    assert found["tensors"] == {
+        "added": [],
+        "lost": ["gone"],
+        "same": 1,
+        "changed": [
+            {
+                "name": "n",
+                "from": {"shape": [4], "dtype": "int64"},
+                "to": {"shape": [5], "dtype": "int64"},
+                "numbers": None,
+                "max_abs": None,
+                "relative": None,
+            },
+            {
+                "name": "w",
+                "from": {"shape": [2, 2], "dtype": "float64"},
+                "to": {"shape": [2, 2], "dtype": "float64"},
+                "numbers": 1,
+                "max_abs": 2.0,
+                "relative": 1.0,
+            },
+        ],
+    }
+    changed = [{"name": "y", "from": 1, "to": 2}]
+    assert found["files"] == {"added": ["z"], "lost": [], "same": 1, "changed": changed}
+    lines = ask("diff", tmp_path / "a", tmp_path / "b").out.splitlines()
+    assert "gone\tlost\t\t" in lines
+    assert "w\tchanged\t1.0\t2.0" in lines

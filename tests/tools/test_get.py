@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,10 +117,10 @@ def test_what_is_there_is_printed_before_what_is_missing_is_said(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give words, or one of --words-file, --prefix, --range and --rows"),
+        ((), "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file"),
         (
             ("king", "--prefix", "k"),
-            "give words, or one of --words-file, --prefix, --range and --rows",
+            "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file",
         ),
         (("--rows", "5"), "--rows expects A:B, found '5'"),
         (("--rows", "a:b"), "--rows expects A:B, found 'a:b'"),
@@ -181,3 +184,30 @@ def test_missing_words_are_zeros_or_left_out_as_asked(
     assert zeros.err == skip.err == "embzarr: 1 of 3 words are not there: nowhere\n"
     assert "'nowhere'" in error.err
     assert ask(*asked, "else").code == 2
+
+
+def test_a_tensor_and_a_file(ask: Ask, tmp_path: Path) -> None:
+    """Indices of a tensor, a line each; a single number; the bytes of a file."""
+    tensors: dict[str, Any] = {
+        "w": np.arange(12, dtype="f4").reshape(3, 2, 2),
+        "b": np.float32(0.1),
+    }
+    embzarr.save(tmp_path / "m", tensors=tensors, files={"c": b"\x00\xff\n"})
+
+    assert ask("get", tmp_path / "m", "--tensor", "w", "--rows", "1:").out.splitlines() == [
+        "1\t4.0\t5.0\t6.0\t7.0",
+        "2\t8.0\t9.0\t10.0\t11.0",
+    ]
+    line = ask("get", tmp_path / "m", "--tensor", "w", "--rows", "0:1", "--json").out
+    assert json.loads(line) == {"tensor": "w", "index": 0, "values": [[0, 1], [2, 3]]}
+    assert ask("get", tmp_path / "m", "--tensor", "b").out == "0.1\n"
+    file = subprocess.run(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "embzarr", "get", tmp_path / "m", "--file", "c"],
+        check=True,
+        capture_output=True,
+    )
+    assert file.stdout == b"\x00\xff\n"
+    for kind in ("tensor", "file"):
+        answer = ask("get", tmp_path / "m", f"--{kind}", "x")
+        assert answer.code == 1
+        assert f"[{kind}-missing]" in answer.err

@@ -26,8 +26,18 @@ def small_run(folder: Path) -> Path:
     """A full step and a delta upon it, tagged."""
     run = embzarr.Run(folder / "run")
     vectors = np.random.default_rng(1).standard_normal((4, 3), np.float32)
-    run.save(["king", "queen", "man", "woman"], vectors, step=1, metadata={"a": 1})
-    run.save_delta([1], [[1, 2, 3]], step=2)
+    tensors: dict[str, Any] = {"w": np.ones((3, 2)), "b": np.float32(1), "n": np.array([np.nan])}
+    run.save(
+        ["king", "queen", "man", "woman"],
+        vectors,
+        step=1,
+        metadata={"a": 1},
+        tensors=tensors,
+        files={"c.json": b"{}", "large": bytes(70_000)},
+        model={"framework": "x"},
+    )
+    moved: dict[str, Any] = {"w": np.zeros((3, 2)), "b": np.float64(1), "new": np.ones(1)}
+    run.save_delta([1], [[1, 2, 3]], step=2, tensors=moved, files={"c.json": b"[]"})
     run.tag("best", step=1)
     return folder / "run"
 
@@ -83,6 +93,9 @@ ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
     "get": [
         lambda f: ["get", small_run(f), "king"],
         lambda f: ["get", small_run(f), "none", "--missing", "zeros"],
+        lambda f: ["get", small_run(f), "--tensor", "w", "--rows", "1:"],
+        lambda f: ["get", small_run(f), "--tensor", "b"],
+        lambda f: ["get", small_run(f), "--tensor", "n"],
     ],
     "head": [lambda f: ["head", small_run(f)]],
     "export": [lambda f: ["export", small_run(f), f / "x.npy"]],
@@ -136,7 +149,7 @@ def test_every_command_has_a_schema(ask: Ask, name: str) -> None:
     assert name in ASKED or name == "demo"
 
 
-OPEN = {"metadata", "file", "answers", "norms"}
+OPEN = {"metadata", "model", "file", "answers", "norms"}
 """Objects whose members are the caller's, or are named by what they tell of."""
 
 

@@ -28,6 +28,9 @@ INSPECT_MEMBERS = {
     "first_words": list,
     "layers": list,
     "arrays": list,
+    "tensors": list,
+    "files": list,
+    "model": type(None),
     "metadata": dict,
     "history": list,
 }

@@ -21,6 +21,7 @@ from embzarr_tools._screen import (
     show_table,
 )
 from embzarr_tools._selection import row_bytes
+from embzarr_tools._tensor_changes import file_changes, tensor_changes
 
 if TYPE_CHECKING:
     import embzarr
@@ -64,7 +65,8 @@ def diff(
 
     Words that were added and lost, rows that changed, how far they turned (the cosine of a word's
     two vectors), the words that turned most, and metadata that differs. Rows are matched by word,
-    in whatever order they lie; all vectors are read once, in batches.
+    in whatever order they lie; all vectors are read once, in batches. Tensors are matched by name:
+    how many numbers changed, by how much at most, and all of them relative to what they were.
     """
     before = place.open(which)
     elsewhere = place if other is None else replace(place, url=other)
@@ -84,6 +86,8 @@ def _compared(
     from embzarr_tools._changes import Comparison  # noqa: PLC0415 - numpy takes a while
 
     comparison, lost, done = Comparison(count), list[str](), 0
+    if not (before.columns and after.columns):
+        return comparison.changes(), lost
     with progress("comparing", unit_bytes=row_bytes(before)) as advance:
         for old, new, gone in _pairs(before, after):
             comparison.add(new.words, old, new.vectors)
@@ -144,6 +148,8 @@ def _document(
         "rows_changed": changes.changed,
         "cosine": None if cuts is None else {f"p{cut}": value for cut, value in cuts.items()},
         "moved": [{"word": word, "cosine": cosine} for word, cosine in changes.moved],
+        "tensors": _tensors(before, after),
+        "files": file_changes(before, after),
         "metadata": {
             name: {"from": old, "to": new}
             for name, (old, new) in differences(before.metadata, after.metadata).items()
@@ -151,14 +157,20 @@ def _document(
     }
 
 
+def _tensors(before: "embzarr.Checkpoint", after: "embzarr.Checkpoint") -> dict[str, Any]:
+    with progress("comparing tensors") as advance:
+        return tensor_changes(before, after, advance)
+
+
 def _about(checkpoint: "embzarr.Checkpoint") -> dict[str, Any]:
+    info = checkpoint.info()
     return {
         "url": checkpoint.url,
         "step": checkpoint.step,
         "commit": checkpoint.commit,
         "rows": len(checkpoint),
-        "dim": checkpoint.dim,
-        "dtype": checkpoint.dtype.name,
+        "dim": info.dim,
+        "dtype": info.dtype,
     }
 
 
@@ -182,6 +194,8 @@ def _show(document: dict[str, Any]) -> None:
     if named:
         show_row(())
         show_table((Column("what"), Column("word", wrap=True), Column("cosine", right=True)), named)
+    for title in ("tensors", "files"):
+        _show_contents(title, document[title])
     if document["metadata"]:
         show_row(())
         columns = (Column("metadata"), Column("from", wrap=True), Column("to", wrap=True))
@@ -192,6 +206,22 @@ def _show(document: dict[str, Any]) -> None:
                 for name, pair in document["metadata"].items()
             ],
         )
+
+
+def _show_contents(title: str, found: dict[str, Any]) -> None:
+    """Print what came, went and changed of tensors or files, unless there are none."""
+    named = [(name, kind, None, None) for kind in ("added", "lost") for name in found[kind]]
+    if not named and not found["changed"] and not found["same"]:
+        return
+    named += [
+        (one["name"], "changed", one.get("relative"), one.get("max_abs"))
+        for one in found["changed"]
+    ]
+    show_row(())
+    show_fields({f"{title} the same": found["same"]})
+    if named:
+        figures = (Column("relative", right=True), Column("at most", right=True))
+        show_table((Column(title, wrap=True), Column("what"), *figures), named)
 
 
 def _member(value: object) -> str:

@@ -126,5 +126,6 @@ def exit_code(exc: Exception) -> int:
     """Return 1 where the exception is an answer, else 2."""
     import embzarr  # noqa: PLC0415 - as above
 
-    answers = (embzarr.DamagedError, embzarr.WordNotFoundError, ClaimError)
+    missing = (embzarr.WordNotFoundError, embzarr.MemberNotFoundError)
+    answers = (embzarr.DamagedError, *missing, ClaimError)
     return NO if isinstance(exc, answers) else COULD_NOT_LOOK

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from embzarr_tools._failures import UsageError
+from embzarr_tools._get_contents import show_tensor, write_file
 from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import (
     Column,
@@ -35,6 +36,8 @@ embzarr get s3://bucket/run --prefix inter
 embzarr get s3://bucket/run --range ka kz > ka-to-kz.tsv
 embzarr get s3://bucket/run --range inter "" > from-inter-on.tsv
 embzarr get s3://bucket/run --rows 0:50000 --json > commonest.jsonl
+embzarr get s3://bucket/model --tensor encoder.0.weight --rows 0:4
+embzarr get s3://bucket/model --file config.json > config.json
 embzarr get s3://bucket/run king -v
 embzarr get s3://bucket/run --prefix inter --explain > /dev/null
 """
@@ -69,6 +72,13 @@ class Selection:
         str | None,
         typer.Option(metavar="A:B", help="Rows A up to, not including, B, as a slice has them."),
     ] = None
+    tensor: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A tensor, with --rows only that of its first indices."),
+    ] = None
+    file: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A file: its bytes, to standard output.")
+    ] = None
 
     def check(self, words: list[str] | None) -> None:
         """Refuse several ways to say which, and none.
@@ -76,9 +86,12 @@ class Selection:
         Raises:
             UsageError: naming the ways that there are.
         """
-        choices = (words, self.words_file, self.prefix, self.between, self.rows)
+        rows = self.rows if self.tensor is None else None
+        choices = (words, self.words_file, self.prefix, self.between, rows, self.tensor, self.file)
         if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
-            raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
+            raise UsageError(
+                "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file"
+            )
 
 
 def get(
@@ -110,7 +123,7 @@ def get(
         ),
     ] = False,
 ) -> None:
-    """Print vectors by word, prefix, range or row number.
+    """Print vectors by word, prefix, range or row, a tensor or a file.
 
     A terminal shows the first numbers of each vector. Through a pipe a line is a word and all its
     numbers, separated by tabs; letters that do not show are spelled as in Python, a backslash is
@@ -119,11 +132,13 @@ def get(
     printed, and what is missing said, with exit code 1.
     """
     selection.check(words)
-    if absent not in _ABSENT:
-        raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
+    _check_absent(absent)
     begin = time.perf_counter()
     words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
+    if selection.tensor is not None or selection.file is not None:
+        _show_contents(checkpoint, selection, as_json=as_json)
+        return
     if explain:
         _explain(checkpoint, _wanted(checkpoint, words, selection))
     missing: list[str] = []
@@ -138,9 +153,9 @@ def get(
             f"{cost.requests} requests in {cost.round_trips} round trips, "
             f"{size(cost.bytes_read)}, {seconds:.3f} s"
         )
-    if missing and absent == "error":
-        checkpoint.load(missing)  # says so, with words that are near
-    elif missing:
+    if missing:
+        if absent == "error":
+            checkpoint.load(missing)  # says so, with words that are near
         _tell_missing(missing, len(words or ()))
 
 
@@ -148,6 +163,20 @@ def _tell_missing(missing: Sequence[str], asked: int) -> None:
     named = ", ".join(missing[:_NAMED])
     more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
     say_aside(f"{len(missing):,} of {asked:,} words are not there: {named}{more}")
+
+
+def _check_absent(absent: str) -> None:
+    if absent not in _ABSENT:
+        raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
+
+
+def _show_contents(
+    checkpoint: "embzarr.Checkpoint", selection: Selection, *, as_json: bool
+) -> None:
+    if selection.tensor is not None:
+        show_tensor(checkpoint, selection.tensor, selection.rows, as_json=as_json)
+    if selection.file is not None:
+        write_file(checkpoint, selection.file)
 
 
 class Part(NamedTuple):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from embzarr_tools._history import history_of, names_of, tags_of
@@ -49,6 +50,24 @@ _ARRAYS = (
     Column("stored", right=True),
     Column("ratio", right=True),
 )
+_TENSORS = (
+    Column("tensor", wrap=True),
+    Column("shape", right=True, wrap=True),
+    Column("type"),
+    Column("raw", right=True),
+    Column("stored", right=True),
+    Column("ratio", right=True),
+)
+_FILES = (
+    Column("file", wrap=True),
+    Column("type", wrap=True),
+    Column("size", right=True),
+    Column("stored", right=True),
+    Column("sha256"),
+)
+_CONTENTS = ("tensors/", "files/", "small/")
+"""Arrays that tables of their own tell of."""
+_DIGITS = 12
 _LAYERS = (
     Column("layer"),
     Column("rows", right=True),
@@ -62,7 +81,8 @@ def inspect(place: Place, which: Which, plot: Plot, *, as_json: AsJson = False) 
     """Show what a checkpoint holds and how it is stored.
 
     And the history of its run. Reads the manifests and the first words, no vectors. The ratio is
-    raw size over stored size. With --plot, a picture of the whole run.
+    raw size over stored size. Tensors and files of up to 64 KiB are stored together, and have none
+    of their own. With --plot, a picture of the whole run.
     """
     plot.check()
     run = place.run()
@@ -73,11 +93,18 @@ def inspect(place: Place, which: Which, plot: Plot, *, as_json: AsJson = False) 
         show_json(document)
         return
     show_fields(_summary(document))
-    if document["metadata"]:
-        _show_metadata(document["metadata"])
+    for title in ("metadata", "model"):
+        if document[title]:
+            _show_members(title, document[title])
     _section("Layers", _LAYERS, [_layer_row(layer) for layer in document["layers"]])
     chain = len(document["layers"]) > 1
-    _section("Arrays", _ARRAYS, [_array_row(array, chain=chain) for array in document["arrays"]])
+    arrays = [one for one in document["arrays"] if not one["name"].startswith(_CONTENTS)]
+    if arrays:
+        _section("Arrays", _ARRAYS, [_array_row(array, chain=chain) for array in arrays])
+    if document["tensors"]:
+        _section("Tensors", _TENSORS, _tensor_rows(document["tensors"]))
+    if document["files"]:
+        _section("Files", _FILES, [_file_row(file) for file in document["files"]])
     _show_history(document["history"])
 
 
@@ -88,12 +115,12 @@ def _document(run: "embzarr.Run", checkpoint: "embzarr.Checkpoint") -> dict[str,
     # What was saved first, then what the format adds to find it.
     order = {name: place for place, name in enumerate(checkpoint.columns)}
     arrays.sort(key=lambda array: (array["layer"], order.get(array["name"], len(order))))
-    first = checkpoint.load_rows(0, min(_FIRST_WORDS, len(checkpoint)), columns=())
+    first = list(islice(checkpoint, _FIRST_WORDS))
     return {
         **info,
         "ratio": _ratio(info),
         "tags": names_of(checkpoint.commit, tags),
-        "first_words": list(first.words),
+        "first_words": first,
         "arrays": arrays,
         "history": _history(run, tags),
     }
@@ -128,14 +155,14 @@ def _summary(document: dict[str, Any]) -> dict[str, Cell]:
         "created": document["created"],
         "writer": document["writer"],
         "kind": document["kind"],
-        "rows": rows,
-        "dim": Name(dim),
-        "type": dtype,
-        "placement": document["placement"],
+        "rows": rows if dim else None,
+        "dim": Name(dim) if dim else None,
+        "type": dtype or None,
+        "placement": document["placement"] if dim else None,
         "raw": Size(document["bytes_raw"]),
         "stored": Size(document["bytes_stored"]),
         "ratio": _shown(document["ratio"]),
-        "first words": "  ".join(map(_short, document["first_words"])),
+        "first words": "  ".join(map(_short, document["first_words"])) or None,
     }
 
 
@@ -143,15 +170,15 @@ def _short(word: str) -> str:
     return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"
 
 
-def _show_metadata(metadata: dict[str, Any]) -> None:
+def _show_members(title: str, members: dict[str, Any]) -> None:
     """Show nested values by their path; a program gets the path from the top."""
-    fields = {".".join(path): value for path, value in _leaves((), metadata)}
+    fields = {".".join(path): value for path, value in _leaves((), members)}
     say("")
     if on_terminal():
-        heading("Metadata")
+        heading(title.capitalize())
         show_fields(fields)
     else:
-        show_fields({f"metadata.{path}": value for path, value in fields.items()})
+        show_fields({f"{title}.{path}": value for path, value in fields.items()})
 
 
 def _show_history(history: list[dict[str, Any]] | None) -> None:
@@ -188,6 +215,42 @@ def _array_row(array: dict[str, Any], *, chain: bool) -> list[Cell]:
         Size(array["bytes_raw"]),
         Size(array["bytes_stored"]),
         _shown(array["ratio"]),
+    ]
+
+
+def _tensor_rows(tensors: list[dict[str, Any]]) -> list[list[Cell]]:
+    """Return a line for each tensor, and where there are several one for all of them."""
+    rows: list[list[Cell]] = [_tensor_row(one) for one in sorted(tensors, key=_name_of)]
+    if len(tensors) > 1 and on_terminal():
+        raw = sum(one["bytes_raw"] for one in tensors)
+        rows.append([f"{len(tensors)} in all", None, None, Size(raw), None, None])
+    return rows
+
+
+def _name_of(member: dict[str, Any]) -> str:
+    return str(member["name"])
+
+
+def _tensor_row(tensor: dict[str, Any]) -> list[Cell]:
+    stored = tensor["bytes_stored"]
+    return [
+        tensor["name"],
+        " x ".join(map(str, tensor["shape"])) or "()",
+        tensor["dtype"],
+        Size(tensor["bytes_raw"]),
+        None if stored is None else Size(stored),
+        None if stored is None else _shown(_ratio(tensor)),
+    ]
+
+
+def _file_row(file: dict[str, Any]) -> list[Cell]:
+    stored = file["bytes_stored"]
+    return [
+        file["name"],
+        file["media_type"],
+        Size(file["size"]),
+        None if stored is None else Size(stored),
+        file["sha256"][:_DIGITS] if on_terminal() else file["sha256"],
     ]
 
 

@@ -194,7 +194,7 @@ class _Appending(_Copying):
                 self._target,
                 self._there.top,
                 step=manifest.step,
-                dim=manifest.base.arrays[spec.VECTORS].shape[1],
+                dim=checks.dim_of(manifest),
                 allow_new_dim=allow_new_dim,
             )
         transfer = self._transfer(missing)
@@ -267,6 +267,7 @@ class _Appending(_Copying):
             step=manifest.step,
             layers=[_at(placed[layer.path], layer) for layer in manifest.layers],
             metadata=manifest.metadata,
+            model=manifest.model,
             base=base,
             shared=True,
         )

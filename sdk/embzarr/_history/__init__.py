@@ -13,7 +13,14 @@ from embzarr._history import (
     withdrawing,
 )
 from embzarr._history.committing import Draft
-from embzarr._history.describe import CheckpointInfo, ColumnInfo, CommitInfo, LayerInfo
+from embzarr._history.describe import (
+    CheckpointInfo,
+    ColumnInfo,
+    CommitInfo,
+    FileInfo,
+    LayerInfo,
+    TensorInfo,
+)
 from embzarr._history.expiry import LivingStore
 from embzarr._history.probe import ProbeReport, probe_url
 from embzarr._history.protocol import NONE, Claim, Entry
@@ -33,12 +40,14 @@ __all__ = [
     "Entry",
     "Expired",
     "Fault",
+    "FileInfo",
     "LayerInfo",
     "LivingStore",
     "ProbeReport",
     "Quarantine",
     "Record",
     "Target",
+    "TensorInfo",
     "committing",
     "describe",
     "history",

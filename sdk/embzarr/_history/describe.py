@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr._format import itemsize, spec
 
 if TYPE_CHECKING:
-    from embzarr._format import Array, Layer, Manifest
+    from embzarr._format import Array, FileMember, Layer, Manifest, TensorMember
     from embzarr._history.records import Commit
 
 
@@ -51,6 +51,37 @@ class LayerInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TensorInfo:
+    """One named tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """Its data type, or what a framework calls it."""
+    bytes_raw: int
+    bytes_stored: int | None
+    """None of a small one, which is stored together with others."""
+    array: str
+    layer: int
+    """Which of the checkpoint's layers holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInfo:
+    """One named file."""
+
+    name: str
+    size: int
+    sha256: str
+    media_type: str
+    bytes_stored: int | None
+    """None of a small one, which is stored together with others."""
+    array: str
+    layer: int
+    """Which of the checkpoint's layers holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointInfo:
     """A checkpoint as ``embzarr inspect`` shows it. Sizes are in bytes."""
 
@@ -67,6 +98,10 @@ class CheckpointInfo:
     bytes_raw: int
     layers: tuple[LayerInfo, ...]
     columns: tuple[ColumnInfo, ...]
+    """All arrays of all layers."""
+    tensors: tuple[TensorInfo, ...]
+    files: tuple[FileInfo, ...]
+    model: dict[str, Any] | None
     metadata: dict[str, Any]
 
 
@@ -88,8 +123,8 @@ class CommitInfo:
 
 def of_checkpoint(commit: Commit) -> CheckpointInfo:
     """Describe a checkpoint in full."""
-    manifest, base = commit.manifest, commit.manifest.base
-    dim, dtype = _vectors(commit.manifest)
+    manifest = commit.manifest
+    dim, dtype = _vectors(manifest)
     columns = tuple(
         _column(layer, name, at)
         for at, layer in enumerate(manifest.layers)
@@ -106,7 +141,7 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
         dtype=dtype,
         placement=str(manifest.order),
         bytes_stored=sum(map(_stored, manifest.layers)),
-        bytes_raw=sum(_raw(base.arrays[name], manifest.rows) for name in base.columns),
+        bytes_raw=_bytes_raw(manifest),
         layers=tuple(
             LayerInfo(
                 kind=part.kind,
@@ -118,6 +153,9 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
             for part in manifest.layers
         ),
         columns=columns,
+        tensors=_tensors(manifest),
+        files=_files(manifest),
+        model=manifest.model,
         metadata=manifest.metadata,
     )
 
@@ -137,6 +175,50 @@ def of_commit(commit: Commit) -> CommitInfo:
         bytes_stored=_stored(manifest.top),
         write_id=manifest.write_id,
     )
+
+
+def _bytes_raw(manifest: Manifest) -> int:
+    """Return the bytes of all values, before compression and without what finds them."""
+    base = manifest.base
+    table = sum(_raw(base.arrays[name], manifest.rows) for name in base.columns)
+    tensors = sum(tensor.bytes_raw for tensor in _tensors(manifest))
+    return table + tensors + sum(file.size for _, file in manifest.files.values())
+
+
+def _tensors(manifest: Manifest) -> tuple[TensorInfo, ...]:
+    numbers = {layer.path: at for at, layer in enumerate(manifest.layers)}
+    return tuple(
+        TensorInfo(
+            name=name,
+            shape=tuple(member.shape),
+            dtype=member.type or layer.arrays[member.array].dtype,
+            bytes_raw=math.prod(member.shape) * itemsize(layer.arrays[member.array].dtype),
+            bytes_stored=_stored_alone(layer, member),
+            array=member.array,
+            layer=numbers[layer.path],
+        )
+        for name, (layer, member) in manifest.tensors.items()
+    )
+
+
+def _files(manifest: Manifest) -> tuple[FileInfo, ...]:
+    numbers = {layer.path: at for at, layer in enumerate(manifest.layers)}
+    return tuple(
+        FileInfo(
+            name=name,
+            size=member.size,
+            sha256=member.sha256,
+            media_type=member.media_type,
+            bytes_stored=_stored_alone(layer, member),
+            array=member.array,
+            layer=numbers[layer.path],
+        )
+        for name, (layer, member) in manifest.files.items()
+    )
+
+
+def _stored_alone(layer: Layer, member: TensorMember | FileMember) -> int | None:
+    return None if member.start is not None else int(layer.shard_sizes(member.array).sum())
 
 
 def _vectors(manifest: Manifest) -> tuple[int, str]:

@@ -58,7 +58,7 @@ def check_follows(
         if number is None:
             raise
         return number  # what cannot be read any more does not hinder what comes after it
-    held = dim if head is None else _dim_of(head.manifest)
+    held = dim if head is None else dim_of(head.manifest)
     if held != dim and not allow_new_dim:
         raise InvalidInputError(
             "input-shape",
@@ -68,7 +68,8 @@ def check_follows(
     return check_step(head, step)
 
 
-def _dim_of(manifest: Manifest) -> int | None:
+def dim_of(manifest: Manifest) -> int | None:
+    """Return the numbers of a vector; None where there is no table."""
     return manifest.base.arrays[spec.VECTORS].shape[1] if manifest.has_table else None
 
 
