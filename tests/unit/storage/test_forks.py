@@ -36,6 +36,7 @@ OF_ONE_CALL = {
     "_storage/forks.py",  # the lock itself
     "_writing/array.py",  # of a writer, which a child refuses to use
     "_verify/report.py",  # of one `verify`
+    "_copying/transfer.py",  # of one `copy`
     "_storage/fsspec.py",  # of what a child opens anew
 }
 """Modules that use plain locks, and why that is right."""
