@@ -40,6 +40,12 @@ class Sources:
         self._places: dict[Wanted, list[tuple[str, Readable, str]]] = {}
         self._misplaced: dict[str, Wanted] = {}
 
+    def forget(self) -> None:
+        """Want nothing any more, and know of no place."""
+        self._wanted.clear()
+        self._places.clear()
+        self._misplaced.clear()
+
     def want(self, digests: Iterable[ObjectDigest]) -> None:
         """Look for these from now on."""
         self._wanted.update((digest.size, digest.sha256) for digest in digests)
