@@ -128,6 +128,15 @@ def read(store: Readable, key: str, size: int) -> memoryview | None:
         return None
 
 
+def is_held(store: Readable, key: str, digest: ObjectDigest) -> bool:
+    """Tell whether an object has the bytes that a manifest records of it."""
+    try:
+        size = store.head(key).size
+    except NotFoundError:
+        return False
+    return size == digest.size and _digest_of(store, key) == (size, digest.sha256)
+
+
 def readable_commits(store: Readable) -> Iterator[Commit]:
     """Yield the commits whose manifests can be read, newest first."""
     for number in history.numbers_of(store):
