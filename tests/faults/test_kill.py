@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,9 @@ def test_kills_of_the_server(name: str, tmp_path: Path, tally: Tally, *, full: E
 
 
 def _save_and_kill(place: Mortal, url: str, step: int, chance: Random) -> str:
-    options: dict[str, Any] = {**place.server.options, "retry_config": {"max_retries": 1}}
+    # Nobody starts it again before the save has ended, which would wait for it for a minute.
+    impatient = {"max_retries": 1, "retry_timeout": timedelta(seconds=1)}
+    options: dict[str, Any] = {**place.server.options, "retry_config": impatient}
     store = Announcing(open_store(url, storage_options=options))
     said: list[str] = []
 
@@ -166,7 +169,8 @@ def _save_and_kill(place: Mortal, url: str, step: int, chance: Random) -> str:
         store.begun.acquire(timeout=5)
     time.sleep(chance.uniform(0, 0.005))
     place.kill()
-    thread.join()
+    thread.join(30)
+    assert not thread.is_alive(), "the save goes on waiting for its server"
     return said[0] if said else "an untyped error"
 
 

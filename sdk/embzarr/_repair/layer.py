@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embzarr._format import spec, zarr_json
 from embzarr._reading import link_to
 from embzarr._repair import derive, source_bytes
-from embzarr._repair.sources import read
+from embzarr._repair.sources import is_held, read
 from embzarr._verify import Shards
 from embzarr.errors import DamagedError
 
@@ -93,6 +93,8 @@ class LayerRepair:
 
     def _restore(self, name: str) -> bool:
         digest, key = self._layer.objects[name], f"{self._layer.path}/{name}"
+        if is_held(self._store, key, digest):
+            return False  # as it was written, which was wrong: nothing else may stand there
         shard = Shards(self._store, self._layer, link_to("")).find(name)
         found = source_bytes.assemble(digest, shard, self._offers(name, key))
         if found is None:

@@ -56,6 +56,7 @@ class Layers:
 
     def mend(self) -> None:
         """Restore what can be; what is left stays in `problems_of`."""
+        self._sources.forget()
         keys: list[str] = []
         for layers, names in self._damaged_objects():
             self._sources.want(layers[-1].objects[name] for name in names)

@@ -52,7 +52,8 @@ def repair(
     are all there, and only the bytes are not to be had (another version of a library compressed
     them), the new commit lists its own layers, what is damaged being written anew below a fresh
     folder, beside copies of the rest. Nothing else is written but bytes whose SHA-256 is recorded;
-    a second repair finds nothing to do.
+    a second repair finds nothing to do. A link that leaves the store is neither followed nor
+    replaced: what should stand there is lost, and told of.
 
     Memory: 64 MiB, the largest damaged object twice, and the vocabulary; 128 MiB where layers are
     written anew.
@@ -102,7 +103,8 @@ class _Repair:
             raise history.top.error
         self._layers.verify(self._commits(), history.bytes(), progress)
         self._layers.mend()
-        self._try_alternative(history.top)
+        if self._try_alternative(history.top):
+            self._layers.mend()  # what the commit that was found holds may be missing elsewhere
         if history.top is None:
             raise NotFoundError("checkpoint-missing", f"no checkpoint at {store.url}")
         lost = [*self._layers.lost(), *self._lost_manifests()]
@@ -133,18 +135,22 @@ class _Repair:
         for number in self._checkpoints():
             yield committed.read(self._store, number)
 
-    def _try_alternative(self, top: Standing | None) -> None:
+    def _try_alternative(self, top: Standing | None) -> bool:
         """Believe ``latest.json`` where its layers are sound and those of the commit are not.
 
         So it is where it tells of a later commit, unless too many are missing before that.
+
+        Returns:
+            Whether it was believed.
         """
         other, newest = self._history.alternative(), top.number if top else 0
         if other is None or other.number > newest + gaps.MOST:
-            return
+            return False
         is_better = other.number > newest or not self._layers.is_sound(newest)
         if not is_better or not self._layers.adopt(other):
-            return
+            return False
         self._history.put(other.number, self._store.get(spec.LATEST), spec.LATEST)
+        return True
 
     def _names_sound(self, target: Parent) -> bool:
         standing = self._history.standings.get(target.commit)

@@ -40,6 +40,12 @@ class Sources:
         self._places: dict[Wanted, list[tuple[str, Readable, str]]] = {}
         self._misplaced: dict[str, Wanted] = {}
 
+    def forget(self) -> None:
+        """Want nothing any more, and know of no place."""
+        self._wanted.clear()
+        self._places.clear()
+        self._misplaced.clear()
+
     def want(self, digests: Iterable[ObjectDigest]) -> None:
         """Look for these from now on."""
         self._wanted.update((digest.size, digest.sha256) for digest in digests)
@@ -120,6 +126,15 @@ def read(store: Readable, key: str, size: int) -> memoryview | None:
         return memoryview(store.get_range(key, 0, min(size, store.head(key).size)))
     except NotFoundError:
         return None
+
+
+def is_held(store: Readable, key: str, digest: ObjectDigest) -> bool:
+    """Tell whether an object has the bytes that a manifest records of it."""
+    try:
+        size = store.head(key).size
+    except NotFoundError:
+        return False
+    return size == digest.size and _digest_of(store, key) == (size, digest.sha256)
 
 
 def readable_commits(store: Readable) -> Iterator[Commit]:

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import chunk_coding, json, keys, spec
+from embzarr._format import chunk_coding, dtypes, json, keys, numpy_dtype, spec
 from embzarr._storage import parallel
 from embzarr._verify.shards import pieces, shard_index_fault
 from embzarr.errors import DamagedError, NotFoundError
@@ -66,9 +66,16 @@ class LayerCheck:
             lost = self.lost(shard, range(len(shard.chunks))) if shard else None
             self.findings.report(code, check.key, message, lost=lost)
 
-    def lost(self, shard: ShardPlace | None, chunks: Sequence[int]) -> tuple[str, int, int] | None:
-        """Return a column, and its places from the first to the last of some chunks of a shard."""
-        if shard is None or not chunks or self.layer.arrays[shard.array].data is not None:
+    def lost(
+        self, shard: ShardPlace | None, chunks: Sequence[int], *, copied: bool = True
+    ) -> tuple[str, int, int] | None:
+        """Return a column, and its places from the first to the last of some chunks of a shard.
+
+        Where a copy in the manifest does for a chunk, as `copied` says, nothing is lost.
+        """
+        if shard is None or not chunks:
+            return None
+        if copied and self.layer.arrays[shard.array].data is not None:
             return None
         first, last = shard.rows(min(chunks), max(chunks))
         if shard.array in self.layer.columns:
@@ -134,14 +141,18 @@ class _ObjectCheck:
         stored = data[begin : begin + nbytes]
         if len(stored) < nbytes:
             return DamagedError("object-truncated", "the object ends before this chunk")
+        what = f"chunk {self.shard.chunks[at]}"
         try:
-            chunk_coding.decode_chunk(
+            chunk = chunk_coding.decode_chunk(
                 stored,
                 codec=self.shard.codec,
                 crc32c=int(index.crc32c[at]),
                 size=self.shard.grid.chunk_bytes,
-                what=f"chunk {self.shard.chunks[at]}",
+                what=what,
             )
+            dtype = self.layer.layer.arrays[self.shard.array].dtype
+            if dtype[0] == "U":
+                dtypes.check_values(chunk.view(numpy_dtype(dtype)), what)
         except DamagedError as exc:
             return exc
         self._compare_copy(stored)
@@ -166,12 +177,14 @@ class _ObjectCheck:
 
     def _bad_chunks(self, bad: dict[int, DamagedError]) -> None:
         for at, fault in bad.items():
+            # A copy in the manifest helps where the chunk is not as it was written.
+            helps = fault.code != "chunk-decode"
             self.layer.findings.report(
                 fault.code,
                 self.key,
                 str(fault.args[0]),
                 chunk=self.shard.chunks[at] if self.shard else None,
-                lost=self.layer.lost(self.shard, [at]),
+                lost=self.layer.lost(self.shard, [at], copied=helps),
             )
 
     def _whole(self, sha256: str, tail: memoryview) -> None:

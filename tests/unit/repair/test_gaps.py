@@ -189,3 +189,22 @@ def test_a_history_that_leads_to_nothing_says_so(tmp_path: Path) -> None:
     assert embzarr.save(tmp_path, ["a"], [[1.0]]).commit == 3
     assert embzarr.Run(tmp_path).gc(older_than=0).unreadable == ()
     assert embzarr.open(tmp_path).verify().ok
+
+
+def test_what_a_hint_leads_to_is_a_source_at_once(whole: dict[str, bytes]) -> None:
+    """A copy that has of a later step only the hint and the layer: nothing is left to a second try.
+
+    The same words are stored in both steps, and only there.
+    """
+    torn = filled(
+        {
+            key: data
+            for key, data in whole.items()
+            if key in {commit_key(1), "latest.json"} or key.startswith("steps/4-")
+        }
+    )
+    report = embzarr.repair(torn)
+
+    assert report.head == 4
+    assert any(action.key.startswith("steps/1-") for action in report.actions)
+    assert embzarr.repair(torn).actions == ()

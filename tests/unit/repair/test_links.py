@@ -73,8 +73,14 @@ def laid_out(folder: Path, objects: Objects, place: str, make: Callable[[Path, P
     return link
 
 
-@pytest.mark.parametrize("how", LINKS)
-@pytest.mark.parametrize("place", PLACES)
+FEW = ("a shard", "the folder of a step", "the newest manifest", "the root", "all marks")
+CASES = [
+    *((place, "out of the store") for place in PLACES),
+    *((place, how) for place in FEW for how in ("to nothing", "to itself")),
+]
+
+
+@pytest.mark.parametrize(("place", "how"), CASES)
 def test_the_rest_is_repaired(place: str, how: str, sound: Objects, tmp_path: Path) -> None:
     """A link is told of where it stands in the way; what is damaged elsewhere is restored."""
     run, secret = tmp_path / "run", tmp_path / "secret"

@@ -27,10 +27,11 @@ from damage import (
     vectors_of,
 )
 from embzarr._storage.open import open_store
+from embzarr_tools.fixtures._broken_chunks import shard_index_disagrees, zstd_bomb
 from faulty import FaultyStore, PassThrough
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from damage import Objects
     from embzarr._storage.port import Body, Store
@@ -498,3 +499,17 @@ def test_the_hint_saves_the_newest_manifest_beside_another_that_is_lost(sound: O
     embzarr.repair(store, source=filled(sound), dry_run=False)
 
     assert contents(store) == sound
+
+
+@pytest.mark.parametrize("make", [zstd_bomb, shard_index_disagrees])
+def test_what_was_written_wrong_is_not_written_again(make: Callable[[], Objects]) -> None:
+    """An object that has its recorded bytes is left alone, however wrong, and told of as lost."""
+    objects = make()
+    (problem,) = embzarr.open(filled(objects)).verify().problems
+    store = filled(objects)
+    report = embzarr.repair(store)
+
+    assert problem.key not in {action.key for action in report.actions}
+    assert [(lost.code, lost.key) for lost in report.lost] == [(problem.code, problem.key)]
+    assert [action.kind for action in report.actions if action.kind != "restore"] == ["quarantine"]
+    assert embzarr.repair(store).actions == ()
