@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -21,6 +23,19 @@ from embzarr.errors import EmbzarrError
 from faults.fuzzing import Fuzzed, changed
 from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
+from unit.convert.test_more_formats import (
+    CSV,
+    MATRIX,
+    WORDS,
+    chunked,
+    magnitude,
+    plain,
+    quantised,
+    spacy_folder,
+    tar,
+    tokenizer,
+    vocabulary,
+)
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 64 << 20
@@ -30,23 +45,58 @@ _CHOICE = Choice(limit=None, words=None, duplicates="first")
 _VOCABULARY = b"a\t4\nb\t3\nc\t2\nd\t1\n"
 
 _BINARY = [vector_files.word2vec_binary(_WORDS[:3], _MATRIX[:3], end=end) for end in (b"\n", b"")]
-OTHERS = {"gensim", "parquet", "arrow"}
+OTHERS = {"gensim", "parquet", "arrow", "lance", "hdf5", "lmdb", "zarr"}
 """Read by other libraries."""
+_CUT = b"<<>>"
+"""Between the files of a format that has several, where they are fuzzed as one."""
+_VOCABS: list[object] = [
+    {"a": 0, "b": 1, "c": 2, "d": 3},
+    [["a", 0.5], ["b", 1], ["c", 1], ["d", 2]],
+]
+
+
+def _magnitude(*, lengths: bool) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return magnitude(Path(folder, "a.db"), lengths=lengths).read_bytes()
+
+
+def _spacy() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        made = spacy_folder(Path(folder, "v"))
+        return _CUT.join((made / name).read_bytes() for name in _SPACY)
+
+
+_SPACY = ("vectors", "key2row", "strings.json")
+
 SOUND: Mapping[str, list[bytes]] = {
     "word2vec": _BINARY,
     "word2vec-text": [vector_files.text(_WORDS, _MATRIX)],
     "glove": [vector_files.text(_WORDS, _MATRIX, header=False)],
     "fasttext": [fasttext()],
-    "finalfusion": [fifu(), fifu(norms=False)],
+    "finalfusion": [
+        *(fifu(), fifu(norms=False)),
+        chunked([vocabulary(1, WORDS), quantised(turn=True, norms=True)]),
+        *(chunked([vocabulary(kind, WORDS), plain(MATRIX)]) for kind in (3, 7, 8)),
+    ],
     "npy": [npy(_MATRIX), npy(_MATRIX.astype(">f8"))],
     "npz": [npz(x=_MATRIX)],
     "safetensors": [
         safetensors({"x": ("F32", [4, 3], _MATRIX.tobytes())}),
         safetensors({"x": ("BF16", [4, 3], bytes(24)), "y": ("F32", [1], bytes(4))}),
     ],
+    "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
+    "spacy": [_spacy()],
+    "tokenizer": [tokenizer(vocab).encode() for vocab in _VOCABS],
+    "csv": [
+        *(CSV["plain"], CSV["all in quotes"], CSV["index"]),
+        b'"a\nb",1,2\r\n"c""d",3,4\r\n',
+    ],
     "tsv": [vector_files.text(_WORDS[:3], _MATRIX[:3], header=False).replace(b" ", b"\t")],
     "jsonl": [b'{"word": "the", "vector": [1, 2.5]}\n{"word": "of", "vector": [-1e-3, 0]}\n'],
-    "detected": [*_BINARY, gzip.compress(_BINARY[0]), npz(x=_MATRIX), fifu(), fasttext()],
+    "detected": [
+        *(*_BINARY, gzip.compress(_BINARY[0]), npz(x=_MATRIX), fifu(), fasttext(), CSV["header"]),
+        *(tar({"a.bin": _BINARY[0]}), tar({"a.bin": _BINARY[0]}, "w:gz")),
+    ],
 }
 """Files that each importer takes: what fuzzing begins with."""
 
@@ -57,12 +107,31 @@ def take(name: str, data: bytes, on_error: str) -> bool:
     Raises:
         Exception: anything but a typed error, which is the finding.
     """
-    damage = Damage("file", on_error)  # type: ignore[arg-type]  # one of the three
-    source = Source(io.BytesIO(data), None, what="source")
-    vocabulary = Source(io.BytesIO(_VOCABULARY), None, what="vocabulary")
+    with tempfile.TemporaryDirectory() as folder:
+        source, words = _sources(name, data, Path(folder))
+        return _take(name, source, words, Damage("file", on_error))  # type: ignore[arg-type]  # one of the three
+
+
+def _sources(name: str, data: bytes, folder: Path) -> tuple[Source, Source]:
+    """Return what a reader is given: a file, and one of words."""
+    words: object = io.BytesIO(_VOCABULARY)
+    file: object = io.BytesIO(data)
+    if name == "spacy":
+        for part, content in zip(_SPACY, data.split(_CUT), strict=False):
+            (folder / part).write_bytes(content)
+        (folder / "vectors").touch()
+        file = folder / "vectors"
+    elif name == "tokenizer":
+        (folder / "tokenizer.json").write_bytes(data)
+        file, words = io.BytesIO(npy(_MATRIX)), folder / "tokenizer.json"
+    return Source(file, None, what="source"), Source(words, None, what="vocabulary")
+
+
+def _take(name: str, source: Source, vocabulary: Source, damage: Damage) -> bool:
+    named = "npy" if name == "tokenizer" else name
     try:
         with source.stream() as stream:
-            form = detect(stream, damage) if name == "detected" else name
+            form = detect(stream, damage) if name == "detected" else named
             if form in OTHERS:
                 return False
             given = Given(

@@ -35,7 +35,8 @@ class Choices:
         typer.Option(
             metavar="NAME",
             help="Where FILE's beginning is not to decide: word2vec, word2vec-text, glove, "
-            "fasttext, finalfusion, gensim, npy, npz, safetensors, parquet, arrow, tsv or jsonl.",
+            "fasttext, finalfusion, gensim, npy, npz, safetensors, parquet, arrow, lance, hdf5, "
+            "zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
         ),
     ] = None
     vocabulary: Annotated[
@@ -87,7 +88,8 @@ def import_file(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A path or URL, such as zip://MEMBER::ARCHIVE; .gz, .bz2, .xz, .zst are unpacked.",
+            help="A path or URL, such as zip://MEMBER::ARCHIVE or tar://MEMBER::ARCHIVE; .gz, "
+            ".bz2, .xz, .zst are unpacked.",
         ),
     ],
     place: Place,

@@ -9,6 +9,7 @@ from embzarr._format import arguments
 from embzarr.convert import _readers
 from embzarr.convert._blocks import Given
 from embzarr.convert._damage import Damage, OnError
+from embzarr.convert._folders import folder_of, found_in
 from embzarr.convert._provenance import Imported, Provenance
 from embzarr.convert._selecting import Choice, Selection, last_rows
 from embzarr.convert._source import Source
@@ -16,6 +17,7 @@ from embzarr.convert._source import Source
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
     from numpy.typing import DTypeLike
@@ -58,12 +60,15 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
 
     Args:
         source: a path, any URL of fsspec's (``https://...``, ``s3://...``,
-            ``zip://MEMBER::archive.zip``), or an open binary file. What is compressed by gzip,
-            bzip2, xz or zstd, and a zip archive of one file, is unpacked as it is read.
+            ``zip://MEMBER::archive.zip``, ``tar://MEMBER::archive.tar.gz``), or an open binary
+            file. What is compressed by gzip, bzip2, xz or zstd, and a zip or tar archive of one
+            file, is unpacked as it is read. A folder may be spaCy's vectors, a static model with
+            its ``tokenizer.json``, or a store of Lance, LMDB or Zarr.
         url: where to; see `embzarr.open`.
         format: where the file's beginning is not to decide what it is: one of the names that the
             error of an unknown one lists, such as ``word2vec`` or ``glove``.
-        vocabulary: the file of words, a word on each line, for a format that has none. Of a line
+        vocabulary: the file of words, for a format that has none: a ``tokenizer.json``, or a word
+            on each line. Of a line
             with tabs, the word is the first field that is no row number; a whole number behind
             it is the word's count.
         on_error: ``stop`` at the first thing that is wrong; ``skip`` the rows that are damaged; or
@@ -106,13 +111,16 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     """
     arguments.choice("on_error", on_error, get_args(OnError))
     arguments.choice("duplicates", duplicates, ("error", "first", "last"))
-    file = Source(source, source_options, what="source")
+    if format is not None:
+        arguments.choice("format", format, _readers.FORMATS)
+    file, beside, form = _found(source, source_options, format)
+    vocabulary = beside if vocabulary is None else vocabulary
     importing = _Import(
         file=file,
         vocabulary=None
         if vocabulary is None
         else Source(vocabulary, source_options, what="vocabulary"),
-        format=None if format is None else arguments.choice("format", format, _readers.FORMATS),
+        format=form,
         on_error=on_error,
         allow_pickle=allow_pickle,
         progress=progress,
@@ -133,6 +141,22 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         "storage_options": storage_options,
     }
     return importing.into(url, saving)
+
+
+def _found(
+    source: object, options: Mapping[str, Any] | None, form: str | None
+) -> tuple[Source, Path | None, str | None]:
+    """Return the file to begin with, that of its words, and its format, as far as they are known.
+
+    Raises:
+        InvalidInputError: codes ``input-argument``; ``input-file``, a folder of no known kind.
+    """
+    folder = folder_of(source)
+    if folder is None:
+        return Source(source, options, what="source"), None, form
+    found = found_in(folder)
+    file = Source(found.file, None, what="source", shown=folder.resolve().name)
+    return file, found.vocabulary, form or found.format
 
 
 class _Import:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +14,19 @@ from embzarr.convert._vocabulary import vocabulary_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import ExitStack
 
     from numpy.typing import NDArray
 
+    from embzarr.convert._damage import Damage
     from embzarr.convert._vocabulary import Vocabulary
 
 _PLANE: Final = 2
+_SHOWN: Final = 5
+_MOST_CHUNK_BYTES: Final = 256 << 20
+NAMES: Final = ("embeddings", "embedding.weight", "embeddings.weight", "vectors", "weight")
+"""Under which matrices of word vectors are kept, where a file has several."""
 _STORED: Final = {"float16": "float16", "float32": "float32", "float64": "float64"}
 
 
@@ -84,6 +91,63 @@ def table(
         blocks=_blocks(matrix, given, read, words),
         has_counts=words.has_counts,
     )
+
+
+def of_array(array: Any, given: Given, words: Vocabulary | None, stack: ExitStack) -> Table:  # noqa: ANN401 - of several libraries
+    """Return the rows of a matrix that another library reads, some at a time.
+
+    Args:
+        array: has a shape and a data type, and is sliced.
+        given: the file and its vocabulary.
+        words: those that are beside it, for where no vocabulary is given.
+        stack: closed when all rows were read.
+    """
+    matrix = Matrix(shape=tuple(array.shape), dtype=array.dtype)
+    at = 0
+
+    def read(count: int) -> bytes:
+        nonlocal at
+        rows = count // (matrix.shape[1] * matrix.dtype.itemsize)
+        try:
+            found = np.asarray(array[at : at + rows]).tobytes()
+        except Exception as exc:  # of any library
+            raise given.damage.error(f"rows from {at} on: {exc}") from exc
+        at += rows
+        return found
+
+    found = table(matrix, given, read, words)
+    return replace(found, blocks=until_end(found.blocks, stack))
+
+
+def until_end(blocks: Iterator[Block], stack: ExitStack) -> Iterator[Block]:
+    """Yield blocks, and close what they are read from."""
+    with stack:
+        yield from blocks
+
+
+def only_one(matrices: Mapping[str, Any], damage: Damage) -> Any:  # noqa: ANN401 - as above
+    """Return the only matrix, or the one whose name says that it is of word vectors.
+
+    Raises:
+        InvalidInputError: code ``input-file``: none, or several.
+    """
+    known = [name for name in matrices if name.rpartition("/")[2].partition(":")[0] in NAMES]
+    names = known if len(known) == 1 else list(matrices)
+    if len(names) != 1:
+        shown = ", ".join(sorted(matrices)[:_SHOWN])
+        raise damage.error(f"expected one matrix of floats, found {len(matrices)}: {shown}")
+    return matrices[names[0]]
+
+
+def check_chunks(chunks: Sequence[int] | None, dtype: np.dtype[Any], damage: Damage) -> None:
+    """Refuse chunks that memory may not have room for.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+    """
+    nbytes = math.prod(chunks or ()) * dtype.itemsize
+    if nbytes > _MOST_CHUNK_BYTES:
+        raise damage.error(f"chunks of {nbytes} bytes: expected at most {_MOST_CHUNK_BYTES}")
 
 
 def _blocks(

@@ -7,6 +7,7 @@ import gzip
 import importlib
 import lzma
 import re
+import tarfile
 import zipfile
 import zlib
 from contextlib import suppress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _PEEK_BYTES: Final = 512
 _TAR_MARK: Final = slice(257, 262)
+_TAR: Final = b"ustar"
 _NAMES_SHOWN: Final = 5
 
 
@@ -42,22 +44,41 @@ class Unpacked:
     """What it raises where the bytes are not of its kind, or end too early."""
 
 
-def opened(name: str, source: Any) -> Unpacked | None:  # noqa: ANN401 - a buffered file
+def opened(name: str, source: Any, member: str | None = None) -> Unpacked | None:  # noqa: ANN401 - a buffered file
     """Open a compressed file, or an archive of one file; None for one that is neither.
+
+    Args:
+        name: of the file, for messages.
+        source: the file.
+        member: of a tar archive, compressed or not, the one to read; by default the only one.
 
     Raises:
         InvalidInputError: code ``input-file``: an archive of several files, or another compression.
         UnsupportedError: code ``feature-unsupported``: zstd is not installed.
     """
     head = source.peek(_PEEK_BYTES)[:_PEEK_BYTES]
-    if head[_TAR_MARK] == b"ustar":
-        raise InvalidInputError(
-            "input-file", f"{name}: a tar archive: name its member, as tar://MEMBER::{name}"
-        )
+    if head[_TAR_MARK] == _TAR:
+        return _tar(name, source, member)
     for kind, mark, unpack in _PACKINGS:
         if re.match(mark, head, re.DOTALL):
-            return _opened(name, kind, unpack, source)
+            found = _opened(name, kind, unpack, source)
+            return _inside(name, found, member)
     return None
+
+
+def _inside(name: str, outer: Unpacked | None, member: str | None) -> Unpacked | None:
+    """Open the tar archive that was compressed, if it is one."""
+    if outer is None or not hasattr(outer.stream, "peek"):
+        return outer
+    try:
+        head = outer.stream.peek(_PEEK_BYTES)[:_PEEK_BYTES]
+    except outer.broken:
+        return outer  # told of where it is read
+    if head[_TAR_MARK] != _TAR:
+        return outer
+    inner = _tar(name, outer.stream, member)
+    kind = f"a tar archive in {outer.kind}"
+    return Unpacked(kind=kind, stream=inner.stream, broken=(*outer.broken, *inner.broken))
 
 
 def _opened(name: str, kind: str, unpack: _Unpack | None, source: Any) -> Unpacked | None:  # noqa: ANN401
@@ -112,6 +133,55 @@ def _zip(name: str, source: Any) -> Unpacked | None:  # noqa: ANN401 - as above
     if len(members) > 1:
         raise InvalidInputError("input-file", _which(name, [m.filename for m in members]))
     return Unpacked(kind="a zip archive", stream=stream, broken=(Exception,))
+
+
+def _tar(name: str, source: Any, member: str | None) -> Unpacked:  # noqa: ANN401 - as above
+    """Open a member of an archive, which is read in order."""
+    broken = (tarfile.TarError, EOFError, OverflowError)
+    try:
+        archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115 - closed with its source
+        found, names = None, []
+        while (one := archive.next()) is not None:
+            if one.isreg() and member in {None, one.name}:
+                found = archive.extractfile(one)
+                break
+            names += [one.name] if one.isreg() else []
+    except broken as exc:
+        raise InvalidInputError("input-file", f"{name}: no sound tar archive: {exc}") from exc
+    if found is None:
+        shown = ", ".join(names[:_NAMES_SHOWN]) or "nothing"
+        wanted = "no file" if member is None else f"no {member}"
+        raise InvalidInputError("input-file", f"{name}: a tar archive of {shown}: {wanted}")
+    stream = found if member is not None else _OnlyMember(name, archive, found)
+    return Unpacked(kind="a tar archive", stream=stream, broken=broken)
+
+
+class _OnlyMember:
+    """The first file of an archive, at whose end it is seen whether it is the only one."""
+
+    def __init__(self, name: str, archive: tarfile.TarFile, stream: Any) -> None:  # noqa: ANN401 - as above
+        self._name = name
+        self._archive = archive
+        self._stream = stream
+        self._is_ended = False
+
+    def read(self, count: int) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            InvalidInputError: code ``input-file``: another file follows.
+        """
+        data: bytes = self._stream.read(count)
+        if not data and not self._is_ended:
+            self._is_ended = True
+            while (other := self._archive.next()) is not None:
+                if other.isreg():
+                    raise InvalidInputError(
+                        "input-file",
+                        f"{self._name}: a tar archive of several files: name one, such as "
+                        f"tar://{other.name}::{self._name}",
+                    )
+        return data
 
 
 def _which(name: str, members: list[str]) -> str:

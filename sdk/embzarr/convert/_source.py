@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BUFFER_BYTES: Final = 1 << 20
 _PIECE_BYTES: Final = 1 << 21
 _HEAD_BYTES: Final = 1 << 16
+_TAR: Final = "tar://"
 _MOST_RATIO: Final = 1000
 """Bytes that one stored byte may unpack to; vectors are not so regular."""
 _FREE_BYTES: Final = 64 << 20
@@ -36,13 +37,21 @@ _FREE_BYTES: Final = 64 << 20
 class Source:
     """One file, which may be read several times; see `Stream`."""
 
-    def __init__(self, given: object, options: Mapping[str, Any] | None, *, what: str) -> None:
+    def __init__(
+        self,
+        given: object,
+        options: Mapping[str, Any] | None,
+        *,
+        what: str,
+        shown: str | None = None,
+    ) -> None:
         """Open nothing yet.
 
         Args:
             given: a path, a URL of fsspec's, or an open binary file.
             options: fsspec's, for a URL.
             what: the argument, for messages.
+            shown: the name to tell, if not the file's own.
 
         Raises:
             InvalidInputError: code ``input-argument``.
@@ -50,6 +59,7 @@ class Source:
         self._given = given
         self._options = dict(options or {})
         self._begin: int | None = None
+        self._shown = shown
         if isinstance(given, str | os.PathLike) and os.fspath(given):
             self.name = os.fspath(given)
         elif callable(getattr(given, "read", None)):
@@ -64,6 +74,8 @@ class Source:
     @property
     def base_name(self) -> str:
         """The file's own name, without folders, query or password."""
+        if self._shown is not None:
+            return self._shown
         return self.name.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
 
     @contextmanager
@@ -79,7 +91,7 @@ class Source:
         """
         stored = self._asked(self._opened)
         try:
-            with Stream(self.name, stored, _size_of(stored)) as stream:
+            with Stream(self.name, stored, _size_of(stored), self._member[1]) as stream:
                 yield stream
         finally:
             if stored is not self._given:
@@ -129,8 +141,16 @@ class Source:
             return None
         return Path(self.name)
 
+    @property
+    def _member(self) -> tuple[Path | None, str | None]:
+        """The tar archive of this machine in which the file is, and its name there."""
+        name, separator, archive = self.name.removeprefix(_TAR).partition("::")
+        if not self.name.startswith(_TAR) or not separator or _is_url(archive):
+            return None, None
+        return Path(archive), name
+
     def _opened(self) -> Any:  # noqa: ANN401 - a binary file of any library
-        local = self._local()
+        local = self._local() or self._member[0]
         if local is not None:
             return local.open("rb", buffering=0)
         if isinstance(self._given, str) and _remote.is_of_a_store(self._given):
@@ -171,8 +191,15 @@ class Source:
 class Stream:
     """The bytes of a file, unpacked where they are compressed, read once and in order."""
 
-    def __init__(self, name: str, stored: Any, size: int | None) -> None:  # noqa: ANN401 - any file
-        """Look at how the file begins."""
+    def __init__(
+        self,
+        name: str,
+        stored: Any,  # noqa: ANN401 - any file
+        size: int | None,
+        member: str | None = None,
+    ) -> None:
+        """Look at how the file begins; `member` is one of the tar archive that it is."""
+        self._member = member
         self.name = name
         self.size = size
         """Bytes of the file as stored, where that is known."""
@@ -185,7 +212,7 @@ class Stream:
 
     def _open(self) -> Unpacked | None:
         try:
-            return opened(self.name, self._plain)
+            return opened(self.name, self._plain, self._member)
         except StoredError as exc:
             raise _failure(self.name, exc.error) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
 import numpy as np
 
 from embzarr.errors import InvalidInputError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _BOM: Final = b"\xef\xbb\xbf"
 _PIECE_BYTES: Final = 1 << 20
 _PLANE: Final = 2
+_TEXTS_AT_ONCE: Final = 1 << 13
+_MOST_TOKENIZER_BYTES: Final = 256 << 20
 
 
 class Vocabulary(Protocol):
@@ -32,7 +35,89 @@ class Vocabulary(Protocol):
 
 def vocabulary_of(source: Source) -> Vocabulary:
     """Look at how a file begins, and return its words."""
-    return _Lines(source)
+    with source.stream() as stream:
+        is_json = stream.peek().lstrip()[:1] == b"{"
+    return Tokenizer(source) if is_json and source.base_name.endswith(".json") else _Lines(source)
+
+
+class ArrayTexts:
+    """Texts of an array of another library, some at a time."""
+
+    has_counts = False
+
+    def __init__(self, texts: Any, damage: Damage) -> None:  # noqa: ANN401 - of several libraries
+        """Read nothing yet."""
+        self._texts = texts
+        self._damage = damage
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each text, and -1.
+
+        Raises:
+            InvalidInputError: code ``input-file``: its library cannot read it.
+        """
+        for first in range(0, self._texts.shape[0], _TEXTS_AT_ONCE):
+            try:
+                some = self._texts[first : first + _TEXTS_AT_ONCE].tolist()
+            except Exception as exc:
+                raise self._damage.error(f"words from row {first} on: {exc}") from exc
+            for text in some:
+                yield text if isinstance(text, bytes) else _encoded(str(text)), -1
+
+
+class Tokenizer:
+    """The vocabulary of a ``tokenizer.json``: tokens by their ids, which are the rows."""
+
+    has_counts = False
+
+    def __init__(self, source: Source) -> None:
+        """Read it.
+
+        Raises:
+            InvalidInputError: codes ``input-file``: no tokenizer; ``input-rows``: ids that stand
+                twice, or are left out.
+        """
+        with source.stream() as stream:
+            data = stream.read(_MOST_TOKENIZER_BYTES + 1)
+        name = source.base_name
+        try:
+            told = msgspec.json.decode(data, type=_Told)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            raise InvalidInputError("input-file", f"{name}: no tokenizer: {exc}") from exc
+        vocab = told.model.vocab
+        tokens = (
+            {row: token for token, row in vocab.items()}
+            if isinstance(vocab, dict)
+            else {row: pair[0] for row, pair in enumerate(vocab)}
+        )
+        tokens |= {added.id: added.content for added in told.added_tokens}
+        if sorted(tokens) != list(range(len(tokens))) or len(tokens) < len(vocab):
+            raise InvalidInputError(
+                "input-rows", f"{name}: expected ids from 0 on, each for one token"
+            )
+        self._tokens = [tokens[row] for row in range(len(tokens))]
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each token, and -1."""
+        return ((_encoded(token), -1) for token in self._tokens)
+
+
+class _Model(msgspec.Struct):
+    vocab: dict[str, int] | list[tuple[str, float]]
+
+
+class _Added(msgspec.Struct):
+    id: int
+    content: str
+
+
+class _Told(msgspec.Struct):
+    model: _Model
+    added_tokens: list[_Added] = []
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Texts:
@@ -72,7 +157,7 @@ class Texts:
             except ValueError as exc:
                 raise self._damage.error(f"words from row {first} on: {exc}") from exc
             for text in texts:
-                yield text.encode("utf-8", "surrogatepass"), -1
+                yield _encoded(text), -1
 
 
 class _Lines:

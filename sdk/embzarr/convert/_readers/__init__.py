@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from embzarr.convert._readers import (
     arrow,
+    csv_text,
     fasttext,
     finalfusion,
     gensim,
+    hdf5,
     jsonl,
+    lmdb,
+    magnitude,
     numpy,
     safetensors,
+    spacy,
     text,
     word2vec_binary,
+    zarr,
 )
 
 if TYPE_CHECKING:
@@ -39,17 +45,21 @@ FORMATS: Final[Mapping[str, Read]] = {
     "safetensors": safetensors.read,
     "parquet": arrow.read_parquet,
     "arrow": arrow.read_arrow,
+    "lance": arrow.read_lance,
+    "hdf5": hdf5.read,
+    "zarr": zarr.read,
+    "lmdb": lmdb.read,
+    "magnitude": magnitude.read,
+    "spacy": spacy.read,
     "tsv": text.read_table,
+    "csv": csv_text.read,
     "jsonl": jsonl.read,
 }
 """By the names that callers and the metadata use."""
 
 _STRANGERS: Final = (
-    (rb"SQLite format 3\0", "an SQLite database, as Magnitude's: export it as word2vec text"),
-    (rb"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes it: save it as .npy, and give vocabulary="),
     (rb"\s*\[", "a JSON array: write an object a line, with a word and its vector"),
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
-    (rb".{16}\xde\xc0\xef\xbe", "an LMDB database: write its vectors as word2vec text"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
 )
 """What is known, and not read: how it begins, and what can be done."""
@@ -84,10 +94,14 @@ _SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("safetensors", safetensors.begins),
     ("parquet", lambda head: head.startswith(arrow.PARQUET)),
     ("arrow", lambda head: head.startswith(arrow.FILE)),
+    ("hdf5", lambda head: head.startswith(hdf5.MAGIC)),
+    ("magnitude", lambda head: head.startswith(magnitude.MAGIC)),
+    ("lmdb", lambda head: re.match(lmdb.MARK, head, re.DOTALL) is not None),
     ("jsonl", jsonl.begins),
     ("word2vec-text", text.has_header),
     ("word2vec", word2vec_binary.has_header),
     ("tsv", text.is_table),
+    ("csv", csv_text.begins),
     ("glove", text.is_rows),
 )
 """Looked through in this order."""

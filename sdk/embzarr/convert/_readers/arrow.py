@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,16 +41,29 @@ def read_arrow(given: Given) -> Table:
     return _read(given, _arrow_batches)
 
 
-def _read(given: Given, batches_of: Any) -> Table:  # noqa: ANN401 - pyarrow has no types
-    _require()
+def read_lance(given: Given) -> Table:
+    """Do the same of the newest version of a Lance dataset, which is a folder."""
+    return _read(given, _lance_batches, package="lance", what="Lance", extra="lance")
+
+
+def _read(
+    given: Given,
+    batches_of: Any,  # noqa: ANN401 - pyarrow has no types
+    *,
+    package: str = "pyarrow",
+    what: str = "Parquet or Arrow",
+    extra: str = "arrow",
+) -> Table:
+    _require(package, what, extra)
     rows = _Rows(given, batches_of)
     return Table(dim=rows.dim, dtype=rows.dtype, blocks=rows.blocks())
 
 
-def _require() -> None:
-    if importlib.util.find_spec("pyarrow") is None:
+def _require(package: str, what: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
         raise UnsupportedError(
-            "feature-unsupported", "Parquet and Arrow are read by pyarrow: embzarr[arrow]"
+            "feature-unsupported",
+            f"{what} is read by {package}: pip install 'embzarr[{extra}]'",
         )
 
 
@@ -75,6 +89,16 @@ def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
             batch.validate(full=True)
             for first in range(0, batch.num_rows, most):
                 yield batch.select(list(names)).slice(first, most)
+
+
+def _lance_batches(path: Path, damage: Damage) -> Iterator[Any]:
+    lance = importlib.import_module("lance")  # an extra
+
+    dataset = lance.dataset(str(path.parent.parent))
+    names = _columns(dataset.schema, damage)
+    most = rows_in_block(_list_size(dataset.schema.field(names[1]).type))
+    for batch in dataset.to_batches(columns=list(names), batch_size=most):
+        yield batch.select(list(names))
 
 
 def _list_size(kind: Any) -> int:  # noqa: ANN401 - pyarrow has no types

@@ -1,11 +1,16 @@
-"""finalfusion's ``.fifu``: a plain vocabulary, a matrix, and norms that were taken out of it."""
+"""finalfusion's ``.fifu``: words, a matrix, plain or quantised, and norms taken out of it.
+
+Of vocabularies with n-grams, in buckets or named, the words' own rows are read, which is what
+finalfusion answers for them; the rows of n-grams are left out, and counted in the metadata.
+"""
 
 from __future__ import annotations
 
 import math
 import struct
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 import numpy as np
 
@@ -22,16 +27,15 @@ if TYPE_CHECKING:
     from embzarr.convert._damage import Damage
 
 MAGIC: Final = b"FiFu"
-_VOCABULARY, _MATRIX, _METADATA, _NORMS = 1, 2, 5, 6
-_OTHERS: Final = {
-    3: "a vocabulary with buckets of n-grams",
-    4: "a quantised matrix",
-    7: "a vocabulary with fastText's n-grams",
-    8: "a vocabulary with explicit n-grams",
-    9: "a vocabulary of floret",
-}
+_MATRIX, _METADATA, _NORMS = 2, 5, 6
+_VOCABULARIES: Final = {1: "<Q", 3: "<QIII", 7: "<QIII", 8: "<QQII"}
+"""Of words alone, with buckets of n-grams, fastText's, and with n-grams by name: their heads."""
+_QUANTISED: Final = 4
+_FLORET: Final = 9
+_BYTES: Final = 1
 _FLOAT32: Final = 10
 _MOST_PADDING: Final = 4
+_MOST_CENTROIDS: Final = 256
 _MOST_CHUNKS: Final = 16
 _MOST_METADATA_BYTES: Final = 1 << 20
 
@@ -61,7 +65,8 @@ class _Parts:
         self._damage = damage
         self._size = path.stat().st_size
         self._words: list[bytes] | None = None
-        self._matrix: NDArray[np.float32] | None = None
+        self._has_ngrams = False
+        self._matrix: _Matrix | None = None
         self.norms: NDArray[np.float32] | None = None
         self.metadata: dict[str, Any] = {}
 
@@ -74,18 +79,20 @@ class _Parts:
         for kind in kinds:
             self._read_chunk(kind)
 
-    def sound(self) -> tuple[NDArray[np.float32], list[bytes]]:
-        """Return matrix and words, once they are known to fit."""
+    def sound(self) -> tuple[_Matrix, list[bytes]]:
+        """Return matrix and words, once they are known to fit; rows of n-grams may follow."""
         if self._words is None or self._matrix is None:
             raise self._damage.error("a vocabulary or a matrix is missing")
-        lengths = {len(self._words), len(self._matrix)}
-        lengths |= set() if self.norms is None else {len(self.norms)}
-        if len(lengths) > 1:
+        words, rows = len(self._words), self._matrix.shape[0]
+        norms = words if self.norms is None else len(self.norms)
+        if rows < words or (rows > words and not self._has_ngrams) or norms not in {words, rows}:
             raise self._damage.error(
-                f"found {len(self._words)} words, {len(self._matrix)} rows and "
-                f"{'no' if self.norms is None else len(self.norms)} norms",
+                f"found {words} words, {rows} rows and "
+                f"{'no' if self.norms is None else norms} norms",
                 code="input-rows",
             )
+        if rows > words:
+            self.metadata["rows_of_ngrams_left_out"] = rows - words
         return self._matrix, self._words
 
     def _read_chunk(self, told: int) -> None:
@@ -95,24 +102,28 @@ class _Parts:
             raise self._damage.error(
                 f"byte {begin - 12}: chunk {kind} of {size} bytes is not sound"
             )
-        if kind in _OTHERS:
+        if kind == _FLORET:
             raise UnsupportedError(
-                "feature-unsupported", f"{self._damage.name}: {_OTHERS[kind]}, which is not read"
+                "feature-unsupported",
+                f"{self._damage.name}: a vocabulary of floret, which holds no words to import",
             )
-        if kind == _VOCABULARY:
-            self._words = self._vocabulary(begin + size)
+        if kind in _VOCABULARIES:
+            self._has_ngrams = kind != 1
+            self._words = self._vocabulary(_VOCABULARIES[kind], begin + size)
+        elif kind == _QUANTISED:
+            self._matrix = self._quantised(begin + size)
         elif kind == _MATRIX:
             rows, dim, number = self._take("<QII")
-            self._matrix = self._floats(number, (rows, dim), begin + size)
+            self._matrix = _Plain(self._floats(number, (rows, dim), begin + size))
         elif kind == _NORMS:
             rows, number = self._take("<QI")
             self.norms = np.array(self._floats(number, (rows,), begin + size))
         elif kind == _METADATA and size <= _MOST_METADATA_BYTES:
-            self.metadata = {"metadata": self._file.read(size).decode(errors="replace")}
+            self.metadata["metadata"] = self._file.read(size).decode(errors="replace")
         self._file.seek(begin + size)
 
-    def _vocabulary(self, end: int) -> list[bytes]:
-        (count,) = self._take("<Q")
+    def _vocabulary(self, head: str, end: int) -> list[bytes]:
+        count = self._take(head)[0]
         words: list[bytes] = []
         while len(words) < count:
             (length,) = self._take("<I")
@@ -127,14 +138,40 @@ class _Parts:
     def _floats(self, number: int, shape: tuple[int, ...], end: int) -> NDArray[np.float32]:
         at = self._file.tell()
         count = math.prod(shape)
-        # finalfusion pads by four bytes where nothing need be padded, others by none.
         padding = end - at - count * 4
-        if number != _FLOAT32 or not 0 <= padding <= _MOST_PADDING or (at + padding) % 4:
+        if number != _FLOAT32 or not _is_padding(at, padding):
             raise self._damage.error(f"byte {at}: {shape} float32 do not fit {end - at} bytes")
+        return self._mapped(at + padding, "<f4", shape)
+
+    def _quantised(self, end: int) -> _Quantised:
+        """Return what stands for the rows: numbers of centroids, and those."""
+        has_projection, has_norms, parts, dim, centroids, rows, code, number = self._take(
+            "<IIIIIQII"
+        )
+        at = self._file.tell()
+        sizes = [dim * dim * bool(has_projection), centroids * dim, rows * bool(has_norms)]
+        padding = end - at - 4 * sum(sizes) - rows * parts
+        is_divided = 1 <= parts <= dim and dim % parts == 0 and 1 <= centroids <= _MOST_CENTROIDS
+        if not is_divided or (code, number) != (_BYTES, _FLOAT32) or not _is_padding(at, padding):
+            raise self._damage.error(f"byte {at}: no sound quantised matrix of {rows} rows")
         at += padding
-        if not count:
-            return np.zeros(shape, np.float32)
-        return np.memmap(self._path, "<f4", "r", offset=at, shape=shape)
+        found = []
+        for size in sizes:
+            found.append(self._mapped(at, "<f4", (size,)))
+            at += 4 * size
+        projection, quantisers, norms = found
+        return _Quantised(
+            codes=self._mapped(at, "u1", (rows, parts)),
+            quantisers=np.array(quantisers).reshape(parts, centroids, dim // parts),
+            projection=np.array(projection).reshape(dim, dim) if has_projection else None,
+            norms=norms if has_norms else None,
+            damage=self._damage,
+        )
+
+    def _mapped(self, at: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        if not math.prod(shape):
+            return np.zeros(shape, dtype)
+        return np.memmap(self._path, dtype, "r", offset=at, shape=shape)
 
     def _take(self, form: str) -> tuple[Any, ...]:
         size = struct.calcsize(form)
@@ -144,17 +181,79 @@ class _Parts:
         return struct.unpack(form, data)
 
 
+class _Matrix(Protocol):
+    """Rows of any storage."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, and numbers in each."""
+        ...
+
+    def rows(self, first: int, last: int) -> NDArray[np.float32]:
+        """Return some rows, which the caller may write to."""
+        ...
+
+
+class _Plain:
+    """A matrix on the disk."""
+
+    def __init__(self, matrix: NDArray[np.float32]) -> None:
+        self._matrix = matrix
+        self.shape: tuple[int, int] = (matrix.shape[0], matrix.shape[1])
+
+    def rows(self, first: int, last: int) -> NDArray[np.float32]:
+        return np.array(self._matrix[first:last])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quantised:
+    """Rows whose parts are each one of a few hundred (product quantisation)."""
+
+    codes: NDArray[np.uint8]
+    """Which one each part of a row is, shape (rows, parts)."""
+    quantisers: NDArray[np.float32]
+    """What they are, shape (parts, centroids, dim / parts)."""
+    projection: NDArray[np.float32] | None
+    norms: NDArray[np.float32] | None
+    damage: Damage
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.codes), self.quantisers.shape[0] * self.quantisers.shape[2]
+
+    def rows(self, first: int, last: int) -> NDArray[np.float32]:
+        codes = np.array(self.codes[first:last])
+        parts, centroids, _ = self.quantisers.shape
+        if codes.size and int(codes.max()) >= centroids:
+            raise self.damage.error(f"rows from {first} on: expected codes below {centroids}")
+        found = self.quantisers[np.arange(parts), codes].reshape(len(codes), self.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
+            if self.projection is not None:
+                found = found @ self.projection.T
+            if self.norms is not None:
+                found = found * np.array(self.norms[first:last])[:, None]
+        return found
+
+
+def _is_padding(at: int, padding: int) -> bool:
+    """Tell whether so many bytes align what follows `at`.
+
+    finalfusion pads by four bytes where nothing need be padded, others by none.
+    """
+    return 0 <= padding <= _MOST_PADDING and (at + padding) % 4 == 0
+
+
 def _blocks(
     words: list[bytes],
-    matrix: NDArray[np.float32],
+    matrix: _Matrix,
     norms: NDArray[np.float32] | None,
     stack: ExitStack,
 ) -> Iterator[Block]:
     most = rows_in_block(matrix.shape[1])
     with stack:
         for first in range(0, len(words), most):
-            part = slice(first, first + most)
-            vectors = np.array(matrix[part])
+            part = slice(first, min(first + most, len(words)))
+            vectors = matrix.rows(part.start, part.stop)
             if norms is not None:
                 with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
                     vectors *= norms[part, None]

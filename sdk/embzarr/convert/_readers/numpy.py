@@ -19,9 +19,9 @@ from embzarr.convert._vocabulary import Texts
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from embzarr.convert._blocks import Block, Given, Table
+    from embzarr.convert._blocks import Given, Table
     from embzarr.convert._damage import Damage
 
 MAGIC: Final = b"\x93NUMPY"
@@ -39,12 +39,12 @@ _FREE_BYTES: Final = 64 << 20
 
 def read(given: Given) -> Table:
     """Read the header of a ``.npy``, and leave the rows to be read."""
-    matrix, size = _header(given.stream.peek(), given.damage)
+    matrix, size = header_of(given.stream.peek(), given.damage)
     given.stream.read(size)
     return _matrix.table(matrix, given, given.stream.read)
 
 
-def _header(head: bytes, damage: Damage) -> tuple[_matrix.Matrix, int]:
+def header_of(head: bytes, damage: Damage) -> tuple[_matrix.Matrix, int]:
     """Return what a file says of its matrix, and how long it says so.
 
     Raises:
@@ -103,7 +103,7 @@ def read_archive(given: Given) -> Table:
         except Exception as exc:  # zipfile raises what it likes of a damaged archive
             raise given.damage.error(f"no sound .npz: {exc}") from exc
         table = _matrix.table(matrix, given, some, words)
-        return replace(table, blocks=_until_end(table.blocks, stack.pop_all()))
+        return replace(table, blocks=_matrix.until_end(table.blocks, stack.pop_all()))
 
 
 def _reader(
@@ -138,11 +138,6 @@ def _words(
     return Texts(np.dtype(name), rows, _reader(stack, archive, member, damage), damage)
 
 
-def _until_end(blocks: Iterator[Block], stack: ExitStack) -> Iterator[Block]:
-    with stack:
-        yield from blocks
-
-
 def _found_in(
     archive: zipfile.ZipFile, damage: Damage
 ) -> tuple[_matrix.Matrix, zipfile.ZipInfo, list[tuple[str, int, zipfile.ZipInfo]]]:
@@ -158,7 +153,7 @@ def _found_in(
             head = file.read(_MOST_HEADER_BYTES)
         name, shape, *_ = _described(head, damage)
         if len(shape) == _PLANE and _FLOATS.fullmatch(name):
-            found.append((_header(head, damage)[0], member))
+            found.append((header_of(head, damage)[0], member))
         elif len(shape) == 1 and _TEXTS.fullmatch(name):
             texts.append((name, shape[0], member))
     if len(found) != 1:

@@ -9,16 +9,18 @@ import msgspec
 import numpy as np
 
 from embzarr.convert import _matrix
+from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from embzarr.convert._blocks import Given, Table
     from embzarr.convert._damage import Damage
 
 _DTYPES: Final = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
-_NAMES: Final = ("embeddings", "embedding.weight", "embeddings.weight", "vectors", "weight")
-"""Under which matrices of word vectors are kept, where a file has several."""
 _MOST_HEADER_BYTES: Final = 16 << 20
 _LENGTH_BYTES: Final = 8
+_TOKENS: Final = "embeddings"
+_CHANGES: Final = frozenset({"mapping", "weights"})
+"""Beside a matrix of tokens: which row each has, and what it is multiplied by."""
 _PLANE: Final = 2
 _PIECE_BYTES: Final = 4 << 20
 
@@ -63,7 +65,14 @@ def _tensors(header: bytes, damage: Damage) -> dict[str, _Tensor]:
 
 def _matrix_of(tensors: dict[str, _Tensor], damage: Damage) -> tuple[str, _Tensor]:
     found = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == _PLANE}
-    known = [name for name in _NAMES if name in found]
+    further = sorted(_CHANGES.intersection(tensors))
+    if further and _TOKENS in found:
+        raise UnsupportedError(
+            "feature-unsupported",
+            f"{damage.name}: tensors {' and '.join(further)}, which change what a row stands for, "
+            "as model2vec's quantised vocabularies have them, are not read",
+        )
+    known = [name for name in _matrix.NAMES if name in found]
     if len(found) != 1 and not known:
         names = ", ".join(sorted(found)[:5])
         raise damage.error(f"expected one matrix, found {len(found)}: {names}")

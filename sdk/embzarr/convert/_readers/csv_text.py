@@ -1,0 +1,188 @@
+"""Comma-separated values (RFC 4180): quotes, a header or none, a column of words and the rest.
+
+The words are in the column that is named so, or else in the first one; every other column with a
+name of a number or of none is a number of the vector. Other columns of text are refused.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from embzarr.convert._blocks import (
+    MOST_DIM,
+    MOST_WORD_BYTES,
+    WORD_NAMES,
+    Block,
+    Table,
+    check_dim,
+    rows_in_block,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+    from embzarr.convert._source import Stream
+
+_BOM: Final = b"\xef\xbb\xbf"
+_PIECE_BYTES: Final = 1 << 21
+_MOST_LINE_BYTES: Final = MOST_WORD_BYTES + MOST_DIM * 64
+_LEAST_COLUMNS: Final = 3
+"""Of a table that is told by its beginning: a word and one number is a list of counts."""
+
+
+def begins(head: bytes) -> bool:
+    """Tell whether a file begins as rows with commas between, of one length, with numbers."""
+    lines = head.removeprefix(_BOM).split(b"\n")
+    text = [_text(line + b"\n") for line in lines[:-1][:20] or lines]
+    if any(byte < 32 and byte not in b"\t\r\n" for byte in head):  # noqa: PLR2004 - controls
+        return False
+    try:
+        rows = [row for row in csv.reader(text, strict=True) if row]
+    except csv.Error:
+        return False
+    if not rows or len({len(row) for row in rows}) > 1 or len(rows[0]) < _LEAST_COLUMNS:
+        return False
+    return sum(map(_is_number, rows[-1])) >= len(rows[-1]) - 1
+
+
+def read(given: Given) -> Table:
+    """Look at the first row for names and dimension, and leave the rows to be read.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+    """
+    if given.stream.peek().startswith(_BOM):
+        given.stream.read(len(_BOM))
+    rows = _Rows(given.stream, given.damage)
+    return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks())
+
+
+class _Rows:
+    """The rows of a file."""
+
+    def __init__(self, stream: Stream, damage: Damage) -> None:
+        self._damage = damage
+        self._records = _records(stream, damage)
+        self._line, self._first = next(self._records, (1, []))
+        self._word = 0
+        self._numbers: list[int] = list(range(1, len(self._first)))
+        if _are_names(self._first):
+            self._take_header()
+        self._width = len(self._first)
+        self.dim = check_dim(damage, len(self._numbers))
+
+    def _take_header(self) -> None:
+        """Take the first row for names, and go on to the second."""
+        names = [name.strip().lower() for name in self._first]
+        self._line, self._first = next(self._records, (2, []))
+        known = [names.index(name) for name in WORD_NAMES if name in names]
+        self._word = known[0] if known else 0
+        others = [at for at in range(len(names)) if at != self._word]
+        # An index, as pandas writes it, has no name.
+        self._numbers = [at for at in others if names[at] or not known]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows that have a word and as many numbers as the first."""
+        words, vectors, lines = [], [], []
+        for line, row in self._all():
+            numbers = self._numbers_of(line, row)
+            if numbers is None:
+                continue
+            words.append(row[self._word].encode("utf-8", "surrogateescape"))
+            vectors.append(numbers)
+            lines.append(line)
+            if len(words) == rows_in_block(self.dim):
+                yield _block(words, vectors, lines)
+                words, vectors, lines = [], [], []
+        if words:
+            yield _block(words, vectors, lines)
+
+    def _all(self) -> Iterator[tuple[int, list[str]]]:
+        yield self._line, self._first
+        yield from self._records
+
+    def _numbers_of(self, line: int, row: list[str]) -> list[float] | None:
+        if not row:
+            return None  # an empty line
+        if len(row) != self._width:
+            self._damage.lose(f"line {line}: expected {self._width} fields, found {len(row)}")
+            return None
+        try:
+            return [float(row[at]) for at in self._numbers]
+        except ValueError as exc:
+            self._damage.lose(f"line {line}: {exc}")
+            return None
+
+
+def _block(words: list[bytes], vectors: list[list[float]], lines: list[int]) -> Block:
+    with np.errstate(over="ignore"):
+        return Block(
+            words=words,
+            vectors=np.array(vectors, np.float32),
+            place=lambda row: f"line {lines[row]}",
+        )
+
+
+def _records(stream: Stream, damage: Damage) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each record, and the line that it begins in, from 1.
+
+    Raises:
+        InvalidInputError: code ``input-file``: a field of more than 131,072 letters, or quotes that
+            are not closed.
+    """
+    reader = csv.reader(_lines(stream, damage), strict=True)
+    line = 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            raise damage.error(f"line {line}: {exc}") from exc
+        yield line, row
+        line = reader.line_num + 1
+
+
+def _lines(stream: Stream, damage: Damage) -> Iterator[str]:
+    tail, number = b"", 0
+    while piece := stream.read(_PIECE_BYTES):
+        *whole, tail = (tail + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            yield _text(line + b"\n")
+        if len(tail) > _MOST_LINE_BYTES:
+            raise damage.error(f"line {number + 1}: expected at most {_MOST_LINE_BYTES} bytes")
+    if tail:
+        yield _text(tail)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _are_names(fields: list[str]) -> bool:
+    """Tell whether the fields of a row name columns.
+
+    Behind the first none is a number, or those that are count from 0 or 1, and one names the words,
+    or none as pandas does.
+    """
+    numbers = [field for field in fields if _is_number(field)]
+    if not numbers[_is_number(fields[0]) if fields else 0 :]:
+        return True
+    names = {field.strip().lower() for field in fields}
+    return not names.isdisjoint({"", *WORD_NAMES}) and any(
+        numbers == [str(number + first) for number in range(len(numbers))] for first in (0, 1)
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text

@@ -1,0 +1,103 @@
+"""LMDB: a word is a key, its vector the value: plain float32, little-endian, all of one length.
+
+Read by the library of that name (extra ``lmdb``), in the order of the keys.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.errors import EmbzarrError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+
+MARK: Final = rb".{16}\xde\xc0\xef\xbe"
+"""How such a file begins."""
+_NUMBER_BYTES: Final = 4
+_PICKLE: Final = b"\x80"
+
+
+def read(given: Given) -> Table:
+    """Look at the first value for the dimension, and leave the rows to be read.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+        UnsupportedError: code ``feature-unsupported``: lmdb is not installed.
+    """
+    lmdb = _library()
+    with ExitStack() as stack:
+        path = stack.enter_context(given.source.on_disk(given.stream))
+        try:
+            database = lmdb.open(str(path), subdir=False, readonly=True, lock=False)
+            stack.callback(database.close)
+            rows = stack.enter_context(database.begin(buffers=False)).cursor()
+            first = rows.value() if rows.first() else b""
+        except Exception as exc:  # of the library
+            raise given.damage.error(f"lmdb cannot read it: {exc}") from exc
+        dim = check_dim(given.damage, _dim_of(first, given.damage))
+        return Table(dim=dim, dtype="float32", blocks=_blocks(rows, dim, given, stack.pop_all()))
+
+
+def _library() -> Any:  # noqa: ANN401 - lmdb has no types
+    try:
+        return importlib.import_module("lmdb")
+    except ModuleNotFoundError as exc:
+        raise UnsupportedError(
+            "feature-unsupported", "LMDB is read by lmdb: pip install 'embzarr[lmdb]'"
+        ) from exc
+
+
+def _dim_of(value: bytes, damage: Damage) -> int:
+    if value[:1] == _PICKLE and value[-1:] == b".":
+        raise damage.error("pickles, which can run any code: store plain float32 instead")
+    if not value or len(value) % _NUMBER_BYTES:
+        raise damage.error(f"expected values of float32, found one of {len(value)} bytes")
+    return len(value) // _NUMBER_BYTES
+
+
+def _blocks(rows: Any, dim: int, given: Given, stack: ExitStack) -> Iterator[Block]:  # noqa: ANN401 - as above
+    """Yield the rows whose values are as long as the first one's."""
+    words: list[bytes] = []
+    values: list[bytes] = []
+    numbers: list[int] = []
+    with stack:
+        for number, (word, value) in enumerate(_all(rows, given.damage)):
+            if len(value) != dim * _NUMBER_BYTES:
+                given.damage.lose(
+                    f"row {number}: expected {dim * _NUMBER_BYTES} bytes, found {len(value)}"
+                )
+                continue
+            words.append(word)
+            values.append(value)
+            numbers.append(number)
+            if len(words) == rows_in_block(dim):
+                yield _block(words, values, numbers, dim)
+                words, values, numbers = [], [], []
+        if words:
+            yield _block(words, values, numbers, dim)
+
+
+def _all(rows: Any, damage: Damage) -> Iterator[tuple[bytes, bytes]]:  # noqa: ANN401 - as above
+    try:
+        yield from rows
+    except EmbzarrError:
+        raise
+    except Exception as exc:  # of the library
+        raise damage.error(f"lmdb cannot read on: {exc}") from exc
+
+
+def _block(words: list[bytes], values: list[bytes], numbers: list[int], dim: int) -> Block:
+    return Block(
+        words=words,
+        vectors=np.frombuffer(b"".join(values), "<f4").reshape(len(words), dim),
+        place=lambda row: f"row {numbers[row]}",
+    )

@@ -1,0 +1,149 @@
+"""spaCy's vectors as it saves them: a matrix, which key has which row, and the texts of the keys.
+
+They are the files ``vectors`` (numpy's), ``key2row`` (msgpack) and ``strings.json``, in the folder
+of a pipeline's vocabulary or of `Vectors.to_disk`. Nothing is unpickled, and spaCy is not needed,
+but for words that are names of its own, such as NOUN, whose keys only it knows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.convert._readers import numpy as npy
+from embzarr.errors import InvalidInputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from embzarr.convert._blocks import Given
+    from embzarr.convert._damage import Damage
+
+_MOST_BYTES: Final = 1 << 30
+_SEED: Final = 1
+_FACTOR: Final = 0xC6A4A7935BD1E995
+_WORD: Final = 0xFFFFFFFFFFFFFFFF
+_WORD_BYTES: Final = 8
+_LEAST_HASH: Final = 1 << 16
+"""Smaller keys are numbers of spaCy's own names."""
+
+
+def read(given: Given) -> Table:
+    """Read which word has which row, and leave the rows to be read.
+
+    Raises:
+        InvalidInputError: code ``input-file``: a file is missing or damaged.
+        UnsupportedError: code ``feature-unsupported``: vectors of floret, which have no words.
+    """
+    with ExitStack() as stack:
+        path = stack.enter_context(given.source.on_disk(given.stream))
+        _refuse_floret(path.parent, given.damage)
+        matrix = _mapped(path, given)
+        keys = _decoded(path.parent / "key2row", dict[int, int], given.damage)
+        texts = _decoded(path.parent / "strings.json", list[str], given.damage)
+        words, rows = _words(keys, texts, len(matrix), given.damage)
+        return Table(
+            dim=check_dim(given.damage, matrix.shape[1]),
+            dtype=matrix.dtype.newbyteorder("=").name,
+            blocks=_blocks(words, rows, matrix, stack.pop_all()),
+        )
+
+
+def _refuse_floret(folder: Path, damage: Damage) -> None:
+    told = folder / "vectors.cfg"
+    if told.is_file() and b"floret" in told.read_bytes()[:1000]:
+        raise UnsupportedError(
+            "feature-unsupported",
+            f"{damage.name}: vectors of floret, which are of n-grams: there are no words to import",
+        )
+
+
+def _mapped(path: Path, given: Given) -> NDArray[Any]:
+    """Return the matrix, which stays on the disk."""
+    matrix, offset = npy.header_of(given.stream.peek(), given.damage)
+    matrix.check(given)
+    needed = matrix.shape[0] * matrix.shape[1] * matrix.dtype.itemsize
+    if path.stat().st_size - offset < needed:
+        raise given.damage.error(f"cut short: expected {needed} bytes behind byte {offset}")
+    if not needed:
+        return np.zeros(matrix.shape, matrix.dtype)
+    return np.memmap(path, matrix.dtype, "r", offset=offset, shape=matrix.shape)
+
+
+def _decoded(path: Path, kind: Any, damage: Damage) -> Any:  # noqa: ANN401 - a type
+    """Return what a file holds: JSON, or msgpack."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES)
+        decoder = msgspec.json if path.suffix == ".json" else msgspec.msgpack
+        return decoder.decode(data, type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidInputError("input-file", f"{damage.name}: {path.name}: {exc}") from exc
+
+
+def _words(
+    keys: dict[int, int], texts: list[str], count: int, damage: Damage
+) -> tuple[list[bytes], NDArray[np.int64]]:
+    """Return the words that have a row, in the order of rows, and those."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    known = {key_of(text): text for text in encoded} | _names(keys)
+    words, rows = [], []
+    for key, row in sorted(keys.items(), key=lambda item: item[1]):
+        if not 0 <= row < count:
+            damage.lose(f"key {key}: row {row} of {count}")
+        elif key not in known:
+            why = "a name of spaCy's own, known if spaCy is installed" if key < _LEAST_HASH else ""
+            damage.lose(f"key {key}: no text in strings.json has it{why and ': '}{why}")
+        else:
+            words.append(known[key])
+            rows.append(row)
+    return words, np.array(rows, np.int64)
+
+
+def _names(keys: dict[int, int]) -> dict[int, bytes]:
+    """Return spaCy's own names, where there are such keys and spaCy is installed."""
+    if all(key >= _LEAST_HASH for key in keys):
+        return {}
+    try:
+        found = importlib.import_module("spacy.symbols").IDS
+    except ImportError:
+        return {}
+    return {number: name.encode() for name, number in found.items()}
+
+
+def _blocks(
+    words: list[bytes], rows: NDArray[np.int64], matrix: NDArray[Any], stack: ExitStack
+) -> Iterator[Block]:
+    most = rows_in_block(matrix.shape[1], matrix.dtype.itemsize)
+    with stack:
+        for first in range(0, len(words), most):
+            part = rows[first : first + most]
+            yield Block(
+                words=words[first : first + most],
+                vectors=matrix[part].astype(matrix.dtype.newbyteorder("=")),
+                place=lambda at, part=part: f"row {part[at]}",  # type: ignore[misc]  # bound
+            )
+
+
+def key_of(text: bytes) -> int:
+    """Return spaCy's key of a text: MurmurHash64A, seeded with 1; the empty text has 0."""
+    if not text:
+        return 0
+    found = _SEED ^ (len(text) * _FACTOR & _WORD)
+    whole = len(text) - len(text) % _WORD_BYTES
+    for at in range(0, whole, _WORD_BYTES):
+        part = int.from_bytes(text[at : at + _WORD_BYTES], "little") * _FACTOR & _WORD
+        part = (part ^ part >> 47) * _FACTOR & _WORD
+        found = (found ^ part) * _FACTOR & _WORD
+    if whole < len(text):
+        found = (found ^ int.from_bytes(text[whole:], "little")) * _FACTOR & _WORD
+    found = (found ^ found >> 47) * _FACTOR & _WORD
+    return found ^ found >> 47

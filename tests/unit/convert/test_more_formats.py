@@ -1,0 +1,615 @@
+"""Formats of other libraries: what those wrote is what is imported."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import io
+import json
+import sqlite3
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+
+import embzarr
+import vector_files
+from embzarr.convert import Imported, import_vectors
+from embzarr.convert._readers import spacy as spacy_reader
+
+WORDS = ["the", "of", "émigré", "in", "x y", 'q"uote', "a,b"]
+MATRIX = np.random.default_rng(5).standard_normal((len(WORDS), 6), np.float32)
+
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def needs(package: str) -> Callable[[Test], Test]:
+    """Mark a test that has another library write its file."""
+    is_there = importlib.util.find_spec(package) is not None
+    skip = pytest.mark.skipif(not is_there, reason=f"needs {package}")
+
+    def mark(test: Test) -> Test:
+        marked: Test = pytest.mark.peers(skip(test))
+        return marked
+
+    return mark
+
+
+def check(found: Imported, form: str, words: list[str] | None = None) -> None:
+    """Compare what was imported with what was written, to the bit."""
+    assert found.format == form
+    assert list(found.checkpoint.words) == (WORDS if words is None else words)
+    assert found.checkpoint.to_numpy().tobytes() == MATRIX[: len(found.checkpoint)].tobytes()
+
+
+def words_file(folder: Path) -> Path:
+    (folder / "words.txt").write_text("\n".join(WORDS))
+    return folder / "words.txt"
+
+
+# CSV ----------------------------------------------------------------------------------------------
+def rows() -> list[list[str]]:
+    return [[word, *map(repr, map(float, row))] for word, row in zip(WORDS, MATRIX, strict=True)]
+
+
+def written(records: list[list[str]], **how: Any) -> bytes:
+    file = io.StringIO()
+    csv.writer(file, **how).writerows(records)
+    return file.getvalue().encode()
+
+
+HEADER = [["word", *map(str, range(6))]]
+CSV = {
+    "plain": written(rows()),
+    "all in quotes": written(rows(), quoting=csv.QUOTE_ALL),
+    "newline": written(rows(), lineterminator="\n"),
+    "header": written(HEADER + rows()),
+    "header without a name for words": written([["", *map(str, range(6))], *rows()]),
+    "index": written(
+        [["", *HEADER[0]], *([str(number), *row] for number, row in enumerate(rows()))]
+    ),
+    "words behind": written([[*map(str, range(6)), "token"], *([*r[1:], r[0]] for r in rows())]),
+    "mark of byte order": b"\xef\xbb\xbf" + written(HEADER + rows()),
+    "no end of line": written(rows())[:-2],
+}
+
+
+@pytest.mark.parametrize("how", CSV)
+def test_csv_is_imported_as_people_write_it(tmp_path: Path, how: str) -> None:
+    """With and without a header, quotes and an index; words in whatever column they are."""
+    (tmp_path / "a.csv").write_bytes(CSV[how])
+    check(import_vectors(tmp_path / "a.csv", tmp_path / "run"), "csv")
+
+
+def test_a_word_of_csv_may_hold_lines(tmp_path: Path) -> None:
+    """Quotes hold them."""
+    (tmp_path / "a.csv").write_bytes(b'"a\nb",1,2\r\n"c\r\nd",3,4\r\n')
+    found = import_vectors(tmp_path / "a.csv", tmp_path / "run", format="csv").checkpoint
+    assert list(found.words) == ["a\nb", "c\r\nd"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"a,1,2\nb,1\n", "line 2: expected 3 fields, found 2"),
+        (b"a,1,2\nb,1,x\n", "line 2: could not convert"),
+        (b'a,1,2\n"b,1,2\n', "line 2: unexpected end of data"),
+        (b'a,1,2\n"b"c,1,2\n', "line 2: "),
+        (b'"' + b"m" * 200_000 + b'",1,2\n', "line 1: field larger than field limit"),
+        (b"a\nb\n", "expected vectors of 1 to"),
+    ],
+)
+def test_damage_of_csv_is_told(tmp_path: Path, data: bytes, told: str) -> None:
+    """With its line, and nothing is committed."""
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(tmp_path / "a.csv", tmp_path / "run", format="csv")
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open(tmp_path / "run")
+
+
+@needs("pandas")
+def test_pandas_wrote_it(tmp_path: Path) -> None:
+    """With its index and header."""
+    import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - it may not be there
+
+    table = pd.DataFrame(MATRIX.astype(float))
+    table.insert(0, "word", WORDS)
+    table.to_csv(tmp_path / "a.csv")
+    check(import_vectors(tmp_path / "a.csv", tmp_path / "run"), "csv")
+
+
+# tar ----------------------------------------------------------------------------------------------
+def tar(members: dict[str, bytes], mode: str = "w") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]  # any
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+VECTORS = vector_files.word2vec_binary(WORDS[:4], MATRIX[:4])
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_the_only_file_of_a_tar_archive_is_imported(tmp_path: Path, mode: str) -> None:
+    """As it is read, compressed or not; the digest is the archive's."""
+    data = tar({"folder/a.bin": VECTORS}, mode)
+    (tmp_path / "a.tar").write_bytes(data)
+
+    found = import_vectors(tmp_path / "a.tar", tmp_path / "run")
+
+    check(found, "word2vec", WORDS[:4])
+    assert found.source.size == len(data)
+    assert found.source.sha256 is not None
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_member_of_a_tar_archive_is_named(tmp_path: Path, mode: str) -> None:
+    """Whatever stands before and behind it; what needs a path is unpacked."""
+    members = {"readme": b"hello", "a.bin": VECTORS, "m.npz": npz(), "z": b"end"}
+    (tmp_path / "a.tar").write_bytes(tar(members, mode))
+    check(import_vectors(f"tar://a.bin::{tmp_path}/a.tar", tmp_path / "a"), "word2vec", WORDS[:4])
+    check(import_vectors(f"tar://m.npz::{tmp_path}/a.tar", tmp_path / "b"), "npz")
+
+
+def npz() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, words=np.array(WORDS), vectors=MATRIX)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "member", "told"),
+    [
+        (tar({"a.bin": VECTORS, "b": b"x"}), None, "several files: name one, such as tar://b::"),
+        (tar({}), None, "no file|cannot|of no format"),
+        (tar({"a.bin": VECTORS}), "b", "a tar archive of a.bin: no b"),
+        (tar({"a.bin": VECTORS})[:700], None, "cut short|cannot be unpacked|tar archive"),
+        (gzip.compress(tar({"a.bin": VECTORS}))[:-20], None, "cannot be unpacked|ended before"),
+    ],
+)
+def test_an_archive_that_is_not_sound_is_told(
+    tmp_path: Path, data: bytes, member: str | None, told: str
+) -> None:
+    """Which files it has, or that it is damaged; nothing is committed."""
+    (tmp_path / "a.tar").write_bytes(data)
+    source = f"tar://{member}::{tmp_path}/a.tar" if member else tmp_path / "a.tar"
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(source, tmp_path / "run")
+    with pytest.raises(embzarr.NotFoundError):
+        embzarr.open(tmp_path / "run")
+
+
+# HDF5, Zarr, LMDB, Lance --------------------------------------------------------------------------
+@needs("h5py")
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8"])
+def test_hdf5_is_imported(tmp_path: Path, dtype: str) -> None:
+    """A matrix among others of Keras' names, with its texts beside it, or with a vocabulary."""
+    import h5py  # noqa: PLC0415 - it may not be there
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("layers/embedding/embeddings:0", data=MATRIX.astype(dtype), chunks=True)
+        file.create_dataset("layers/dense/kernel:0", data=np.ones((3, 3), "f4"))
+        file.create_dataset("words", data=WORDS)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["x"] = MATRIX.astype(dtype)
+
+    for name, given in (("a.h5", None), ("b.h5", words_file(tmp_path))):
+        found = import_vectors(tmp_path / name, tmp_path / f"run-{name}", vocabulary=given)
+        assert (found.format, list(found.checkpoint.words)) == ("hdf5", WORDS)
+        np.testing.assert_array_equal(found.checkpoint.to_numpy(), MATRIX.astype(dtype))
+    with pytest.raises(embzarr.InvalidInputError, match="vocabulary="):
+        import_vectors(tmp_path / "b.h5", tmp_path / "run")
+
+
+@needs("h5py")
+def test_hdf5_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Cut, without a matrix, with several, or with numbers in other files."""
+    import h5py  # noqa: PLC0415 - it may not be there
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"] = MATRIX, MATRIX
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:1000])
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["x"] = np.ones(3)
+    with h5py.File(tmp_path / "outside.h5", "w") as file:
+        outside = [(str(tmp_path / "raw"), 0, 48)]
+        file.create_dataset("x", (2, 3), "f8", external=outside)
+    for name, told in (
+        ("a", "found 2: "),
+        ("cut", "h5py cannot read it"),
+        ("none", "found 0"),
+        ("outside", "lie in other files"),
+    ):
+        with pytest.raises(embzarr.EmbzarrError, match=told):
+            import_vectors(
+                tmp_path / f"{name}.h5", tmp_path / "run", vocabulary=words_file(tmp_path)
+            )
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_zarr_array_is_imported(tmp_path: Path, zarr_format: Any) -> None:
+    """With a vocabulary file."""
+    import zarr  # noqa: PLC0415 - slow to import
+
+    zarr.create_array(tmp_path / "a.zarr", data=MATRIX, chunks=(2, 6), zarr_format=zarr_format)
+    found = import_vectors(tmp_path / "a.zarr", tmp_path / "run", vocabulary=words_file(tmp_path))
+    check(found, "zarr")
+    assert found.source.name == "a.zarr"
+
+
+@pytest.mark.filterwarnings("ignore::Warning")  # zarr's, of texts, which v3 has not settled
+def test_a_zarr_group_brings_its_words(tmp_path: Path) -> None:
+    """An array of as many texts."""
+    import zarr  # noqa: PLC0415 - slow to import
+
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    group.create_array("vectors", data=MATRIX)
+    group.create_array("words", data=np.array(WORDS))
+    check(import_vectors(tmp_path / "g.zarr", tmp_path / "run"), "zarr")
+
+
+@needs("lmdb")
+def test_lmdb_is_imported(tmp_path: Path) -> None:
+    """In the order of its keys, by folder or by file."""
+    import lmdb  # noqa: PLC0415 - it may not be there
+
+    database = lmdb.open(str(tmp_path / "db"), map_size=1 << 20)
+    with database, database.begin(write=True) as change:
+        for word, row in zip(WORDS, MATRIX, strict=True):
+            change.put(word.encode(), row.tobytes())
+    order = sorted(range(len(WORDS)), key=lambda row: WORDS[row].encode())
+
+    for source in (tmp_path / "db", tmp_path / "db/data.mdb"):
+        found = import_vectors(source, tmp_path / f"run-{source.name}")
+        assert found.format == "lmdb"
+        assert list(found.checkpoint.words) == [WORDS[row] for row in order]
+        assert found.checkpoint.to_numpy().tobytes() == MATRIX[order].tobytes()
+
+
+@needs("lmdb")
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([b"\x80\x04K\x01."], "pickles"),
+        ([b"abc"], "expected values of float32"),
+        ([bytes(8), bytes(12)], "row 1: expected 8 bytes, found 12"),
+        ([], "expected values of float32, found one of 0 bytes"),
+    ],
+)
+def test_lmdb_of_something_else_is_refused(tmp_path: Path, values: list[bytes], told: str) -> None:
+    """No pickle is opened."""
+    import lmdb  # noqa: PLC0415 - it may not be there
+
+    database = lmdb.open(str(tmp_path / "db"), map_size=1 << 20)
+    with database, database.begin(write=True) as change:
+        for number, value in enumerate(values):
+            change.put(b"%d" % number, value)
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(tmp_path / "db", tmp_path / "run")
+
+
+@needs("lance")
+def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
+    """Its newest version."""
+    import lance  # noqa: PLC0415 - it may not be there
+    import pyarrow as pa  # noqa: PLC0415
+
+    def table(matrix: np.ndarray) -> Any:
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), 6)
+        return pa.table({"id": list(range(len(WORDS))), "word": WORDS, "vector": vectors})
+
+    lance.write_dataset(table(MATRIX + 1), str(tmp_path / "a.lance"))
+    lance.write_dataset(table(MATRIX), str(tmp_path / "a.lance"), mode="overwrite")
+    found = import_vectors(tmp_path / "a.lance", tmp_path / "run")
+    check(found, "lance")
+    assert found.source.name == "a.lance"
+
+
+# Magnitude ----------------------------------------------------------------------------------------
+def magnitude(
+    path: Path, *, lengths: bool = True, precision: Any = 7, dim: Any = 6, table: str = "TABLE"
+) -> Path:
+    """Write a database as Magnitude's converter does."""
+    database = sqlite3.connect(path)
+    names = [f"dim_{number}" for number in range(6)]
+    columns = ", ".join(["key TEXT NOT NULL", *(f"{name} INTEGER NOT NULL" for name in names)])
+    kind = "TABLE" if table == "TABLE" else "TABLE hidden"
+    database.execute(
+        f"CREATE {kind} {'magnitude' * (table == 'TABLE')} ({columns}"
+        f"{', magnitude REAL' * lengths})"
+    )
+    name = "magnitude" if table == "TABLE" else "hidden"
+    for word, row in zip(WORDS, MATRIX.astype(float), strict=True):
+        length = np.linalg.norm(row)
+        numbers = [round(one / length * 10**7) for one in row]
+        marks = ", ".join("?" * (7 + lengths))
+        database.execute(
+            f"INSERT INTO {name} VALUES ({marks})",  # noqa: S608 - a test
+            [word, *numbers, *([length] if lengths else [])],
+        )
+    if table == "VIEW":
+        database.execute("CREATE VIEW magnitude AS SELECT * FROM hidden")
+    database.execute("CREATE TABLE magnitude_format (key TEXT, value INTEGER)")
+    database.executemany(
+        "INSERT INTO magnitude_format VALUES (?, ?)",
+        [("dim", dim), ("precision", precision), ("size", len(WORDS))],
+    )
+    database.commit()
+    database.close()
+    return path
+
+
+def test_magnitude_is_imported_with_its_lengths(tmp_path: Path) -> None:
+    """To the seven digits that it keeps; without them it is said that they are lost."""
+    found = import_vectors(magnitude(tmp_path / "a.magnitude"), tmp_path / "a")
+    older = import_vectors(magnitude(tmp_path / "b.magnitude", lengths=False), tmp_path / "b")
+
+    assert (found.format, list(found.checkpoint.words)) == ("magnitude", WORDS)
+    np.testing.assert_allclose(found.checkpoint.to_numpy(), MATRIX, atol=1e-6)
+    assert found.checkpoint.metadata["import"]["file"]["lengths"] == "restored"
+    unit = MATRIX / np.linalg.norm(MATRIX, axis=1, keepdims=True)
+    np.testing.assert_allclose(older.checkpoint.to_numpy(), unit, atol=1e-6)
+    assert "lost" in older.checkpoint.metadata["import"]["file"]["lengths"]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"precision": 99}, "expected 0 to 30 digits"),
+        ({"precision": "x"}, "expected dimension and precision"),
+        ({"dim": 7}, "expected the columns dim_0 to dim_6"),
+        ({"dim": 2**40}, "expected vectors of 1 to"),
+        ({"table": "VIEW"}, "not one of Magnitude"),
+    ],
+)
+def test_an_odd_database_is_refused(tmp_path: Path, how: dict[str, Any], told: str) -> None:
+    """A view, which could be anything, is not read."""
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(magnitude(tmp_path / "a.db", **how), tmp_path / "run")
+
+
+def test_a_cut_database_is_told(tmp_path: Path) -> None:
+    """By SQLite's own words."""
+    data = magnitude(tmp_path / "a.db").read_bytes()
+    (tmp_path / "a.db").write_bytes(data[: len(data) // 2])
+    with pytest.raises(embzarr.InvalidInputError, match=r"SQLite cannot read|not one of Magnitude"):
+        import_vectors(tmp_path / "a.db", tmp_path / "run")
+
+
+# spaCy, model2vec ---------------------------------------------------------------------------------
+@needs("spacy")
+@pytest.mark.filterwarnings("ignore")
+def test_spacys_own_folders_are_imported(tmp_path: Path) -> None:
+    """A pipeline's vocabulary, and vectors alone; names of its own are known while it is there."""
+    import spacy  # noqa: PLC0415 - it may not be there
+
+    words = [*WORDS[:5], "NOUN", "long " * 9]
+    pipeline = spacy.blank("en")
+    for word, row in zip(words, MATRIX, strict=True):
+        pipeline.vocab.set_vector(word, row)
+    pipeline.to_disk(tmp_path / "pipeline")
+    pipeline.vocab.vectors.to_disk(tmp_path / "vectors")
+
+    for name in ("pipeline", "pipeline/vocab", "vectors"):
+        found = import_vectors(tmp_path / name, tmp_path / f"run-{name.replace('/', '-')}")
+        check(found, "spacy", words)
+    for word in ["", "a", "é", "猫" * 40, *WORDS]:
+        assert spacy_reader.key_of(word.encode()) == pipeline.vocab.strings[word]
+
+
+def spacy_folder(folder: Path, *, rows: int = 2, strings: Any = ("a", "b"), cut: int = 0) -> Path:
+    """Write what spaCy writes."""
+    folder.mkdir()
+    file = io.BytesIO()
+    np.save(file, MATRIX[:rows])
+    (folder / "vectors").write_bytes(file.getvalue()[: len(file.getvalue()) - cut])
+    keys = [spacy_reader.key_of(word) for word in (b"a", b"b")]
+    packed = b"\x82" + b"".join(
+        b"\xcf" + struct.pack(">Q", key) + bytes([n]) for n, key in enumerate(keys)
+    )
+    (folder / "key2row").write_bytes(packed)
+    (folder / "strings.json").write_text(json.dumps(strings))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"strings": ["a"]}, "no text in strings.json has it"),
+        ({"strings": {"a": 1}}, "strings.json: Expected `array`"),
+        ({"rows": 1}, "row 1 of 1"),
+        ({"cut": 1}, "cut short"),
+    ],
+)
+def test_spacys_folder_that_is_not_sound_is_told(
+    tmp_path: Path, how: dict[str, Any], told: str
+) -> None:
+    """Which file, and which key."""
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(spacy_folder(tmp_path / "v", **how), tmp_path / "run")
+
+
+def test_words_of_spacy_without_a_text_may_be_passed_over(tmp_path: Path) -> None:
+    """And are counted."""
+    folder = spacy_folder(tmp_path / "v", strings=["a"])
+    found = import_vectors(folder, tmp_path / "run", on_error="skip")
+    assert (list(found.checkpoint.words), found.skipped) == (["a"], 1)
+
+
+def test_vectors_of_floret_have_no_words(tmp_path: Path) -> None:
+    """It is said why they are not read."""
+    folder = spacy_folder(tmp_path / "v")
+    (folder / "vectors.cfg").write_text('{"mode": "floret"}')
+    with pytest.raises(embzarr.UnsupportedError, match="of n-grams"):
+        import_vectors(folder, tmp_path / "run")
+
+
+def tokenizer(vocab: Any, added: Any = ()) -> str:
+    return json.dumps({"version": "1.0", "model": {"vocab": vocab}, "added_tokens": list(added)})
+
+
+def static_model(folder: Path, text: str) -> Path:
+    """Write a matrix and its tokenizer, as static models of Hugging Face have them."""
+    folder.mkdir()
+    header = {"embeddings": {"dtype": "F32", "shape": [7, 6], "data_offsets": [0, 168]}}
+    told = json.dumps(header).encode()
+    data = struct.pack("<Q", len(told)) + told + MATRIX.tobytes()
+    (folder / "model.safetensors").write_bytes(data)
+    (folder / "tokenizer.json").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tokenizer({word: row for row, word in enumerate(WORDS)}),
+        tokenizer([[word, -1.5] for word in WORDS]),
+        tokenizer(
+            {word: row for row, word in enumerate(WORDS[:6])}, [{"id": 6, "content": WORDS[6]}]
+        ),
+    ],
+)
+def test_a_static_model_has_the_words_of_its_tokenizer(tmp_path: Path, text: str) -> None:
+    """By their ids, or in their order; tokens that were added are words, too."""
+    check(import_vectors(static_model(tmp_path / "m", text), tmp_path / "run"), "safetensors")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{}", "input-file"),
+        (tokenizer({"a": 0, "b": 2}), "input-rows"),
+        (tokenizer({"a": 0, "b": 0}), "input-rows"),
+        (tokenizer({"a": 0}), "input-rows"),
+        (tokenizer({"a": "0"}), "input-file"),
+    ],
+)
+def test_an_odd_tokenizer_is_refused(tmp_path: Path, text: str, code: str) -> None:
+    """Ids that are left out or stand twice, and fewer than there are rows."""
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        import_vectors(static_model(tmp_path / "m", text), tmp_path / "run")
+    assert caught.value.code == code
+
+
+@needs("model2vec")
+def test_model2vec_itself_wrote_it(tmp_path: Path) -> None:
+    """Its folder is read to the bit."""
+    from model2vec import StaticModel  # noqa: PLC0415 - it may not be there
+    from tokenizers import Tokenizer  # noqa: PLC0415
+    from tokenizers.models import WordLevel  # noqa: PLC0415
+    from tokenizers.pre_tokenizers import Whitespace  # noqa: PLC0415
+
+    words = ["[UNK]", *WORDS[:6]]
+    made = Tokenizer(WordLevel({word: row for row, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = Whitespace()
+    StaticModel(MATRIX, made, {}).save_pretrained(tmp_path / "m")
+    check(import_vectors(tmp_path / "m", tmp_path / "run"), "safetensors", words)
+
+
+def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:
+    """With what is expected."""
+    (tmp_path / "f").mkdir()
+    with pytest.raises(embzarr.InvalidInputError, match="a folder of no kind that is read"):
+        import_vectors(tmp_path / "f", tmp_path / "run")
+
+
+# finalfusion, quantised and with n-grams ----------------------------------------------------------
+def chunked(chunks: list[tuple[int, bytes, bytes | None]]) -> bytes:
+    """Return a file of chunks: a head, padding as finalfusion counts it, and numbers."""
+    data = b"FiFu" + struct.pack("<II", 0, len(chunks))
+    data += b"".join(struct.pack("<I", kind) for kind, *_ in chunks)
+    for kind, head, numbers in chunks:
+        padding = b"" if numbers is None else b"\0" * (4 - (len(data) + 12 + len(head)) % 4)
+        body = head + padding + (numbers or b"")
+        data += struct.pack("<IQ", kind, len(body)) + body
+    return data
+
+
+def texts(words: list[str]) -> bytes:
+    encoded = [word.encode() for word in words]
+    return b"".join(struct.pack("<I", len(word)) + word for word in encoded)
+
+
+def vocabulary(kind: int, words: list[str]) -> tuple[int, bytes, None]:
+    """Return a vocabulary of words, or with buckets or names of n-grams."""
+    if kind == 8:
+        ngrams = b"".join(texts([gram]) + struct.pack("<Q", 0) for gram in ("ab", "bc"))
+        return kind, struct.pack("<QQII", len(words), 2, 2, 3) + texts(words) + ngrams, None
+    buckets = b"" if kind == 1 else struct.pack("<III", 2, 3, 4)
+    return kind, struct.pack("<Q", len(words)) + buckets + texts(words), None
+
+
+def plain(matrix: np.ndarray) -> tuple[int, bytes, bytes]:
+    return 2, struct.pack("<QII", *matrix.shape, 10), matrix.tobytes()
+
+
+CODES = np.random.default_rng(2).integers(0, 5, (len(WORDS), 3)).astype(np.uint8)
+CENTROIDS = np.random.default_rng(3).standard_normal((3, 5, 2), np.float32)
+TURN = np.random.default_rng(4).standard_normal((6, 6), np.float32)
+
+
+def quantised(*, turn: bool, norms: bool, codes: np.ndarray = CODES) -> tuple[int, bytes, bytes]:
+    head = struct.pack("<IIIIIQII", turn, norms, 3, 6, 5, len(codes), 1, 10)
+    parts = [TURN.tobytes() * turn, CENTROIDS.tobytes()]
+    lengths = np.arange(1, len(codes) + 1, dtype=np.float32)
+    return 4, head, b"".join([*parts, lengths.tobytes() * norms, codes.tobytes()])
+
+
+@pytest.mark.parametrize("kind", [3, 7, 8])
+def test_words_of_finalfusion_come_without_the_rows_of_ngrams(tmp_path: Path, kind: int) -> None:
+    """Their own rows, as finalfusion answers for them; what is left out is counted."""
+    matrix = np.concatenate((MATRIX, np.ones((4, 6), np.float32)))
+    (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(kind, WORDS), plain(matrix)]))
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run")
+    check(found, "finalfusion")
+    assert found.checkpoint.metadata["import"]["file"] == {"rows_of_ngrams_left_out": 4}
+
+
+@pytest.mark.parametrize("kind", [1, 3])
+@pytest.mark.parametrize("turn", [False, True])
+@pytest.mark.parametrize("norms", [False, True])
+def test_a_quantised_matrix_is_put_together(
+    tmp_path: Path, kind: int, *, turn: bool, norms: bool
+) -> None:
+    """Part by part, turned back, and made as long as it was."""
+    words = WORDS if kind == 1 else WORDS[:5]
+    chunks = [vocabulary(kind, words), quantised(turn=turn, norms=norms)]
+    (tmp_path / "a.fifu").write_bytes(chunked(chunks))
+
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run").checkpoint
+
+    expected = []
+    for row in range(len(words)):
+        vector = np.concatenate([CENTROIDS[part, CODES[row, part]] for part in range(3)])
+        vector = TURN @ vector if turn else vector
+        expected.append(vector * (row + 1 if norms else 1))
+    np.testing.assert_allclose(found.to_numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "code"),
+    [
+        ([vocabulary(1, WORDS), quantised(turn=False, norms=False, codes=CODES + 3)], "input-file"),
+        ([vocabulary(1, WORDS[:3]), quantised(turn=False, norms=False)], "input-rows"),
+        ([vocabulary(3, [*WORDS, "more"]), quantised(turn=False, norms=False)], "input-rows"),
+        ([(9, struct.pack("<IIIIIII", 2, 3, 4, 5, 6, 1, 1), None), plain(MATRIX)], None),
+    ],
+)
+def test_an_odd_file_of_finalfusion_is_told(
+    tmp_path: Path, chunks: list[Any], code: str | None
+) -> None:
+    """A code that stands for nothing, other lengths, and floret's table, which has no words."""
+    (tmp_path / "a.fifu").write_bytes(chunked(chunks))
+    with pytest.raises(embzarr.EmbzarrError) as caught:
+        import_vectors(tmp_path / "a.fifu", tmp_path / "run")
+    assert caught.value.code == (code or "feature-unsupported")
