@@ -1,4 +1,4 @@
-"""Layers and datasets of PyTorch hold what was saved. Run by ``-m frameworks``, where PyTorch is."""
+"""Layers and datasets of PyTorch hold what was saved; run by ``-m frameworks``."""
 
 from __future__ import annotations
 

@@ -173,15 +173,17 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         self.next_index = len(self.checkpoint)
         self.expandos: dict[str, NDArray[Any]] = {}
         self.mapfile_path = None
+        self._listed: list[str] = []
+        """All words, while an evaluation goes over them again and again."""
 
-    def __reduce__(self) -> tuple[Callable[..., LazyKeyedVectors], tuple[Checkpoint]]:
+    def __reduce__(self) -> tuple[Callable[..., LazyKeyedVectors], tuple[Checkpoint, int]]:
         """Pickle how the store is opened; none of what is kept."""
-        return _unpickled, (self.checkpoint, self.memory_bytes)  # type: ignore[return-value]  # two
+        return _unpickled, (self.checkpoint, self.memory_bytes)
 
     @property
     def index_to_key(self) -> Sequence[str]:
         """All words in row order, read when first asked for."""
-        return self.checkpoint.words
+        return self._listed or self.checkpoint.words
 
     def __len__(self) -> int:
         """Return the number of words, which the manifest knows."""
@@ -291,12 +293,12 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         return self._knowing_all(lambda: evaluate(analogies, *args, **options))
 
     def _knowing_all(self, evaluate: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it returns
-        kept = self.key_to_index
-        self.key_to_index = {word: row for row, word in enumerate(self.index_to_key)}
+        kept, self._listed = self.key_to_index, list(self.checkpoint.words)
+        self.key_to_index = {word: row for row, word in enumerate(self._listed)}
         try:
             return evaluate()
         finally:
-            self.key_to_index = kept
+            self.key_to_index, self._listed = kept, []
 
     # What would change it -------------------------------------------------------------------------
     add_vector = _refused("add_vector")
