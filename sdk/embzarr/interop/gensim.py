@@ -9,7 +9,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr._writing import save
 from embzarr.errors import InvalidInputError
-from embzarr.interop._door import Source, check_distinct, common_dtype, needs, opened
+from embzarr.interop._door import Source, common_dtype, loaded_once, needs, opened
 from embzarr.interop._stored_matrix import StoredLengths, StoredMatrix, StoredWords
 
 with needs("gensim", extra="gensim"):
@@ -61,16 +61,13 @@ def to_keyed_vectors(
         (['queen', 'king'], array([1., 0., 0., 0.], dtype=float32))
     """
     found = opened(checkpoint)
-    arguments.choice("missing", missing, ("raise", "skip"))
-    how: dict[str, Any] = {
-        "columns": found.columns,
-        "dtype": dtype or common_dtype(found.dtype),
-    }
-    if words is None:
-        loaded = found.load_rows(None, None, **how)
-    else:
-        loaded = found.load(words, missing="skip" if missing == "skip" else "raise", **how)
-    check_distinct(loaded.words)
+    loaded = loaded_once(
+        found,
+        words,
+        missing=missing,
+        columns=found.columns,
+        dtype=common_dtype(found.dtype) if dtype is None else dtype,
+    )
     table = KeyedVectors(found.dim, dtype=loaded.dtype)
     table.vectors = loaded.vectors
     table.index_to_key = list(loaded.words)

@@ -9,7 +9,7 @@ import numpy as np
 
 from embzarr._format import arguments, placements
 from embzarr.errors import InvalidInputError, WordNotFoundError
-from embzarr.interop._door import Source, check_distinct, needs, opened
+from embzarr.interop._door import Source, loaded_once, needs, opened
 
 with needs("torch", extra="torch"):
     import torch
@@ -229,14 +229,9 @@ def _table(
     """Return the weights of a layer, and which row is whose."""
     found = opened(checkpoint)
     arguments.check_flags(padding=padding)
-    choice = arguments.choice("missing", missing, _MISSING)
     if unknown is not None:
         arguments.choice("unknown", unknown, _UNKNOWN)
-    if words is None:
-        loaded = found.load_rows(None, None)
-    else:
-        loaded = found.load(arguments.words("words", words), missing=choice)  # type: ignore[arg-type]  # checked
-    check_distinct(loaded.words)
+    loaded = loaded_once(found, words, missing=missing, allowed=_MISSING)
     special = _special_rows(loaded.vectors, padding=padding, unknown=unknown)
     weights = np.concatenate((*special, loaded.vectors)) if special else loaded.vectors
     return _tensor(weights), Vocabulary(
