@@ -18,20 +18,27 @@ from embzarr import interop
 ADAPTERS = sorted(
     file.stem for file in Path(interop.__path__[0]).glob("*.py") if not file.name.startswith("_")
 )
-ELSEWHERE = {"torch"}
-"""Whose libraries are so large that they are tested in an environment of their own."""
+LARGE = {"keras", "sentence_transformers", "spacy", "torch"}
+"""Whose libraries are tested in environments of their own."""
 SHOWN_BY_ANOTHER = {"CheckpointDataset"}
 """Classes that a function makes, and its example shows."""
 WORDS = ["king", "queen", "man", "woman"]
 HEAVY = ["dask", "faiss", "gensim", "pandas", "polars", "pyarrow", "sklearn", "torch", "xarray"]
 
 
-@pytest.mark.peers
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        pytest.param(name, marks=pytest.mark.frameworks if name in LARGE else pytest.mark.peers)
+        for name in ADAPTERS
+    ],
+)
 def test_examples_are_true(adapter: str, tmp_path: Path) -> None:
     """A reader who types them in finds the same, given a run of four words."""
     checkpoint = embzarr.save(tmp_path / "run", WORDS, np.eye(4, dtype="f4"), step=100)
+    if adapter in LARGE:
+        pytest.importorskip(adapter)
     module = importlib.import_module(f"embzarr.interop.{adapter}")
     for name in set(module.__all__) - SHOWN_BY_ANOTHER:
         known = {"checkpoint": checkpoint, "folder": str(tmp_path / name), "np": np}

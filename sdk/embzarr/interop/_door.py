@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 
 from embzarr._checkpoint import Checkpoint
+from embzarr._format import arguments
 from embzarr._open import open_checkpoint
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
+
+    from embzarr._reading import How, Loaded
 
 Source: TypeAlias = "Checkpoint | str | os.PathLike[str]"
 """A checkpoint that is open, or the place of a run, whose newest is taken."""
@@ -48,14 +52,32 @@ def common_dtype(stored: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32) if stored.name == "bfloat16" else stored
 
 
-def check_distinct(words: Iterable[str]) -> None:
-    """Refuse words that are asked for twice, where each names one row of what is made.
+def loaded_once(
+    checkpoint: Checkpoint,
+    words: Iterable[str | bytes] | None,
+    *,
+    missing: str,
+    allowed: tuple[str, ...] = ("raise", "skip"),
+    **how: Unpack[How],
+) -> Loaded:
+    """Return the rows of words, or all, for what names one row by each word.
+
+    Args:
+        checkpoint: where from.
+        words: as a caller gives them; None for all.
+        missing: what to do about words that are not there.
+        allowed: what may be done.
+        **how: as `Checkpoint.load` takes it.
 
     Raises:
-        InvalidInputError: code ``input-duplicate-word``.
+        WordNotFoundError: code ``word-missing``.
+        InvalidInputError: code ``input-duplicate-word``: a word that is asked for twice.
     """
-    seen: set[str] = set()
-    for word in words:
-        if word in seen:
-            raise InvalidInputError("input-duplicate-word", f"the word {word!r} is asked twice")
-        seen.add(word)
+    chosen: Any = arguments.choice("missing", missing, allowed)
+    if words is None:
+        return checkpoint.load_rows(None, None, **how)
+    listed = arguments.words("words", words)
+    if len(set(listed)) < len(listed):
+        twice = next(word for word, times in Counter(listed).items() if times > 1)
+        raise InvalidInputError("input-duplicate-word", f"the word {twice!r} is asked twice")
+    return checkpoint.load(listed, missing=chosen, **how)

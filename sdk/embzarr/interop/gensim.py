@@ -9,7 +9,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr._writing import save
 from embzarr.errors import InvalidInputError
-from embzarr.interop._door import Source, check_distinct, common_dtype, needs, opened
+from embzarr.interop._door import Source, common_dtype, loaded_once, needs, opened
 from embzarr.interop._stored_matrix import StoredLengths, StoredMatrix, StoredWords
 
 with needs("gensim", extra="gensim"):
@@ -61,16 +61,13 @@ def to_keyed_vectors(
         (['queen', 'king'], array([1., 0., 0., 0.], dtype=float32))
     """
     found = opened(checkpoint)
-    arguments.choice("missing", missing, ("raise", "skip"))
-    how: dict[str, Any] = {
-        "columns": found.columns,
-        "dtype": dtype or common_dtype(found.dtype),
-    }
-    if words is None:
-        loaded = found.load_rows(None, None, **how)
-    else:
-        loaded = found.load(words, missing="skip" if missing == "skip" else "raise", **how)
-    check_distinct(loaded.words)
+    loaded = loaded_once(
+        found,
+        words,
+        missing=missing,
+        columns=found.columns,
+        dtype=common_dtype(found.dtype) if dtype is None else dtype,
+    )
     table = KeyedVectors(found.dim, dtype=loaded.dtype)
     table.vectors = loaded.vectors
     table.index_to_key = list(loaded.words)
@@ -173,15 +170,17 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         self.next_index = len(self.checkpoint)
         self.expandos: dict[str, NDArray[Any]] = {}
         self.mapfile_path = None
+        self._listed: list[str] = []
+        """All words, while an evaluation goes over them again and again."""
 
-    def __reduce__(self) -> tuple[Callable[..., LazyKeyedVectors], tuple[Checkpoint]]:
+    def __reduce__(self) -> tuple[Callable[..., LazyKeyedVectors], tuple[Checkpoint, int]]:
         """Pickle how the store is opened; none of what is kept."""
-        return _unpickled, (self.checkpoint, self.memory_bytes)  # type: ignore[return-value]  # two
+        return _unpickled, (self.checkpoint, self.memory_bytes)
 
     @property
     def index_to_key(self) -> Sequence[str]:
         """All words in row order, read when first asked for."""
-        return self.checkpoint.words
+        return self._listed or self.checkpoint.words
 
     def __len__(self) -> int:
         """Return the number of words, which the manifest knows."""
@@ -291,12 +290,12 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         return self._knowing_all(lambda: evaluate(analogies, *args, **options))
 
     def _knowing_all(self, evaluate: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it returns
-        kept = self.key_to_index
-        self.key_to_index = {word: row for row, word in enumerate(self.index_to_key)}
+        kept, self._listed = self.key_to_index, list(self.checkpoint.words)
+        self.key_to_index = {word: row for row, word in enumerate(self._listed)}
         try:
             return evaluate()
         finally:
-            self.key_to_index = kept
+            self.key_to_index, self._listed = kept, []
 
     # What would change it -------------------------------------------------------------------------
     add_vector = _refused("add_vector")
