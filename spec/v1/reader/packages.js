@@ -11,13 +11,14 @@ let loading = null
 
 /** @returns {Promise<{Decompress: any}>} */
 async function fzstd() {
-  loading ??= import('fzstd')
+  // A page that lets no inline script in has no import map: there the file lies beside this one.
+  loading ??= import('fzstd').catch(() => import('./fzstd.mjs'))
   try {
     return await loading
   } catch (cause) {
     loading = null
     throw new EmbzarrError('codec-unsupported', {
-      expected: 'the package fzstd, since this needs zstd (npm install fzstd, or an import map)',
+      expected: 'the package fzstd, since this needs zstd (npm install fzstd, or its esm/index.mjs as fzstd.mjs beside the reader)',
       cause,
     })
   }

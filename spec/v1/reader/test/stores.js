@@ -8,7 +8,7 @@ import { History, open } from '../index.js'
 import { sha256 } from '../sha256.js'
 
 /** @param {Uint8Array} bytes */
-export const toHex = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
  * Check a frozen store against what it is known to hold.
