@@ -7,7 +7,8 @@
 const LONGEST = 200
 
 /**
- * Make a store's text fit to be seen: what is invisible, turns the direction of writing or acts upon a
+ * Make a store's text fit to be seen: what is invisible, turns the direction of writing or acts
+ * upon a
  * terminal is spelled out, and what is long is cut.
  *
  * @param {unknown} value

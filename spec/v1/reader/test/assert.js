@@ -5,10 +5,11 @@
  */
 
 /** A value as text in which different values differ. */
-const told = (value) => JSON.stringify(value, (_, member) => {
-  if (member === undefined) return 'undefined!'
-  return typeof member === 'number' && !Number.isFinite(member) ? `${member}!` : member
-})
+const told = (value) =>
+  JSON.stringify(value, (_, member) => {
+    if (member === undefined) return 'undefined!'
+    return typeof member === 'number' && !Number.isFinite(member) ? `${member}!` : member
+  })
 
 /** @param {boolean} sound @param {string} message */
 function demand(sound, message) {
@@ -28,7 +29,11 @@ function deepEqual(found, wanted) {
 function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted)
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]))
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((name) => [name, sorted(value[name])]),
+  )
 }
 
 async function rejects(call, judge) {

@@ -1,7 +1,8 @@
 /**
  * The corpus in a browser: stores over HTTP, and stores of files as a dropped folder gives them.
  *
- * The specification's folder lies above this one's folder. A test calls `checkStores` and `damage`, and
+ * The specification's folder lies above this one's folder. A test calls `checkStores` and `damage`,
+ * and
  * gives the paths of all files below `checkpoints/` and `invalid/`, which a server cannot list.
  *
  * @module
@@ -25,7 +26,7 @@ async function readObjects(folder, paths) {
 
 /** A store as a chosen folder is: files that know their path. */
 async function filesOf(folder, paths) {
-  const files = [...await readObjects(folder, paths)].map(([key, bytes]) => {
+  const files = [...(await readObjects(folder, paths))].map(([key, bytes]) => {
     const file = new File([bytes], key.split('/').at(-1))
     Object.defineProperty(file, 'webkitRelativePath', { value: `chosen/${key}` })
     return file
@@ -34,7 +35,9 @@ async function filesOf(folder, paths) {
 }
 
 /** @param {string[]} paths */
-const foldersOf = (paths) => [...new Set(paths.map((path) => path.split('/').slice(0, 2).join('/')))]
+const foldersOf = (paths) => [
+  ...new Set(paths.map((path) => path.split('/').slice(0, 2).join('/'))),
+]
 
 /**
  * Check every store from files, and some over HTTP as well; gives what failed.
@@ -61,7 +64,8 @@ globalThis.checkStores = async (paths, overHttp = []) => {
     // A folder without commits is no store, which is told when it is dropped.
     const some = paths.some((path) => path.startsWith(`${folder}/store/commits/`))
     await run(kind, check, folder, some ? () => filesOf(folder, paths) : http, expected)
-    if (kind === 'checkpoints' && overHttp.includes(name)) await run('http', check, folder, http, expected)
+    if (kind === 'checkpoints' && overHttp.includes(name))
+      await run('http', check, folder, http, expected)
   }
   return { ...counts, failures }
 }

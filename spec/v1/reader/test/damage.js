@@ -1,5 +1,6 @@
 /**
- * Damage frozen stores at random, and see that no wrong data comes out and nothing but typed errors.
+ * Damage frozen stores at random, and see that no wrong data comes out and nothing but typed
+ * errors.
  *
  * `node damage.js SPEC COUNT SEED` prints a line with the numbers; it exits with 1 where something
  * was wrong.
@@ -13,9 +14,14 @@ import { Damaging } from './damaging.js'
 /** Read all files below a folder. */
 async function readStore(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
   const pairs = files.map(async (path) => {
-    return /** @type {const} */ ([relative(folder, path).split(sep).join('/'), new Uint8Array(await readFile(path))])
+    return /** @type {const} */ ([
+      relative(folder, path).split(sep).join('/'),
+      new Uint8Array(await readFile(path)),
+    ])
   })
   return new Map(await Promise.all(pairs))
 }
@@ -23,8 +29,14 @@ async function readStore(folder) {
 const [spec, count, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] ?? 1)]
 const stores = []
 for (const name of (await readdir(join(spec, 'checkpoints'))).sort()) {
-  const expected = JSON.parse(await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'))
-  stores.push({ name, expected, objects: await readStore(join(spec, 'checkpoints', name, 'store')) })
+  const expected = JSON.parse(
+    await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'),
+  )
+  stores.push({
+    name,
+    expected,
+    objects: await readStore(join(spec, 'checkpoints', name, 'store')),
+  })
 }
 const { told, ...counts } = await new Damaging(stores).run(count, seed)
 for (const line of told) console.error(line)

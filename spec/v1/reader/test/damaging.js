@@ -1,5 +1,6 @@
 /**
- * Random damage to frozen stores, and what must come of it: no wrong data, and nothing but typed errors.
+ * Random damage to frozen stores, and what must come of it: no wrong data, and nothing but typed
+ * errors.
  *
  * @module
  */
@@ -55,15 +56,22 @@ function change(bytes, at, how) {
 function questions(told) {
   const asked = [
     ['words', (checkpoint) => checkpoint.words(), told.words],
-    ['rowsOf', (checkpoint) => checkpoint.rowsOf([...told.words, ...told.missing]),
-      [...told.words.keys(), ...told.missing.map(() => null)]],
-    ['prefixes', async (checkpoint) => {
-      const found = {}
-      for (const prefix of Object.keys(told.prefixes)) {
-        found[prefix] = (await checkpoint.prefix(prefix)).map(({ word }) => word)
-      }
-      return found
-    }, told.prefixes],
+    [
+      'rowsOf',
+      (checkpoint) => checkpoint.rowsOf([...told.words, ...told.missing]),
+      [...told.words.keys(), ...told.missing.map(() => null)],
+    ],
+    [
+      'prefixes',
+      async (checkpoint) => {
+        const found = {}
+        for (const prefix of Object.keys(told.prefixes)) {
+          found[prefix] = (await checkpoint.prefix(prefix)).map(({ word }) => word)
+        }
+        return found
+      },
+      told.prefixes,
+    ],
   ]
   for (const [name, column] of Object.entries(told.columns)) {
     const give = async (read) => {
@@ -72,8 +80,16 @@ function questions(told) {
     }
     const columns = [name]
     const wanted = column.hex ?? column.sha256
-    asked.push([`rows of ${name}`, (checkpoint) => give(checkpoint.loadRows(0, told.rows, { columns })), wanted])
-    asked.push([`words of ${name}`, (checkpoint) => give(checkpoint.load(told.words, { columns })), wanted])
+    asked.push([
+      `rows of ${name}`,
+      (checkpoint) => give(checkpoint.loadRows(0, told.rows, { columns })),
+      wanted,
+    ])
+    asked.push([
+      `words of ${name}`,
+      (checkpoint) => give(checkpoint.load(told.words, { columns })),
+      wanted,
+    ])
   }
   return asked
 }
@@ -123,7 +139,10 @@ export class Damaging {
     const trusted = !key.startsWith('commits/') && key !== 'latest.json'
     let noticed = false
     for (const commit of expected.commits) {
-      const { found: checkpoint, code } = await this.ask(() => open(store, { commit: commit.commit }), told)
+      const { found: checkpoint, code } = await this.ask(
+        () => open(store, { commit: commit.commit }),
+        told,
+      )
       noticed ||= code !== undefined
       if (checkpoint === undefined) continue
       for (const [name, call, wanted] of questions(commit)) {
@@ -147,7 +166,8 @@ export class Damaging {
       }
     }
     // Every byte of a layer has a digest: its loss must be told.
-    if (!noticed && key.startsWith('steps/') && isListed(objects, key)) this.wrong(`${told}: not noticed`)
+    if (!noticed && key.startsWith('steps/') && isListed(objects, key))
+      this.wrong(`${told}: not noticed`)
     if (!noticed) this.counts.unnoticed++
   }
 
@@ -173,7 +193,12 @@ export class Damaging {
       const damaged = new Map(objects)
       if (after === null) damaged.delete(key)
       else damaged.set(key, after)
-      await this.examine(damaged, expected, key, `seed ${seed} number ${n}: ${kind} of ${key} in ${name}`)
+      await this.examine(
+        damaged,
+        expected,
+        key,
+        `seed ${seed} number ${n}: ${kind} of ${key} in ${name}`,
+      )
     }
     return { ...this.counts, codes: this.codes, told: this.told }
   }
@@ -186,6 +211,10 @@ function isSame(a, b) {
 function isListed(objects, key) {
   const decoder = new TextDecoder()
   const [, folder] = /^(steps\/[^/]+)\//.exec(key) ?? []
-  return [...objects].some(([name, bytes]) => name.startsWith('commits/') && folder !== undefined
-    && decoder.decode(bytes).includes(`"${folder}"`))
+  return [...objects].some(
+    ([name, bytes]) =>
+      name.startsWith('commits/') &&
+      folder !== undefined &&
+      decoder.decode(bytes).includes(`"${folder}"`),
+  )
 }
