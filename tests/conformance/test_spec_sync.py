@@ -294,3 +294,15 @@ def test_dumps_in_the_text() -> None:
 
     assert len(shown) == 3
     assert shown == {command: dumps.made(command) for command in shown}
+
+
+def test_the_introduction_reads_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The few lines of "Reading a checkpoint" read row 1 of the smallest frozen store."""
+    told = re.search(r"<!-- run in (\S+) -->\s+```python\n(.*?)```", TEXT, re.DOTALL)
+    assert told
+    monkeypatch.chdir(V1 / told[1])
+    names: dict[str, Any] = {}
+
+    exec(told[2], names)  # noqa: S102 - our own text
+
+    assert names["vector"] == (4.0, 5.0, 6.0, 7.0)

@@ -63,10 +63,11 @@ def test_damage_gives_no_wrong_data(scripts: Path) -> None:
     assert found["damages"] > 1900
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_much_damage_gives_no_wrong_data(scripts: Path, seed: int) -> None:
-    """The same for 100,000 damages, in ten parts of about four minutes."""
+    """The same for 100,000 damages, in ten parts of minutes: by hand, ``-m "faults and slow"``."""
     found = _run(scripts / "damage.js", str(SPEC), "10000", str(seed))
 
     assert found["wrong"] == 0

@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+}
+"""What a browser must be told of; everything else is bytes."""
 
 
 @contextmanager
-def running_http_folder(root: Path) -> Iterator[str]:
-    """Serve `root` on loopback until the block ends; yield its address without a last slash."""
-    handler = type("Handler", (_FolderHandler,), {"root": root.resolve()})
+def running_http_folder(root: Path, *, allow_origin: str | None = None) -> Iterator[str]:
+    """Serve `root` on loopback until the block ends; yield its address without a last slash.
+
+    Pages of `allow_origin`, ``*`` for all, may read it in a browser; else only its own.
+    """
+    members = {"root": root.resolve(), "allow_origin": allow_origin}
+    handler = type("Handler", (_FolderHandler,), members)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -55,6 +66,7 @@ class _FolderHandler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for files below `root`; every other method is refused."""
 
     root: ClassVar[Path]
+    allow_origin: ClassVar[str | None]
     protocol_version = "HTTP/1.1"
     timeout = 60
 
@@ -102,13 +114,15 @@ class _FolderHandler(BaseHTTPRequestHandler):
     def _send_head(self, file: Path, size: int, part: range | None) -> None:
         modified = file.stat().st_mtime
         self.send_response(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT)
-        self.send_header("Content-Type", "application/octet-stream")
+        kind = _TYPES.get(file.suffix, "application/octet-stream")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size if part is None else len(part)))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Last-Modified", formatdate(modified, usegmt=True))
         self.send_header("ETag", f'"{int(modified * 1e9):x}-{size:x}"')
         if part is not None:
             self.send_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
+        self._allow()
         self.end_headers()
 
     def _send_bytes(self, file: Path, part: range, piece: int = 1 << 20) -> None:
@@ -126,4 +140,9 @@ class _FolderHandler(BaseHTTPRequestHandler):
             self.send_header("Allow", allow)
         if content_range:
             self.send_header("Content-Range", content_range)
+        self._allow()
         self.end_headers()
+
+    def _allow(self) -> None:
+        if self.allow_origin:
+            self.send_header("Access-Control-Allow-Origin", self.allow_origin)

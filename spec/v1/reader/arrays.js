@@ -7,9 +7,7 @@ import { parseDtype } from './dtypes.js'
 import { refuse } from './errors.js'
 import { checkPlaces, gridOf } from './grid.js'
 import { shardKey } from './keys.js'
-import {
-  checkMembers, demand, integer, isObject, list, number, object, string,
-} from './members.js'
+import { checkMembers, demand, integer, isObject, list, number, object, string } from './members.js'
 
 /**
  * An array as its manifest describes it.
@@ -80,7 +78,10 @@ const INDEX = {
 }
 const LOSSY = {
   required: {
-    source_dtype: string, max_abs_error: number, rms_error: number, relative_error: number,
+    source_dtype: string,
+    max_abs_error: number,
+    rms_error: number,
+    relative_error: number,
   },
 }
 
@@ -120,15 +121,33 @@ export function parseArray(name, value, where) {
   const dtype = parseDtype(value.dtype, where)
   const rowBytes = shape.slice(1).reduce((product, n) => product * n, dtype.itemsize)
   const grid = gridOf({ rows: shape[0], rowBytes, chunk, shard })
-  demand(grid.chunkBytes >= 1 && grid.chunkBytes <= MAX_CHUNK, 'chunks of 1 byte to 256 MiB',
-    grid.chunkBytes, where)
+  demand(
+    grid.chunkBytes >= 1 && grid.chunkBytes <= MAX_CHUNK,
+    'chunks of 1 byte to 256 MiB',
+    grid.chunkBytes,
+    where,
+  )
   const info = {
-    ...grid, name, shape, dtype, chunk, shard, codec, index, rowBytes, data: null,
+    ...grid,
+    name,
+    shape,
+    dtype,
+    chunk,
+    shard,
+    codec,
+    index,
+    rowBytes,
+    data: null,
     raw: codec.name === 'none',
   }
   if (typeof index !== 'string') {
     for (const [part, entries] of Object.entries(index)) {
-      demand(entries.length === grid.chunks, `${grid.chunks} entries`, entries.length, `${where}.${part}`)
+      demand(
+        entries.length === grid.chunks,
+        `${grid.chunks} entries`,
+        entries.length,
+        `${where}.${part}`,
+      )
     }
   }
   if (Object.hasOwn(value, 'data')) info.data = readData(value.data, info, `${where}.data`)
@@ -144,7 +163,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  */
 function readData(text, { index, chunks }, where) {
   demand(typeof index !== 'string' && chunks === 1, 'an inline index of one entry', chunks, where)
-  const sound = text.length <= 4 * Math.ceil(MAX_DATA / 3) && text.length % 4 === 0 && BASE64.test(text)
+  const sound =
+    text.length <= 4 * Math.ceil(MAX_DATA / 3) && text.length % 4 === 0 && BASE64.test(text)
   demand(sound, 'Base64 of at most 16,384 bytes', text.length, where)
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
   demand(bytes.length <= MAX_DATA, 'at most 16,384 bytes', bytes.length, where)
@@ -153,7 +173,8 @@ function readData(text, { index, chunks }, where) {
 }
 
 /**
- * Check what arrays need of their layer: shards that are listed, chunk tables, places that can be true
+ * Check what arrays need of their layer: shards that are listed, chunk tables, places that can be
+ * true
  * (R-LAY-08, R-IDX-03, R-IDX-09).
  *
  * @param {Map<string, ArrayInfo>} arrays
@@ -196,8 +217,16 @@ export const sizeOfShards = (info, objects) => (shard) => {
 function checkTable(table, info, where) {
   demand(table !== undefined, 'a chunk table that is there', info.index, where)
   const { shape, dtype, index } = /** @type {ArrayInfo} */ (table)
-  const sound = shape.length === 2 && shape[0] === info.chunks && shape[1] === 3
-    && dtype.name === 'uint64' && typeof index !== 'string'
-  demand(sound, `a chunk table of uint64 and shape [${info.chunks}, 3], with an inline index`, shape, where)
+  const sound =
+    shape.length === 2 &&
+    shape[0] === info.chunks &&
+    shape[1] === 3 &&
+    dtype.name === 'uint64' &&
+    typeof index !== 'string'
+  demand(
+    sound,
+    `a chunk table of uint64 and shape [${info.chunks}, 3], with an inline index`,
+    shape,
+    where,
+  )
 }
-

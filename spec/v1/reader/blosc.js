@@ -40,7 +40,7 @@ export async function decodeBlosc(bytes, size) {
   for (let b = 0; b < blocks; b++) {
     const target = out.subarray(b * blocksize, Math.min(size, (b + 1) * blocksize))
     const start = view.getUint32(HEADER + 4 * b, true)
-    if (!await decodeBlock(buffer, start, target, scratch)) return null
+    if (!(await decodeBlock(buffer, start, target, scratch))) return null
   }
   return out
 }
@@ -55,13 +55,21 @@ export async function decodeBlosc(bytes, size) {
  * @param {Uint8Array} scratch room for a block before it is unshuffled
  * @returns {Promise<boolean>}
  */
-async function decodeBlock({ bytes, view, flags, typesize, blocksize, whole }, start, target, scratch) {
+async function decodeBlock(
+  { bytes, view, flags, typesize, blocksize, whole },
+  start,
+  target,
+  scratch,
+) {
   const n = target.length
   const shuffled = (flags & SHUFFLE) !== 0 && typesize > 1
   const bitshuffled = !shuffled && (flags & BITSHUFFLE) !== 0 && n >= typesize
   const raw = shuffled || bitshuffled ? scratch.subarray(0, n) : target
-  const split = !whole && n === blocksize && typesize <= MAX_SPLITS
-    && Math.floor(blocksize / typesize) >= LEAST_SPLIT
+  const split =
+    !whole &&
+    n === blocksize &&
+    typesize <= MAX_SPLITS &&
+    Math.floor(blocksize / typesize) >= LEAST_SPLIT
   const splits = split ? typesize : 1
   const length = Math.floor(n / splits)
   if (length * splits !== n) return false
@@ -73,7 +81,7 @@ async function decodeBlock({ bytes, view, flags, typesize, blocksize, whole }, s
     const part = bytes.subarray(start, start + packed)
     const place = raw.subarray(s * length, (s + 1) * length)
     if (packed === length) place.set(part)
-    else if (!await decompress(flags >> 5, part, place)) return false
+    else if (!(await decompress(flags >> 5, part, place))) return false
     start += packed
   }
   if (shuffled) unshuffle(raw, target, typesize)

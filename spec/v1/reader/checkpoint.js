@@ -97,10 +97,12 @@ export class Checkpoint {
    * @returns {[number, number]}
    */
   part(index, parts, { by = 'rows' } = {}) {
-    const sound = Number.isSafeInteger(index) && Number.isSafeInteger(parts) && index >= 0 && index < parts
+    const sound =
+      Number.isSafeInteger(index) && Number.isSafeInteger(parts) && index >= 0 && index < parts
     if (!sound) refuse('input-argument', 'a part from 0 on, below `parts`', [index, parts], 'part')
     if (by === 'rows') return partOf(index, parts, { rows: this.rows })
-    if (this.placement.groups === 0) refuse('input-argument', 'a placement with groups', this.placement.kind)
+    if (this.placement.groups === 0)
+      refuse('input-argument', 'a placement with groups', this.placement.kind)
     return partOf(index, parts, this.placement)
   }
 
@@ -119,20 +121,22 @@ export class Checkpoint {
     const wanted = words.map(encodeWord)
     const answers = this.layerWords.map((layer) => layer.rowsOf(wanted))
     for (const answer of answers.flat()) answer.catch(() => {})
-    return Promise.all(wanted.map(async (_, i) => {
-      let failed
-      for (const answer of answers) {
-        try {
-          const row = await answer[i]
-          if (row !== null) return row
-        } catch (error) {
-          failed ??= error
+    return Promise.all(
+      wanted.map(async (_, i) => {
+        let failed
+        for (const answer of answers) {
+          try {
+            const row = await answer[i]
+            if (row !== null) return row
+          } catch (error) {
+            failed ??= error
+          }
         }
-      }
-      // A word is missing only if no layer has it, so that each must have been asked.
-      if (failed !== undefined) throw failed
-      return null
-    }))
+        // A word is missing only if no layer has it, so that each must have been asked.
+        if (failed !== undefined) throw failed
+        return null
+      }),
+    )
   }
 
   /**
@@ -177,15 +181,18 @@ export class Checkpoint {
   }
 
   async between(first, last, limit) {
-    const found = await all(this.layerWords.map(async (layer) => {
-      const words = []
-      for await (const entry of layer.range(first, last)) {
-        if (words.length >= limit) break
-        words.push(entry)
-      }
-      return words
-    }))
-    return found.flat()
+    const found = await all(
+      this.layerWords.map(async (layer) => {
+        const words = []
+        for await (const entry of layer.range(first, last)) {
+          if (words.length >= limit) break
+          words.push(entry)
+        }
+        return words
+      }),
+    )
+    return found
+      .flat()
       .sort((a, b) => compareBytes(a.word, b.word))
       .slice(0, limit)
       .map(({ word, row }) => ({ word: /** @type {string} */ (decodeUtf8(word)), row }))
@@ -204,7 +211,8 @@ export class Checkpoint {
   /** @param {string[]} names @returns {ColumnReader[]} */
   columnReaders(names) {
     return names.map((name) => {
-      if (!this.columns.includes(name)) refuse('input-argument', this.columns.join(', '), name, 'column')
+      if (!this.columns.includes(name))
+        refuse('input-argument', this.columns.join(', '), name, 'column')
       let reader = this.readers.get(name)
       if (reader === undefined) {
         reader = new ColumnReader(this.store, this.pool, this.manifest.layers, name)
@@ -215,8 +223,12 @@ export class Checkpoint {
   }
 
   checkRange(start, stop, most) {
-    const sound = Number.isSafeInteger(start) && Number.isSafeInteger(stop)
-      && start >= 0 && start <= stop && stop <= most
+    const sound =
+      Number.isSafeInteger(start) &&
+      Number.isSafeInteger(stop) &&
+      start >= 0 &&
+      start <= stop &&
+      stop <= most
     if (!sound) refuse('input-argument', `a range from 0 to ${most}`, [start, stop], 'rows')
   }
 }

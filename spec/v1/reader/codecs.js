@@ -22,7 +22,12 @@ export function checkChunk(stored, recorded, where = '') {
   const written = storedCrc32c(stored.subarray(packed.length))
   const found = crc32c(packed)
   if (stored.length < 4 || written !== found || recorded !== found) {
-    refuse('chunk-checksum', `CRC-32C ${recorded}`, `${found}, and ${written} behind the chunk`, where)
+    refuse(
+      'chunk-checksum',
+      `CRC-32C ${recorded}`,
+      `${found}, and ${written} behind the chunk`,
+      where,
+    )
   }
   return packed
 }
@@ -41,7 +46,8 @@ export function checkChunk(stored, recorded, where = '') {
 export async function decodeChunk(stored, codec, recorded, size, where = '') {
   const packed = checkChunk(stored, recorded, where)
   const chunk = await unpack(packed, codec, size)
-  if (chunk === null) refuse('chunk-decode', `a chunk of ${size} bytes by ${codec.name}`, undefined, where)
+  if (chunk === null)
+    refuse('chunk-decode', `a chunk of ${size} bytes by ${codec.name}`, undefined, where)
   return chunk
 }
 
@@ -55,5 +61,5 @@ async function unpack(packed, codec, size) {
   if (codec.name === 'none') return packed.length === size ? packed : null
   if (codec.name === 'blosc') return decodeBlosc(packed, size)
   const chunk = new Uint8Array(size)
-  return await unzstd(packed, chunk, true) ? chunk : null
+  return (await unzstd(packed, chunk, true)) ? chunk : null
 }

@@ -32,8 +32,15 @@ export function crc32c(bytes) {
   let i = 0
   for (; i + 8 <= n; i += 8) {
     const low = crc ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24))
-    crc = T7[low & 0xff] ^ T6[(low >>> 8) & 0xff] ^ T5[(low >>> 16) & 0xff] ^ T4[low >>> 24]
-      ^ T3[bytes[i + 4]] ^ T2[bytes[i + 5]] ^ T1[bytes[i + 6]] ^ T0[bytes[i + 7]]
+    crc =
+      T7[low & 0xff] ^
+      T6[(low >>> 8) & 0xff] ^
+      T5[(low >>> 16) & 0xff] ^
+      T4[low >>> 24] ^
+      T3[bytes[i + 4]] ^
+      T2[bytes[i + 5]] ^
+      T1[bytes[i + 6]] ^
+      T0[bytes[i + 7]]
   }
   for (; i < n; i++) crc = (crc >>> 8) ^ T0[(crc ^ bytes[i]) & 0xff]
   return ~crc >>> 0

@@ -18,10 +18,12 @@ const little = { name: 'bytes', configuration: { endian: 'little' } }
 /** Data types whose elements are single bytes have no order of bytes (R-ZARR-03). */
 const isBytewise = ({ kind, itemsize }) => kind === 'bytes' || (itemsize === 1 && kind !== 'text')
 
-/** `data_type` of a document (R-ZARR-10). */
+/** `data_type` of a document (R-ZARR-10). @param {import('./dtypes.js').DataType} dtype */
 function dataType({ name, kind, itemsize, unit, step }) {
-  if (kind === 'text') return { name: 'fixed_length_utf32', configuration: { length_bytes: itemsize } }
-  if (kind === 'bytes') return { name: 'null_terminated_bytes', configuration: { length_bytes: itemsize } }
+  if (kind === 'text')
+    return { name: 'fixed_length_utf32', configuration: { length_bytes: itemsize } }
+  if (kind === 'bytes')
+    return { name: 'null_terminated_bytes', configuration: { length_bytes: itemsize } }
   if (kind !== 'datetime' && kind !== 'timedelta') return name
   return { name: `numpy.${kind}64`, configuration: { unit, scale_factor: step } }
 }
@@ -50,15 +52,17 @@ export function arrayDocument({ shape, dtype, chunk, shard, codec }) {
     chunk_grid: { name: 'regular', configuration: { chunk_shape: [chunk * shard, ...rest] } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
     fill_value: zero(dtype),
-    codecs: [{
-      name: 'sharding_indexed',
-      configuration: {
-        chunk_shape: [chunk, ...rest],
-        codecs: [bytes, ...COMPRESSION[codec.name](codec), { name: 'crc32c' }],
-        index_codecs: [little, { name: 'crc32c' }],
-        index_location: 'end',
+    codecs: [
+      {
+        name: 'sharding_indexed',
+        configuration: {
+          chunk_shape: [chunk, ...rest],
+          codecs: [bytes, ...COMPRESSION[codec.name](codec), { name: 'crc32c' }],
+          index_codecs: [little, { name: 'crc32c' }],
+          index_location: 'end',
+        },
       },
-    }],
+    ],
     attributes: {},
   }
 }
@@ -70,7 +74,8 @@ export const groupDocument = () => ({ zarr_format: 3, node_type: 'group', attrib
  * Make all documents of a layer, by their keys below it (R-ZARR-05, R-ZARR-06).
  *
  * @param {{kind: string, rows: number, columns: string[], arrays: Map<string, any>}} layer
- * @param {{step: number, write_id: string, below: string | null}} told `below`: path of the layer below
+ * @param {{step: number, write_id: string, below: string | null}} told `below`: path of the layer
+ *   below
  * @returns {Map<string, any>}
  */
 export function layerDocuments(layer, { step, write_id, below }) {
@@ -79,11 +84,14 @@ export function layerDocuments(layer, { step, write_id, below }) {
   for (const [name, array] of layer.arrays) {
     nodes[name] = arrayDocument(array)
     const segments = name.split('/')
-    for (let n = 1; n < segments.length; n++) nodes[segments.slice(0, n).join('/')] ??= groupDocument()
+    for (let n = 1; n < segments.length; n++)
+      nodes[segments.slice(0, n).join('/')] ??= groupDocument()
   }
   const attributes = { format: 'embzarr', version: 1, step, write_id, columns: layer.columns }
   if (layer.kind === 'delta') Object.assign(attributes, { kind: 'delta', rows: layer.rows, below })
-  const documents = new Map(Object.entries(nodes).map(([path, node]) => [`${path}/zarr.json`, node]))
+  const documents = new Map(
+    Object.entries(nodes).map(([path, node]) => [`${path}/zarr.json`, node]),
+  )
   documents.set('zarr.json', {
     ...groupDocument(),
     attributes: { embzarr: attributes },
@@ -105,7 +113,13 @@ export function isRootDocument(document, store) {
   const { zarr_format: format, node_type: type, attributes } = document ?? {}
   const told = attributes?.embzarr
   const conventions = attributes?.zarr_conventions
-  return format === 3 && type === 'group' && told?.format === 'embzarr' && told.version === 1
-    && told.store === store && Array.isArray(conventions)
-    && conventions.some((convention) => convention?.uuid === CONVENTION)
+  return (
+    format === 3 &&
+    type === 'group' &&
+    told?.format === 'embzarr' &&
+    told.version === 1 &&
+    told.store === store &&
+    Array.isArray(conventions) &&
+    conventions.some((convention) => convention?.uuid === CONVENTION)
+  )
 }

@@ -15,9 +15,11 @@ import { refuse } from './errors.js'
  * @property {number} [step] how many of its unit one step of a time takes
  */
 
-const NUMBERS = /^(bool|int8|int16|int32|int64|uint8|uint16|uint32|uint64|float16|float32|float64|bfloat16|complex64|complex128)$/
+const NUMBERS =
+  /^(bool|int8|int16|int32|int64|uint8|uint16|uint32|uint64|float16|float32|float64|bfloat16|complex64|complex128)$/
 const TEXTS = /^([US])([1-9][0-9]{0,8})$/
-const TIMES = /^(datetime64|timedelta64)\[([2-9]|[1-9][0-9]{1,8})?(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]$/
+const TIMES =
+  /^(datetime64|timedelta64)\[([2-9]|[1-9][0-9]{1,8})?(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]$/
 
 /**
  * Read the name of a data type.
@@ -35,7 +37,9 @@ export function parseDtype(name, where = '') {
   const text = TEXTS.exec(name)
   if (text !== null && name.length === text[0].length) {
     const n = Number(text[2])
-    return text[1] === 'U' ? { name, kind: 'text', itemsize: 4 * n } : { name, kind: 'bytes', itemsize: n }
+    return text[1] === 'U'
+      ? { name, kind: 'text', itemsize: 4 * n }
+      : { name, kind: 'bytes', itemsize: n }
   }
   const time = TIMES.exec(name)
   if (time !== null) {
@@ -49,17 +53,29 @@ export function parseDtype(name, where = '') {
 export const VECTOR_TYPES = new Set(['float32', 'float16', 'bfloat16', 'float64'])
 
 const ARRAYS = {
-  bool: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array,
-  uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
-  float32: Float32Array, float64: Float64Array, complex64: Float32Array, complex128: Float64Array,
+  bool: Uint8Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
 }
 
 /**
  * Turn stored elements into JavaScript's.
  *
- * Numbers become the typed array of their kind; float16 and bfloat16 a Float32Array, which holds all
+ * Numbers become the typed array of their kind; float16 and bfloat16 a Float32Array, which holds
+ * all
  * of theirs; complex numbers pairs of real and imaginary part; bool the numbers 0 and 1; texts an
- * array of strings; bytes an array of Uint8Array without the zeros at the end; times a BigInt64Array
+ * array of strings; bytes an array of Uint8Array without the zeros at the end; times a
+ * BigInt64Array
  * of steps (see {@link toDate}).
  *
  * @param {DataType} dtype
@@ -70,7 +86,8 @@ const ARRAYS = {
 export function toValues(dtype, bytes) {
   const count = bytes.length / dtype.itemsize
   if (dtype.kind === 'text') return Array.from({ length: count }, (_, i) => textAt(dtype, bytes, i))
-  if (dtype.kind === 'bytes') return Array.from({ length: count }, (_, i) => bytesAt(dtype, bytes, i))
+  if (dtype.kind === 'bytes')
+    return Array.from({ length: count }, (_, i) => bytesAt(dtype, bytes, i))
   if (dtype.kind === 'datetime' || dtype.kind === 'timedelta') return typed(BigInt64Array, bytes)
   if (dtype.name === 'float16') return Float32Array.from(typed(Uint16Array, bytes), fromHalf)
   if (dtype.name === 'bfloat16') {

@@ -4,14 +4,19 @@
  * @module
  */
 
-/** What went wrong, in the specification's words: `code`, and what was expected, found and where. */
+/**
+ * What went wrong, in the specification's words: `code`, and what was expected, found and where.
+ */
 export class EmbzarrError extends Error {
   /**
    * @param {string} code a code of section 19
    * @param {{expected?: string, found?: unknown, where?: string, cause?: unknown}} told
    */
   constructor(code, { expected = '', found, where = '', cause } = {}) {
-    const parts = [expected && `expected ${expected}`, found !== undefined && `found ${show(found)}`]
+    const parts = [
+      expected && `expected ${expected}`,
+      found !== undefined && `found ${show(found)}`,
+    ]
     const told = parts.filter(Boolean).join(', ')
     super(`${code}: ${told}${where && ` (${where})`}`, cause === undefined ? undefined : { cause })
     this.name = 'EmbzarrError'

@@ -35,7 +35,8 @@ export function gridOf({ rows, rowBytes, chunk, shard }) {
 }
 
 /**
- * Refuse places that cannot be true (R-IDX-06 to R-IDX-11). Entries may be of some chunks only; those
+ * Refuse places that cannot be true (R-IDX-06 to R-IDX-11). Entries may be of some chunks only;
+ * those
  * of one shard are compared with each other.
  *
  * @param {{chunkBytes: number, shard: number, raw: boolean}} array
@@ -140,7 +141,11 @@ export function planRows(rows, chunk, places = null) {
     const place = places === null ? at : places[at]
     const number = Math.floor(rows[at] / chunk)
     const row = rows[at] - number * chunk
-    if (last?.chunk === number && last.row + last.count === row && last.place + last.count === place) {
+    if (
+      last?.chunk === number &&
+      last.row + last.count === row &&
+      last.place + last.count === place
+    ) {
       last.count++
     } else {
       last = { chunk: number, row, place, count: 1 }
@@ -188,12 +193,14 @@ export const keyOfChunk = (array, rank, shard, number) => {
  * Read the index at the end of a shard (R-ARR-11).
  *
  * @param {Uint8Array} bytes the index and its CRC-32C
- * @returns {([number, number] | null)[]} offset and length of each place; null for one beyond the array
+ * @returns {([number, number] | null)[]} offset and length of each place; null for one beyond the
+ *   array
  * @throws `shard-index`
  */
 export function readShardIndex(bytes) {
   const body = bytes.subarray(0, -4)
-  if (crc32c(body) !== storedCrc32c(bytes.subarray(-4))) refuse('shard-index', 'an index with its CRC-32C')
+  if (crc32c(body) !== storedCrc32c(bytes.subarray(-4)))
+    refuse('shard-index', 'an index with its CRC-32C')
   const numbers = readUint64(body)
   const empty = (/** @type {number} */ i) => {
     return body.subarray(16 * i, 16 * i + 16).every((byte) => byte === 0xff)
@@ -218,7 +225,7 @@ export function partOf(index, parts, whole) {
   }
   const cut = (/** @type {number} */ i) => {
     const each = Math.floor(whole.rows / parts)
-    return each * i + Math.floor((whole.rows % parts) * i / parts)
+    return each * i + Math.floor(((whole.rows % parts) * i) / parts)
   }
   return [cut(index), cut(index + 1)]
 }

@@ -20,9 +20,18 @@ import { sha256 } from './sha256.js'
 const WINDOW = 8
 const LOOKS = 3
 /** What is wrong with a manifest that does not hide the others where a step is looked for. */
-const PASSED = new Set(['json-invalid', 'json-duplicate-member', 'json-number', 'json-too-deep',
-  'json-too-large', 'manifest-invalid', 'manifest-mismatch', 'key-escapes-root', 'chunk-range',
-  'object-archived'])
+const PASSED = new Set([
+  'json-invalid',
+  'json-duplicate-member',
+  'json-number',
+  'json-too-deep',
+  'json-too-large',
+  'manifest-invalid',
+  'manifest-mismatch',
+  'key-escapes-root',
+  'chunk-range',
+  'object-archived',
+])
 
 /**
  * The commits of a store, as they were when they were first asked for.
@@ -38,7 +47,8 @@ export class History {
   /**
    * Find the newest number, and read the hint on the way (R-HEAD-01 to R-HEAD-04, R-HEAD-08).
    *
-   * @returns {Promise<{newest: number, numbers: number[] | null}>} `numbers`: those that are listed,
+   * @returns {Promise<{newest: number, numbers: number[] | null}>} `numbers`: those that are
+   *   listed,
    *   falling; null on a store that cannot list. `newest` is 0 where there is no commit.
    */
   async look() {
@@ -91,7 +101,9 @@ export class History {
     }
     for (;;) {
       const ahead = Array.from({ length: last === 0 ? WINDOW : 2 }, (_, i) => last + 1 + i)
-      const sizes = await Promise.all(ahead.map((number) => this.sizeOf(number, last > 0 || number > 1)))
+      const sizes = await Promise.all(
+        ahead.map((number) => this.sizeOf(number, last > 0 || number > 1)),
+      )
       const gap = sizes.indexOf(null)
       last += gap === -1 ? sizes.length : gap
       if (gap !== -1) break
@@ -102,7 +114,8 @@ export class History {
 
   /**
    * @param {number} number
-   * @param {boolean} lenient whether an object that we may not see is missing (the note of section 16)
+   * @param {boolean} lenient whether an object that we may not see is missing (the note of section
+   *   16)
    * @returns {Promise<number | null>}
    */
   async sizeOf(number, lenient) {
@@ -123,7 +136,7 @@ export class History {
   async read(number) {
     const key = commitKey(number)
     const held = this.hint?.number === number ? this.hint.bytes : null
-    const bytes = held ?? await this.store.get(key, JSON_LIMITS.manifest)
+    const bytes = held ?? (await this.store.get(key, JSON_LIMITS.manifest))
     return bytes === null ? null : { record: parseRecord(bytes, number, key), bytes }
   }
 
@@ -137,7 +150,8 @@ export class History {
       const { newest } = await this.look()
       if (newest === 0) refuse('checkpoint-missing', 'a commit', undefined, this.store.name)
       const found = await this.read(newest)
-      if (found === null) refuse('object-missing', 'the newest commit', undefined, commitKey(newest))
+      if (found === null)
+        refuse('object-missing', 'the newest commit', undefined, commitKey(newest))
       const { record, bytes } = found
       if (record.kind === 'checkpoint') return { manifest: record, bytes }
       if (record.kind === 'tombstone') {
@@ -150,7 +164,8 @@ export class History {
       if (there === null) refuse('commit-missing', 'the newest checkpoint', undefined, key)
       // A tombstone tells that there is a newer collection by now, so that we look anew (R-GC-15).
       if (there.record.kind === 'tombstone' && look < LOOKS) continue
-      const same = there.record.kind === 'checkpoint' && await sha256(there.bytes) === named.sha256
+      const same =
+        there.record.kind === 'checkpoint' && (await sha256(there.bytes)) === named.sha256
       if (!same) refuse('manifest-mismatch', `identity ${named.sha256}`, there.record.kind, key)
       return { manifest: /** @type {any} */ (there.record), bytes: there.bytes }
     }
@@ -168,7 +183,12 @@ export class History {
     }
     const found = await this.read(number)
     if (found === null || found.record.kind === 'collection') {
-      refuse('commit-missing', `a checkpoint at number ${number}`, found?.record.kind, this.store.name)
+      refuse(
+        'commit-missing',
+        `a checkpoint at number ${number}`,
+        found?.record.kind,
+        this.store.name,
+      )
     }
     if (found.record.kind === 'tombstone') {
       refuse('commit-expired', 'a checkpoint', `expired by ${found.record.by}`, commitKey(number))
@@ -188,13 +208,17 @@ export class History {
     if (bytes === null) refuse('tag-missing', `a tag ${name}`, undefined, this.store.name)
     const target = parseTag(bytes, key)
     const commit = await this.store.get(commitKey(target.commit), JSON_LIMITS.manifest)
-    if (commit === null) refuse('commit-missing', `commit ${target.commit} of ${key}`, undefined, key)
+    if (commit === null)
+      refuse('commit-missing', `commit ${target.commit} of ${key}`, undefined, key)
     const identity = await sha256(commit)
-    const { record, error } = attempt(() => parseRecord(commit, target.commit, commitKey(target.commit)))
+    const { record, error } = attempt(() =>
+      parseRecord(commit, target.commit, commitKey(target.commit)),
+    )
     if (record?.kind === 'tombstone') {
       refuse('commit-expired', `commit ${target.commit}`, `expired by ${record.by}`, key)
     }
-    if (identity !== target.sha256) refuse('tag-invalid', `identity ${target.sha256}`, identity, key)
+    if (identity !== target.sha256)
+      refuse('tag-invalid', `identity ${target.sha256}`, identity, key)
     if (error) throw error
     if (record.kind !== 'checkpoint') refuse('commit-missing', 'a checkpoint', record.kind, key)
     return { manifest: record, bytes: commit }
@@ -207,7 +231,8 @@ export class History {
    * @returns {Promise<Found>}
    */
   async step(step) {
-    if (!Number.isSafeInteger(step) || step < 0) refuse('input-argument', 'a number from 0 on', step, 'step')
+    if (!Number.isSafeInteger(step) || step < 0)
+      refuse('input-argument', 'a number from 0 on', step, 'step')
     let marked = null
     let expired = null
     let unread = null
@@ -216,28 +241,35 @@ export class History {
       if (commit.record?.step !== step) continue
       if (commit.record.kind === 'tombstone') expired ??= commit
       if (commit.record.kind !== 'checkpoint') continue
-      if (!await commit.marked()) return { manifest: commit.record, bytes: commit.bytes }
+      if (!(await commit.marked())) return { manifest: commit.record, bytes: commit.bytes }
       marked ??= commit
     }
     if (marked !== null) return { manifest: marked.record, bytes: marked.bytes }
     if (unread !== null) throw unread
-    if (expired !== null) refuse('commit-expired', `step ${step}`, `expired by ${expired.record.by}`)
+    if (expired !== null)
+      refuse('commit-expired', `step ${step}`, `expired by ${expired.record.by}`)
     return refuse('step-missing', `step ${step}`, undefined, this.store.name)
   }
 
   /**
-   * Go through all commits, the newest first. Of one that is damaged or archived the record is null;
+   * Go through all commits, the newest first. Of one that is damaged or archived the record is
+   * null;
    * so is its error if it is in quarantine. What a later version may have stored is thrown.
    *
    * @returns {AsyncGenerator<{number: number, record: any, bytes: Uint8Array, error: Error | null,
    *   marked: () => Promise<boolean>}>}
    */
-  async* commits() {
+  async *commits() {
     const { newest, numbers } = await this.look()
     const all = numbers ?? Array.from({ length: newest }, (_, i) => newest - i)
     for (let i = 0; i < all.length; i += WINDOW) {
       const window = all.slice(i, i + WINDOW)
-      const reads = window.map((number) => this.read(number).then((found) => ({ found }), (error) => ({ error })))
+      const reads = window.map((number) =>
+        this.read(number).then(
+          (found) => ({ found }),
+          (error) => ({ error }),
+        ),
+      )
       for (let k = 0; k < window.length; k++) {
         const number = window[k]
         const { found, error = null } = /** @type {any} */ (await reads[k])
@@ -255,7 +287,7 @@ export class History {
   /** Tell whether a commit is in quarantine, whatever its record says (R-QUA-01). */
   async marked(number) {
     try {
-      return await this.store.size(quarantineKey(number)) !== null
+      return (await this.store.size(quarantineKey(number))) !== null
     } catch (error) {
       if (error.code === 'access-denied') return false
       throw error

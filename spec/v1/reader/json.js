@@ -18,7 +18,9 @@ export const JSON_LIMITS = Object.freeze({
 const MAX_DEPTH = 32
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
-/** A number that was written with a fraction or an exponent, and so is no integer: `1.0` is not `1`. */
+/**
+ * A number that was written with a fraction or an exponent, and so is no integer: `1.0` is not `1`.
+ */
 export class Real {
   /** @param {number} value */
   constructor(value) {
@@ -56,7 +58,10 @@ export function plain(value) {
   const copy = {}
   for (const [name, member] of Object.entries(value)) {
     Object.defineProperty(copy, name, {
-      value: plain(member), enumerable: true, writable: true, configurable: true,
+      value: plain(member),
+      enumerable: true,
+      writable: true,
+      configurable: true,
     })
   }
   return copy
@@ -83,10 +88,21 @@ export function equalJson(a, b) {
 const SPACE = /[ \t\n\r]*/y
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
 const PLAIN = /[^"\\\u0000-\u001f]*/y
-const WORDS = [['true', true], ['false', false], ['null', null]]
+const WORDS = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+]
 const NOT_NUMBERS = ['NaN', 'Infinity', '-Infinity']
 const ESCAPES = {
-  '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t',
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
 }
 
 class Parser {
@@ -131,8 +147,12 @@ class Parser {
     if (first === '"') return this.string()
     if (first === '{' || first === '[') {
       if (depth >= MAX_DEPTH) {
-        refuse('json-too-deep', `at most ${MAX_DEPTH} arrays and objects, one in the other`, undefined,
-          this.where)
+        refuse(
+          'json-too-deep',
+          `at most ${MAX_DEPTH} arrays and objects, one in the other`,
+          undefined,
+          this.where,
+        )
       }
       this.at++
       return first === '{' ? this.object(depth + 1) : this.array(depth + 1)
@@ -220,7 +240,12 @@ class Parser {
     const integer = match[1] === undefined && match[2] === undefined
     const sound = integer ? Math.abs(value) <= MAX_INTEGER : Number.isFinite(value)
     if (!sound) {
-      refuse('json-number', 'an integer up to 2^53 - 1, or a double', match[0].slice(0, 40), this.where)
+      refuse(
+        'json-number',
+        'an integer up to 2^53 - 1, or a double',
+        match[0].slice(0, 40),
+        this.where,
+      )
     }
     return integer ? value : new Real(value)
   }

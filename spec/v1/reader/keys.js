@@ -8,8 +8,19 @@ import { refuse } from './errors.js'
 const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 const COLUMN = /^(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
-const RESERVED = new Set(['words', 'lookup', 'chunks', 'rows', 'scales', 'parts', 'tensors', 'files',
-  'words.data', 'words.offsets', 'zarr.json'])
+const RESERVED = new Set([
+  'words',
+  'lookup',
+  'chunks',
+  'rows',
+  'scales',
+  'parts',
+  'tensors',
+  'files',
+  'words.data',
+  'words.offsets',
+  'zarr.json',
+])
 
 /**
  * Refuse a key that is not a plain path (R-KEY-01 to R-KEY-04).
@@ -20,8 +31,11 @@ const RESERVED = new Set(['words', 'lookup', 'chunks', 'rows', 'scales', 'parts'
  * @throws `key-escapes-root`
  */
 export function checkKey(key, where = '') {
-  const sound = typeof key === 'string' && key.length <= 512 && KEY.test(key)
-    && !key.split('/').some((segment) => segment === '.' || segment === '..')
+  const sound =
+    typeof key === 'string' &&
+    key.length <= 512 &&
+    KEY.test(key) &&
+    !key.split('/').some((segment) => segment === '.' || segment === '..')
   if (!sound) refuse('key-escapes-root', 'a plain path below the root', key, where)
   return /** @type {string} */ (key)
 }

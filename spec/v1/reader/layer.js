@@ -119,9 +119,20 @@ function parsePlacement(value, rows, where) {
     demand(groups === 0 && starts.length === 0, 'no groups', groups, where)
     return { kind, groups, starts }
   }
-  demand(groups >= 1 && starts.length === groups + 1, 'groups, and one start more', starts.length, where)
-  demand(starts[0] === 0 && starts[groups] === rows, `starts from 0 to ${rows}`, starts[groups], where)
-  for (let g = 0; g < groups; g++) demand(starts[g] <= starts[g + 1], 'starts that do not fall', g, where)
+  demand(
+    groups >= 1 && starts.length === groups + 1,
+    'groups, and one start more',
+    starts.length,
+    where,
+  )
+  demand(
+    starts[0] === 0 && starts[groups] === rows,
+    `starts from 0 to ${rows}`,
+    starts[groups],
+    where,
+  )
+  for (let g = 0; g < groups; g++)
+    demand(starts[g] <= starts[g + 1], 'starts that do not fall', g, where)
   return { kind, groups, starts }
 }
 
@@ -134,9 +145,15 @@ function checkFences(fences, where) {
   const bytes = fences.map(encodeUtf8)
   const total = bytes.reduce((sum, fence) => sum + fence.length, 0)
   demand(total <= MAX_FENCES, 'at most 1 MiB of fences', total, where)
-  if (bytes.length > 0) demand(bytes[0].length === 0, 'a first fence that is empty', fences[0], where)
+  if (bytes.length > 0)
+    demand(bytes[0].length === 0, 'a first fence that is empty', fences[0], where)
   for (let i = 1; i < bytes.length; i++) {
-    demand(compareBytes(bytes[i - 1], bytes[i]) < 0, 'fences that rise', fences[i], `${where}[${i}]`)
+    demand(
+      compareBytes(bytes[i - 1], bytes[i]) < 0,
+      'fences that rise',
+      fences[i],
+      `${where}[${i}]`,
+    )
   }
   return bytes
 }
@@ -152,18 +169,34 @@ function checkWords(layer, where) {
     return
   }
   demand(Boolean(data && offsets && blocks), WORD_ARRAYS.join(', '), undefined, where)
-  demand(data.shape.length === 1 && data.dtype.name === 'uint8', 'uint8 of rank 1', data.shape, 'words/data')
-  const sound = offsets.shape.length === 1 && offsets.dtype.name === 'uint64' && offsets.shape[0] >= 1
+  demand(
+    data.shape.length === 1 && data.dtype.name === 'uint8',
+    'uint8 of rank 1',
+    data.shape,
+    'words/data',
+  )
+  const sound =
+    offsets.shape.length === 1 && offsets.dtype.name === 'uint64' && offsets.shape[0] >= 1
   demand(sound, 'uint64 of rank 1', offsets.shape, 'words/offsets')
   layer.words = offsets.shape[0] - 1
   const least = layer.kind === 'full' ? layer.rows : Math.max(1, layer.words)
   demand(layer.words === least, `${least} words`, layer.words, `${where}.words/offsets`)
-  const lookup = blocks.shape.length === 2 && blocks.dtype.name === 'uint8' && blocks.chunk === 1
-    && typeof blocks.index !== 'string' && blocks.rowBytes >= 20 && blocks.rowBytes <= 67108864
-  demand(lookup, 'blocks of uint8, one a chunk, with an inline index', blocks.shape, 'lookup/blocks')
+  const lookup =
+    blocks.shape.length === 2 &&
+    blocks.dtype.name === 'uint8' &&
+    blocks.chunk === 1 &&
+    typeof blocks.index !== 'string' &&
+    blocks.rowBytes >= 20 &&
+    blocks.rowBytes <= 67108864
+  demand(
+    lookup,
+    'blocks of uint8, one a chunk, with an inline index',
+    blocks.shape,
+    'lookup/blocks',
+  )
   const fences = layer.fences.length
   demand(fences === blocks.shape[0], `${blocks.shape[0]} fences`, fences, `${where}.fences`)
-  demand((fences > 0) === (layer.words > 0), 'fences where there are words', fences, `${where}.fences`)
+  demand(fences > 0 === layer.words > 0, 'fences where there are words', fences, `${where}.fences`)
 }
 
 /**
@@ -178,11 +211,17 @@ function checkFull({ columns, arrays, rows }, where) {
   }
   const { shape, dtype } = arrays.get('vectors')
   demand(shape.length === 2, 'vectors of rank 2', shape, where)
-  demand(VECTOR_TYPES.has(dtype.name), [...VECTOR_TYPES].join(', '), dtype.name, `${where}.arrays.vectors`)
+  demand(
+    VECTOR_TYPES.has(dtype.name),
+    [...VECTOR_TYPES].join(', '),
+    dtype.name,
+    `${where}.arrays.vectors`,
+  )
 }
 
 /**
- * Check layers with each other: the base, and deltas upon it (R-LAY-10, R-LAY-11, R-DEL-01 to R-DEL-08).
+ * Check layers with each other: the base, and deltas upon it (R-LAY-10, R-LAY-11, R-DEL-01 to
+ * R-DEL-08).
  *
  * @param {LayerInfo[]} layers
  */
@@ -221,13 +260,18 @@ export function checkChain(layers) {
  */
 function checkDeltaColumn(layer, name, base, where) {
   const { shape, dtype } = layer.arrays.get(name)
-  const same = shape.length === base.shape.length && shape.every((n, i) => i === 0 || n === base.shape[i])
+  const same =
+    shape.length === base.shape.length && shape.every((n, i) => i === 0 || n === base.shape[i])
   demand(same, `rows like ${base.shape}`, shape, where)
   demand(shape[0] >= layer.words && shape[0] <= layer.rows, 'rows that there are', shape[0], where)
   const beside = (path, type, told) => {
     const array = layer.arrays.get(path)
-    const sound = array !== undefined && array.dtype.name === type && array.shape.length === 1
-      && array.shape[0] === shape[0] && typeof array.index !== 'string'
+    const sound =
+      array !== undefined &&
+      array.dtype.name === type &&
+      array.shape.length === 1 &&
+      array.shape[0] === shape[0] &&
+      typeof array.index !== 'string'
     demand(sound, told, array?.shape, where)
   }
   beside(`rows/${name}`, 'uint64', 'a row number for each row, with an inline index')

@@ -45,8 +45,10 @@ class LayerColumn {
     this.values = new ArrayReader(store, pool, layer, name)
     const delta = layer.kind === 'delta'
     this.numbers = delta ? new ArrayReader(store, pool, layer, `rows/${name}`) : null
-    this.scales = delta && layer.arrays.has(`scales/${name}`)
-      ? new ArrayReader(store, pool, layer, `scales/${name}`) : null
+    this.scales =
+      delta && layer.arrays.has(`scales/${name}`)
+        ? new ArrayReader(store, pool, layer, `scales/${name}`)
+        : null
     /** @type {Promise<Float64Array> | null} */
     this.known = null
   }
@@ -114,9 +116,11 @@ export class ColumnReader {
       if (parted.held.rows.length > 0) reads.push(this.overlay(delta, parted.held, bytes))
     }
     const { rowBytes } = this
-    reads.push(this.base.values.take(left.rows, left.places, (part, place) => {
-      bytes.set(part, place * rowBytes)
-    }))
+    reads.push(
+      this.base.values.take(left.rows, left.places, (part, place) => {
+        bytes.set(part, place * rowBytes)
+      }),
+    )
     await all(reads)
     checkValues(this.dtype, bytes, this.name)
     return this.column(rows.length, bytes)
@@ -131,7 +135,9 @@ export class ColumnReader {
     const { dtype, rowShape } = this
     let data
     return {
-      dtype, bytes, shape: [count, ...rowShape],
+      dtype,
+      bytes,
+      shape: [count, ...rowShape],
       get data() {
         data ??= toValues(dtype, bytes)
         return data
@@ -215,4 +221,3 @@ function find(numbers, wanted) {
   }
   return numbers[low] === wanted ? low : -1
 }
-

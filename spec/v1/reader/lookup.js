@@ -39,12 +39,15 @@ export class Block {
       }
       before = end
     }
-    if (before > bytes.length - text) refuse('lookup-invalid', 'text that fits the block', before, where)
+    if (before > bytes.length - text)
+      refuse('lookup-invalid', 'text that fits the block', before, where)
     // A copy, so that the block's zeros are not kept.
     this.text = bytes.slice(text, text + before)
-    const sound = decodeUtf8(this.text) !== null && this.ends.every((end) => isBoundary(this.text, end))
+    const sound =
+      decodeUtf8(this.text) !== null && this.ends.every((end) => isBoundary(this.text, end))
     if (!sound) refuse('words-invalid', 'words that are UTF-8', undefined, where)
-    if (this.ends.byteOffset !== 0 || this.ends.buffer === bytes.buffer) this.ends = this.ends.slice()
+    if (this.ends.byteOffset !== 0 || this.ends.buffer === bytes.buffer)
+      this.ends = this.ends.slice()
   }
 
   /** Bytes of one word. @param {number} i */

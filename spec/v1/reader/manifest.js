@@ -9,8 +9,21 @@ import { JSON_LIMITS, parseJson, plain } from './json.js'
 import { checkKey } from './keys.js'
 import { checkChain, parseLayer } from './layer.js'
 import {
-  anything, characters, checkMembers, demand, exactly, hex, integer, isObject, list, named, object,
-  orNull, string, time, underCode,
+  anything,
+  characters,
+  checkMembers,
+  demand,
+  exactly,
+  hex,
+  integer,
+  isObject,
+  list,
+  named,
+  object,
+  orNull,
+  string,
+  time,
+  underCode,
 } from './members.js'
 import { compareBytes, encodeUtf8 } from './text.js'
 
@@ -141,8 +154,12 @@ export function parseManifest(bytes, where = 'manifest') {
 
 function parseRecordOfKind(bytes, where) {
   const value = parseJson(bytes, JSON_LIMITS.manifest, where)
-  if (isObject(value) && value.format === 'embzarr' && value.version === 1
-    && ['collect', 'expired'].includes(value.kind)) {
+  if (
+    isObject(value) &&
+    value.format === 'embzarr' &&
+    value.version === 1 &&
+    ['collect', 'expired'].includes(value.kind)
+  ) {
     refuse('feature-unsupported', 'a manifest', value.kind, where)
   }
   return parseRecord(bytes, null, where)
@@ -161,14 +178,23 @@ function manifest(value, size, where) {
   demand(copied <= 512 * 1024, 'at most 512 KiB of data', copied, where)
   const { store, commit, write_id, parent, step, created, writer } = value
   return {
-    kind: 'checkpoint', store, commit, write_id, parent, step, created, writer, layers,
+    kind: 'checkpoint',
+    store,
+    commit,
+    write_id,
+    parent,
+    step,
+    created,
+    writer,
+    layers,
     metadata: plain(value.metadata),
   }
 }
 
 function checkParent({ commit, parent }, where) {
   if (commit === 1) demand(parent === null, 'no parent of commit 1', parent, where)
-  else demand(parent !== null && parent.commit === commit - 1, `parent ${commit - 1}`, parent, where)
+  else
+    demand(parent !== null && parent.commit === commit - 1, `parent ${commit - 1}`, parent, where)
 }
 
 function checkMetadata(metadata, size, where) {
@@ -190,11 +216,21 @@ function collection(value, size, where) {
     demand(i === 0 || compareBytes(names[i - 1], name) < 0, 'folders that rise', revokes[i], where)
   })
   expires.forEach((n, i) => {
-    demand(n < commit && (i === 0 || n > expires[i - 1]), 'numbers that rise', n, `${where}.expires`)
+    demand(
+      n < commit && (i === 0 || n > expires[i - 1]),
+      'numbers that rise',
+      n,
+      `${where}.expires`,
+    )
   })
   let last = 0
   for (const [from, to] of expired) {
-    demand(from > last && to >= from && to < commit, 'runs that rise', [from, to], `${where}.expired`)
+    demand(
+      from > last && to >= from && to < commit,
+      'runs that rise',
+      [from, to],
+      `${where}.expired`,
+    )
     last = to
   }
   for (const n of expires) {

@@ -57,7 +57,9 @@ export function demand(sound, expected, found, where) {
 
 /** @param {any} value */
 export const isObject = (value) => {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Real)
+  return (
+    value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Real)
+  )
 }
 
 /**
@@ -90,10 +92,17 @@ export function checkMembers(value, { required, optional = {}, open = false }, w
 export const anything = () => {}
 
 /** @type {(least?: number, most?: number) => Check} */
-export const integer = (least = 0, most = Number.MAX_SAFE_INTEGER) => (value, where) => {
-  const sound = typeof value === 'number' && value >= least && value <= most
-  demand(sound, `an integer from ${least} to ${most}`, value instanceof Real ? 'a fraction' : value, where)
-}
+export const integer =
+  (least = 0, most = Number.MAX_SAFE_INTEGER) =>
+  (value, where) => {
+    const sound = typeof value === 'number' && value >= least && value <= most
+    demand(
+      sound,
+      `an integer from ${least} to ${most}`,
+      value instanceof Real ? 'a fraction' : value,
+      where,
+    )
+  }
 
 /** @type {Check} */
 export const number = (value, where) => {
@@ -130,11 +139,18 @@ export const time = (value, where) => {
 }
 
 /** @type {(item: Check, least?: number, most?: number) => Check} */
-export const list = (item, least = 0, most = Infinity) => (value, where) => {
-  demand(Array.isArray(value), 'an array', value, where)
-  demand(value.length >= least && value.length <= most, `${least} to ${most} entries`, value.length, where)
-  for (let i = 0; i < value.length; i++) item(value[i], `${where}[${i}]`)
-}
+export const list =
+  (item, least = 0, most = Infinity) =>
+  (value, where) => {
+    demand(Array.isArray(value), 'an array', value, where)
+    demand(
+      value.length >= least && value.length <= most,
+      `${least} to ${most} entries`,
+      value.length,
+      where,
+    )
+    for (let i = 0; i < value.length; i++) item(value[i], `${where}[${i}]`)
+  }
 
 /** @type {(table: Table) => Check} */
 export const object = (table) => (value, where) => checkMembers(value, table, where)

@@ -11,13 +11,15 @@ let loading = null
 
 /** @returns {Promise<{Decompress: any}>} */
 async function fzstd() {
-  loading ??= import('fzstd')
+  // A page that lets no inline script in has no import map: there the file lies beside this one.
+  loading ??= import('fzstd').catch(() => import('./fzstd.mjs'))
   try {
     return await loading
   } catch (cause) {
     loading = null
     throw new EmbzarrError('codec-unsupported', {
-      expected: 'the package fzstd, since this needs zstd (npm install fzstd, or an import map)',
+      expected:
+        'the package fzstd, since this needs zstd (npm install fzstd, or its esm/index.mjs as fzstd.mjs beside the reader)',
       cause,
     })
   }
@@ -29,7 +31,8 @@ const MAGIC = 0xfd2fb528
  * Find the blocks of the only Zstandard frame (RFC 8878) in some bytes.
  *
  * @param {Uint8Array} bytes
- * @returns {{size: number | null, blocks: Uint8Array} | null} the content size that the frame states,
+ * @returns {{size: number | null, blocks: Uint8Array} | null} the content size that the frame
+ *   states,
  *   and its blocks; null where the bytes are not one frame without dictionary
  */
 function readFrame(bytes) {
@@ -101,7 +104,10 @@ export async function unzstd(bytes, place, stated = false) {
  * @returns {Promise<boolean>} whether the bytes were a stream of exactly so many bytes
  */
 export async function inflate(bytes, place) {
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate')).getReader()
+  const reader = new Blob([/** @type {any} */ (bytes)])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate'))
+    .getReader()
   let at = 0
   try {
     for (;;) {

@@ -67,8 +67,10 @@ export class ArrayReader {
     this.pool = pool
     this.layer = layer
     this.info = /** @type {import('./arrays.js').ArrayInfo} */ (layer.arrays.get(name))
-    this.table = typeof this.info.index === 'string'
-      ? new ArrayReader(store, pool, layer, this.info.index) : null
+    this.table =
+      typeof this.info.index === 'string'
+        ? new ArrayReader(store, pool, layer, this.info.index)
+        : null
     /** @type {Map<number, Promise<import('./grid.js').Places>>} */
     this.tables = new Map()
   }
@@ -121,7 +123,9 @@ export class ArrayReader {
     const rows = this.table.info.chunk
     const parts = new Map()
     for (const number of numbers) parts.set(Math.floor(number / rows), null)
-    await Promise.all([...parts.keys()].map(async (part) => parts.set(part, await this.tablePart(part))))
+    await Promise.all(
+      [...parts.keys()].map(async (part) => parts.set(part, await this.tablePart(part))),
+    )
     return numbers.map((number) => {
       const part = Math.floor(number / rows)
       return entry(parts.get(part), number - part * rows, number)
@@ -157,7 +161,8 @@ export class ArrayReader {
    */
   async stretch({ key, start, end, chunks }, take) {
     const bytes = await this.store.range(key, start, end - start)
-    if (bytes === null) refuse('object-missing', 'an object that the manifest lists', undefined, key)
+    if (bytes === null)
+      refuse('object-missing', 'an object that the manifest lists', undefined, key)
     if (bytes.length < end - start) {
       refuse('object-truncated', `${end} bytes`, start + bytes.length, key)
     }
@@ -223,9 +228,14 @@ export class ArrayReader {
   }
 }
 
-/** @type {(places: import('./grid.js').Places, i: number, number: number) => Stretch['chunks'][0]} */
+/**
+ * @type {(places: import('./grid.js').Places, i: number, number: number) => Stretch['chunks'][0]}
+ */
 const entry = (places, i, number) => ({
-  number, offset: places.offset[i], nbytes: places.nbytes[i], crc32c: places.crc32c[i],
+  number,
+  offset: places.offset[i],
+  nbytes: places.nbytes[i],
+  crc32c: places.crc32c[i],
 })
 
 /**

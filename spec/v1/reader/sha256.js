@@ -14,13 +14,16 @@
 export async function sha256(bytes) {
   const subtle = globalThis.crypto?.subtle
   if (subtle === undefined) return new Sha256().update(bytes).hex()
-  return hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes)))
+  return hexadecimal(new Uint8Array(await subtle.digest('SHA-256', /** @type {any} */ (bytes))))
 }
 
 /** @param {Uint8Array} bytes */
 const hexadecimal = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
 
-/** The first 32 bits of the fractional parts of the roots of the first primes, as the standard has it. */
+/**
+ * The first 32 bits of the fractional parts of the roots of the first primes, as the standard has
+ * it.
+ */
 function fractions(count, root) {
   const found = []
   for (let n = 2; found.length < count; n++) {
@@ -98,7 +101,14 @@ export class Sha256 {
       w[i] = w[i - 16] + s0 + w[i - 7] + s1
     }
     const s = this.state
-    let a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7]
+    let a = s[0],
+      b = s[1],
+      c = s[2],
+      d = s[3],
+      e = s[4],
+      f = s[5],
+      g = s[6],
+      h = s[7]
     for (let i = 0; i < 64; i++) {
       const s1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i] + w[i]) | 0

@@ -1,5 +1,6 @@
 /**
- * A folder that was dropped on a page, or chosen there: read by `File.slice`, so that nothing is read
+ * A folder that was dropped on a page, or chosen there: read by `File.slice`, so that nothing is
+ * read
  * but what is asked for.
  *
  * @module
@@ -20,7 +21,11 @@ export function fileStore(files, name = 'folder') {
     try {
       return new Uint8Array(await file.slice(start, end).arrayBuffer())
     } catch (cause) {
-      throw new EmbzarrError('store-failed', { expected: 'a file that can be read', where: key, cause })
+      throw new EmbzarrError('store-failed', {
+        expected: 'a file that can be read',
+        where: key,
+        cause,
+      })
     }
   }
   return {
@@ -28,9 +33,10 @@ export function fileStore(files, name = 'folder') {
     get: (key, most) => slice(key, 0, most + 1),
     range: (key, start, length) => slice(key, start, start + length),
     size: async (key) => files.get(key)?.size ?? null,
-    list: async (folder) => [...files]
-      .filter(([key]) => key.slice(0, key.lastIndexOf('/')) === folder)
-      .map(([key, file]) => ({ key, size: file.size })),
+    list: async (folder) =>
+      [...files]
+        .filter(([key]) => key.slice(0, key.lastIndexOf('/')) === folder)
+        .map(([key, file]) => ({ key, size: file.size })),
   }
 }
 
@@ -44,7 +50,8 @@ function rootOf(paths) {
   const roots = paths
     .map((path) => /^((?:.*\/)?)commits\/[^/]+$/.exec(path)?.[1])
     .filter((root) => root !== undefined)
-  if (roots.length === 0) refuse('checkpoint-missing', 'a folder with commits/ in it', paths.slice(0, 3))
+  if (roots.length === 0)
+    refuse('checkpoint-missing', 'a folder with commits/ in it', paths.slice(0, 3))
   return roots.reduce((a, b) => (b.split('/').length < a.split('/').length ? b : a))
 }
 

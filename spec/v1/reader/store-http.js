@@ -12,7 +12,8 @@ const PAUSE = 250
 /**
  * @typedef {object} HttpOptions
  * @property {Record<string, string>} [headers] sent with every request
- * @property {(url: string, key: string) => string | Promise<string>} [sign] makes the URL of an object
+ * @property {(url: string, key: string) => string | Promise<string>} [sign] makes the URL of an
+ *   object
  *   from its plain one, where each needs a signature of its own
  * @property {AbortSignal} [signal] stops all requests
  * @property {typeof fetch} [fetch]
@@ -25,14 +26,18 @@ const PAUSE = 250
  * @param {HttpOptions} [options]
  * @returns {import('./store.js').Store}
  */
-export function httpStore(url, { headers = {}, sign, signal, fetch: call = globalThis.fetch } = {}) {
+export function httpStore(
+  url,
+  { headers = {}, sign, signal, fetch: call = globalThis.fetch } = {},
+) {
   let root
   try {
     root = new URL(url)
   } catch {
     return refuse('url-unsupported', 'an absolute URL', url)
   }
-  if (!['http:', 'https:'].includes(root.protocol)) refuse('url-unsupported', 'http: or https:', root.protocol)
+  if (!['http:', 'https:'].includes(root.protocol))
+    refuse('url-unsupported', 'http: or https:', root.protocol)
   const query = root.search
   root.search = ''
   root.hash = ''
@@ -62,24 +67,27 @@ export function httpStore(url, { headers = {}, sign, signal, fetch: call = globa
 
   return {
     name: base,
-    get: (key, most) => ask(key, { cache: 'no-cache' }, async (answer) => {
-      return missing(answer, key) ? null : body(answer, 0, most + 1)
-    }),
+    get: (key, most) =>
+      ask(key, { cache: 'no-cache' }, async (answer) => {
+        return missing(answer, key) ? null : body(answer, 0, most + 1)
+      }),
     range: (key, start, length) => {
       if (length === 0) return Promise.resolve(new Uint8Array(0))
       const range = `bytes=${start}-${start + length - 1}`
       return ask(key, { headers: { Range: range } }, async (answer) => {
         if (answer.status === 416) return new Uint8Array(0)
         if (missing(answer, key)) return null
-        // A server that knows no ranges sends all, of which no more is taken than what was asked for.
+        // A server that knows no ranges sends all, of which no more is taken than what was asked
+        // for.
         return body(answer, answer.status === 206 ? 0 : start, length)
       })
     },
-    size: (key) => ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
-      if (missing(answer, key)) return null
-      const length = answer.headers.get('Content-Length')
-      return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
-    }),
+    size: (key) =>
+      ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
+        if (missing(answer, key)) return null
+        const length = answer.headers.get('Content-Length')
+        return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
+      }),
     list: async () => null,
   }
 }
@@ -96,7 +104,12 @@ function missing(answer, key) {
   answer.body?.cancel().catch(() => {})
   if (answer.status === 404 || answer.status === 410) return true
   const denied = answer.status === 401 || answer.status === 403
-  return refuse(denied ? 'access-denied' : 'store-failed', 'an answer of 200 or 206', answer.status, key)
+  return refuse(
+    denied ? 'access-denied' : 'store-failed',
+    'an answer of 200 or 206',
+    answer.status,
+    key,
+  )
 }
 
 /**
@@ -115,7 +128,10 @@ async function body(answer, skip, most) {
   while (held < most) {
     const { done, value } = await reader.read()
     if (done) break
-    const part = value.subarray(Math.min(left, value.length), Math.min(value.length, left + most - held))
+    const part = value.subarray(
+      Math.min(left, value.length),
+      Math.min(value.length, left + most - held),
+    )
     left -= Math.min(left, value.length)
     held += part.length
     parts.push(part)

@@ -47,7 +47,10 @@ async function absent(call, where) {
     if (ABSENT.has(cause.code)) return null
     const denied = cause.code === 'EACCES' || cause.code === 'EPERM'
     throw new EmbzarrError(denied ? 'access-denied' : 'store-failed', {
-      expected: 'a file that can be read', found: cause.code, where, cause,
+      expected: 'a file that can be read',
+      found: cause.code,
+      where,
+      cause,
     })
   }
 }
@@ -91,7 +94,8 @@ async function read(root, key, start, length) {
 
 async function list(root, below) {
   const path = await inside(root, below)
-  const names = path === null ? [] : await absent(readdir(path, { withFileTypes: true }), below) ?? []
+  const names =
+    path === null ? [] : ((await absent(readdir(path, { withFileTypes: true }), below)) ?? [])
   const found = []
   for (const name of names.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)) {
     const at = join(/** @type {string} */ (path), name)

@@ -9,12 +9,14 @@
  *
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {(key: string, most: number) => Promise<Uint8Array | null>} get all bytes of an object, or
+ * @property {(key: string, most: number) => Promise<Uint8Array | null>} get all bytes of an object,
+ *   or
  *   its first `most` + 1; null where it is missing
  * @property {(key: string, start: number, length: number) => Promise<Uint8Array | null>} range a
  *   stretch, shorter where the object ends; null where it is missing
  * @property {(key: string) => Promise<number | null>} size
- * @property {(folder: string) => Promise<{key: string, size: number}[] | null>} list objects directly
+ * @property {(folder: string) => Promise<{key: string, size: number}[] | null>} list objects
+ *   directly
  *   in a folder; null where the store cannot list
  */
 

@@ -35,9 +35,11 @@ export async function verifyShard(store, reader, s, report) {
     report.add('object-missing', key, 'the object is not there')
   } else {
     if (found !== size) report.add('object-size', key, `the object has ${found} bytes, not ${size}`)
-    const whole = size <= WHOLE ? await store.get(key, size) ?? new Uint8Array(0) : null
+    const whole = size <= WHOLE ? ((await store.get(key, size)) ?? new Uint8Array(0)) : null
     const read = (start, length) => {
-      return whole === null ? store.range(key, start, length) : whole.subarray(start, start + length)
+      return whole === null
+        ? store.range(key, start, length)
+        : whole.subarray(start, start + length)
     }
     const sound = await verifyChunks(reader, s, { key, end: Math.min(size, found), read }, report)
     const indexed = await verifyIndex(reader, s, { key, size, found, read }, report)
@@ -56,7 +58,8 @@ function numbersOf({ chunks, shard }, s) {
 }
 
 /**
- * Find the places of a shard's chunks; null where their table is damaged, which is told of the table.
+ * Find the places of a shard's chunks; null where their table is damaged, which is told of the
+ * table.
  *
  * @param {ArrayReader} reader
  * @param {number} s
@@ -99,14 +102,18 @@ async function verifyChunks(reader, s, { key, end, read }, report) {
 /** The rows of a chunk of a column, where they are the checkpoint's own. */
 function rowsOf({ kind, columns }, { name, chunk, shape }, number) {
   if (kind !== 'full' || !columns.includes(name)) return {}
-  const rows = /** @type {[number, number]} */ ([number * chunk, Math.min(shape[0], (number + 1) * chunk)])
+  const rows = /** @type {[number, number]} */ ([
+    number * chunk,
+    Math.min(shape[0], (number + 1) * chunk),
+  ])
   return { rows }
 }
 
 /** The copy in the manifest is the chunk that its shard holds (R-VFY-10). */
 function compareCopy(layer, info, stored, report) {
   if (info.data === null) return
-  const same = info.data.length === stored.length && info.data.every((byte, i) => byte === stored[i])
+  const same =
+    info.data.length === stored.length && info.data.every((byte, i) => byte === stored[i])
   if (same) return
   report.add('manifest-invalid', `${layer.path}/${info.name}`, 'data is not the chunk of the shard')
 }
@@ -126,10 +133,13 @@ async function verifyIndex(reader, s, { key, size, found, read }, report) {
     return fail('the index of the shard has a wrong CRC-32C')
   }
   const count = numbersOf(info, s).length
-  if (index.slice(count).some((place) => place !== null)) return fail('a place beyond the array is not empty')
+  if (index.slice(count).some((place) => place !== null))
+    return fail('a place beyond the array is not empty')
   const places = await placesOf(reader, s, key, report)
-  const same = places === null || places.every(({ offset, nbytes }, i) => {
-    return index[i] !== null && index[i][0] === offset && index[i][1] === nbytes
-  })
+  const same =
+    places === null ||
+    places.every(({ offset, nbytes }, i) => {
+      return index[i] !== null && index[i][0] === offset && index[i][1] === nbytes
+    })
   return same || fail('the index of the shard has other places than the manifest')
 }

@@ -67,19 +67,25 @@ async function verifyLookup(words, below, text, report) {
   /** @type {Uint8Array | null} */
   let last = null
   for (let b = 0; b < lookup.info.chunks; b += WINDOW) {
-    const numbers = Array.from({ length: Math.min(WINDOW, lookup.info.chunks - b) }, (_, i) => b + i)
+    const numbers = Array.from(
+      { length: Math.min(WINDOW, lookup.info.chunks - b) },
+      (_, i) => b + i,
+    )
     const blocks = words.readBlocks(numbers)
     for (const block of blocks) block.catch(() => {})
     for (const [i, number] of numbers.entries()) {
       try {
         const block = await blocks[i]
-        const message = problemOf(words, number, block, last, text, seen) ?? await again(block, below)
+        const message =
+          problemOf(words, number, block, last, text, seen) ?? (await again(block, below))
         if (message !== null) report.add('lookup-invalid', key, message, { chunk: number })
         const next = layer.fences[number + 1]
         last = block.word(block.count - 1)
         count += block.count
         if (next !== undefined && compareBytes(next, last) <= 0) {
-          report.add('lookup-invalid', key, 'a word that belongs to the next fence', { chunk: number })
+          report.add('lookup-invalid', key, 'a word that belongs to the next fence', {
+            chunk: number,
+          })
         }
       } catch (error) {
         report.addError(error, key, { chunk: number })
@@ -103,7 +109,8 @@ async function verifyLookup(words, below, text, report) {
  * @param {Uint8Array} seen a bit for each row
  */
 function problemOf({ layer, first }, number, block, last, { offsets, data }, seen) {
-  if (compareBytes(layer.fences[number], block.word(0)) > 0) return 'a word before the fence of its block'
+  if (compareBytes(layer.fences[number], block.word(0)) > 0)
+    return 'a word before the fence of its block'
   for (let i = 0; i < block.count; i++) {
     const word = block.word(i)
     if (last !== null && compareBytes(last, word) >= 0) return 'words that do not rise'

@@ -73,7 +73,8 @@ export class Report {
   }
 
   /**
-   * Tell the problem that an error stands for; what is no problem of the checkpoint is thrown on, as is
+   * Tell the problem that an error stands for; what is no problem of the checkpoint is thrown on,
+   * as is
    * a chunk that cannot be decoded since nothing here can.
    *
    * @param {unknown} error
@@ -94,8 +95,15 @@ export class Report {
   }
 }
 
-const FAILURES = new Set(['access-denied', 'codec-unsupported', 'dtype-unsupported', 'store-failed',
-  'input-argument', 'object-archived', 'key-escapes-root'])
+const FAILURES = new Set([
+  'access-denied',
+  'codec-unsupported',
+  'dtype-unsupported',
+  'store-failed',
+  'input-argument',
+  'object-archived',
+  'key-escapes-root',
+])
 
 /**
  * Verify a checkpoint.
@@ -106,8 +114,13 @@ const FAILURES = new Set(['access-denied', 'codec-unsupported', 'dtype-unsupport
  */
 export async function verify(checkpoint, options = {}) {
   const { manifest, store } = checkpoint
-  const sizes = manifest.layers.flatMap(({ objects }) => [...objects.values()].map(({ size }) => size))
-  const report = new Report(options, sizes.reduce((a, b) => a + b, 0))
+  const sizes = manifest.layers.flatMap(({ objects }) =>
+    [...objects.values()].map(({ size }) => size),
+  )
+  const report = new Report(
+    options,
+    sizes.reduce((a, b) => a + b, 0),
+  )
   await verifyCommit(checkpoint, report)
   const pool = new Pool(PARALLEL)
   for (const layer of manifest.layers) await verifyObjects(store, layer, pool, report)
@@ -123,11 +136,12 @@ async function verifyCommit({ store, manifest, bytes }, report) {
   const key = commitKey(manifest.commit)
   const there = await store.get(key, JSON_LIMITS.manifest)
   if (there === null) report.add('object-missing', key, 'the manifest is not there')
-  else if (await sha256(there) !== await sha256(bytes)) reportOther(there, manifest.commit, key, report)
+  else if ((await sha256(there)) !== (await sha256(bytes)))
+    reportOther(there, manifest.commit, key, report)
   if (manifest.parent === null) return
   const before = commitKey(manifest.parent.commit)
   const parent = await store.get(before, JSON_LIMITS.manifest)
-  if (parent === null || await sha256(parent) === manifest.parent.sha256) return
+  if (parent === null || (await sha256(parent)) === manifest.parent.sha256) return
   if (identityInTombstone(parent, manifest.parent.commit) === manifest.parent.sha256) return
   report.add('manifest-mismatch', before, 'the parent has another identity than the commit names')
 }
@@ -189,8 +203,9 @@ async function verifyObject(store, key, size, recorded, report) {
   const found = await sizeOf(store, key, size)
   report.progress(size)
   if (found === null) report.add('object-missing', key, 'the object is not there')
-  else if (found !== size) report.add('object-size', key, `the object has ${found} bytes, not ${size}`)
-  else if (await digest(store, key, size) === recorded) return true
+  else if (found !== size)
+    report.add('object-size', key, `the object has ${found} bytes, not ${size}`)
+  else if ((await digest(store, key, size)) === recorded) return true
   else report.add('object-digest', key, 'the object has another SHA-256')
   return false
 }
@@ -218,7 +233,7 @@ export async function sizeOf(store, key, expected) {
  * @returns {Promise<string>}
  */
 export async function digest(store, key, size) {
-  if (size <= WHOLE) return sha256(await store.get(key, size) ?? new Uint8Array(0))
+  if (size <= WHOLE) return sha256((await store.get(key, size)) ?? new Uint8Array(0))
   const hash = new Sha256()
   for (let at = 0; at < size; at += PIECE) {
     const piece = await store.range(key, at, Math.min(PIECE, size - at))

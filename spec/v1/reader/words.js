@@ -26,7 +26,8 @@ export function cutWords(data, offsets, begin, where = '') {
   const words = []
   for (let i = 0; i + 1 < offsets.length; i++) {
     const word = decodeUtf8(data.subarray(offsets[i] - begin, offsets[i + 1] - begin))
-    if (word === null) refuse('words-invalid', 'a word that is UTF-8', undefined, `${where} word ${i}`)
+    if (word === null)
+      refuse('words-invalid', 'a word that is UTF-8', undefined, `${where} word ${i}`)
     words.push(word)
   }
   return words
@@ -36,7 +37,8 @@ export function cutWords(data, offsets, begin, where = '') {
  * Check offsets of words (R-WORD-04).
  *
  * @param {ArrayLike<number>} offsets
- * @param {{length: number, first: boolean, last: boolean}} part `length` of the whole text, and whether
+ * @param {{length: number, first: boolean, last: boolean}} part `length` of the whole text, and
+ *   whether
  *   the first and the last offset of all are among these
  * @param {string} where
  */
@@ -94,12 +96,16 @@ export class LayerWords {
    */
   readBlocks(numbers) {
     const wanted = numbers.filter((number) => !this.blocks.has(number))
-    /** @type {Map<number, (block: Block) => void>} */
+    /** @type {Map<number, (block: Promise<Block>) => void>} */
     const give = new Map()
-    const reading = new Map(wanted.map((number) => {
-      return [number, new Promise((done) => give.set(number, done))]
-    }))
-    const read = this.lookup.chunks(wanted, (number, bytes) => give.get(number)(this.parse(number, bytes)))
+    const reading = new Map(
+      wanted.map((number) => {
+        return [number, new Promise((done) => give.set(number, done))]
+      }),
+    )
+    const read = this.lookup.chunks(wanted, (number, bytes) =>
+      give.get(number)(this.parse(number, bytes)),
+    )
     for (const number of wanted) {
       // A block comes when it is decoded, or fails with the read that it was part of.
       const block = Promise.race([reading.get(number), read.then(() => reading.get(number))])
@@ -143,7 +149,7 @@ export class LayerWords {
    * @param {Uint8Array | null} last
    * @returns {AsyncGenerator<{word: Uint8Array, row: number}>}
    */
-  async* range(first, last) {
+  async *range(first, last) {
     const numbers = blocksOfRange(this.layer.fences, first, last)
     for (let i = 0, step = 1; i < numbers.length; i += step, step = 8) {
       for (const block of await Promise.all(this.readBlocks(numbers.slice(i, i + step)))) {

@@ -9,8 +9,11 @@ import { encodeWord } from './text.js'
 
 /** @type {Pair[]} */
 const [P1, P2, P3, P4, P5] = [
-  [0x9e3779b1, 0x85ebca87], [0xc2b2ae3d, 0x27d4eb4f], [0x165667b1, 0x9e3779f9],
-  [0x85ebca77, 0xc2b2ae63], [0x27d4eb2f, 0x165667c5],
+  [0x9e3779b1, 0x85ebca87],
+  [0xc2b2ae3d, 0x27d4eb4f],
+  [0x165667b1, 0x9e3779f9],
+  [0x85ebca77, 0xc2b2ae63],
+  [0x27d4eb2f, 0x165667c5],
 ]
 
 /** @type {(a: Pair, b: Pair) => Pair} */
@@ -97,7 +100,10 @@ function hash(bytes) {
  * @param {Uint8Array} bytes
  * @returns {string} 16 hexadecimal digits
  */
-export const xxh64 = (bytes) => hash(bytes).map((half) => half.toString(16).padStart(8, '0')).join('')
+export const xxh64 = (bytes) =>
+  hash(bytes)
+    .map((half) => half.toString(16).padStart(8, '0'))
+    .join('')
 
 /**
  * Find the group of a text among `groups` (R-PLC-01).

@@ -117,7 +117,7 @@ def test_damage_of_csv_is_told(tmp_path: Path, data: bytes, told: str) -> None:
 @needs("pandas")
 def test_pandas_wrote_it(tmp_path: Path) -> None:
     """With its index and header."""
-    import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - it may not be there
+    import pandas as pd  # noqa: PLC0415 - it may not be there
 
     table = pd.DataFrame(MATRIX.astype(float))
     table.insert(0, "word", WORDS)

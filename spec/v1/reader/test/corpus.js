@@ -1,7 +1,8 @@
 /**
  * Run the corpus beside the specification with this reader: fixtures, frozen and broken stores.
  *
- * `node corpus.js [SPEC]` prints what failed, and a line with the numbers; it exits with 1 where something did.
+ * `node corpus.js [SPEC]` prints what failed, and a line with the numbers; it exits with 1 where
+ * something did.
  *
  * @module
  */
@@ -11,8 +12,10 @@ import { folderStore } from '../store-node.js'
 import { runFixtures } from './fixtures.js'
 import { checkBroken, checkFrozen } from './stores.js'
 
-const SPEC = process.argv[2] === undefined
-  ? fileURLToPath(new URL('../../', import.meta.url)) : `${process.argv[2]}/`
+const SPEC =
+  process.argv[2] === undefined
+    ? fileURLToPath(new URL('../../', import.meta.url))
+    : `${process.argv[2]}/`
 
 /** Read a JSON file of the corpus. @param {string} path */
 const readJson = async (path) => JSON.parse(await readFile(`${SPEC}${path}`, 'utf8'))

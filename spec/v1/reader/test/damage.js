@@ -1,193 +1,44 @@
 /**
- * Damage frozen stores at random, and see that no wrong data comes out and nothing but typed errors.
+ * Damage frozen stores at random, and see that no wrong data comes out and nothing but typed
+ * errors.
  *
  * `node damage.js SPEC COUNT SEED` prints a line with the numbers; it exits with 1 where something
- * was wrong. Each damage depends on the seed and its number alone.
+ * was wrong.
  *
  * @module
  */
 import { readFile, readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { EmbzarrError, memoryStore, open } from '../index.js'
-import { sha256 } from '../sha256.js'
-import { toHex } from './stores.js'
-
-/** A small generator of numbers from 0 up to 1 (mulberry32). */
-function randomFrom(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import { Damaging } from './damaging.js'
 
 /** Read all files below a folder. */
 async function readStore(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
   const pairs = files.map(async (path) => {
-    return /** @type {const} */ ([relative(folder, path).split(sep).join('/'), new Uint8Array(await readFile(path))])
+    return /** @type {const} */ ([
+      relative(folder, path).split(sep).join('/'),
+      new Uint8Array(await readFile(path)),
+    ])
   })
   return new Map(await Promise.all(pairs))
-}
-
-/** Damage of one object: its new bytes, or null where it is lost. */
-const DAMAGES = {
-  flip: (bytes, below) => change(bytes, below(bytes.length), (byte) => byte ^ (1 << below(8))),
-  replace: (bytes, below) => change(bytes, below(bytes.length), () => below(256)),
-  several: (bytes, below) => {
-    const made = bytes.slice()
-    for (let n = 2 + below(20); n > 0; n--) made[below(made.length)] = below(256)
-    return made
-  },
-  zeros: (bytes, below) => {
-    const made = bytes.slice()
-    const from = below(made.length)
-    return made.fill(0, from, from + 1 + below(64))
-  },
-  swap: (bytes, below) => {
-    const made = bytes.slice()
-    const [a, b] = [below(made.length), below(made.length)]
-    const held = made[a]
-    made[a] = made[b]
-    made[b] = held
-    return made
-  },
-  truncate: (bytes, below) => bytes.slice(0, below(bytes.length)),
-  extend: (bytes, below) => Uint8Array.from([...bytes, ...bytes.slice(0, 1 + below(16))]),
-  remove: () => null,
-}
-
-function change(bytes, at, how) {
-  const made = bytes.slice()
-  if (made.length > 0) made[at] = how(made[at])
-  return made
-}
-
-/** What a checkpoint must give, and how to ask for it. */
-function questions(told) {
-  const asked = [
-    ['words', (checkpoint) => checkpoint.words(), told.words],
-    ['rowsOf', (checkpoint) => checkpoint.rowsOf([...told.words, ...told.missing]),
-      [...told.words.keys(), ...told.missing.map(() => null)]],
-    ['prefixes', async (checkpoint) => {
-      const found = {}
-      for (const prefix of Object.keys(told.prefixes)) {
-        found[prefix] = (await checkpoint.prefix(prefix)).map(({ word }) => word)
-      }
-      return found
-    }, told.prefixes],
-  ]
-  for (const [name, column] of Object.entries(told.columns)) {
-    const give = async (read) => {
-      const { bytes } = (await read)[name]
-      return column.hex === undefined ? sha256(bytes) : toHex(bytes)
-    }
-    const columns = [name]
-    const wanted = column.hex ?? column.sha256
-    asked.push([`rows of ${name}`, (checkpoint) => give(checkpoint.loadRows(0, told.rows, { columns })), wanted])
-    asked.push([`words of ${name}`, (checkpoint) => give(checkpoint.load(told.words, { columns })), wanted])
-  }
-  return asked
 }
 
 const [spec, count, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] ?? 1)]
 const stores = []
 for (const name of (await readdir(join(spec, 'checkpoints'))).sort()) {
-  const expected = JSON.parse(await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'))
-  stores.push({ name, expected, objects: await readStore(join(spec, 'checkpoints', name, 'store')) })
+  const expected = JSON.parse(
+    await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'),
+  )
+  stores.push({
+    name,
+    expected,
+    objects: await readStore(join(spec, 'checkpoints', name, 'store')),
+  })
 }
-const counts = { damages: 0, answers: 0, errors: 0, unnoticed: 0, wrong: 0 }
-/** @type {Record<string, number>} */
-const codes = {}
-
-/** Note what is wrong, with all that is needed to see it again. */
-function wrong(told) {
-  counts.wrong++
-  if (counts.wrong <= 20) console.error(told)
-}
-
-/** Ask, and give what came: an answer, or the code of a typed error. */
-async function ask(call, told) {
-  try {
-    const found = await call()
-    counts.answers++
-    return { found }
-  } catch (error) {
-    counts.errors++
-    if (!(error instanceof EmbzarrError)) wrong(`${told}: ${error?.stack ?? error}`)
-    else codes[error.code] = (codes[error.code] ?? 0) + 1
-    return { code: error.code ?? 'untyped' }
-  }
-}
-
-/**
- * Read all of a damaged store.
- *
- * @param {Map<string, Uint8Array>} objects
- * @param {any} expected
- * @param {string} key of the damaged object
- * @param {string} told
- */
-async function examine(objects, expected, key, told) {
-  const store = memoryStore(objects, { lists: counts.damages % 2 === 0 })
-  // A manifest is trusted only by whoever holds its digest (section 22), as a tag does.
-  const trusted = !key.startsWith('commits/') && key !== 'latest.json'
-  let noticed = false
-  for (const commit of expected.commits) {
-    const { found: checkpoint, code } = await ask(() => open(store, { commit: commit.commit }), told)
-    noticed ||= code !== undefined
-    if (checkpoint === undefined) continue
-    for (const [name, call, wanted] of questions(commit)) {
-      const { found, code: failed } = await ask(() => call(checkpoint), `${told} ${name}`)
-      noticed ||= failed !== undefined
-      if (failed === undefined && trusted && JSON.stringify(found) !== JSON.stringify(wanted)) {
-        wrong(`${told}: commit ${commit.commit}: wrong ${name}`)
-      }
-    }
-    const { found: problems } = await ask(() => checkpoint.verify(), `${told} verify`)
-    noticed ||= problems === undefined || problems.length > 0
-  }
-  await ask(() => open(store), told)
-  await ask(() => open(store, { step: expected.commits[0].step }), told)
-  for (const [tag, commit] of Object.entries(expected.tags)) {
-    const { found } = await ask(() => open(store, { tag }), told)
-    const same = found === undefined || found.commit === commit
-    if (!same) wrong(`${told}: tag ${tag} gives commit ${found?.commit}`)
-    if (found !== undefined && key === `commits/${String(commit).padStart(20, '0')}.json`) {
-      wrong(`${told}: tag ${tag} opens a damaged manifest`)
-    }
-  }
-  // Every byte of a layer has a digest: its loss must be told.
-  if (!noticed && key.startsWith('steps/') && isListed(objects, key)) wrong(`${told}: not noticed`)
-  if (!noticed) counts.unnoticed++
-}
-
-function isListed(objects, key) {
-  const decoder = new TextDecoder()
-  const [, folder] = /^(steps\/[^/]+)\//.exec(key) ?? []
-  return [...objects].some(([name, bytes]) => name.startsWith('commits/') && folder !== undefined
-    && decoder.decode(bytes).includes(`"${folder}"`))
-}
-
-for (let n = 0; n < count; n++) {
-  const random = randomFrom(seed * 1000003 + n)
-  const below = (limit) => Math.floor(random() * limit)
-  const { name, expected, objects } = stores[below(stores.length)]
-  const keys = [...objects.keys()]
-  const key = keys[below(keys.length)]
-  const kinds = Object.keys(DAMAGES)
-  const kind = kinds[below(kinds.length)]
-  const before = objects.get(key)
-  const after = DAMAGES[kind](before, below)
-  if (after !== null && Buffer.compare(after, before) === 0) continue
-  counts.damages++
-  const damaged = new Map(objects)
-  if (after === null) damaged.delete(key)
-  else damaged.set(key, after)
-  await examine(damaged, expected, key, `seed ${seed} number ${n}: ${kind} of ${key} in ${name}`)
-}
-console.log(JSON.stringify({ ...counts, codes }))
+const { told, ...counts } = await new Damaging(stores).run(count, seed)
+for (const line of told) console.error(line)
+console.log(JSON.stringify(counts))
 process.exitCode = counts.wrong === 0 ? 0 : 1

@@ -2,7 +2,8 @@
  * Damage compressed chunks behind their checksum, as an enemy may: a decoder gives a whole chunk or
  * `chunk-decode`, and nothing else.
  *
- * `node decoders.js SPEC COUNT SEED` prints a line with the numbers; it exits with 1 where something
+ * `node decoders.js SPEC COUNT SEED` prints a line with the numbers; it exits with 1 where
+ * something
  * was wrong.
  *
  * @module
@@ -39,7 +40,8 @@ for (let n = 0; n < count; n++) {
   const { stored, info } = chunks[below(chunks.length)]
   let packed = stored.slice(0, -4)
   // The header and what follows it decide most; half of the damages go there.
-  for (let k = 1 + below(3); k > 0; k--) packed[below(below(2) ? packed.length : Math.min(40, packed.length))] = below(256)
+  for (let k = 1 + below(3); k > 0; k--)
+    packed[below(below(2) ? packed.length : Math.min(40, packed.length))] = below(256)
   if (below(10) === 0) packed = packed.slice(0, below(packed.length))
   const recorded = crc32c(packed)
   const made = new Uint8Array(packed.length + 4)
@@ -49,7 +51,8 @@ for (let n = 0; n < count; n++) {
   try {
     const chunk = await decodeChunk(made, info.codec, recorded, info.chunkBytes)
     counts.decoded++
-    if (chunk.length !== info.chunkBytes) throw new Error(`${chunk.length} bytes of ${info.chunkBytes}`)
+    if (chunk.length !== info.chunkBytes)
+      throw new Error(`${chunk.length} bytes of ${info.chunkBytes}`)
   } catch (error) {
     counts.refused++
     if (error instanceof EmbzarrError && error.code === 'chunk-decode') continue

@@ -4,15 +4,26 @@
  * @module
  */
 import { decodeChunk } from '../codecs.js'
-import { checkPlaces, chunksOfRange, gridOf, keyOfChunk, planRows, readShardIndex, readTable } from '../grid.js'
+import {
+  checkPlaces,
+  chunksOfRange,
+  gridOf,
+  keyOfChunk,
+  planRows,
+  readShardIndex,
+  readTable,
+} from '../grid.js'
 import { fromHex } from './fixtures.js'
 import { toHex } from './stores.js'
 
 function grid({ rows, row_bytes: rowBytes, chunk, shard }) {
   const found = gridOf({ rows, rowBytes, chunk, shard })
   return {
-    chunks: found.chunks, shards: found.shards, chunk_bytes: found.chunkBytes,
-    shard_rows: found.shardRows, shard_index_bytes: found.indexBytes,
+    chunks: found.chunks,
+    shards: found.shards,
+    chunk_bytes: found.chunkBytes,
+    shard_rows: found.shardRows,
+    shard_index_bytes: found.indexBytes,
   }
 }
 
@@ -31,8 +42,11 @@ function rows({ rows: wanted, chunk, shard, array, rank, index }) {
     found.set(number, taken)
   }
   return [...found].map(([number, taken]) => ({
-    chunk: number, key: keyOfChunk(array, rank, shard, number), start: index.offset[number],
-    length: index.nbytes[number], rows: taken,
+    chunk: number,
+    key: keyOfChunk(array, rank, shard, number),
+    start: index.offset[number],
+    length: index.nbytes[number],
+    rows: taken,
   }))
 }
 
@@ -41,8 +55,13 @@ function place({ row, chunk, shard, row_bytes: rowBytes }) {
   const nbytes = rowBytes * chunk + 4
   const s = Math.floor(span.chunk / shard)
   return {
-    chunk: span.chunk, shard: s, chunk_in_shard: span.chunk - s * shard, row_in_chunk: span.row,
-    bytes: [span.row * rowBytes, (span.row + 1) * rowBytes], offset: (span.chunk - s * shard) * nbytes, nbytes,
+    chunk: span.chunk,
+    shard: s,
+    chunk_in_shard: span.chunk - s * shard,
+    row_in_chunk: span.row,
+    bytes: [span.row * rowBytes, (span.row + 1) * rowBytes],
+    offset: (span.chunk - s * shard) * nbytes,
+    nbytes,
   }
 }
 

@@ -10,7 +10,15 @@ import { arrayDocument, groupDocument, isRootDocument, layerDocuments } from '..
 import { partOf } from '../grid.js'
 import { Real, equalJson, parseJson, plain } from '../json.js'
 import {
-  checkKey, commitKey, commitNumber, isColumnName, layerPath, shardKey, tableName, tagKey, tagName,
+  checkKey,
+  commitKey,
+  commitNumber,
+  isColumnName,
+  layerPath,
+  shardKey,
+  tableName,
+  tagKey,
+  tagName,
 } from '../keys.js'
 import { Block, blockOf, blocksOfRange } from '../lookup.js'
 import { parseManifest, parseMark, parseRecord, parseTag } from '../manifest.js'
@@ -36,7 +44,9 @@ function write(value) {
   }
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
-  return `{${Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}:${write(v)}`).join(',')}}`
+  return `{${Object.entries(value)
+    .map(([k, v]) => `${JSON.stringify(k)}:${write(v)}`)
+    .join(',')}}`
 }
 
 const recordBytes = ({ patch, text }, base) => {
@@ -50,7 +60,12 @@ function manifest(input, base) {
   const appended = layers.slice(1).some(({ words }) => words > 0)
   const { kind, groups } = appended ? { kind: 'given', groups: 0 } : first.placement
   return {
-    commit, step, rows: layers.at(-1).rows, dim: shape[1], dtype: dtype.name, columns: first.columns,
+    commit,
+    step,
+    rows: layers.at(-1).rows,
+    dim: shape[1],
+    dtype: dtype.name,
+    columns: first.columns,
     placement: groups ? `${kind}:${groups}` : kind,
   }
 }
@@ -59,10 +74,21 @@ function record(input, base) {
   const found = parseRecord(recordBytes(input, base), null)
   if (found.kind === 'collection') {
     const { expires, revokes, newest } = found
-    return { kind: 'collection', number: found.commit, expires, revokes, newest: newest?.commit ?? null }
+    return {
+      kind: 'collection',
+      number: found.commit,
+      expires,
+      revokes,
+      newest: newest?.commit ?? null,
+    }
   }
   const kinds = { full: 'checkpoint', delta: 'checkpoint', collect: 'collection' }
-  return { kind: kinds[found.was] ?? 'unknown', number: found.commit, step: found.step, by: found.by }
+  return {
+    kind: kinds[found.was] ?? 'unknown',
+    number: found.commit,
+    step: found.step,
+    by: found.by,
+  }
 }
 
 const lookup = {
@@ -70,12 +96,18 @@ const lookup = {
     const bytes = new Uint8Array(size)
     bytes.set(fromHex(hex))
     const block = new Block(bytes, 0, rows)
-    const words = Array.from({ length: block.count }, (_, i) => Buffer.from(block.word(i)).toString())
+    const words = Array.from({ length: block.count }, (_, i) =>
+      Buffer.from(block.word(i)).toString(),
+    )
     return { words, rows: [...block.rows] }
   },
   block_of: ({ fences, word }) => blockOf(fences.map(encodeUtf8), encodeUtf8(word)),
   blocks_of_range: ({ fences, first, last }) => {
-    return blocksOfRange(fences.map(encodeUtf8), encodeUtf8(first), last === null ? null : encodeUtf8(last))
+    return blocksOfRange(
+      fences.map(encodeUtf8),
+      encodeUtf8(first),
+      last === null ? null : encodeUtf8(last),
+    )
   },
   prefix_end: (input) => {
     const end = prefixEnd(fromHex(input))
@@ -83,7 +115,9 @@ const lookup = {
   },
 }
 
-/** By file and operation: what gives the output; operations that are not here are not a reader's. */
+/**
+ * By file and operation: what gives the output; operations that are not here are not a reader's.
+ */
 const OPERATIONS = {
   'keys.json': {
     commit_key: commitKey,
@@ -133,7 +167,9 @@ const OPERATIONS = {
       const arrays = Object.entries(input.arrays).map(([name, array]) => {
         return [name, { ...array, dtype: parseDtype(array.dtype) }]
       })
-      return Object.fromEntries(layerDocuments({ ...input, arrays: new Map(arrays) }, { below: null, ...input }))
+      return Object.fromEntries(
+        layerDocuments({ ...input, arrays: new Map(arrays) }, { below: null, ...input }),
+      )
     },
   },
   'tags.json': { tag: (text) => parseTag(encodeUtf8(text)) },
@@ -158,9 +194,13 @@ const OPERATIONS = {
 export async function runFixtures(read, run, skip) {
   for (const [file, operations] of Object.entries(OPERATIONS)) {
     const bytes = await read(file)
-    // Fixtures are nested deeper than a document of a store may be, so that they are read by the platform
+    // Fixtures are nested deeper than a document of a store may be, so that they are read by the
+    // platform
     // where no number with a fraction matters.
-    const exact = file === 'json.json' ? JSON.parse(Buffer.from(bytes).toString()) : parseJson(bytes, 2 ** 30, file)
+    const exact =
+      file === 'json.json'
+        ? JSON.parse(Buffer.from(bytes).toString())
+        : parseJson(bytes, 2 ** 30, file)
     for (const test of exact.cases) {
       const operation = operations[test.operation]
       if (operation === undefined) skip()
@@ -183,4 +223,3 @@ async function check(operation, test, base) {
   const same = equalJson(found ?? null, test.output)
   if (!same) assert.deepEqual(plain(found), plain(test.output))
 }
-

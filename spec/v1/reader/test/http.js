@@ -1,7 +1,8 @@
 /**
  * Read stores over HTTP, as a browser would.
  *
- * `node http.js URL SPEC [NAME...]` reads the frozen stores, which lie below the URL by their names, and
+ * `node http.js URL SPEC [NAME...]` reads the frozen stores, which lie below the URL by their
+ * names, and
  * prints a line with the numbers; it exits with 1 where something was wrong.
  *
  * @module
@@ -19,7 +20,9 @@ const counting = (target, request) => {
   return fetch(target, request)
 }
 for (const name of names.length > 0 ? names : await readdir(join(spec, 'checkpoints'))) {
-  const expected = JSON.parse(await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'))
+  const expected = JSON.parse(
+    await readFile(join(spec, 'checkpoints', name, 'EXPECTED.json'), 'utf8'),
+  )
   counts.stores++
   try {
     await checkFrozen(httpStore(`${url}/${name}/store`, { fetch: counting }), expected)

@@ -6,13 +6,20 @@
 
 /** Names of a JSON pointer (RFC 6901). @param {string} pointer */
 const namesOf = (pointer) => {
-  return pointer.split('/').slice(1).map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** A copy that shares nothing; numbers with a fraction are never changed, so that they may be shared. */
+/**
+ * A copy that shares nothing; numbers with a fraction are never changed, so that they may be
+ * shared.
+ */
 function copy(value) {
   if (Array.isArray(value)) return value.map(copy)
-  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== null) return value
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== null)
+    return value
   const made = Object.create(null)
   for (const [name, member] of Object.entries(value)) made[name] = copy(member)
   return made

@@ -8,7 +8,8 @@ import { History, open } from '../index.js'
 import { sha256 } from '../sha256.js'
 
 /** @param {Uint8Array} bytes */
-export const toHex = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+export const toHex = (bytes) =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
  * Check a frozen store against what it is known to hold.
@@ -25,7 +26,9 @@ export async function checkFrozen(store, expected) {
   const newest = Math.max(...expected.commits.map(({ commit }) => commit))
   assert.equal((await open(store)).commit, newest)
   for (const step of new Set(expected.commits.map((told) => told.step))) {
-    const commits = expected.commits.filter((told) => told.step === step).map(({ commit }) => commit)
+    const commits = expected.commits
+      .filter((told) => told.step === step)
+      .map(({ commit }) => commit)
     assert.equal((await open(store, { step })).commit, Math.max(...commits))
   }
   for (const [tag, commit] of Object.entries(expected.tags)) {
@@ -48,13 +51,22 @@ async function checkCommit(checkpoint, told) {
   }
   for (const range of told.ranges) {
     const found = await checkpoint.range(range.first, range.last)
-    assert.deepEqual(found.map(({ word }) => word), range.words)
+    assert.deepEqual(
+      found.map(({ word }) => word),
+      range.words,
+    )
   }
   for (const [prefix, wanted] of Object.entries(told.prefixes)) {
     const found = await checkpoint.prefix(prefix)
-    assert.deepEqual(found, wanted.map((word) => ({ word, row: words.indexOf(word) })))
+    assert.deepEqual(
+      found,
+      wanted.map((word) => ({ word, row: words.indexOf(word) })),
+    )
   }
-  assert.deepEqual(await checkpoint.rowsOf(told.missing), told.missing.map(() => null))
+  assert.deepEqual(
+    await checkpoint.rowsOf(told.missing),
+    told.missing.map(() => null),
+  )
 }
 
 async function checkColumn(checkpoint, name, { dtype, shape, hex, sha256: digest }, words) {
@@ -89,16 +101,19 @@ export async function checkBroken(store, expected) {
   if (operation === 'verify') {
     const found = await (await open(store)).verify()
     const wanted = chunk === undefined ? { code, key } : { code, key, chunk }
-    const told = found.map((problem) => Object.fromEntries(
-      Object.keys(wanted).map((name) => [name, problem[name]]),
-    ))
+    const told = found.map((problem) =>
+      Object.fromEntries(Object.keys(wanted).map((name) => [name, problem[name]])),
+    )
     assert.deepEqual(told, [wanted])
     return
   }
-  await assert.rejects(operation === 'open' ? openNamed(store, expected) : load(store, expected), (error) => {
-    assert.equal(error.code, code, error.stack)
-    return true
-  })
+  await assert.rejects(
+    operation === 'open' ? openNamed(store, expected) : load(store, expected),
+    (error) => {
+      assert.equal(error.code, code, error.stack)
+      return true
+    },
+  )
 }
 
 const openNamed = (store, { tag, commit, step }) => open(store, { tag, commit, step })

@@ -1,0 +1,200 @@
+"""The reader in JavaScript, and its page, in a Chromium without a window."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import embzarr
+from integration import node
+from integration.chromium import running_chromium
+from servers.http_folder import running_http_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from integration.chromium import Page
+
+pytestmark = pytest.mark.browser
+
+SPEC = Path(__file__).parents[2] / "spec" / "v1"
+HOSTILE = [
+    "<script>document.title='caught'</script>",
+    "<img src=x onerror=\"document.title='caught'\">",
+    "\x1b[31mred\x1b[0m",
+    "abc\u202edef",
+    "猫",
+    "x" * 2**20,
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the specification's folder, in which the reader finds zstd beside it."""
+    folder = tmp_path_factory.mktemp("chromium")
+    for name in ("reader", "checkpoints", "invalid"):
+        shutil.copytree(SPEC / name, folder / name)
+    node.link_packages(folder, "fzstd")
+    shutil.copy(folder / "node_modules/fzstd/esm/index.mjs", folder / "reader" / "fzstd.mjs")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(root: Path) -> Iterator[str]:
+    """Where that folder is served."""
+    with running_http_folder(root) as address:
+        yield address
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A fresh page."""
+    with running_chromium(tmp_path / "profile") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose words, metadata and writer's words are made to do harm on a page."""
+    folder = tmp_path_factory.mktemp("hostile")
+    vectors = np.eye(len(HOSTILE), 8, dtype="float32") + 0.25
+    metadata = {"<b>": "</pre><script>document.title='caught'</script>"}
+    embzarr.save(folder, HOSTILE, vectors, step=1, metadata=metadata)
+    return folder
+
+
+def _corpus(root: Path) -> str:
+    """Return the paths of all files of the corpus, as JSON."""
+    found = [
+        path.relative_to(root).as_posix()
+        for name in ("checkpoints", "invalid")
+        for path in (root / name).rglob("*")
+        if path.is_file()
+    ]
+    return json.dumps(sorted(found))
+
+
+def _text(page: Page, selector: str) -> str:
+    return str(page.ask(f"document.querySelector({selector!r}).innerText"))
+
+
+def _click(page: Page, selector: str) -> None:
+    page.ask(f"document.querySelector({selector!r}).click()")
+
+
+def _complaints(page: Page) -> list[str]:
+    """Return what went wrong, but for answers that a walk of the commits waits for."""
+    return [told for told in page.complaints if "404" not in told]
+
+
+def test_the_corpus_is_passed_in_a_browser(page: Page, root: Path, url: str) -> None:
+    """Every frozen and broken store from files, some over HTTP; and 300 damaged ones."""
+    over_http = ["chunk-table", "collected", "deltas", "history", "texts-and-times"]
+    page.go(f"{url}/reader/test/browser.html")
+    page.wait_for("globalThis.checkStores !== undefined")
+
+    found = page.ask(f"checkStores({_corpus(root)}, {over_http})")
+    damaged = page.ask(f"damage({_corpus(root)}, 300, 7)")
+
+    assert found["failures"] == []
+    assert found["checkpoints"] == sum(1 for _ in (SPEC / "checkpoints").iterdir())
+    assert found["invalid"] == sum(1 for _ in (SPEC / "invalid").iterdir())
+    assert found["http"] == len(over_http)
+    assert damaged["told"] == []
+    assert damaged["damages"] > 250
+
+
+def test_a_store_is_looked_at_by_its_address(page: Page, url: str) -> None:
+    """Steps, words, neighbours and the validator's verdict come from the address alone."""
+    page.go(f"{url}/reader/index.html#url={url}/checkpoints/deltas/store")
+    page.wait_for("document.querySelector('#status').textContent.includes('5 commits')")
+    page.wait_for("document.querySelector('#found button') !== null")
+
+    assert "delta, 4 layers" in _text(page, "#steps tbody")
+    assert "vectors" in _text(page, "#checkpoint")
+
+    page.ask(
+        "document.querySelector('#prefix').value = 'ki';"
+        "document.querySelector('#prefix').dispatchEvent(new Event('input'))"
+    )
+    page.wait_for("document.querySelectorAll('#found li').length === 2")
+    assert "king" in _text(page, "#found")
+
+    _click(page, "#found button")
+    page.wait_for("document.querySelectorAll('#word ol li').length === 10")
+    assert "kin" in _text(page, "#word h3")
+
+    _click(page, "#verify")
+    page.wait_for("document.querySelector('#verdict').textContent.startsWith('Sound')")
+    assert _complaints(page) == []
+    assert all(asked.startswith(url) for asked in page.requests)
+
+
+def test_a_dropped_folder_is_looked_at(page: Page, root: Path, url: str) -> None:
+    """A folder is read where it lies: after the drop nothing is asked of the server."""
+    damaged = root / "invalid" / "flipped-bit-in-third-chunk" / "store"
+    page.go(f"{url}/reader/index.html")
+    page.wait_for("document.querySelector('#status').textContent.startsWith('No store')")
+    asked = len(page.requests)
+
+    page.drop(damaged)
+    page.wait_for("document.querySelector('#status').textContent.includes('1 commits')")
+    _click(page, "#verify")
+    page.wait_for("document.querySelector('#verdict').textContent.includes('problems')")
+
+    assert "chunk-checksum" in _text(page, "#health tbody")
+    assert "vectors/c/0/0" in _text(page, "#health tbody")
+    later = [name for name in page.requests[asked:] if not name.endswith((".js", ".mjs"))]
+    assert later == []
+    assert _complaints(page) == []
+
+
+def test_hostile_words_do_nothing(page: Page, url: str, hostile: Path) -> None:
+    """What a store holds is shown as text, spelled out where it cannot be seen, and cut."""
+    page.go(f"{url}/reader/index.html")
+    page.wait_for("document.querySelector('#status').textContent.startsWith('No store')")
+    page.drop(hostile)
+    page.wait_for("document.querySelectorAll('#found li').length === 6")
+    for at in range(len(HOSTILE)):
+        page.ask(f"document.querySelectorAll('#found button')[{at}].click()")
+        page.wait_for("document.querySelectorAll('#word ol li').length === 5")
+        page.ask("document.querySelector('#word ol').replaceChildren()")
+
+    shown = _text(page, "#found")
+    assert "<script>" in shown
+    assert "⟨U+001B⟩[31mred" in shown
+    assert "abc⟨U+202E⟩def" in shown
+    assert len(shown) < 2_000
+    assert (
+        page.ask("document.querySelectorAll('#found script, #found img, pre script').length") == 0
+    )
+    assert page.ask("document.title") == "embzarr: look into a store"
+    assert _complaints(page) == []
+
+
+def test_a_server_that_denies_other_pages_is_told(page: Page, root: Path, url: str) -> None:
+    """A bucket without CORS is named as such; with CORS it is read."""
+    store = root / "checkpoints" / "history" / "store"
+    with (
+        running_http_folder(store) as closed,
+        running_http_folder(store, allow_origin="*") as open_,
+    ):
+        page.go(f"{url}/reader/index.html#url={closed}")
+        page.wait_for("document.querySelector('#status').textContent.includes('store-failed')")
+        told = _text(page, "#status")
+
+        page.go(f"{url}/reader/index.html?2#url={open_}")
+        page.wait_for("document.querySelector('#status').textContent.includes('3 commits')")
+
+    assert "CORS" in told
+
+
+def test_an_address_of_no_store_is_told(page: Page, url: str) -> None:
+    """An address at which no store is ends in the code for it."""
+    page.go(f"{url}/reader/index.html#url={url}/reader")
+    page.wait_for("document.querySelector('#status').textContent.includes('checkpoint-missing')")
