@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +27,8 @@ from damage import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from damage import Objects
     from faults.tally import Effort, Tally
 
@@ -81,12 +86,16 @@ def repaired(before: Objects, broken: Objects, source: Objects | None) -> Repair
         if data == before.get(key) != after.get(key) and key != "latest.json"
     ]
     faults += [f"changed {key}, which was sound" for key in worse]
+    return Repaired(report=done, after=after, faults=[*faults, *wrongs_of_newest(store)])
+
+
+def wrongs_of_newest(store: object) -> Iterator[str]:
+    """Yield what is wrong with the commit that opens."""
     newest = embzarr.open(store)
     if of_layers(newest.verify().problems) or newest.words != WORDS:
-        faults.append("the newest commit is not sound")
+        yield "the newest commit is not sound"
     if not np.array_equal(newest.to_numpy(), vectors_of(newest.step)):
-        faults.append("the newest commit holds other vectors")
-    return Repaired(report=done, after=after, faults=faults)
+        yield "the newest commit holds other vectors"
 
 
 def damages(sound: Objects) -> list[tuple[str, str]]:
@@ -129,6 +138,42 @@ def test_every_damage_without_a_source(sound: Objects, tally: Tally, *, full: Ef
             failures.append((key, name, "is not told of"))
     of_which = {"restored to the byte": restored}
     tally("damage x repair alone", len(chosen), failures=failures, of_which=of_which)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+@pytest.mark.parts(4)
+def test_every_link(sound: Objects, tmp_path: Path, tally: Tally, *, full: Effort) -> None:
+    """A link at any key, even to the very bytes, is not followed, told of, and costs only them."""
+    folders = {str(folder) for key in sound for folder in Path(key).parents} - {".", "commits"}
+    places = full.some(sorted({*sound, *folders}), 30)
+    failures = [(place, fault) for place in places for fault in _linked(sound, place, tmp_path)]
+
+    tally("links x repair alone", len(places), failures=failures)
+
+
+def _linked(sound: Objects, place: str, tmp_path: Path) -> Iterator[str]:
+    """Yield each promise that a repair breaks of a run with a link to a whole one's object."""
+    root = tmp_path / place.replace("/", "_")
+    run, whole = root / "run", root / "whole"
+    for folder in (run, whole):
+        for key, data in sound.items():
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / key).write_bytes(data)
+    shutil.rmtree(run / place) if (run / place).is_dir() else (run / place).unlink()
+    (run / place).symlink_to(whole / place)
+    planned = embzarr.repair(run, dry_run=True)
+    done = embzarr.repair(run)
+    if [(a.kind, a.key) for a in planned.actions] != [(a.kind, a.key) for a in done.actions]:
+        yield "the dry run said otherwise"
+    if any((whole / key).read_bytes() != data for key, data in sound.items()):
+        yield "it was followed"
+    # A tag has left no trace where it should be.
+    if not place.startswith("tags/") and not any(p.key.startswith(place) for p in done.lost):
+        yield f"it is not told of: {done.lost}"
+    if embzarr.repair(run).actions:
+        yield "a second repair found something to do"
+    if done.head is not None:  # all steps may lie elsewhere
+        yield from wrongs_of_newest(run)
 
 
 @pytest.mark.parts(6)

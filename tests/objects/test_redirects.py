@@ -156,7 +156,10 @@ class TestObstore:
 
     def test_a_proxy_of_the_callers_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where all goes by a proxy, our own would keep the caller from his store."""
-        assert redirects.only_to("https://host:9", {})["proxy_excludes"] == "host"
+        for host in ("host", "s3.eu-west-9.amazonaws.com", "127.0.0.1", "a_b.x"):
+            assert redirects.only_to(f"https://{host}:9", {})["proxy_excludes"] == host
+        for host in ("127.1", "0x7f.0.0.1", "2130706433", "0x7f", "b\u00fccher.example", "a..b"):
+            assert redirects.only_to(f"https://{host}:9", {}) == {}, "obstore spells it otherwise"
         assert redirects.only_to("https://host:9", {"proxy_url": "http://proxy"}) == {}
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
         assert redirects.only_to("https://host:9", {}) == {}

@@ -1,8 +1,8 @@
 """``embzarr export``: vectors as a file that another library reads."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from embzarr_tools._screen import Column, Name, Size, progress, show_json, show_
 from embzarr_tools._selection import row_bytes, row_range, words_of
 
 if TYPE_CHECKING:
+    import embzarr
     from embzarr.convert import Exported
 
 EXAMPLES = """
@@ -31,50 +32,65 @@ _COLUMNS = (
 )
 
 
-def export(  # noqa: PLR0913 - the options of a command, each named
-    place: Place,
-    target: Annotated[
-        str, typer.Argument(metavar="FILE", help="Where to write: a path, or a URL as for runs.")
-    ],
-    *,
-    kind: Annotated[
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What to write, and how, under the names of `embzarr.convert.export_vectors`."""
+
+    format: Annotated[
         str | None,
         typer.Option(
-            "--format",
             metavar="NAME",
             help="word2vec (.bin), word2vec-text (.vec), glove, safetensors, npy, npz, parquet, "
             "arrow, finalfusion (.fifu), gensim (.kv), tsv or jsonl; by default what the ending "
             "of FILE says.",
         ),
-    ] = None,
+    ] = None
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help="This word alone; may be repeated."),
-    ] = None,
+    ] = None
     words_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The words of this file alone, one a line."),
-    ] = None,
+    ] = None
     missing: Annotated[
         str, typer.Option(metavar="raise|skip|zeros|nan", help="What to do of words not there.")
-    ] = "raise",
+    ] = "raise"
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
-    ] = None,
+    ] = None
     between: Annotated[
         tuple[str, str] | None,
         typer.Option("--range", metavar="A B", help="All words from A up to, not including, B."),
-    ] = None,
+    ] = None
     rows: Annotated[
         str | None, typer.Option(metavar="A:B", help="Rows A up to, not including, B.")
-    ] = None,
+    ] = None
     dtype: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Type of the numbers, such as float16; may round them."),
-    ] = None,
+    ] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
-    ] = False,
+    ] = False
+
+    def of(self, checkpoint: "embzarr.Checkpoint") -> dict[str, Any]:
+        """Return them as arguments of it."""
+        given = asdict(self)
+        file, rows = given.pop("words_file"), given.pop("rows")
+        only = given.pop("only")
+        given["words"] = only if file is None else [*(only or ()), *words_of(file)]
+        given["rows"] = None if rows is None else range(len(checkpoint))[slice(*row_range(rows))]
+        return given
+
+
+def export(
+    place: Place,
+    target: Annotated[
+        str, typer.Argument(metavar="FILE", help="Where to write: a path, or a URL as for runs.")
+    ],
+    choices: Choices,
+    *,
     target_option: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="An option of FILE's store; may be repeated."),
@@ -91,21 +107,13 @@ def export(  # noqa: PLR0913 - the options of a command, each named
     from embzarr import convert  # noqa: PLC0415 - imports embzarr, see _options
 
     checkpoint = place.open(which)
-    words = only if words_file is None else [*(only or ()), *words_of(words_file)]
     with progress("exporting", unit_bytes=row_bytes(checkpoint)) as advance:
         done = convert.export_vectors(
             checkpoint,
             target,
-            format=kind,
-            dtype=dtype,
-            overwrite=overwrite,
             target_options=storage_options_of(target_option),
             progress=advance,
-            words=words,
-            missing=missing,  # type: ignore[arg-type]  # its values are checked there
-            prefix=prefix,
-            between=between,
-            rows=None if rows is None else range(len(checkpoint))[slice(*row_range(rows))],
+            **choices.of(checkpoint),
         )
     if as_json:
         show_json(asdict(done))

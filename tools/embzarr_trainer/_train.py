@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import embzarr
 from embzarr_trainer._corpus import read_corpus
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from embzarr_trainer._progress import Progress
     from embzarr_trainer._sources import CorpusPaths
     from embzarr_trainer._tokenizers import Tokenizer
+
+S = TypeVar("S", TrainOptions, SaveOptions, Wishes)
 
 
 def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their one public place
@@ -135,41 +138,32 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
         embzarr.UnsupportedError: numba is not installed (``feature-unsupported``).
         embzarr.EmbzarrError: as from ``embzarr.save``; checkpoints saved before stay good.
     """
-    options = TrainOptions(
-        vector_size=vector_size,
-        window=window,
-        negative=negative,
-        sg=sg,
-        epochs=epochs,
-        min_count=min_count,
-        max_vocab=max_vocab,
-        sample=sample,
-        alpha=alpha,
-        min_alpha=min_alpha,
-        workers=_usable_cpus() if workers is None else workers,
-        seed=seed,
-        unicode_errors=unicode_errors,
-        tokenizer=find_tokenizer(tokenizer)[0],
-    )
-    saving = SaveOptions(
-        save_every=save_every,
-        checkpoints=checkpoints,
-        delta=delta,
-        lossy=lossy,
-        keep_last=keep_last,
-        patience=patience,
-        compression=compression,
-        chunk_bytes=chunk_bytes,
-    )
-    wishes = Wishes(
-        resume=resume, allow_changes=allow_changes, restart=restart, init=init, only=only
-    )
-    require_numba()
+    settings = locals()
     run = embzarr.Run(url, single_writer=single_writer, storage_options=storage_options)
+    return _trained(run, settings)
+
+
+def _trained(run: embzarr.Run, settings: Mapping[str, Any]) -> embzarr.Checkpoint:
+    """Train as `settings` say: all that `train` was given, by name."""
+    tokenizer, workers = settings["tokenizer"], settings["workers"]
+    named = {
+        "tokenizer": find_tokenizer(tokenizer)[0],
+        "workers": _usable_cpus() if workers is None else workers,
+    }
+    options = _taken(TrainOptions, {**settings, **named})
+    saving, wishes = _taken(SaveOptions, settings), _taken(Wishes, settings)
+    require_numba()
     check_place(run, wishes)
-    text = _read(corpus, tokenizer, corpus_cache, options=options)
-    start = find_start(run, text, wishes, options=options, storage_options=storage_options)
+    text = _read(settings["corpus"], tokenizer, settings["corpus_cache"], options=options)
+    access = settings["storage_options"]
+    start = find_start(run, text, wishes, options=options, storage_options=access)
+    progress = settings["progress"]
     return Session(start, run, options=options, saving=saving, progress=progress).run()
+
+
+def _taken(kind: type[S], settings: Mapping[str, Any]) -> S:
+    """Return those of the settings that are of one kind."""
+    return kind(**{part.name: settings[part.name] for part in fields(kind)})
 
 
 def _read(

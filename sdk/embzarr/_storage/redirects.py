@@ -6,6 +6,8 @@ session token of S3 and no key that encrypts an object.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -25,6 +27,7 @@ _SAFE_HEADERS = frozenset(
     {"authorization", "cookie", "proxy-authorization", "www-authenticate"}
     | {"accept", "accept-language", "cache-control", "pragma", "user-agent"}
 )
+_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*(?!0x)[a-z0-9_-]*[a-z_-][a-z0-9_-]*")
 _PROXIES = frozenset({"http", "https", "all"})
 
 
@@ -52,13 +55,23 @@ def only_to(endpoint: str, given: Mapping[str, object]) -> dict[str, str]:
     """Return options of a connection that reaches one host, its subdomains, and no other.
 
     obstore cannot be told to follow no redirect, but to ask all other hosts by a proxy: by one that
-    is not there. Where a real proxy is in use all goes by that, and nothing is changed.
+    is not there. Where a real proxy is in use all goes by that, and nothing is changed; nor is it
+    for a host that is spelled oddly.
 
     Args:
         endpoint: URL of the host.
         given: what else is said of the connection.
     """
-    host = urlsplit(endpoint).hostname
-    if not host or "proxy_url" in given or _PROXIES & getproxies().keys():
+    host = urlsplit(endpoint).hostname or ""
+    if not _is_plain(host) or "proxy_url" in given or _PROXIES & getproxies().keys():
         return {}
     return {"proxy_url": f"http://{NOWHERE}", "proxy_excludes": host}
+
+
+def _is_plain(host: str) -> bool:
+    """Tell whether obstore spells a host as we do: not what it takes for a number, as ``127.1``."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _NAME.fullmatch(host) is not None
+    return True
