@@ -25,6 +25,7 @@ from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
 from unit.convert.test_more_formats import (
     CSV,
+    FLORET,
     MATRIX,
     WORDS,
     chunked,
@@ -87,6 +88,7 @@ SOUND: Mapping[str, list[bytes]] = {
     "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
     "spacy": [_spacy()],
     "tokenizer": [tokenizer(vocab).encode() for vocab in _VOCABS],
+    "floret": [FLORET],
     "csv": [
         *(CSV["plain"], CSV["all in quotes"], CSV["index"]),
         b'"a\nb",1,2\r\n"c""d",3,4\r\n',

@@ -35,8 +35,8 @@ class Choices:
         typer.Option(
             metavar="NAME",
             help="Where FILE's beginning is not to decide: word2vec, word2vec-text, glove, "
-            "fasttext, finalfusion, gensim, npy, npz, safetensors, parquet, arrow, lance, hdf5, "
-            "zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
+            "fasttext, finalfusion, floret, gensim, npy, npz, safetensors, parquet, arrow, lance, "
+            "hdf5, zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
         ),
     ] = None
     vocabulary: Annotated[
