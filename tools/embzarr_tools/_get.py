@@ -70,8 +70,8 @@ class Selection:
         typer.Option(metavar="A:B", help="Rows A up to, not including, B, as a slice has them."),
     ] = None
 
-    def check(self, words: list[str] | None) -> None:
-        """Refuse several ways to say which, and none.
+    def check(self, words: list[str] | None, absent: str) -> None:
+        """Refuse several ways to say which, and none, and no way to treat what is absent.
 
         Raises:
             UsageError: naming the ways that there are.
@@ -79,6 +79,8 @@ class Selection:
         choices = (words, self.words_file, self.prefix, self.between, self.rows)
         if len([choice for choice in choices if choice not in (None, [], ())]) != 1:
             raise UsageError("give words, or one of --words-file, --prefix, --range and --rows")
+        if absent not in _ABSENT:
+            raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
 
 
 def get(
@@ -118,9 +120,7 @@ def get(
     are also looked for as it writes them, in lower case and composed form. What there is of them is
     printed, and what is missing said, with exit code 1.
     """
-    selection.check(words)
-    if absent not in _ABSENT:
-        raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
+    selection.check(words, absent)
     begin = time.perf_counter()
     words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
@@ -133,15 +133,19 @@ def get(
     for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
-        cost, seconds = checkpoint.traffic, time.perf_counter() - begin
-        say_aside(
-            f"{cost.requests} requests in {cost.round_trips} round trips, "
-            f"{size(cost.bytes_read)}, {seconds:.3f} s"
-        )
+        _tell_cost(checkpoint, begin)
     if missing and absent == "error":
         checkpoint.load(missing)  # says so, with words that are near
     elif missing:
         _tell_missing(missing, len(words or ()))
+
+
+def _tell_cost(checkpoint: "embzarr.Checkpoint", begin: float) -> None:
+    cost, seconds = checkpoint.traffic, time.perf_counter() - begin
+    say_aside(
+        f"{cost.requests} requests in {cost.round_trips} round trips, "
+        f"{size(cost.bytes_read)}, {seconds:.3f} s"
+    )
 
 
 def _tell_missing(missing: Sequence[str], asked: int) -> None:
