@@ -387,6 +387,17 @@ def test_a_cut_database_is_told(tmp_path: Path) -> None:
         import_vectors(tmp_path / "a.db", tmp_path / "run")
 
 
+def test_a_database_whose_error_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """SQLite quotes what is wrong, which may be no text."""
+    data = magnitude(tmp_path / "a.db").read_bytes()
+    (tmp_path / "a.db").write_bytes(
+        data.replace(b"CREATE TABLE magnitude ", b"CRE\xff\xff\xff TABLE magnitude")
+    )
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        import_vectors(tmp_path / "a.db", tmp_path / "run")
+    assert caught.value.code == "input-file"
+
+
 # spaCy, model2vec ---------------------------------------------------------------------------------
 @needs("spacy")
 @pytest.mark.filterwarnings("ignore")
