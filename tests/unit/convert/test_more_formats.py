@@ -176,6 +176,7 @@ def npz() -> bytes:
         (tar({"a.bin": VECTORS}), "b", "a tar archive of a.bin: no b"),
         (tar({"a.bin": VECTORS})[:700], None, "cut short|cannot be unpacked|tar archive"),
         (gzip.compress(tar({"a.bin": VECTORS}))[:-20], None, "cannot be unpacked|ended before"),
+        (gzip.compress(tar({"a.bin": VECTORS}))[:-8] + bytes(8), "b", "no sound tar archive: CRC"),
     ],
 )
 def test_an_archive_that_is_not_sound_is_told(
