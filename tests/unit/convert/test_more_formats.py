@@ -9,6 +9,7 @@ import io
 import json
 import sqlite3
 import struct
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -304,6 +305,31 @@ def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
     found = import_vectors(tmp_path / "a.lance", tmp_path / "run")
     check(found, "lance")
     assert found.source.name == "a.lance"
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "data", "extra"),
+    [
+        ("h5py", "a.h5", b"\x89HDF\r\n\x1a\n", "hdf5"),
+        ("lmdb", "a/data.mdb", bytes(16) + b"\xde\xc0\xef\xbe", "lmdb"),
+        ("lance", "a/_versions/1.manifest", b"x", "lance"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    name: str,
+    data: bytes,
+    extra: str,
+) -> None:
+    """With the extra that installs it."""
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(embzarr.UnsupportedError, match=rf"embzarr\[{extra}\]") as caught:
+        import_vectors(tmp_path / Path(name).parts[0], tmp_path / "run")
+    assert caught.value.code == "feature-unsupported"
 
 
 # Magnitude ----------------------------------------------------------------------------------------
