@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import importlib.util
 import io
 import tempfile
 import time
@@ -25,6 +27,7 @@ from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
 from unit.convert.test_more_formats import (
     CSV,
+    FLORET,
     MATRIX,
     WORDS,
     chunked,
@@ -87,6 +90,7 @@ SOUND: Mapping[str, list[bytes]] = {
     "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
     "spacy": [_spacy()],
     "tokenizer": [tokenizer(vocab).encode() for vocab in _VOCABS],
+    "floret": [FLORET],
     "csv": [
         *(CSV["plain"], CSV["all in quotes"], CSV["index"]),
         b'"a\nb",1,2\r\n"c""d",3,4\r\n',
@@ -154,6 +158,8 @@ def _take(name: str, source: Source, vocabulary: Source, damage: Damage) -> bool
 def fuzz(name: str, runs: int, *, seed: int) -> Fuzzed:
     """Give an importer `runs` changed files; a finding is also one that is slow or large."""
     chance, inputs, found = Random(seed), list(SOUND[name]), Fuzzed()
+    if name == "spacy" and importlib.util.find_spec("spacy"):
+        importlib.import_module("spacy.symbols")  # which takes seconds, once
     tracemalloc.start()
     for _ in range(runs):
         data = changed(chance, inputs)

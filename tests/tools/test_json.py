@@ -135,7 +135,11 @@ ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
     "gc": [lambda f: ["gc", small_run(f), "--keep-last", 1, "--dry-run"]],
     "probe": [lambda f: ["probe", f / "run"]],
 }
-CASES = [(name, number) for name, asked in ASKED.items() for number in range(len(asked))]
+CASES = [
+    pytest.param(name, number, marks=[pytest.mark.slow] * (name == "train"))
+    for name, asked in ASKED.items()
+    for number in range(len(asked))
+]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

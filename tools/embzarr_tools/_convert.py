@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from embzarr_tools._export import show_exported
-from embzarr_tools._import import Choices, only_of, tell_passed_over
+from embzarr_tools._import import Choices, Source, tell_passed_over
 from embzarr_tools._options import AsJson, storage_options_of
 from embzarr_tools._screen import progress, show_json
 from embzarr_tools._selection import row_bytes
@@ -50,16 +50,9 @@ def convert(
         str, typer.Argument(metavar="OUT", help="A path or URL, as embzarr export takes it.")
     ],
     choices: Choices,
+    source: Source,
     written: Written,
     *,
-    only: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
-    ] = None,
-    source_option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An option of IN's store; may be repeated."),
-    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the vectors of a file as one of another format.
@@ -70,22 +63,16 @@ def convert(
     """
     from embzarr import convert as converting  # noqa: PLC0415 - imports embzarr, see _options
 
-    chosen: dict[str, Any] = asdict(choices)
+    chosen: dict[str, Any] = {**asdict(choices), **source.settings(), "dtype": None}
     with tempfile.TemporaryDirectory(prefix="embzarr-convert-") as folder:
         with progress(f"reading {file}", unit_bytes=1) as advance:
+            run = Path(folder, "run")
             found = converting.import_vectors(
-                file,
-                Path(folder, "run"),
-                words=only_of(only),
-                compression="none",
-                source_options=storage_options_of(source_option),
-                progress=advance,
-                **{**chosen, "dtype": None},
+                file, run, compression="none", progress=advance, **chosen
             )
-        checkpoint = found.checkpoint
-        with progress(f"writing {target}", unit_bytes=row_bytes(checkpoint)) as advance:
+        with progress(f"writing {target}", unit_bytes=row_bytes(found.checkpoint)) as advance:
             done = converting.export_vectors(
-                checkpoint,
+                found.checkpoint,
                 target,
                 format=written.to,
                 dtype=choices.dtype,
@@ -94,7 +81,7 @@ def convert(
                 progress=advance,
             )
     if as_json:
-        told = {**checkpoint.metadata["import"], "missing": found.missing}
+        told = {**found.checkpoint.metadata["import"], "missing": found.missing}
         show_json({"read": told, "written": asdict(done)})
         return
     tell_passed_over(found)

@@ -64,12 +64,16 @@ def demo(
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+    seconds, kept = time.perf_counter() - begin, folder if keep else None
     if as_json:
-        known = {"held": True, "seconds": time.perf_counter() - begin}
-        kept = {"folder": str(folder) if keep else None, "story": story.getvalue().splitlines()}
-        show_json({**known, **kept})
-        return
+        told = {"held": True, "seconds": seconds, "folder": None if kept is None else str(kept)}
+        show_json({**told, "story": story.getvalue().splitlines()})
+    else:
+        _end(seconds, kept)
+
+
+def _end(seconds: float, kept: Path | None) -> None:
     say("")
-    say(f"Every claim held. ({time.perf_counter() - begin:.0f} s)")
-    if keep:
-        say(f"Kept in {folder}; try: embzarr verify {folder / 'damaged'}")
+    say(f"Every claim held. ({seconds:.0f} s)")
+    if kept is not None:
+        say(f"Kept in {kept}; try: embzarr verify {kept / 'damaged'}")

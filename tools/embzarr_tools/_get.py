@@ -80,8 +80,8 @@ class Selection:
         str | None, typer.Option(metavar="NAME", help="A file: its bytes, to standard output.")
     ] = None
 
-    def check(self, words: list[str] | None) -> None:
-        """Refuse several ways to say which, and none.
+    def check(self, words: list[str] | None, absent: str) -> None:
+        """Refuse several ways to say which, and none, and no way to treat what is absent.
 
         Raises:
             UsageError: naming the ways that there are.
@@ -92,6 +92,8 @@ class Selection:
             raise UsageError(
                 "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file"
             )
+        if absent not in _ABSENT:
+            raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
 
 
 def get(
@@ -131,8 +133,7 @@ def get(
     are also looked for as it writes them, in lower case and composed form. What there is of them is
     printed, and what is missing said, with exit code 1.
     """
-    selection.check(words)
-    _check_absent(absent)
+    selection.check(words, absent)
     begin = time.perf_counter()
     words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
@@ -148,26 +149,25 @@ def get(
     for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
     if verbose:
-        cost, seconds = checkpoint.traffic, time.perf_counter() - begin
-        say_aside(
-            f"{cost.requests} requests in {cost.round_trips} round trips, "
-            f"{size(cost.bytes_read)}, {seconds:.3f} s"
-        )
+        _tell_cost(checkpoint, begin)
     if missing:
         if absent == "error":
             checkpoint.load(missing)  # says so, with words that are near
         _tell_missing(missing, len(words or ()))
 
 
+def _tell_cost(checkpoint: "embzarr.Checkpoint", begin: float) -> None:
+    cost, seconds = checkpoint.traffic, time.perf_counter() - begin
+    say_aside(
+        f"{cost.requests} requests in {cost.round_trips} round trips, "
+        f"{size(cost.bytes_read)}, {seconds:.3f} s"
+    )
+
+
 def _tell_missing(missing: Sequence[str], asked: int) -> None:
     named = ", ".join(missing[:_NAMED])
     more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
     say_aside(f"{len(missing):,} of {asked:,} words are not there: {named}{more}")
-
-
-def _check_absent(absent: str) -> None:
-    if absent not in _ABSENT:
-        raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
 
 
 def _show_contents(

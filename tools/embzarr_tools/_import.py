@@ -35,8 +35,8 @@ class Choices:
         typer.Option(
             metavar="NAME",
             help="Where FILE's beginning is not to decide: word2vec, word2vec-text, glove, "
-            "fasttext, finalfusion, gensim, npy, npz, safetensors, parquet, arrow, lance, hdf5, "
-            "zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
+            "fasttext, finalfusion, floret, gensim, npy, npz, safetensors, parquet, arrow, lance, "
+            "hdf5, zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
         ),
     ] = None
     vocabulary: Annotated[
@@ -72,6 +72,27 @@ class Choices:
     ] = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Source:
+    """What of a file, and how to get at it; no repr, since options may hold secrets."""
+
+    only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
+    ] = None
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="As --storage-option, for FILE where it is a URL."),
+    ] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return them as `embzarr.convert.import_vectors` takes them."""
+        from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
+
+        words = None if self.only is None else list(read_lines(self.only))
+        return {"words": words, "source_options": storage_options_of(self.source_option)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
     """How to save it, likewise."""
@@ -94,16 +115,9 @@ def import_file(
     ],
     place: Place,
     choices: Choices,
+    source: Source,
     saving: Saving,
     *,
-    only: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
-    ] = None,
-    source_option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="As --storage-option, for FILE where it is a URL."),
-    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Save the vectors of another program's file to URL.
@@ -113,14 +127,12 @@ def import_file(
     """
     from embzarr.convert import import_vectors  # noqa: PLC0415 - slow to import, see _options
 
-    chosen: dict[str, Any] = {**asdict(choices), **asdict(saving)}
+    chosen: dict[str, Any] = {**asdict(choices), **source.settings(), **asdict(saving)}
     with progress(f"reading {file}", unit_bytes=1) as advance:
         found = import_vectors(
             file,
             place.url,
-            words=only_of(only),
             storage_options=place.storage_options,
-            source_options=storage_options_of(source_option),
             progress=advance,
             **chosen,
         )
@@ -128,13 +140,6 @@ def import_file(
         show_json(_document(found))
         return
     _tell(found)
-
-
-def only_of(path: Path | None) -> list[str] | None:
-    """Return the words of a file, one a line; None for no file."""
-    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
-
-    return None if path is None else list(read_lines(path))
 
 
 def _document(found: "Imported") -> dict[str, Any]:

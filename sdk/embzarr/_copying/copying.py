@@ -59,7 +59,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     same store again, with its numbers and tags; else each checkpoint follows what is there under
     the next number, those that are there already and those in quarantine left out.
 
-    Memory: 64 MiB or the largest object, and what a history takes: an identity for each commit.
+    Memory: some 200 MB, or the largest object a few times, and an identity for each commit.
 
     Args:
         source: the run; see `embzarr.open`.

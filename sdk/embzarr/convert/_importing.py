@@ -17,7 +17,6 @@ from embzarr.convert._source import Source
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
     from typing import BinaryIO
 
     from numpy.typing import DTypeLike
@@ -110,27 +109,16 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         ('glove', 2, array([0., 1.], dtype=float32))
     """
     arguments.choice("on_error", on_error, get_args(OnError))
-    arguments.choice("duplicates", duplicates, ("error", "first", "last"))
-    if format is not None:
-        arguments.choice("format", format, _readers.FORMATS)
-    file, beside, form = _found(source, source_options, format)
-    vocabulary = beside if vocabulary is None else vocabulary
+    choice = _choice(limit, words, duplicates)
+    file, beside, form = _sources(source, vocabulary, source_options, format)
     importing = _Import(
         file=file,
-        vocabulary=None
-        if vocabulary is None
-        else Source(vocabulary, source_options, what="vocabulary"),
+        vocabulary=beside,
         format=form,
         on_error=on_error,
         allow_pickle=allow_pickle,
         progress=progress,
-        choice=Choice(
-            limit=None if limit is None else arguments.whole("limit", limit, least=0),
-            words=None
-            if words is None
-            else frozenset(arguments.words_in_any_order("words", words)),
-            duplicates=duplicates,
-        ),
+        choice=choice,
     )
     saving = {
         "dtype": dtype,
@@ -143,20 +131,41 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     return importing.into(url, saving)
 
 
-def _found(
-    source: object, options: Mapping[str, Any] | None, form: str | None
-) -> tuple[Source, Path | None, str | None]:
+def _choice(limit: object, words: object, duplicates: Any) -> Choice:  # noqa: ANN401 - checked here
+    """Return what a caller wants of a file.
+
+    Raises:
+        InvalidInputError: code ``input-argument``.
+    """
+    arguments.choice("duplicates", duplicates, ("error", "first", "last"))
+    some = None if words is None else arguments.words_in_any_order("words", words)
+    return Choice(
+        limit=None if limit is None else arguments.whole("limit", limit, least=0),
+        words=None if some is None else frozenset(some),
+        duplicates=duplicates,
+    )
+
+
+def _sources(
+    source: object, vocabulary: object, options: Mapping[str, Any] | None, form: str | None
+) -> tuple[Source, Source | None, str | None]:
     """Return the file to begin with, that of its words, and its format, as far as they are known.
 
     Raises:
         InvalidInputError: codes ``input-argument``; ``input-file``, a folder of no known kind.
     """
+    if form is not None:
+        arguments.choice("format", form, _readers.FORMATS)
     folder = folder_of(source)
     if folder is None:
-        return Source(source, options, what="source"), None, form
-    found = found_in(folder)
-    file = Source(found.file, None, what="source", shown=folder.resolve().name)
-    return file, found.vocabulary, form or found.format
+        file = Source(source, options, what="source")
+    else:
+        found = found_in(folder)
+        file = Source(found.file, None, what="source", shown=folder.resolve().name)
+        form = form or found.format
+        vocabulary = found.vocabulary if vocabulary is None else vocabulary
+    words = None if vocabulary is None else Source(vocabulary, options, what="vocabulary")
+    return file, words, form
 
 
 class _Import:

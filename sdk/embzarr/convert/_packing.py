@@ -58,7 +58,7 @@ def opened(name: str, source: Any, member: str | None = None) -> Unpacked | None
     """
     head = source.peek(_PEEK_BYTES)[:_PEEK_BYTES]
     if head[_TAR_MARK] == _TAR:
-        return _tar(name, source, member)
+        return _tar(name, source, member, ())
     for kind, mark, unpack in _PACKINGS:
         if re.match(mark, head, re.DOTALL):
             found = _opened(name, kind, unpack, source)
@@ -76,9 +76,8 @@ def _inside(name: str, outer: Unpacked | None, member: str | None) -> Unpacked |
         return outer  # told of where it is read
     if head[_TAR_MARK] != _TAR:
         return outer
-    inner = _tar(name, outer.stream, member)
-    kind = f"a tar archive in {outer.kind}"
-    return Unpacked(kind=kind, stream=inner.stream, broken=(*outer.broken, *inner.broken))
+    inner = _tar(name, outer.stream, member, outer.broken)
+    return Unpacked(kind=f"a tar archive in {outer.kind}", stream=inner.stream, broken=inner.broken)
 
 
 def _opened(name: str, kind: str, unpack: _Unpack | None, source: Any) -> Unpacked | None:  # noqa: ANN401
@@ -135,9 +134,21 @@ def _zip(name: str, source: Any) -> Unpacked | None:  # noqa: ANN401 - as above
     return Unpacked(kind="a zip archive", stream=stream, broken=(Exception,))
 
 
-def _tar(name: str, source: Any, member: str | None) -> Unpacked:  # noqa: ANN401 - as above
-    """Open a member of an archive, which is read in order."""
-    broken = (tarfile.TarError, EOFError, OverflowError)
+def _tar(
+    name: str,
+    source: Any,  # noqa: ANN401 - as above
+    member: str | None,
+    broken: tuple[type[Exception], ...],
+) -> Unpacked:
+    """Open a member of an archive, which is read in order.
+
+    Args:
+        name: of the file, for messages.
+        source: the archive.
+        member: its name; by default the only one.
+        broken: what the source raises where it cannot be unpacked.
+    """
+    broken = (*broken, tarfile.TarError, EOFError, OverflowError)
     try:
         archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115 - closed with its source
         found, names = None, []

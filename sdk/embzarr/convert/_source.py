@@ -6,12 +6,12 @@ import hashlib
 import io
 import os
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from embzarr.convert import _remote
+from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
 from embzarr.errors import (
     AccessDeniedError,
@@ -91,7 +91,7 @@ class Source:
         """
         stored = self._asked(self._opened)
         try:
-            with Stream(self.name, stored, _size_of(stored), self._member[1]) as stream:
+            with Stream(self.name, stored, size_of(stored), self._member[1]) as stream:
                 yield stream
         finally:
             if stored is not self._given:
@@ -205,7 +205,7 @@ class Stream:
         """Bytes of the file as stored, where that is known."""
         self.offset = 0
         """Unpacked bytes read so far."""
-        self._metered = _Metered(stored)
+        self._metered = Metered(stored)
         self._plain: Any = io.BufferedReader(self._metered, _BUFFER_BYTES)
         self._head = b""
         self._unpacked = self._open()
@@ -321,91 +321,6 @@ class Stream:
                 f"{self.name}: it had {self.size} bytes when it was opened, and ended after "
                 f"{self.stored_bytes}: it is still being written, or was cut",
             )
-
-
-class _Metered(io.RawIOBase):
-    """The bytes as they are stored, counted and digested as they go by."""
-
-    def __init__(self, stored: Any) -> None:  # noqa: ANN401 - any file
-        self._stored = stored
-        self._digest = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embzarr-digest")
-        self._pending: Future[None] | None = None
-        self.is_in_order = True
-        """Whether nothing was left out, so that there is a digest of it."""
-        self.count = 0
-        self.is_whole = False
-
-    def readable(self) -> bool:
-        """It is there to be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Only where the file is: what looks into archives needs it."""
-        return bool(self._stored.seekable())
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go elsewhere, which ends the digest."""
-        self.is_in_order = False
-        return int(self._stored.seek(offset, whence))
-
-    def tell(self) -> int:
-        """Return where the next byte is taken from."""
-        return int(self._stored.tell())
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
-        """Read as many bytes as there are, at most those that fit."""
-        try:
-            data = self._stored.read(len(buffer))
-        except Exception as exc:  # of any library
-            raise StoredError(exc) from exc
-        buffer[: len(data)] = data
-        self._note(data)
-        return len(data)
-
-    def drain(self) -> None:
-        """Read what an unpacker has left, such as the padding behind it."""
-        while self.read(_PIECE_BYTES):
-            pass
-
-    def _note(self, data: bytes) -> None:
-        self.count += len(data)
-        if not self.is_in_order:
-            return
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
-        if not data:
-            self.is_whole = True
-        elif len(data) < _HEAD_BYTES:
-            self._digest.update(data)
-        else:
-            self._pending = self._thread.submit(self._digest.update, data)
-
-    @property
-    def sha256(self) -> str:
-        """Of what went by."""
-        if self._pending is not None:
-            self._pending.result()
-        return self._digest.hexdigest()
-
-    def end(self) -> None:
-        """Let go of the thread."""
-        self._thread.shutdown()
-
-
-def _size_of(stored: Any) -> int | None:  # noqa: ANN401 - any file
-    size = getattr(stored, "size", None)
-    if isinstance(size, int):
-        return size - _where(stored)
-    try:
-        return os.fstat(stored.fileno()).st_size - _where(stored)
-    except (OSError, AttributeError, ValueError):
-        return None
-
-
-def _where(stored: Any) -> int:  # noqa: ANN401 - any file
-    return int(stored.tell()) if stored.seekable() else 0
 
 
 def _is_url(name: str) -> bool:

@@ -9,6 +9,7 @@ import io
 import json
 import sqlite3
 import struct
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,7 @@ def test_a_word_of_csv_may_hold_lines(tmp_path: Path) -> None:
         (b'a,1,2\n"b,1,2\n', "line 2: unexpected end of data"),
         (b'a,1,2\n"b"c,1,2\n', "line 2: "),
         (b'"' + b"m" * 200_000 + b'",1,2\n', "line 1: field larger than field limit"),
+        (b"word,0,1\nb,1\n", "line 2: expected 3 fields, found 2"),
         (b"a\nb\n", "expected vectors of 1 to"),
     ],
 )
@@ -112,17 +114,6 @@ def test_damage_of_csv_is_told(tmp_path: Path, data: bytes, told: str) -> None:
         import_vectors(tmp_path / "a.csv", tmp_path / "run", format="csv")
     with pytest.raises(embzarr.NotFoundError):
         embzarr.open(tmp_path / "run")
-
-
-@needs("pandas")
-def test_pandas_wrote_it(tmp_path: Path) -> None:
-    """With its index and header."""
-    import pandas as pd  # noqa: PLC0415 - it may not be there
-
-    table = pd.DataFrame(MATRIX.astype(float))
-    table.insert(0, "word", WORDS)
-    table.to_csv(tmp_path / "a.csv")
-    check(import_vectors(tmp_path / "a.csv", tmp_path / "run"), "csv")
 
 
 # tar ----------------------------------------------------------------------------------------------
@@ -175,6 +166,7 @@ def npz() -> bytes:
         (tar({"a.bin": VECTORS}), "b", "a tar archive of a.bin: no b"),
         (tar({"a.bin": VECTORS})[:700], None, "cut short|cannot be unpacked|tar archive"),
         (gzip.compress(tar({"a.bin": VECTORS}))[:-20], None, "cannot be unpacked|ended before"),
+        (gzip.compress(tar({"a": bytes(512)})[:1024])[:-8] + bytes(8), "b", "archive: CRC check"),
     ],
 )
 def test_an_archive_that_is_not_sound_is_told(
@@ -315,6 +307,31 @@ def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
     assert found.source.name == "a.lance"
 
 
+@pytest.mark.parametrize(
+    ("package", "name", "data", "extra"),
+    [
+        ("h5py", "a.h5", b"\x89HDF\r\n\x1a\n", "hdf5"),
+        ("lmdb", "a/data.mdb", bytes(16) + b"\xde\xc0\xef\xbe", "lmdb"),
+        ("lance", "a/_versions/1.manifest", b"x", "lance"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    name: str,
+    data: bytes,
+    extra: str,
+) -> None:
+    """With the extra that installs it."""
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(embzarr.UnsupportedError, match=rf"embzarr\[{extra}\]") as caught:
+        import_vectors(tmp_path / Path(name).parts[0], tmp_path / "run")
+    assert caught.value.code == "feature-unsupported"
+
+
 # Magnitude ----------------------------------------------------------------------------------------
 def magnitude(
     path: Path, *, lengths: bool = True, precision: Any = 7, dim: Any = 6, table: str = "TABLE"
@@ -384,6 +401,17 @@ def test_a_cut_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(data[: len(data) // 2])
     with pytest.raises(embzarr.InvalidInputError, match=r"SQLite cannot read|not one of Magnitude"):
         import_vectors(tmp_path / "a.db", tmp_path / "run")
+
+
+def test_a_database_whose_error_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """SQLite quotes what is wrong, which may be no text."""
+    data = magnitude(tmp_path / "a.db").read_bytes()
+    (tmp_path / "a.db").write_bytes(
+        data.replace(b"CREATE TABLE magnitude ", b"CRE\xff\xff\xff TABLE magnitude")
+    )
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        import_vectors(tmp_path / "a.db", tmp_path / "run")
+    assert caught.value.code == "input-file"
 
 
 # spaCy, model2vec ---------------------------------------------------------------------------------
@@ -613,3 +641,82 @@ def test_an_odd_file_of_finalfusion_is_told(
     with pytest.raises(embzarr.EmbzarrError) as caught:
         import_vectors(tmp_path / "a.fifu", tmp_path / "run")
     assert caught.value.code == (code or "feature-unsupported")
+
+
+# floret -------------------------------------------------------------------------------------------
+@needs("floret")
+def test_words_are_made_of_a_table_of_floret(tmp_path: Path) -> None:
+    """As floret itself answers, words that it never saw included."""
+    import floret  # noqa: PLC0415 - it may not be there
+
+    # Not its first word, for which it does not answer the mean of the rows that it names.
+    words = ["king", "é", "there", "猫", "unheard-of", "a b", "x" * 40]
+    (tmp_path / "text").write_text("the king and the queen sat é here there\n" * 200)
+    model = floret.train_unsupervised(
+        str(tmp_path / "text"),
+        model="cbow",
+        mode="floret",
+        dim=6,
+        bucket=50,
+        minn=2,
+        maxn=5,
+        hashCount=3,
+        minCount=1,
+        epoch=5,
+        thread=1,
+        verbose=0,
+        lr=0.5,
+    )
+    model.save_floret_vectors(str(tmp_path / "a.floret"))
+    (tmp_path / "words.txt").write_text("\n".join(words))
+
+    found = import_vectors(
+        tmp_path / "a.floret", tmp_path / "run", vocabulary=tmp_path / "words.txt"
+    )
+
+    assert (found.format, list(found.checkpoint.words)) == ("floret", words)
+    expected = [model.get_word_vector(word) for word in words]
+    np.testing.assert_allclose(found.checkpoint.to_numpy(), expected, rtol=2e-3, atol=1e-5)
+    assert found.checkpoint.metadata["import"]["file"]["hash_count"] == 3
+
+
+FLORET = b"3 2 2 3 2 2166136261 < >\n0 1 2 \n1 3 4 \n2 5 6 \n"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (FLORET[:-7], "expected 3 rows, found 2"),
+        (FLORET.replace(b"1 3 4", b"2 3 4"), "row 1: expected its number"),
+        (FLORET.replace(b"1 3 4", b"1 3"), "row 1: expected its number and 2 others, found 1"),
+        (FLORET.replace(b"1 3 4", b"1 3 x"), "row 1: JSON"),
+        (FLORET.replace(b"3 2 2 3 2", b"0 2 2 3 2"), "no sound parameters"),
+    ],
+)
+def test_a_table_of_floret_that_is_not_sound_is_told(
+    tmp_path: Path, data: bytes, told: str
+) -> None:
+    """With its row."""
+    (tmp_path / "a.floret").write_bytes(data)
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(
+            tmp_path / "a.floret",
+            tmp_path / "run",
+            format="floret",
+            vocabulary=words_file(tmp_path),
+        )
+
+
+def test_a_table_of_floret_asks_for_words(tmp_path: Path) -> None:
+    """The message names the argument; a word that is very long is not made."""
+    (tmp_path / "a.floret").write_bytes(FLORET)
+    with pytest.raises(embzarr.InvalidInputError, match="vocabulary="):
+        import_vectors(tmp_path / "a.floret", tmp_path / "run")
+    (tmp_path / "words.txt").write_text("a\n" + "m" * 2000)
+    found = import_vectors(
+        tmp_path / "a.floret",
+        tmp_path / "run",
+        vocabulary=tmp_path / "words.txt",
+        on_error="skip",
+    )
+    assert (list(found.checkpoint.words), found.skipped) == (["a"], 1)

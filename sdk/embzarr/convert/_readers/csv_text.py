@@ -71,9 +71,9 @@ class _Rows:
         self._line, self._first = next(self._records, (1, []))
         self._word = 0
         self._numbers: list[int] = list(range(1, len(self._first)))
+        self._width = len(self._first)
         if _are_names(self._first):
             self._take_header()
-        self._width = len(self._first)
         self.dim = check_dim(damage, len(self._numbers))
 
     def _take_header(self) -> None:

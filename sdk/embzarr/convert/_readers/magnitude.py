@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAGIC: Final = b"SQLite format 3\0"
 _MOST_PRECISION: Final = 30
 _LENGTH: Final = "magnitude"
+_BROKEN: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What is raised of a damaged file, whose message may quote bytes that are no text."""
 _Rows = sqlite3.Cursor
 
 
@@ -45,7 +47,7 @@ def read(given: Given) -> Table:
                 raise given.damage.error(f"expected the columns dim_0 to {names[-1]}")
             wanted = ", ".join(["key", *([_LENGTH] if has_length else []), *names])
             rows = database.execute(f"SELECT {wanted} FROM magnitude ORDER BY rowid")  # noqa: S608 - names of our own
-        except sqlite3.Error as exc:
+        except _BROKEN as exc:
             raise given.damage.error(f"SQLite cannot read it: {exc}") from exc
         return Table(
             dim=about["dim"],
@@ -121,7 +123,7 @@ def _blocks(
 def _next(rows: _Rows, count: int, damage: Damage) -> list[Any]:
     try:
         return rows.fetchmany(count)
-    except sqlite3.Error as exc:
+    except _BROKEN as exc:
         raise damage.error(f"SQLite cannot read on: {exc}") from exc
 
 

@@ -81,8 +81,9 @@ def _mapped(path: Path, given: Given) -> NDArray[Any]:
 def _decoded(path: Path, kind: Any, damage: Damage) -> Any:  # noqa: ANN401 - a type
     """Return what a file holds: JSON, or msgpack."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES)
+        if path.stat().st_size > _MOST_BYTES:
+            raise damage.error(f"{path.name}: expected at most {_MOST_BYTES} bytes")
+        data = path.read_bytes()
         decoder = msgspec.json if path.suffix == ".json" else msgspec.msgpack
         return decoder.decode(data, type=kind)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:

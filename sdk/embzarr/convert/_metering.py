@@ -1,0 +1,101 @@
+"""The bytes of a file as they are stored, counted and digested as they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from embzarr.convert._packing import StoredError
+
+_PIECE_BYTES: Final = 1 << 21
+_LITTLE_BYTES: Final = 1 << 16
+"""Fewer are digested at once, without a thread."""
+
+
+class Metered(io.RawIOBase):
+    """The bytes as they are stored, counted and digested as they go by."""
+
+    def __init__(self, stored: Any) -> None:  # noqa: ANN401 - any file
+        self._stored = stored
+        self._digest = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embzarr-digest")
+        self._pending: Future[None] | None = None
+        self.is_in_order = True
+        """Whether nothing was left out, so that there is a digest of it."""
+        self.count = 0
+        self.is_whole = False
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Only where the file is: what looks into archives needs it."""
+        return bool(self._stored.seekable())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go elsewhere, which ends the digest."""
+        self.is_in_order = False
+        return int(self._stored.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return where the next byte is taken from."""
+        return int(self._stored.tell())
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
+        """Read as many bytes as there are, at most those that fit."""
+        try:
+            data = self._stored.read(len(buffer))
+        except Exception as exc:  # of any library
+            raise StoredError(exc) from exc
+        buffer[: len(data)] = data
+        self._note(data)
+        return len(data)
+
+    def drain(self) -> None:
+        """Read what an unpacker has left, such as the padding behind it."""
+        while self.read(_PIECE_BYTES):
+            pass
+
+    def _note(self, data: bytes) -> None:
+        self.count += len(data)
+        if not self.is_in_order:
+            return
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+        if not data:
+            self.is_whole = True
+        elif len(data) < _LITTLE_BYTES:
+            self._digest.update(data)
+        else:
+            self._pending = self._thread.submit(self._digest.update, data)
+
+    @property
+    def sha256(self) -> str:
+        """Of what went by."""
+        if self._pending is not None:
+            self._pending.result()
+        return self._digest.hexdigest()
+
+    def end(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown()
+
+
+def size_of(stored: Any) -> int | None:  # noqa: ANN401 - any file
+    """Return how many bytes follow in a file, where that is known."""
+    size = getattr(stored, "size", None)
+    if isinstance(size, int):
+        return size - _where(stored)
+    try:
+        return os.fstat(stored.fileno()).st_size - _where(stored)
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+def _where(stored: Any) -> int:  # noqa: ANN401 - any file
+    return int(stored.tell()) if stored.seekable() else 0
