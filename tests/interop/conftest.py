@@ -9,6 +9,7 @@ _NEEDED = {
     "test_gensim.py": ("gensim",),
     "test_indexes.py": ("faiss", "hnswlib"),
     "test_sklearn.py": ("sklearn",),
+    "test_word_filters.py": ("pyarrow",),
     "test_tables.py": ("duckdb", "pandas", "polars", "pyarrow"),
     "test_xarray.py": ("dask", "xarray"),
 }
