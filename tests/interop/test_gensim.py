@@ -243,7 +243,7 @@ def test_it_travels(url: Path, tmp_path: Path, keyed: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.shared_data
 def test_evaluations_of_real_vectors_are_gensims(tmp_path: Path) -> None:
-    """On the commonest 15,000 words of books, every evaluation set has gensim's own result to the last bit."""
+    """On 15,000 words of books every evaluation has gensim's own result, to the last bit."""
     if not SHARED.exists():
         pytest.skip(f"no {SHARED}")
     table = gensim.KeyedVectors.load_word2vec_format(
