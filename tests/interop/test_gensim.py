@@ -235,6 +235,10 @@ def test_it_travels(url: Path, tmp_path: Path, keyed: Any) -> None:
     assert len(packed) < 20_000
     again = pickle.loads(packed)  # noqa: S301 - our own
     assert (again.memory_bytes, again[A].tobytes()) == (12345, VECTORS[3].tobytes())
+    lazy.save(str(tmp_path / "lazy.kv"))
+    assert gensim.KeyedVectors.load(str(tmp_path / "lazy.kv")).similarity(A, B) == lazy.similarity(
+        A, B
+    )
     adapter.LazyKeyedVectors(url).save_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     table = gensim.KeyedVectors.load_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     assert table.vectors.tobytes() == keyed.vectors.tobytes()
