@@ -7,8 +7,10 @@ import os
 
 _NEEDED = {
     "test_gensim.py": ("gensim",),
-    "test_indexes.py": ("faiss", "hnswlib"),
+    "test_faiss.py": ("faiss",),
+    "test_memory.py": ("duckdb", "gensim", "polars", "pyarrow"),
     "test_sklearn.py": ("sklearn",),
+    "test_word_filters.py": ("pyarrow",),
     "test_tables.py": ("duckdb", "pandas", "polars", "pyarrow"),
     "test_xarray.py": ("dask", "xarray"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ DATA = Path(pytest.importorskip("gensim").__file__).parent / "test" / "test_data
 PAIRS, ANALOGIES = DATA / "wordsim353.tsv", DATA / "questions-words.txt"
 FILLERS = [f"filler-{row}" for row in range(1500)]
 DIM = 20
+CHECKOUT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("EMBZARR_SHARED_DATA", CHECKOUT.parent / "shared" / "data"))
 
 
 def words_of(file: Path) -> list[str]:
@@ -232,9 +235,39 @@ def test_it_travels(url: Path, tmp_path: Path, keyed: Any) -> None:
     assert len(packed) < 20_000
     again = pickle.loads(packed)  # noqa: S301 - our own
     assert (again.memory_bytes, again[A].tobytes()) == (12345, VECTORS[3].tobytes())
+    lazy.save(str(tmp_path / "lazy.kv"))
+    assert gensim.KeyedVectors.load(str(tmp_path / "lazy.kv")).similarity(A, B) == lazy.similarity(
+        A, B
+    )
     adapter.LazyKeyedVectors(url).save_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     table = gensim.KeyedVectors.load_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     assert table.vectors.tobytes() == keyed.vectors.tobytes()
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+def test_evaluations_of_real_vectors_are_gensims(tmp_path: Path) -> None:
+    """On 15,000 words of books every evaluation has gensim's own result, to the last bit."""
+    if not SHARED.exists():
+        pytest.skip(f"no {SHARED}")
+    table = gensim.KeyedVectors.load_word2vec_format(
+        str(SHARED / "embeddings" / "books_sg100.bin"), binary=True, limit=15_000
+    )
+    lazy = adapter.LazyKeyedVectors(adapter.from_keyed_vectors(tmp_path, table))
+    pairs, analogies = SHARED / "eval" / "wordsim353.tsv", SHARED / "eval" / "questions-words.txt"
+    assert lazy.evaluate_word_pairs(str(pairs)) == table.evaluate_word_pairs(str(pairs))
+    for restrict in (2000, 5000):
+        found = lazy.evaluate_word_analogies(str(analogies), restrict_vocab=restrict)
+        assert found == table.evaluate_word_analogies(str(analogies), restrict_vocab=restrict)
+        assert len(found[1][-1]["correct"]) > 0
+    emma, scarf = table.index_to_key[100], table.index_to_key[9000]
+    for name in ("men_dev.txt", "wordsim240_zh.txt", "analogy_zh.txt"):
+        words = (SHARED / "eval" / name).read_text("utf-8").split()
+        known = [word for word in dict.fromkeys(words) if word in table][:50]
+        assert [word for word in words if word in lazy][:9] == [w for w in words if w in table][:9]
+        asked = [emma, scarf, *known]
+        assert lazy.doesnt_match(asked) == table.doesnt_match(asked)
+        assert lazy.n_similarity(asked, [emma]) == table.n_similarity(asked, [emma])
 
 
 @pytest.mark.slow

@@ -134,6 +134,8 @@ def test_it_makes_frames_of_pandas(url: Path) -> None:
     vectorizer = clone(WordVectorizer(url).set_output(transform="pandas"))
     texts = pandas.Series(TEXTS, index=list("abcdef"))
     found = vectorizer.fit_transform(texts)
+    with pytest.raises(embzarr.InvalidInputError, match="X: expected texts"):
+        vectorizer.fit(texts.to_frame())
     assert found.index.tolist() == list("abcdef")
     assert found.columns[0] == "wordvectorizer0"
     np.testing.assert_array_equal(found.to_numpy(), WordVectorizer(url).fit_transform(TEXTS))

@@ -273,6 +273,30 @@ def test_pyarrow_is_not_let_past_the_scanner(checkpoint: embzarr.Checkpoint) -> 
         other.join(found, "word", right_suffix="2")
 
 
+def test_damage_ends_a_query(tmp_path: Path) -> None:
+    """A chunk that is not what was saved is an error of every library, and never fewer rows."""
+    saved = embzarr.save(tmp_path, WORDS, VECTORS)
+    largest = max(
+        (file for file in tmp_path.rglob("*") if file.is_file()), key=lambda f: f.stat().st_size
+    )
+    spoilt = bytearray(largest.read_bytes())
+    spoilt[len(spoilt) * 3 // 4] ^= 255
+    largest.write_bytes(spoilt)
+    found = adapter.dataset(embzarr.open(saved.url))
+    vector = pl.col("vector").arr.get(0)
+    with pytest.raises(embzarr.DamagedError):
+        adapter.to_reader(saved.url).read_all()
+    with pytest.raises(embzarr.DamagedError):
+        found.to_table()
+    with pytest.raises(embzarr.DamagedError):
+        lazily.scan(embzarr.open(saved.url)).select(vector.sum()).collect(engine="streaming")
+    with duckdb.connect() as ours:
+        ours.register("t", found)
+        asked = ours.sql("SELECT sum(vector[1]) FROM t")
+        with pytest.raises(duckdb.Error, match="expected CRC-32C"):
+            asked.fetchall()
+
+
 # pandas -------------------------------------------------------------------------------------------
 def test_a_frame_has_words_as_index(checkpoint: embzarr.Checkpoint) -> None:
     """Vectors are numbered columns, one block; others have their names, or are spread."""

@@ -10,6 +10,7 @@ import pytest
 
 import embzarr
 from oracle import make_vectors
+from servers.moto import Moto
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -118,6 +119,24 @@ def test_rows_are_shared_out(url: Path, torch: Any, adapter: Any, start: str | N
         found = rows_of(loader)
         assert sorted(found) == sorted(WORDS)
         assert np.stack([found[word] for word in WORDS]).tobytes() == VECTORS.tobytes()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python's, of forks
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_read_from_a_bucket(
+    moto_s3: Moto, moto_bucket_url: str, torch: Any, adapter: Any, start: str
+) -> None:
+    """Also after the parent did; those that are not forked need what opens the store."""
+    embzarr.save(moto_bucket_url, WORDS, VECTORS, storage_options=moto_s3.options)
+    checkpoint = embzarr.open(moto_bucket_url, storage_options=moto_s3.options, pickle_secrets=True)
+    assert checkpoint["w7"].tobytes() == VECTORS[7].tobytes()
+    loader = torch.utils.data.DataLoader(
+        adapter.RowDataset(checkpoint),
+        batch_size=None,
+        num_workers=2,
+        multiprocessing_context=start,
+    )
+    assert sorted(rows_of(loader)) == sorted(WORDS)
 
 
 def test_processes_have_their_share(

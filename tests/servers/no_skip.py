@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _Phase = pytest.TestReport | pytest.CollectReport
 
 
-_RUN_WITH_ALL_LIBRARIES = ("servers", "slow", "faults", "peers", "shared_data")
+_RUN_WITH_ALL_LIBRARIES = ("servers", "slow", "faults", "peers", "frameworks", "shared_data")
 
 
 def _is_run_nowhere(item: pytest.Item, report: _Phase) -> bool:

@@ -4,6 +4,13 @@
     from embzarr.interop.arrow import dataset, to_arrow, to_reader
     from embzarr.interop.polars import scan, to_polars
     from embzarr.interop.pandas import to_pandas
+    from embzarr.interop.sklearn import WordVectorizer
+    from embzarr.interop.xarray import to_xarray
+    from embzarr.interop.faiss import build_index       # and hnswlib
+    from embzarr.interop.torch import RowDataset, embedding, embedding_bag
+    from embzarr.interop.keras import embedding
+    from embzarr.interop.spacy import to_vocab
+    from embzarr.interop.sentence_transformers import static_embedding
 
 Nothing of it is imported by ``import embzarr``, and no library before its own module is. Where one
 is not installed, importing its module is an `embzarr.UnsupportedError`, code ``url-unsupported``,

@@ -61,9 +61,11 @@ class StoredMatrix:
         """Return a row, rows, or those of a slice: as an array where they may be kept."""
         if isinstance(key, int | np.integer):
             return self._row(self._span[key])
-        if not isinstance(key, slice):
-            return np.asarray(self)[key] if isinstance(key, tuple) else self._listed(key)
-        return self._slice(self._span[key])
+        if isinstance(key, tuple):
+            return np.asarray(self)[key]
+        if isinstance(key, slice) and self._span[key].step == 1:
+            return self._slice(self._span[key])
+        return self._listed(range(len(self))[key] if isinstance(key, slice) else key)
 
     def learn(self, rows: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Keep rows that were read otherwise."""
@@ -113,8 +115,6 @@ class StoredMatrix:
         return np.stack(found) if found else self._first[:0]
 
     def _slice(self, span: range) -> Any:  # noqa: ANN401 - an array, or one that is not read
-        if span.step != 1:
-            return self._listed(span)
         if len(span) * self._row_bytes > self._memory_bytes:
             part = StoredMatrix(self._checkpoint, self._memory_bytes)
             part._span = span

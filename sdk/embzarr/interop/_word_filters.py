@@ -129,7 +129,7 @@ def _pieces(texts: tuple[str, ...]) -> Iterator[Span]:
     """Yield all words, in order: each text, and the gaps before, between and after them."""
     if not texts or texts[0]:
         yield Span("", texts[0] if texts else None)
-    for text, after in zip(texts, (*texts[1:], None), strict=True):
+    for text, after in zip(texts, (*texts[1:], None), strict=False):  # of none, none
         yield Span(text, text)
         if after != f"{text}\0":
             yield Span(f"{text}\0", after)

@@ -169,7 +169,8 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise arguments.refusal("smoothing", "a number above 0", self.smoothing)
 
     def _words_of(self, texts: Iterable[Any]) -> list[list[str]]:
-        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        is_frame = hasattr(texts, "columns")  # which would yield their names
+        if isinstance(texts, str | bytes) or is_frame or not isinstance(texts, Iterable):
             raise arguments.refusal("X", "texts, or lists of words", texts)
         cut = self.tokenizer or str.split
         found = []

@@ -1,0 +1,72 @@
+"""Keras: a lookup of words and an embedding layer of the same rows (extra ``keras``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import arguments
+from embzarr.interop._door import Source, loaded_once, needs, opened
+
+with needs("keras, and tensorflow for its StringLookup", extra="keras"):
+    import keras
+    import tensorflow as tf  # noqa: F401 - StringLookup needs it, whatever backend computes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+__all__ = ["embedding"]
+
+
+def embedding(
+    checkpoint: Source,
+    words: Iterable[str | bytes] | None = None,
+    *,
+    trainable: bool = False,
+    mask: bool = False,
+    missing: str = "raise",
+) -> tuple[Any, Any]:
+    """Return a `keras.layers.StringLookup` and the `keras.layers.Embedding` that follows it.
+
+    The lookup takes words and gives rows; words that it does not know share a row of zeros.
+    Vectors become float32.
+
+    Args:
+        checkpoint: one that is open, or the place of a run.
+        words: these, in this order; by default all, in row order.
+        trainable: let training change the vectors.
+        mask: take the empty text for a place without a word, which layers behind leave out: it has
+            row 0 then, and the checkpoint's own empty word cannot be asked for.
+        missing: ``raise``, or ``skip`` words that the checkpoint does not hold.
+
+    Raises:
+        WordNotFoundError: code ``word-missing``, with ``missing="raise"``.
+        InvalidInputError: code ``input-duplicate-word``: a word that is asked for twice.
+
+    Example:
+        >>> from embzarr.interop.keras import embedding
+        >>> lookup, layer = embedding(checkpoint, ["queen", "king"])
+        >>> np.asarray(layer(lookup(["king", "emperor"])))
+        array([[1., 0., 0., 0.],
+               [0., 0., 0., 0.]], dtype=float32)
+    """
+    arguments.check_flags(trainable=trainable, mask=mask)
+    found = opened(checkpoint)
+    loaded = loaded_once(found, words, missing=missing, dtype=np.float32)
+    there = np.array([not mask or word != "" for word in loaded.words], bool)
+    known = [word for word in loaded.words if not mask or word]
+    unknown = "[UNK]"
+    while unknown in known:
+        unknown = f"[{unknown}]"
+    lookup = keras.layers.StringLookup(
+        vocabulary=known, oov_token=unknown, mask_token="" if mask else None
+    )
+    special: NDArray[Any] = np.zeros((1 + mask, found.dim), np.float32)
+    weights = np.concatenate((special, loaded.vectors[there]))
+    layer = keras.layers.Embedding(*weights.shape, mask_zero=mask, trainable=trainable)
+    layer.build((None,))
+    layer.set_weights([weights])
+    return lookup, layer
