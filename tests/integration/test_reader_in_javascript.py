@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,51 @@ def test_the_corpus_is_passed(scripts: Path) -> None:
     assert found["fixtures"] > 700
     assert found["checkpoints"] == 2 * sum(1 for _ in CHECKPOINTS.iterdir())
     assert found["invalid"] == sum(1 for _ in (SPEC / "invalid").iterdir())
+
+
+def test_what_no_corpus_shows(scripts: Path) -> None:
+    """Quarantine, walks, limits, links, servers that answer otherwise, arguments."""
+    found = _run(scripts / "behaviours.js", str(SPEC))
+
+    assert found["failed"] == 0
+
+
+def test_the_example_of_its_readme_runs(scripts: Path) -> None:
+    """The README's lines do what they say, on the frozen store that they name."""
+    told = re.search(r"```js\n(.*?)```", (SPEC / "reader/README.md").read_text("utf-8"), re.DOTALL)
+    assert told
+    example = told[1].replace("'../checkpoints/", f"'{CHECKPOINTS.as_posix()}/")
+    script = scripts.parent / "example.js"
+    script.write_text(
+        f"{example}\nconsole.log(JSON.stringify([king.length, vectors.shape, counts.shape, "
+        "first.vectors.shape, found, words.length, problems]))",
+        encoding="utf-8",
+    )
+
+    lines = node.run_node(script).splitlines()
+
+    kin = [{"word": "kin", "row": 1}, {"word": "king", "row": 2}]
+    assert json.loads(lines[-1]) == [4, [2, 4], [2], [3, 4], kin, 12, []]
+
+
+def test_what_needs_zstd_says_so(tmp_path: Path) -> None:
+    """Without the package, rows and lookup are read, and the list of words names what it needs."""
+    shutil.copytree(SPEC / "reader", tmp_path / "reader")
+    script = tmp_path / "reader" / "ask.js"
+    store = (CHECKPOINTS / "minimal" / "store").as_posix()
+    script.write_text(
+        f"import {{ open }} from './index.js'\nconst checkpoint = await open('{store}')\n"
+        "const king = await checkpoint.get('king')\n"
+        "const told = await checkpoint.words().catch((error) => [error.code, error.message])\n"
+        "console.log(JSON.stringify([[...king], ...told]))",
+        encoding="utf-8",
+    )
+
+    king, code, message = json.loads(node.run_node(script))
+
+    assert king == [0, 1, 2, 3]
+    assert code == "codec-unsupported"
+    assert "this needs zstd (npm install fzstd" in message
 
 
 def test_damage_gives_no_wrong_data(scripts: Path) -> None:
