@@ -178,7 +178,7 @@ export class Damaging {
    * @param {number} seed
    */
   async run(count, seed) {
-    for (let n = 0; n < count; n++) {
+    for (let n = 0; this.counts.damages < count; n++) {
       const random = randomFrom(seed * 1000003 + n)
       const below = (limit) => Math.floor(random() * limit)
       const { name, expected, objects } = this.stores[below(this.stores.length)]
