@@ -11,10 +11,9 @@ const PAUSE = 250
 
 /**
  * @typedef {object} HttpOptions
- * @property {Record<string, string>} [headers] sent with every request
- * @property {(url: string, key: string) => string | Promise<string>} [sign] makes the URL of an
- *   object
- *   from its plain one, where each needs a signature of its own
+ * @property {Record<string, string>} [headers] sent with every request; then no redirect is followed
+ * @property {(url: string, key: string, method: 'GET' | 'HEAD') => string | Promise<string>} [sign]
+ *   makes the URL of an object from its plain one, where each needs a signature of its own
  * @property {AbortSignal} [signal] stops all requests
  * @property {typeof fetch} [fetch]
  */
@@ -34,10 +33,13 @@ export function httpStore(
   try {
     root = new URL(url)
   } catch {
-    return refuse('url-unsupported', 'an absolute URL', url)
+    return refuse('url-unsupported', 'an absolute URL')
   }
   if (!['http:', 'https:'].includes(root.protocol))
     refuse('url-unsupported', 'http: or https:', root.protocol)
+  if (root.username || root.password) refuse('url-unsupported', 'a URL without user and password')
+  // What lets a reader in is told to no other host.
+  const redirect = Object.keys(headers).length > 0 ? 'error' : 'follow'
   const query = root.search
   root.search = ''
   root.hash = ''
@@ -54,9 +56,9 @@ export function httpStore(
     const plain = `${base}${key}${query}`
     for (let n = 1; ; n++) {
       try {
-        const target = sign === undefined ? plain : await sign(plain, key)
-        const told = { ...request, headers: { ...headers, ...request.headers }, signal }
-        return await take(await call(target, told))
+        const target = sign === undefined ? plain : await sign(plain, key, request.method ?? 'GET')
+        const told = { ...request, headers: { ...headers, ...request.headers }, signal, redirect }
+        return await take(await call(target, /** @type {RequestInit} */ (told)))
       } catch (cause) {
         const final = cause instanceof EmbzarrError && cause.code !== 'store-failed'
         if (final || n === TRIES || signal?.aborted) throw failure(cause, key)

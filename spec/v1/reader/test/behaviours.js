@@ -248,6 +248,32 @@ const TESTS = {
       'store-failed',
     )
   },
+  'a redirect is not followed with a secret, and methods are signed apart': async () => {
+    const objects = await frozen('minimal')
+    /** @type {Set<string>} */
+    const seen = new Set()
+    const store = (options) =>
+      httpStore('http://store.test/run', {
+        ...options,
+        fetch: async (url, request) => {
+          const { pathname, search } = new URL(url)
+          seen.add(`${request.redirect} ${request.method ?? 'GET'}${search}`)
+          const bytes = objects.get(pathname.slice('/run/'.length))
+          if (bytes === undefined) return new Response(null, { status: 404 })
+          return new Response(request.method === 'HEAD' ? null : bytes, {
+            headers: { 'Content-Length': String(bytes.length) },
+          })
+        },
+      })
+    await open(store({ headers: { 'X-Key': 'secret' } }))
+    await open(store({ sign: (url, key, method) => `${url}?for=${method}` }))
+    assert.deepEqual([...seen].sort(), [
+      'error GET',
+      'error HEAD',
+      'follow GET?for=GET',
+      'follow HEAD?for=HEAD',
+    ])
+  },
   'arguments are checked at the door': async () => {
     const store = memoryStore(await frozen('minimal'))
     const checkpoint = await open(store)
@@ -257,6 +283,7 @@ const TESTS = {
     await fails(() => open(store, { tag: '../x' }), 'input-argument')
     await fails(() => open('s3://bucket/run'), 'url-unsupported')
     await fails(() => open('http://'), 'url-unsupported')
+    await fails(() => open('https://user:secret@host/run'), 'url-unsupported')
     await fails(() => checkpoint.load(['\ud800']), 'input-word')
     await fails(() => checkpoint.load([7]), 'input-word')
     await fails(() => checkpoint.load(['king'], { columns: ['x'] }), 'input-argument')
