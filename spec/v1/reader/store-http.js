@@ -8,6 +8,8 @@ import { EmbzarrError, refuse } from './errors.js'
 
 const TRIES = 3
 const PAUSE = 250
+/** Answers of servers that do not know HEAD. */
+const NO_HEAD = new Set([405, 501])
 
 /**
  * @typedef {object} HttpOptions
@@ -56,7 +58,10 @@ export function httpStore(
     const plain = `${base}${key}${query}`
     for (let n = 1; ; n++) {
       try {
-        const target = sign === undefined ? plain : await sign(plain, key, request.method ?? 'GET')
+        const target =
+          sign === undefined
+            ? plain
+            : await sign(plain, key, /** @type {'GET' | 'HEAD'} */ (request.method ?? 'GET'))
         const told = { ...request, headers: { ...headers, ...request.headers }, signal, redirect }
         return await take(await call(target, /** @type {RequestInit} */ (told)))
       } catch (cause) {
@@ -84,14 +89,36 @@ export function httpStore(
         return body(answer, answer.status === 206 ? 0 : start, length)
       })
     },
-    size: (key) =>
-      ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
-        if (missing(answer, key)) return null
-        const length = answer.headers.get('Content-Length')
-        return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
-      }),
+    size: async (key) => {
+      const size = await ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
+        if (NO_HEAD.has(answer.status)) return undefined
+        return missing(answer, key) ? null : lengthOf(answer)
+      })
+      if (size !== undefined) return size
+      const headers = { Range: 'bytes=0-0' }
+      return ask(key, { headers, cache: 'no-cache' }, async (answer) => {
+        if (answer.status !== 416 && missing(answer, key)) return null
+        answer.body?.cancel().catch(() => {})
+        const [, total] = /\/([0-9]+)$/.exec(answer.headers.get('Content-Range') ?? '') ?? []
+        return total === undefined
+          ? answer.status === 200
+            ? lengthOf(answer)
+            : NaN
+          : Number(total)
+      })
+    },
     list: async () => null,
   }
+}
+
+/**
+ * Read how long a whole object is; NaN where a server does not tell, or tells what it has packed.
+ *
+ * @param {Response} answer
+ */
+function lengthOf(answer) {
+  const length = answer.headers.get('Content-Length')
+  return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
 }
 
 /**

@@ -208,6 +208,23 @@ const TESTS = {
     assert.equal((await checkpoint.words(0, 10)).length, 10)
     assert.deepEqual(await checkpoint.verify(), [])
   },
+  'a server that knows no HEAD is asked for a byte': async () => {
+    const objects = await frozen('history')
+    for (const told of [true, false]) {
+      const store = served(objects, ({ bytes, request }) => {
+        if (request.method === 'HEAD') return new Response(null, { status: 405 })
+        if (bytes === undefined) return new Response(null, { status: 404 })
+        const [, from, to] = /^bytes=([0-9]+)-([0-9]+)$/.exec(request.headers.Range) ?? []
+        if (from === undefined) return new Response(bytes)
+        const part = bytes.slice(Number(from), Number(to) + 1)
+        const headers = told ? { 'Content-Range': `bytes ${from}-${to}/${bytes.length}` } : {}
+        return new Response(part, { status: 206, headers })
+      })
+      const checkpoint = await open(store)
+      assert.equal(checkpoint.commit, 3)
+      assert.deepEqual(await checkpoint.verify(), [])
+    }
+  },
   'a server that denies what is missing ends the walk': async () => {
     const objects = await frozen('history')
     const answer =
