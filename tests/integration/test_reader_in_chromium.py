@@ -106,7 +106,7 @@ def test_the_corpus_is_passed_in_a_browser(page: Page, root: Path, url: str) -> 
     assert found["invalid"] == sum(1 for _ in (SPEC / "invalid").iterdir())
     assert found["http"] == len(over_http)
     assert damaged["told"] == []
-    assert damaged["damages"] > 250
+    assert damaged["damages"] == 300
 
 
 def test_a_store_is_looked_at_by_its_address(page: Page, url: str) -> None:

@@ -58,18 +58,35 @@ def _zstd_parse(rest: list[str], _: int) -> Codec | None:
 
 
 def _zstd_claimed(body: NDArray[np.uint8]) -> int | None:
-    """Return the content size in a Zstandard frame header (RFC 8878, 3.1.1.1), None if absent.
+    """Return the content size in the header of the only Zstandard frame (RFC 8878, 3.1.1.1).
 
-    The library fills a buffer that is too large only in part, and says nothing.
+    None where it does not state it, needs a dictionary, or is not alone. The library fills a buffer
+    that is too large only in part, and says nothing.
     """
     header = body[:18].tobytes()
     if len(header) < 6 or header[:4] != b"\x28\xb5\x2f\xfd":  # noqa: PLR2004 - least header
         return None
     flag, single = header[4] >> 6, header[4] >> 5 & 1
     width = (single, 2, 4, 8)[flag]
-    start = 5 + (1 - single) + (0, 1, 2, 4)[header[4] & 3]
+    start = 5 + (1 - single)
     size = int.from_bytes(header[start : start + width], "little")
-    return size + 256 * (flag == 1) if width else None
+    is_alone = not header[4] & 3 and _zstd_ends(body, start + width, 4 * (header[4] >> 2 & 1))
+    return size + 256 * (flag == 1) if width and is_alone else None
+
+
+def _zstd_ends(body: NDArray[np.uint8], start: int, checksum: int) -> bool:
+    """Tell whether a frame whose blocks begin at `start` ends where the bytes do.
+
+    The library would go on to whatever frame follows, and say nothing of one that holds nothing.
+    """
+    is_last = False
+    while not is_last:
+        if start + 3 > len(body):
+            return False
+        header = int.from_bytes(body[start : start + 3].tobytes(), "little")
+        is_last, is_repeated = bool(header & 1), header >> 1 & 3 == 1
+        start += 3 + (1 if is_repeated else header >> 3)
+    return start + checksum == len(body)
 
 
 def _blosc_parse(rest: list[str], itemsize: int) -> Codec | None:

@@ -330,8 +330,10 @@ def _hint(store: Readable) -> _Hint | None:
     try:
         data = get_at_most(store, spec.LATEST, spec.MAX_MANIFEST_BYTES)
         record = stored.parse(data, spec.LATEST)
-    except (NotFoundError, DamagedError):
-        return None  # a hint that is missing or unreadable costs a round trip, nothing else
+    except (NotFoundError, DamagedError, UnsupportedError):
+        # A hint that is missing or unreadable costs a round trip, nothing else; what looks like a
+        # later version may be one letter that is damaged, and the commit itself tells.
+        return None
     return _Hint(record=record, size=memoryview(data).nbytes)
 
 

@@ -90,20 +90,22 @@ export class History {
    * @param {{number: number, bytes: Uint8Array} | null} hint
    */
   async walk(hint) {
-    let last = 0
-    if (hint !== null) {
-      const size = await this.sizeOf(hint.number, true)
-      // A server that does not tell a size is believed: the number is there.
-      if (size !== null && (Number.isNaN(size) || size === hint.bytes.length)) {
-        last = hint.number
-        this.hint = hint
-      }
-    }
+    let last = hint?.number ?? 0
+    // Whether the hint's own number is there is asked together with the numbers after it.
+    let own = hint === null ? null : this.sizeOf(last, true)
     for (;;) {
       const ahead = Array.from({ length: last === 0 ? WINDOW : 2 }, (_, i) => last + 1 + i)
-      const sizes = await Promise.all(
-        ahead.map((number) => this.sizeOf(number, last > 0 || number > 1)),
-      )
+      const [size, ...sizes] = await Promise.all([
+        own,
+        ...ahead.map((number) => this.sizeOf(number, last > 0 || number > 1)),
+      ])
+      if (hint !== null && own !== null) {
+        // A server that does not tell a size is believed: the number is there.
+        const there = size !== null && (Number.isNaN(size) || size === hint.bytes.length)
+        if (!there) return this.walk(null)
+        this.hint = hint
+        own = null
+      }
       const gap = sizes.indexOf(null)
       last += gap === -1 ? sizes.length : gap
       if (gap !== -1) break

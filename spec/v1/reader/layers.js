@@ -107,18 +107,20 @@ export class ColumnReader {
   async read(rows) {
     const bytes = allocate(rows.length * this.rowBytes)
     let left = { rows, places: /** @type {number[] | null} */ (null) }
-    const reads = []
+    /** @type {[LayerColumn, {rows: number[], places: number[]}][]} */
+    const held = []
     for (const delta of this.deltas) if (rows.length > 0) delta.rowNumbers().catch(() => {})
     for (const delta of [...this.deltas].reverse()) {
       if (left.rows.length === 0) break
       const parted = part(left, await delta.rowNumbers())
       left = parted.left
-      if (parted.held.rows.length > 0) reads.push(this.overlay(delta, parted.held, bytes))
+      if (parted.held.rows.length > 0) held.push([delta, parted.held])
     }
     const { rowBytes } = this
+    const reads = held.map(([delta, own]) => this.overlay(delta, own, bytes))
     reads.push(
-      this.base.values.take(left.rows, left.places, (part, place) => {
-        bytes.set(part, place * rowBytes)
+      this.base.values.take(left.rows, left.places, (stretch, place) => {
+        bytes.set(stretch, place * rowBytes)
       }),
     )
     await all(reads)

@@ -237,7 +237,6 @@ function collection(value, size, where) {
     const again = expired.some(([from, to]) => n >= from && n <= to)
     demand(!again, 'numbers that had not expired', n, `${where}.expires`)
   }
-  if (newest !== null) demand(newest.commit < commit, 'an earlier newest', newest.commit, where)
   return { kind: 'collection', store, commit, newest, revokes, expires }
 }
 

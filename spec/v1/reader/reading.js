@@ -104,8 +104,7 @@ export class ArrayReader {
     const bytes = await /** @type {ArrayReader} */ (this.table).rows(first, first + count)
     const places = readTable(bytes)
     const numbers = Array.from({ length: count }, (_, i) => first + i)
-    const where = `${this.layer.path}/${this.info.name}`
-    checkPlaces(this.info, sizeOfShards(this.info, this.layer.objects), numbers, places, where)
+    this.check(numbers, places)
     return places
   }
 
@@ -126,10 +125,25 @@ export class ArrayReader {
     await Promise.all(
       [...parts.keys()].map(async (part) => parts.set(part, await this.tablePart(part))),
     )
-    return numbers.map((number) => {
+    const found = numbers.map((number) => {
       const part = Math.floor(number / rows)
       return entry(parts.get(part), number - part * rows, number)
     })
+    // Parts were checked one by one; chunks of one shard may stand in two of them.
+    if (parts.size > 1) this.check(numbers, columnsOf(found))
+    return found
+  }
+
+  /**
+   * Refuse places that cannot be true.
+   *
+   * @param {number[]} numbers
+   * @param {import('./grid.js').Places} places
+   * @throws `chunk-range`
+   */
+  check(numbers, places) {
+    const where = `${this.layer.path}/${this.info.name}`
+    checkPlaces(this.info, sizeOfShards(this.info, this.layer.objects), numbers, places, where)
   }
 
   /**
@@ -236,6 +250,13 @@ const entry = (places, i, number) => ({
   offset: places.offset[i],
   nbytes: places.nbytes[i],
   crc32c: places.crc32c[i],
+})
+
+/** @param {Stretch['chunks']} entries @returns {import('./grid.js').Places} */
+const columnsOf = (entries) => ({
+  offset: entries.map(({ offset }) => offset),
+  nbytes: entries.map(({ nbytes }) => nbytes),
+  crc32c: entries.map(({ crc32c }) => crc32c),
 })
 
 /**

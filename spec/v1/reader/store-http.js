@@ -8,13 +8,14 @@ import { EmbzarrError, refuse } from './errors.js'
 
 const TRIES = 3
 const PAUSE = 250
+/** Answers of servers that do not know HEAD. */
+const NO_HEAD = new Set([405, 501])
 
 /**
  * @typedef {object} HttpOptions
- * @property {Record<string, string>} [headers] sent with every request
- * @property {(url: string, key: string) => string | Promise<string>} [sign] makes the URL of an
- *   object
- *   from its plain one, where each needs a signature of its own
+ * @property {Record<string, string>} [headers] sent with every request; then no redirect is followed
+ * @property {(url: string, key: string, method: 'GET' | 'HEAD') => string | Promise<string>} [sign]
+ *   makes the URL of an object from its plain one, where each needs a signature of its own
  * @property {AbortSignal} [signal] stops all requests
  * @property {typeof fetch} [fetch]
  */
@@ -34,10 +35,13 @@ export function httpStore(
   try {
     root = new URL(url)
   } catch {
-    return refuse('url-unsupported', 'an absolute URL', url)
+    return refuse('url-unsupported', 'an absolute URL')
   }
   if (!['http:', 'https:'].includes(root.protocol))
     refuse('url-unsupported', 'http: or https:', root.protocol)
+  if (root.username || root.password) refuse('url-unsupported', 'a URL without user and password')
+  // What lets a reader in is told to no other host.
+  const redirect = Object.keys(headers).length > 0 ? 'error' : 'follow'
   const query = root.search
   root.search = ''
   root.hash = ''
@@ -54,9 +58,12 @@ export function httpStore(
     const plain = `${base}${key}${query}`
     for (let n = 1; ; n++) {
       try {
-        const target = sign === undefined ? plain : await sign(plain, key)
-        const told = { ...request, headers: { ...headers, ...request.headers }, signal }
-        return await take(await call(target, told))
+        const target =
+          sign === undefined
+            ? plain
+            : await sign(plain, key, /** @type {'GET' | 'HEAD'} */ (request.method ?? 'GET'))
+        const told = { ...request, headers: { ...headers, ...request.headers }, signal, redirect }
+        return await take(await call(target, /** @type {RequestInit} */ (told)))
       } catch (cause) {
         const final = cause instanceof EmbzarrError && cause.code !== 'store-failed'
         if (final || n === TRIES || signal?.aborted) throw failure(cause, key)
@@ -82,14 +89,36 @@ export function httpStore(
         return body(answer, answer.status === 206 ? 0 : start, length)
       })
     },
-    size: (key) =>
-      ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
-        if (missing(answer, key)) return null
-        const length = answer.headers.get('Content-Length')
-        return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
-      }),
+    size: async (key) => {
+      const size = await ask(key, { method: 'HEAD', cache: 'no-cache' }, async (answer) => {
+        if (NO_HEAD.has(answer.status)) return undefined
+        return missing(answer, key) ? null : lengthOf(answer)
+      })
+      if (size !== undefined) return size
+      const headers = { Range: 'bytes=0-0' }
+      return ask(key, { headers, cache: 'no-cache' }, async (answer) => {
+        if (answer.status !== 416 && missing(answer, key)) return null
+        answer.body?.cancel().catch(() => {})
+        const [, total] = /\/([0-9]+)$/.exec(answer.headers.get('Content-Range') ?? '') ?? []
+        return total === undefined
+          ? answer.status === 200
+            ? lengthOf(answer)
+            : NaN
+          : Number(total)
+      })
+    },
     list: async () => null,
   }
+}
+
+/**
+ * Read how long a whole object is; NaN where a server does not tell, or tells what it has packed.
+ *
+ * @param {Response} answer
+ */
+function lengthOf(answer) {
+  const length = answer.headers.get('Content-Length')
+  return length === null || answer.headers.has('Content-Encoding') ? NaN : Number(length)
 }
 
 /**

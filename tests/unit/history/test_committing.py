@@ -90,6 +90,26 @@ def test_a_damaged_hint_costs_nothing(damage: bytes | None, tmp_path: Path) -> N
     assert embzarr.open(tmp_path).words == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("letters", "damaged"),
+    [
+        (b'"version":1', b'"version":9'),
+        (b'"kind":"full"', b'"kind":"fuxl"'),
+        (b'"writer"', b'"writex"'),
+        (b'"dtype":"float32"', b'"dtype":"floax32"'),
+    ],
+)
+def test_a_damaged_letter_of_the_hint_is_no_later_version(
+    letters: bytes, damaged: bytes, tmp_path: Path
+) -> None:
+    """What a hint seems to ask for is not believed: the commit itself is read."""
+    embzarr.save(tmp_path, ["a"], [[1.0]])
+    hint = tmp_path / "latest.json"
+    hint.write_bytes(hint.read_bytes().replace(letters, damaged, 1))
+
+    assert embzarr.open(tmp_path).words == ["a"]
+
+
 class _NoListing(PassThrough):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         raise UnsupportedError("store-cannot-list", f"cannot list {prefix}")

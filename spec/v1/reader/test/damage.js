@@ -8,23 +8,9 @@
  * @module
  */
 import { readFile, readdir } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { Damaging } from './damaging.js'
-
-/** Read all files below a folder. */
-async function readStore(folder) {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-  const pairs = files.map(async (path) => {
-    return /** @type {const} */ ([
-      relative(folder, path).split(sep).join('/'),
-      new Uint8Array(await readFile(path)),
-    ])
-  })
-  return new Map(await Promise.all(pairs))
-}
+import { readStore } from './files.js'
 
 const [spec, count, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] ?? 1)]
 const stores = []

@@ -130,13 +130,13 @@ export class Damaging {
    *
    * @param {Map<string, Uint8Array>} objects
    * @param {any} expected
-   * @param {string} key of the damaged object
+   * @param {string[]} keys of the damaged objects
    * @param {string} told
    */
-  async examine(objects, expected, key, told) {
+  async examine(objects, expected, keys, told) {
     const store = memoryStore(objects, { lists: this.counts.damages % 2 === 0 })
     // A manifest is trusted only by whoever holds its digest (section 22), as a tag does.
-    const trusted = !key.startsWith('commits/') && key !== 'latest.json'
+    const trusted = keys.every((key) => !key.startsWith('commits/') && key !== 'latest.json')
     let noticed = false
     for (const commit of expected.commits) {
       const { found: checkpoint, code } = await this.ask(
@@ -161,12 +161,13 @@ export class Damaging {
       const { found } = await this.ask(() => open(store, { tag }), told)
       const same = found === undefined || found.commit === commit
       if (!same) this.wrong(`${told}: tag ${tag} gives commit ${found?.commit}`)
-      if (found !== undefined && key === `commits/${String(commit).padStart(20, '0')}.json`) {
+      const manifest = `commits/${String(commit).padStart(20, '0')}.json`
+      if (found !== undefined && keys.includes(manifest)) {
         this.wrong(`${told}: tag ${tag} opens a damaged manifest`)
       }
     }
     // Every byte of a layer has a digest: its loss must be told.
-    if (!noticed && key.startsWith('steps/') && isListed(objects, key))
+    if (!noticed && keys.some((key) => key.startsWith('steps/') && isListed(objects, key)))
       this.wrong(`${told}: not noticed`)
     if (!noticed) this.counts.unnoticed++
   }
@@ -178,26 +179,33 @@ export class Damaging {
    * @param {number} seed
    */
   async run(count, seed) {
-    for (let n = 0; n < count; n++) {
+    for (let n = 0; this.counts.damages < count; n++) {
       const random = randomFrom(seed * 1000003 + n)
       const below = (limit) => Math.floor(random() * limit)
       const { name, expected, objects } = this.stores[below(this.stores.length)]
-      const keys = [...objects.keys()]
-      const key = keys[below(keys.length)]
-      const kinds = Object.keys(DAMAGES)
-      const kind = kinds[below(kinds.length)]
-      const before = objects.get(key)
-      const after = DAMAGES[kind](before, below)
-      if (after !== null && isSame(after, before)) continue
-      this.counts.damages++
       const damaged = new Map(objects)
-      if (after === null) damaged.delete(key)
-      else damaged.set(key, after)
+      const told = []
+      // One damage in most cases, two in some: errors meet each other then.
+      for (let left = below(4) === 0 ? 2 : 1; left > 0; left--) {
+        const keys = [...objects.keys()]
+        const key = keys[below(keys.length)]
+        const kinds = Object.keys(DAMAGES)
+        const kind = kinds[below(kinds.length)]
+        const before = objects.get(key)
+        const after = DAMAGES[kind](before, below)
+        if (after !== null && isSame(after, before)) continue
+        if (after === null) damaged.delete(key)
+        else damaged.set(key, after)
+        told.push({ kind, key })
+      }
+      if (told.length === 0) continue
+      this.counts.damages++
+      const shown = told.map(({ kind, key }) => `${kind} of ${key}`).join(', ')
       await this.examine(
         damaged,
         expected,
-        key,
-        `seed ${seed} number ${n}: ${kind} of ${key} in ${name}`,
+        told.map(({ key }) => key),
+        `seed ${seed} number ${n}: ${shown} in ${name}`,
       )
     }
     return { ...this.counts, codes: this.codes, told: this.told }

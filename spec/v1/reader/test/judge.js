@@ -1,20 +1,28 @@
 /**
- * Judge manifests.
+ * Judge manifests, records of any kind, tags and quarantine records.
  *
- * `node judge.js FILE` reads a JSON array of texts and prints one of the code with which each is
+ * `node judge.js KIND FILE` reads a JSON array of texts and prints one of the code with which each is
  * refused, or null.
  *
  * @module
  */
 import { readFile } from 'node:fs/promises'
 import { EmbzarrError } from '../errors.js'
-import { parseManifest } from '../manifest.js'
+import { parseManifest, parseMark, parseRecord, parseTag } from '../manifest.js'
 import { encodeUtf8 } from '../text.js'
+
+const KINDS = {
+  manifest: (bytes) => parseManifest(bytes),
+  record: (bytes) => parseRecord(bytes, null),
+  tag: (bytes) => parseTag(bytes),
+  mark: (bytes) => parseMark(bytes),
+}
+const [kind, file] = process.argv.slice(2)
 
 /** @param {string} text */
 function judge(text) {
   try {
-    parseManifest(encodeUtf8(text))
+    KINDS[kind](encodeUtf8(text))
     return null
   } catch (error) {
     if (error instanceof EmbzarrError) return error.code
@@ -22,5 +30,5 @@ function judge(text) {
   }
 }
 
-const texts = JSON.parse(await readFile(process.argv[2], 'utf8'))
+const texts = JSON.parse(await readFile(file, 'utf8'))
 console.log(JSON.stringify(texts.map(judge)))
