@@ -18,6 +18,7 @@ from embzarr.errors import (
     DamagedError,
     NotFoundError,
     StoreError,
+    UnsupportedError,
 )
 
 if TYPE_CHECKING:
