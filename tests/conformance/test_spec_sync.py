@@ -82,8 +82,8 @@ STRUCTS: dict[str, Any] = {
 }
 PREFIXES = (
     "access bucket checkpoint chunk codec commit create dtype feature file history input json key "
-    "lookup manifest member object part quarantine root rows shard step store table tag tensor url "
-    "version word words write zarr"
+    "lookup manifest member model object part quarantine root rows shard step store table tag "
+    "tensor url version word words write zarr"
 )
 CODE = re.compile(rf"(?:{PREFIXES.replace(' ', '|')})(?:-[a-z]+)+")
 

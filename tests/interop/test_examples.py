@@ -18,7 +18,16 @@ from embzarr import interop
 ADAPTERS = sorted(
     file.stem for file in Path(interop.__path__[0]).glob("*.py") if not file.name.startswith("_")
 )
-LARGE = {"hnswlib", "keras", "sentence_transformers", "spacy", "torch"}
+LARGE = {
+    "catboost",
+    "hnswlib",
+    "keras",
+    "lightgbm",
+    "sentence_transformers",
+    "spacy",
+    "torch",
+    "xgboost",
+}
 """Whose libraries are large or compiled, and tested in environments of their own."""
 SHOWN_BY_ANOTHER = {"CheckpointDataset"}
 """Classes that a function makes, and its example shows."""

@@ -4,6 +4,7 @@
     from embzarr.interop.arrow import dataset, to_arrow, to_reader
     from embzarr.interop.polars import scan, to_polars
     from embzarr.interop.pandas import to_pandas
+    from embzarr.interop.torch import load, save  # a model; so do keras, sklearn, xgboost, ...
     from embzarr.interop.sklearn import WordVectorizer
     from embzarr.interop.xarray import to_xarray
     from embzarr.interop.faiss import build_index       # and hnswlib

@@ -1,4 +1,4 @@
-"""Keras: a lookup of words and an embedding layer of the same rows (extra ``keras``)."""
+"""Keras: models, and a lookup of words with an embedding layer of its rows (extra ``keras``)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from embzarr._format import arguments
 from embzarr.interop._door import Source, loaded_once, needs, opened
+from embzarr.interop._keras_models import load, save
 
-with needs("keras, and tensorflow for its StringLookup", extra="keras"):
+with needs("keras", extra="keras"):
     import keras
-    import tensorflow as tf  # noqa: F401 - StringLookup needs it, whatever backend computes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["embedding"]
+__all__ = ["embedding", "load", "save"]
 
 
 def embedding(
@@ -54,6 +54,8 @@ def embedding(
                [0., 0., 0., 0.]], dtype=float32)
     """
     arguments.check_flags(trainable=trainable, mask=mask)
+    with needs("tensorflow, for StringLookup", extra="keras"):
+        import tensorflow as tf  # noqa: F401, PLC0415 - whatever backend computes
     found = opened(checkpoint)
     loaded = loaded_once(found, words, missing=missing, dtype=np.float32)
     there = np.array([not mask or word != "" for word in loaded.words], bool)

@@ -11,6 +11,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, needs, opened
+from embzarr.interop._sklearn_models import load, save
 
 with needs("scikit-learn", extra="sklearn"):
     from scipy.sparse import csr_matrix
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from embzarr._reading import Loaded
 
-__all__ = ["WordVectorizer"]
+__all__ = ["WordVectorizer", "load", "save"]
 
 _WEIGHTINGS = ("mean", "tfidf", "sif")
 _FREQUENCIES = ("texts", "counts")

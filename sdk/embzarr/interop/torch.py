@@ -1,4 +1,4 @@
-"""PyTorch: embedding layers with their vocabulary, and a dataset of rows (extra ``torch``)."""
+"""PyTorch: models, embedding layers with their vocabulary, and rows (extra ``torch``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from embzarr._format import arguments, placements
 from embzarr.errors import InvalidInputError, WordNotFoundError
 from embzarr.interop._door import Source, loaded_once, needs, opened
+from embzarr.interop._torch_models import load, save
 
 with needs("torch", extra="torch"):
     import torch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RowDataset", "Vocabulary", "embedding", "embedding_bag"]
+__all__ = ["RowDataset", "Vocabulary", "embedding", "embedding_bag", "load", "save"]
 
 _MISSING = ("raise", "skip", "zeros")
 _UNKNOWN = ("zeros", "mean")

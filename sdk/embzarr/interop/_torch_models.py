@@ -1,0 +1,246 @@
+"""Saves modules and optimizers of PyTorch as named tensors, and fills them again in place.
+
+Source of the forms: ``Module.state_dict`` and ``Optimizer.state_dict`` of PyTorch. No pickle: what
+is no tensor is JSON, or refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from embzarr.errors import InvalidInputError
+from embzarr.interop import _models
+from embzarr.interop._door import needs
+from embzarr.interop._models import HowToSave, ModelParts, Where
+
+with needs("torch", extra="torch"):
+    import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._door import Source
+
+_OPTIMIZER = "optimizer."
+_OPTIMIZER_MEMBER = "optimizer"
+_BITS = {1: torch.uint8, 2: torch.uint16}
+
+
+def save(
+    url: object,
+    model: Any,  # noqa: ANN401 - torch is an extra
+    *,
+    optimizer: Any = None,  # noqa: ANN401 - torch is an extra
+    vocabulary: Iterable[str | bytes] | None = None,
+    embedding: str | None = None,
+    **how: Unpack[HowToSave],
+) -> Checkpoint:
+    """Save a module, or a state dict, and on wish its optimizer as one atomic commit.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        model: a `torch.nn.Module`, or tensors by name. They must stay as they are until this
+            returns; those on another device are copied to the host.
+        optimizer: a `torch.optim.Optimizer`, whose state goes with it.
+        vocabulary: words of an embedding layer, in the order of its rows: they and its vectors
+            become the table, to be read by word.
+        embedding: name of that layer's weight; by default the only matrix of as many rows.
+        **how: ``step``, ``metadata``, ``compression``, ``storage_options`` and others, as
+            `embzarr.save` takes them.
+
+    Raises:
+        InvalidInputError: something that is neither a dense tensor nor JSON, or a vocabulary that
+            does not fit; nothing was committed.
+
+    Example:
+        >>> import torch
+        >>> from embzarr.interop.torch import load, save
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> saved = save(f"{folder}/layer", layer, step=10)
+        >>> again = torch.nn.Linear(2, 1)
+        >>> _ = load(saved, into=again)
+        >>> bool((again.weight == layer.weight).all())
+        True
+    """
+    state = model if isinstance(model, dict) else model.state_dict()
+    kept, shared = _distinct(state)
+    tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
+    record: dict[str, Any] = {"shared": shared} if shared else {}
+    if optimizer is not None:
+        record[_OPTIMIZER_MEMBER], further = _flat(optimizer.state_dict())
+        tensors |= {
+            f"{_OPTIMIZER}{name}": to_array(name, tensor) for name, tensor in further.items()
+        }
+    parts = ModelParts(
+        framework="torch",
+        version=torch.__version__,
+        name=f"{type(model).__module__}.{type(model).__qualname__}",
+        form="tensors",
+        tensors=tensors,
+        record=record,
+    )
+    return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+
+
+def load(
+    source: Source,
+    *,
+    into: Any = None,  # noqa: ANN401 - torch is an extra
+    optimizer: Any = None,  # noqa: ANN401 - torch is an extra
+    strict: bool = True,
+    **where: Unpack[Where],
+) -> dict[str, Any]:
+    """Fill a module and an optimizer with what was saved, or return the tensors by name.
+
+    Args:
+        source: an open checkpoint, or the place of a run.
+        into: the module to fill; parameters on the host are read in place.
+        optimizer: the optimizer to fill, made for the parameters of `into`.
+        strict: refuse names and shapes that the one has and the other has not; else what fits is
+            taken, and the rest left.
+        **where: ``step``, ``tag``, ``commit``, ``storage_options``, as `embzarr.open` takes them.
+
+    Returns:
+        The tensors by name, as the module's ``state_dict`` has them.
+
+    Raises:
+        NotFoundError: code ``model-missing``: the checkpoint holds no model.
+        UnsupportedError: code ``model-foreign``: one of another framework.
+        InvalidInputError: code ``input-shape``: what does not fit, all of it at once.
+
+    Example:
+        >>> import torch
+        >>> from embzarr.interop.torch import load, save
+        >>> saved = save(f"{folder}/w", {"w": torch.ones(2)})
+        >>> load(saved)
+        {'w': tensor([1., 1.])}
+    """
+    checkpoint, record = _models.open_model(source, "torch", where)
+    shapes = _models.shapes_of(checkpoint)
+    shared = record.get("shared", {})
+    held = {name: shape for name, shape in shapes.items() if not name.startswith(_OPTIMIZER)}
+    held |= {name: held[other] for name, other in shared.items()}
+    state = {} if into is None else into.state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
+    common = _models.check_fits(held, wanted, strict=strict)
+    out = {
+        name: array
+        for name in common
+        if name in state and name not in shared and (array := _in_place(state[name])) is not None
+    }
+    out = {name: array for name, array in out.items() if array.dtype == _dtype(checkpoint, name)}
+    arrays = _models.tensors_of(checkpoint, out)
+    arrays |= {name: arrays[other] for name, other in shared.items()}
+    with torch.no_grad():
+        for name in common:
+            if name in state and name not in out:
+                state[name].copy_(to_tensor(arrays[name]))
+    if optimizer is not None:
+        optimizer.load_state_dict(_nested(record[_OPTIMIZER_MEMBER], arrays))
+    names = (name for name in arrays if not name.startswith(_OPTIMIZER))
+    return state or {name: to_tensor(arrays[name]) for name in names}
+
+
+def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is an extra
+    """Return a tensor's numbers, without a copy where they are on the host.
+
+    Raises:
+        InvalidInputError: it is no dense tensor with numbers.
+    """
+    is_dense = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+    if not is_dense or tensor.is_quantized or tensor.is_meta:
+        kind = f"{tensor.layout} on {tensor.device}" if isinstance(tensor, torch.Tensor) else ""
+        raise InvalidInputError(
+            "input-dtype",
+            f"tensor {name!r}: expected a dense tensor, found {kind or type(tensor).__name__}",
+        )
+    host = tensor.detach().cpu().resolve_conj().resolve_neg()
+    kind = str(host.dtype).removeprefix("torch.")
+    try:
+        return np.asarray(host.numpy())
+    except TypeError:  # numpy has no such type, ml_dtypes may
+        return np.asarray(host.view(_BITS[host.element_size()]).numpy().view(_ml_dtype(name, kind)))
+
+
+def to_tensor(array: NDArray[Any]) -> Any:  # noqa: ANN401 - torch is an extra
+    """Return numbers as a tensor, without a copy."""
+    if array.dtype.kind != "V":
+        return torch.from_numpy(np.require(array, requirements="W"))
+    bits = torch.from_numpy(array.view(f"u{array.itemsize}"))
+    return bits.view(getattr(torch, array.dtype.name))
+
+
+def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
+    with needs("ml_dtypes", extra="bfloat16"):
+        import ml_dtypes  # noqa: PLC0415 - an extra of its own
+    found = getattr(ml_dtypes, kind, None)
+    if found is None:
+        raise InvalidInputError("input-dtype", f"tensor {name!r}: no type of ml_dtypes for {kind}")
+    dtype: np.dtype[Any] = np.dtype(found)
+    return dtype
+
+
+def _in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra
+    """Return an array over a tensor's own memory, where it can be filled."""
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():
+        return None
+    return to_array("", tensor)
+
+
+def _dtype(checkpoint: Checkpoint, name: str) -> np.dtype[Any]:
+    is_table = name == checkpoint.model.get("embedding")
+    return checkpoint.dtype if is_table else checkpoint.tensors[name].dtype
+
+
+def _distinct(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return tensors without those that are others under a second name, and those names."""
+    kept: dict[str, Any] = {}
+    shared: dict[str, str] = {}
+    seen: dict[tuple[Any, ...], str] = {}
+    for name, tensor in state.items():
+        has_place = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+        if has_place and tensor.numel() and not tensor.is_meta:
+            place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.device)
+            first = seen.setdefault(place, name)
+            if first != name:
+                shared[name] = first
+                continue
+        kept[name] = tensor
+    return kept, shared
+
+
+def _flat(value: Any, path: str = "") -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - any state
+    """Return nested state as JSON that names its tensors, and the tensors by those names."""
+    if isinstance(value, torch.Tensor):
+        return {"tensor": path}, {path: value}
+    if isinstance(value, dict):
+        pairs = [(key, *_flat(one, _below(path, key))) for key, one in value.items()]
+        told = [[_models.scalar(key), one] for key, one, _ in pairs]
+        return {"dict": told}, {k: v for _, _, held in pairs for k, v in held.items()}
+    if isinstance(value, list | tuple):
+        items = [_flat(one, _below(path, at)) for at, one in enumerate(value)]
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [one for one, _ in items]}, {k: v for _, h in items for k, v in h.items()}
+    return {"value": _models.scalar(value)}, {}
+
+
+def _below(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _nested(told: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401 - as `_flat`
+    """Return the state that `_flat` took apart."""
+    ((kind, held),) = told.items()
+    if kind == "tensor":
+        return to_tensor(arrays[f"{_OPTIMIZER}{held}"])
+    if kind == "dict":
+        return {key: _nested(one, arrays) for key, one in held}
+    if kind in {"list", "tuple"}:
+        items = [_nested(one, arrays) for one in held]
+        return tuple(items) if kind == "tuple" else items
+    return held

@@ -1,0 +1,91 @@
+"""CatBoost: models in its own binary form, which has no code in it (extra ``catboost``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.interop import _models
+from embzarr.interop._door import needs
+from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._own_form import file_of, written
+
+with needs("catboost", extra="catboost"):
+    import catboost
+
+if TYPE_CHECKING:
+    from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._door import Source
+
+__all__ = ["load", "save"]
+
+_FILE = "model.cbm"
+
+
+def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # noqa: ANN401
+    """Save a trained model as one atomic commit, as ``cbm``.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        model: a trained `catboost.CatBoost`, or one of its classifiers, regressors and rankers.
+        **how: ``step``, ``metadata``, ``storage_options`` and others, as `embzarr.save` takes them.
+
+    Raises:
+        InvalidInputError: something else, or a model that was not trained.
+
+    Example:
+        >>> import catboost
+        >>> from embzarr.interop.catboost import load, save
+        >>> quiet = {"verbose": 0, "allow_writing_files": False, "iterations": 2}
+        >>> model = catboost.CatBoostRegressor(**quiet).fit([[0], [1], [2]], [0, 1, 2])
+        >>> saved = save(folder, model)
+        >>> bool((load(folder).predict([[1]]) == model.predict([[1]])).all())
+        True
+    """
+    if not isinstance(model, catboost.CatBoost):
+        raise InvalidInputError(
+            "input-argument", f"model: expected one of catboost, found {type(model).__name__}"
+        )
+    try:
+        data = written(model.save_model, _FILE)
+    except catboost.CatBoostError as exc:
+        raise InvalidInputError("input-argument", f"model: catboost cannot save it: {exc}") from exc
+    parts = ModelParts(
+        framework="catboost",
+        version=catboost.__version__,
+        name=type(model).__name__,
+        form="cbm",
+        files={_FILE: data},
+    )
+    return _models.save_model(url, parts, how=how)
+
+
+def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of the class that was saved
+    """Return a model of the class that was saved.
+
+    Args:
+        source: an open checkpoint, or the place of a run.
+        **where: ``step``, ``tag``, ``commit``, ``storage_options``, as `embzarr.open` takes them.
+
+    Raises:
+        NotFoundError: code ``model-missing``: the checkpoint holds no model.
+        UnsupportedError: code ``model-foreign``: one of another framework, or of a class that this
+            version of catboost does not have.
+        DamagedError: code ``model-invalid``: catboost cannot read it.
+
+    Example:
+        >>> import catboost
+        >>> from embzarr.interop.catboost import load, save
+        >>> quiet = {"verbose": 0, "allow_writing_files": False, "iterations": 2}
+        >>> saved = save(folder, catboost.CatBoost(quiet).fit([[0], [1], [2]], [0, 1, 2]))
+        >>> load(saved).tree_count_
+        2
+    """
+    checkpoint, record = _models.open_model(source, "catboost", where)
+    model = _models.class_of(catboost, record, (catboost.CatBoost,))()
+    with file_of(checkpoint, _FILE) as path:
+        try:
+            model.load_model(path)
+        except catboost.CatBoostError as exc:
+            raise DamagedError("model-invalid", f"{checkpoint.url}: {exc}") from exc
+    return model

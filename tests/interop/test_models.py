@@ -1,0 +1,319 @@
+"""Models of frameworks come back as they were: the same predictions, and training goes on.
+
+Each by its real library, on a real server, loaded by a fresh process; run by ``-m frameworks``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embzarr
+from servers.minio import MISSING, find_minio, running_minio
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
+
+WORDS = [f"word {row}" for row in range(200)]
+FRESH = """
+import sys, json, warnings
+import numpy as np
+from embzarr.interop import {library} as adapter
+url, options, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+model = adapter.load(url, storage_options=options{more})
+x = np.load(out + ".x.npy")
+np.save(out, {predict})
+"""
+
+
+@pytest.fixture(scope="module")
+def minio() -> Any:
+    program = find_minio()
+    if program is None:
+        pytest.skip(MISSING)
+    with running_minio(program) as server:
+        yield server
+
+
+@pytest.fixture
+def place(minio: Any) -> Any:
+    """A URL in an empty bucket, and how to reach it."""
+    with minio.bucket() as bucket:
+        yield minio.url(bucket, "model"), minio.options
+
+
+@pytest.fixture
+def afresh(place: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Load a model in a process of its own, and return what it predicts."""
+    import json  # noqa: PLC0415 - beside its use
+
+    def run(library: str, x: Any, predict: str, more: str = "") -> Any:
+        out = tmp_path / "y.npy"
+        np.save(f"{out}.x.npy", x)
+        program = FRESH.format(library=library, predict=predict, more=more)
+        command = [sys.executable, "-c", program, place[0], json.dumps(place[1]), str(out)]
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+        return np.load(out)
+
+    return run
+
+
+def data() -> tuple[Any, Any]:
+    """Return 200 rows of 6 numbers, and which of two classes each is of."""
+    x = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
+    return x, (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype(int)
+
+
+# PyTorch ------------------------------------------------------------------------------------------
+def network(torch: Any) -> Any:
+    """Return a small language model with tied weights, statistics, and types that numpy lacks."""
+
+    class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = torch.nn.Embedding(len(WORDS), 16)
+            self.norm = torch.nn.BatchNorm1d(16)
+            self.out = torch.nn.Linear(16, len(WORDS))
+            self.out.weight = self.embed.weight
+            self.gate = torch.nn.Parameter(torch.randn(300, 200).to(torch.bfloat16))
+            self.register_buffer("quantized", torch.randn(10).to(torch.float8_e4m3fn))
+
+        def forward(self, x: Any) -> Any:
+            return self.out(self.norm(self.embed(x))) * self.gate.float().mean()
+
+    return Net()
+
+
+def trained(torch: Any, net: Any, optimizer: Any) -> list[float]:
+    """Return the losses of three steps."""
+    losses = []
+    for _ in range(3):
+        logits = net(torch.arange(64))
+        loss = torch.nn.functional.cross_entropy(logits, torch.arange(64).flip(0))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("kind", ["AdamW", "SGD", "Adagrad", "RMSprop", "NAdam"])
+def test_torch_goes_on_training(kind: str, place: Any) -> None:
+    """Weights, statistics and the optimizer's state: the losses that follow are the same bits."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
+
+    torch.manual_seed(0)
+    url, options = place
+    net, again = network(torch), network(torch)
+    made = getattr(torch.optim, kind)
+    how = {"momentum": 0.9} if kind in {"SGD", "RMSprop"} else {}
+    optimizer, other = made(net.parameters(), lr=0.01, **how), made(again.parameters(), lr=0.5)
+    trained(torch, net, optimizer)
+    saved = save(
+        url,
+        net,
+        optimizer=optimizer,
+        vocabulary=WORDS,
+        embedding="embed.weight",
+        step=3,
+        storage_options=options,
+    )
+    assert np.array_equal(saved["word 7"], net.embed.weight[7].detach().numpy())
+    assert saved.model["shared"] == {"out.weight": "embed.weight"}
+    load(url, into=again, optimizer=other, storage_options=options)
+
+    for (name, one), (_, two) in zip(
+        net.state_dict().items(), again.state_dict().items(), strict=True
+    ):
+        assert one.dtype == two.dtype
+        bits = [tensor.reshape(-1).view(torch.uint8) for tensor in (one, two)]
+        assert torch.equal(*bits), name
+    assert trained(torch, net, optimizer) == trained(torch, again, other)
+
+
+def test_torch_tells_all_that_does_not_fit(place: Any) -> None:
+    """Names and shapes at once; without strict what fits is taken."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
+
+    url, options = place
+    one, two = torch.nn.Linear(4, 2), torch.nn.Linear(5, 2)
+    save(url, {**one.state_dict(), "extra": torch.ones(1)}, storage_options=options)
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        load(url, into=two, storage_options=options)
+    assert "not in the model: extra" in str(caught.value)
+    assert "weight (2, 4) for (2, 5)" in str(caught.value)
+    load(url, into=two, strict=False, storage_options=options)
+    assert torch.equal(one.bias, two.bias)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta", "text", "module"])
+def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> None:
+    """A typed error names it, and nothing is stored."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import save  # noqa: PLC0415 - where the library is
+
+    found = {
+        "sparse": lambda: torch.eye(3).to_sparse(),
+        "meta": lambda: torch.empty(3, device="meta"),
+        "text": lambda: "x",
+        "module": lambda: torch.nn.Linear(1, 1),
+    }[kind]()
+    with pytest.raises(embzarr.InvalidInputError, match="odd"):
+        save(tmp_path / "m", {"odd": found})
+    assert not (tmp_path / "m" / "commits").exists()
+
+
+# Keras --------------------------------------------------------------------------------------------
+def keras_model(keras: Any) -> Any:
+    """Return a compiled model with an embedding, state of random numbers, and statistics."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(len(WORDS), 8),
+            layers.Bidirectional(layers.LSTM(4)),
+            layers.BatchNormalization(),
+            layers.Dropout(0.1),
+            layers.Dense(2, name="Out"),
+        ]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
+def test_keras_goes_on_training(place: Any, afresh: Any) -> None:
+    """Built anew from its configuration: predictions and later losses are the same bits."""
+    keras = pytest.importorskip("keras")
+    from embzarr.interop.keras import load, save  # noqa: PLC0415 - where the library is
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, len(WORDS), (64, 5)), rng.random((64, 2))
+    model = keras_model(keras)
+    model.fit(x, y, epochs=2, verbose=0)
+    saved = save(place[0], model, vocabulary=WORDS, storage_options=place[1])
+    assert np.array_equal(saved["word 7"], model.layers[0].get_weights()[0][7])
+    assert saved.model["embedding"] == "embedding/embeddings"
+    assert np.array_equal(afresh("keras", x, "model(x).numpy()"), model(x).numpy())
+
+    built = load(saved)
+    twin = load(saved, into=keras_model(keras))
+    histories = [
+        one.fit(x, y, epochs=2, verbose=0, shuffle=False).history["loss"] for one in (model, built)
+    ]
+    assert histories[0] == histories[1]
+    assert np.array_equal(twin(x).numpy(), load(saved)(x).numpy())
+
+
+def test_keras_runs_no_code_of_a_store(tmp_path: Path) -> None:
+    """A Lambda layer is not built, and its variables fill a model that the caller built."""
+    keras = pytest.importorskip("keras")
+    from embzarr.interop.keras import load, save  # noqa: PLC0415 - where the library is
+
+    def made() -> Any:
+        inputs = keras.Input((4,))
+        doubled = keras.layers.Lambda(lambda values: values * 2)(inputs)
+        return keras.Model(inputs, keras.layers.Dense(2)(doubled))
+
+    model, other, ones = made(), made(), np.ones((1, 4), "f4")
+    saved = save(tmp_path / "m", model)
+    with pytest.raises(embzarr.UnsupportedError) as caught:
+        load(saved)
+    assert caught.value.code == "model-unsafe"
+    assert np.array_equal(load(saved, into=other)(ones).numpy(), model(ones).numpy())
+    with pytest.raises(embzarr.InvalidInputError, match="not in the model"):
+        load(saved, into=keras.Sequential([keras.Input((4,)), keras.layers.Activation("relu")]))
+
+
+# Trees --------------------------------------------------------------------------------------------
+def test_xgboost_predicts_the_same(place: Any, afresh: Any) -> None:
+    """Estimators come back as such, a booster as a booster."""
+    xgboost = pytest.importorskip("xgboost")
+    from embzarr.interop.xgboost import load, save  # noqa: PLC0415 - where the library is
+
+    x, y = data()
+    model = xgboost.XGBClassifier(n_estimators=5).fit(x, y)
+    save(place[0], model, step=1, storage_options=place[1])
+    assert np.array_equal(afresh("xgboost", x, "model.predict_proba(x)"), model.predict_proba(x))
+    booster = model.get_booster()
+    save(place[0], booster, step=2, storage_options=place[1])
+    matrix = xgboost.DMatrix(x)
+    found = load(place[0], storage_options=place[1])
+    assert np.array_equal(found.predict(matrix), booster.predict(matrix))
+
+
+def test_lightgbm_predicts_the_same(place: Any, afresh: Any) -> None:
+    """An estimator comes back as its booster; the same model is the same bytes, kept by a delta."""
+    lightgbm = pytest.importorskip("lightgbm")
+    from embzarr.interop.lightgbm import save  # noqa: PLC0415 - where the library is
+
+    x, y = data()
+    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(x, y)
+    saved = save(place[0], model, storage_options=place[1])
+    assert np.array_equal(afresh("lightgbm", x, "model.predict(x)"), model.booster_.predict(x))
+    text = model.booster_.model_to_string().encode()
+    run = embzarr.Run(place[0], storage_options=place[1])
+    assert run.save_delta(files={"model.txt": text}).info().layers[-1].objects == 1
+    assert saved.files["model.txt"].read() == text
+
+
+def test_catboost_predicts_the_same(place: Any, afresh: Any) -> None:
+    """A classifier comes back as one."""
+    catboost = pytest.importorskip("catboost")
+    from embzarr.interop.catboost import save  # noqa: PLC0415 - where the library is
+
+    x, y = data()
+    quiet = {"iterations": 5, "verbose": 0, "allow_writing_files": False}
+    model = catboost.CatBoostClassifier(**quiet).fit(x, y)
+    save(place[0], model, storage_options=place[1])
+    assert np.array_equal(afresh("catboost", x, "model.predict_proba(x)"), model.predict_proba(x))
+
+
+def test_sklearn_predicts_the_same(place: Any, afresh: Any) -> None:
+    """Pipelines of what can do no harm; trees only where the caller says that he trusts them."""
+    pytest.importorskip("skops")
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - where the library is
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    from embzarr.interop.sklearn import load, save  # noqa: PLC0415
+
+    x, y = data()
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
+    save(place[0], model, step=1, storage_options=place[1])
+    assert np.array_equal(afresh("sklearn", x, "model.predict_proba(x)"), model.predict_proba(x))
+    forest = RandomForestClassifier(5, random_state=0).fit(x, y)
+    saved = save(place[0], forest, step=2, storage_options=place[1])
+    with pytest.raises(embzarr.UnsupportedError, match=r"sklearn\.tree\._tree\.Tree") as caught:
+        load(saved)
+    assert caught.value.code == "model-unsafe"
+    again = load(saved, trusted=["sklearn.tree._tree.Tree"])
+    assert np.array_equal(again.predict_proba(x), forest.predict_proba(x))
+
+
+@pytest.mark.parametrize(
+    "library", ["torch", "keras", "xgboost", "lightgbm", "catboost", "sklearn"]
+)
+def test_what_is_no_model_of_it_is_refused(library: str, tmp_path: Path) -> None:
+    """A table, a model of another framework, and what is no model at all."""
+    pytest.importorskip("skops" if library == "sklearn" else library)
+    import importlib  # noqa: PLC0415 - beside its use
+
+    adapter = importlib.import_module(f"embzarr.interop.{library}")
+    table = embzarr.save(tmp_path / "table", ["a"], np.ones((1, 2)))
+    other = embzarr.save(tmp_path / "x", tensors={"w": np.ones(1)}, model={"framework": "paddle"})
+    with pytest.raises(embzarr.NotFoundError) as missing:
+        adapter.load(table)
+    with pytest.raises(embzarr.UnsupportedError) as foreign:
+        adapter.load(other)
+    assert (missing.value.code, foreign.value.code) == ("model-missing", "model-foreign")
+    with pytest.raises(embzarr.InvalidInputError):
+        adapter.save(tmp_path / "n", {"a": 3} if library == "torch" else 3)
