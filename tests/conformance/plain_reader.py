@@ -56,7 +56,10 @@ class PlainCheckpoint:
             grown[: len(held)] = held
             held = grown
             if name in delta.layer["columns"]:
-                held[delta.array(f"rows/{name}").astype("i8")] = delta.numbers(name)
+                rows = delta.numbers(name)
+                if base.layer["arrays"][name]["dtype"] == "bfloat16" and rows.dtype == "float32":
+                    rows = _upper_half(rows)
+                held[delta.array(f"rows/{name}").astype("i8")] = rows
         return held
 
     def words(self) -> list[str]:
@@ -66,6 +69,13 @@ class PlainCheckpoint:
     def find(self, word: bytes) -> int:
         """Return the row of a word, -1 where there is none."""
         return max(layer.find(word) for layer in self.layers)
+
+
+def _upper_half(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return finite float32 as the two bytes of the nearest bfloat16, ties to even."""
+    words = numbers.view("<u4")
+    halves: NDArray[Any] = ((words + 0x7FFF + (words >> 16 & 1)) >> 16).astype("<u2")
+    return halves
 
 
 @dataclass(frozen=True, slots=True)
