@@ -58,7 +58,10 @@ class PlainCheckpoint:
             grown[: len(held)] = held
             held = grown
             if name in delta.layer["columns"]:
-                held[delta.array(f"rows/{name}").astype("i8")] = delta.numbers(name)
+                rows = delta.numbers(name)
+                if base.layer["arrays"][name]["dtype"] == "bfloat16" and rows.dtype == "float32":
+                    rows = _upper_half(rows)
+                held[delta.array(f"rows/{name}").astype("i8")] = rows
         return held
 
     def words(self) -> list[str]:
@@ -84,6 +87,13 @@ class PlainCheckpoint:
             for layer in self.layers
             for name, told in layer.layer.get("files", {}).items()
         }
+
+
+def _upper_half(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return finite float32 as the two bytes of the nearest bfloat16, ties to even."""
+    words = numbers.view("<u4")
+    halves: NDArray[Any] = ((words + 0x7FFF + (words >> 16 & 1)) >> 16).astype("<u2")
+    return halves
 
 
 @dataclass(frozen=True, slots=True)
