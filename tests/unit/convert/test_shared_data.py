@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import struct
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,28 @@ def test_a_damaged_file_has_the_promised_outcome(tmp_path: Path, name: str) -> N
     assert np.isfinite(found.checkpoint.to_numpy()).all()
 
 
-def code_of(file: Path, url: Path, **choices: Any) -> str:
+@pytest.mark.shared_data
+@needs_data
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_damaged_file_in_an_archive_has_the_same_outcome(tmp_path: Path, name: str) -> None:
+    """Packed as .tar.gz, alone and behind another one."""
+    code, outcome = HOSTILE[name]
+    with tarfile.open(tmp_path / "one.tar.gz", "w:gz") as archive:
+        archive.add(DATA / "hostile" / name, name)
+    with tarfile.open(tmp_path / "two.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "readme")
+        archive.add(DATA / "hostile" / name, name)
+
+    assert code_of(tmp_path / "one.tar.gz", tmp_path / "stopped") == code
+    named = f"tar://{name}::{tmp_path}/two.tar.gz"
+    if isinstance(outcome, str):
+        assert code_of(named, tmp_path / "passed", on_error="replace") == outcome
+        return
+    found = import_vectors(named, tmp_path / "passed", on_error="replace")
+    assert (len(found.checkpoint), found.skipped, found.replaced) == outcome
+
+
+def code_of(file: Path | str, url: Path, **choices: Any) -> str:
     """Return the code of an import's error, "" where there is none."""
     try:
         import_vectors(file, url, **choices)
