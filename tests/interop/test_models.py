@@ -73,7 +73,7 @@ def data() -> tuple[Any, Any]:
 def network(torch: Any) -> Any:
     """Return a small language model with tied weights, statistics, and types that numpy lacks."""
 
-    class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Net(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.embed = torch.nn.Embedding(len(WORDS), 16)
@@ -159,12 +159,12 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
     torch = pytest.importorskip("torch")
     from embzarr.interop.torch import save  # noqa: PLC0415 - where the library is
 
-    found = {
-        "sparse": lambda: torch.eye(3).to_sparse(),
-        "meta": lambda: torch.empty(3, device="meta"),
-        "text": lambda: "x",
-        "module": lambda: torch.nn.Linear(1, 1),
-    }[kind]()
+    found: Any = {
+        "sparse": torch.eye(3).to_sparse(),
+        "meta": torch.empty(3, device="meta"),
+        "text": "x",
+        "module": torch.nn.Linear(1, 1),
+    }[kind]
     with pytest.raises(embzarr.InvalidInputError, match="odd"):
         save(tmp_path / "m", {"odd": found})
     assert not (tmp_path / "m" / "commits").exists()
