@@ -6,7 +6,7 @@
 import { parseDtype } from './dtypes.js'
 import { refuse } from './errors.js'
 import { checkPlaces, gridOf } from './grid.js'
-import { shardKey } from './keys.js'
+import { keyOfShard } from './keys.js'
 import { checkMembers, demand, integer, isObject, list, number, object, string } from './members.js'
 
 /**
@@ -16,12 +16,15 @@ import { checkMembers, demand, integer, isObject, list, number, object, string }
  * @property {string} name path below the layer
  * @property {number[]} shape
  * @property {import('./dtypes.js').DataType} dtype
+ * @property {number} split the dimension that is divided, along which rows are counted
  * @property {number} chunk rows in a chunk
  * @property {number} shard chunks in a shard
  * @property {{name: string}} codec
  * @property {import('./grid.js').Places | string} index places, or the name of the chunk table
  * @property {Uint8Array | null} data a copy of the only chunk, as it is stored
  * @property {number} rowBytes
+ * @property {number} blockRows rows of one block, without its padding
+ * @property {number} blockChunks chunks of one block, those of padding included
  * @property {number} chunkBytes
  * @property {number} chunks
  * @property {number} shards
@@ -103,7 +106,7 @@ const ARRAY = {
       if (typeof index !== 'string') checkMembers(index, INDEX, where)
     },
   },
-  optional: { lossy: object(LOSSY), data: string },
+  optional: { split: integer(0, 7), lossy: object(LOSSY), data: string },
   open: true,
 }
 
@@ -117,10 +120,10 @@ const ARRAY = {
  */
 export function parseArray(name, value, where) {
   checkMembers(value, ARRAY, where)
-  const { shape, chunk, shard, codec, index } = value
+  const { shape, split = 0, chunk, shard, codec, index } = value
+  demand(split < shape.length, `a dimension below ${shape.length}`, split, `${where}.split`)
   const dtype = parseDtype(value.dtype, where)
-  const rowBytes = shape.slice(1).reduce((product, n) => product * n, dtype.itemsize)
-  const grid = gridOf({ rows: shape[0], rowBytes, chunk, shard })
+  const grid = gridOfBlocks({ shape, split, dtype, chunk, shard })
   demand(
     grid.chunkBytes >= 1 && grid.chunkBytes <= MAX_CHUNK,
     'chunks of 1 byte to 256 MiB',
@@ -132,11 +135,11 @@ export function parseArray(name, value, where) {
     name,
     shape,
     dtype,
+    split,
     chunk,
     shard,
     codec,
     index,
-    rowBytes,
     data: null,
     raw: codec.name === 'none',
   }
@@ -152,6 +155,27 @@ export function parseArray(name, value, where) {
   }
   if (Object.hasOwn(value, 'data')) info.data = readData(value.data, info, `${where}.data`)
   return info
+}
+
+/**
+ * Compute the sizes of a grid that divides the dimension `split`. Where there are several blocks,
+ * each is padded to whole shards, and its padding is counted.
+ *
+ * @param {Pick<ArrayInfo, 'shape' | 'split' | 'dtype' | 'chunk' | 'shard'>} array
+ */
+function gridOfBlocks({ shape, split, dtype, chunk, shard }) {
+  const rowBytes = shape.slice(split + 1).reduce((product, n) => product * n, dtype.itemsize)
+  const blocks = shape.slice(0, split).reduce((product, n) => product * n, 1)
+  const blockRows = shape[split]
+  const shardRows = chunk * shard
+  const padded = blocks > 1 ? Math.ceil(blockRows / shardRows) * shardRows : blockRows
+  const blockChunks = Math.ceil(padded / chunk)
+  return {
+    ...gridOf({ rows: blocks * padded, rowBytes, chunk, shard }),
+    rowBytes,
+    blockRows,
+    blockChunks,
+  }
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
@@ -186,7 +210,7 @@ export function checkArrays(arrays, objects, where) {
     const at = `${where}.${info.name}`
     demand(info.shards <= objects.size, 'an object for every shard', info.shards, at)
     for (let s = 0; s < info.shards; s++) {
-      const key = shardKey(info.name, s, info.shape.length)
+      const key = keyOfShard(info, s)
       demand(objects.has(key), `an object ${key}`, undefined, at)
     }
     if (typeof info.index === 'string') checkTable(arrays.get(info.index), info, at)
@@ -206,7 +230,7 @@ export function checkArrays(arrays, objects, where) {
  * @returns {(shard: number) => number}
  */
 export const sizeOfShards = (info, objects) => (shard) => {
-  return objects.get(shardKey(info.name, shard, info.shape.length)).size
+  return objects.get(keyOfShard(info, shard)).size
 }
 
 /**

@@ -6,6 +6,7 @@
 import { refuse } from './errors.js'
 import { partOf } from './grid.js'
 import { ColumnReader } from './layers.js'
+import { NamedReader } from './named.js'
 import { Pool, all } from './reading.js'
 import { compareBytes, decodeUtf8, encodeWord, prefixEnd } from './text.js'
 import { verify } from './verify.js'
@@ -15,7 +16,7 @@ import { LayerWords } from './words.js'
  * @typedef {import('./layers.js').Column} Column
  */
 
-/** The state of an embedding table at one step. */
+/** The state of a table, of tensors and of files at one step. */
 export class Checkpoint {
   /**
    * @param {import('./store.js').Store} store
@@ -34,8 +35,11 @@ export class Checkpoint {
     this.created = manifest.created
     this.writer = manifest.writer
     this.metadata = manifest.metadata
+    /** What makes a model of tensors and files: any JSON; null where there is none. */
+    this.model = manifest.model
     this.rows = newest.rows
-    this.dim = base.arrays.get('vectors').shape[1]
+    /** Numbers in a vector; 0 where there is no table. */
+    this.dim = base.columns.length === 0 ? 0 : base.arrays.get('vectors').shape[1]
     /** @type {string[]} */
     this.columns = base.columns
     this.placement = appended ? { kind: 'given', groups: 0, starts: [] } : base.placement
@@ -43,6 +47,11 @@ export class Checkpoint {
     this.layerWords = manifest.layers
       .filter((layer) => layer.words > 0)
       .map((layer) => new LayerWords(store, this.pool, layer))
+    this.named = new NamedReader(store, this.pool, manifest.layers)
+    /** What is known of each tensor before it is read, by name. */
+    this.tensors = this.named.tensorInfos()
+    /** What is known of each file before it is read, by name. */
+    this.files = this.named.fileInfos()
     /** @type {Map<string, ColumnReader>} */
     this.readers = new Map()
   }
@@ -52,7 +61,7 @@ export class Checkpoint {
    *
    * @param {string} word
    * @returns {Promise<ArrayLike<number>>} `dim` numbers
-   * @throws `word-missing`
+   * @throws `word-missing`; `table-missing`, as all that reads words or rows
    */
   async get(word) {
     return (await this.load([word])).vectors.data
@@ -67,6 +76,7 @@ export class Checkpoint {
    * @throws `word-missing` for a word that no row has
    */
   async load(words, { columns = ['vectors'] } = {}) {
+    this.checkTable()
     const readers = this.columnReaders(columns)
     if (words.length > 0) for (const reader of readers) reader.warm()
     const rows = await this.rowsOf(words)
@@ -84,6 +94,7 @@ export class Checkpoint {
    * @returns {Promise<Record<string, Column>>}
    */
   async loadRows(start, stop, { columns = ['vectors'] } = {}) {
+    this.checkTable()
     this.checkRange(start, stop, this.rows)
     return this.read(this.columnReaders(columns), range(start, stop))
   }
@@ -118,6 +129,7 @@ export class Checkpoint {
    * @returns {Promise<(number | null)[]>} null for a word that no row has
    */
   async rowsOf(words) {
+    this.checkTable()
     const wanted = words.map(encodeWord)
     const answers = this.layerWords.map((layer) => layer.rowsOf(wanted))
     for (const answer of answers.flat()) answer.catch(() => {})
@@ -147,6 +159,7 @@ export class Checkpoint {
    * @returns {Promise<string[]>}
    */
   async words(start = 0, stop = this.rows) {
+    this.checkTable()
     this.checkRange(start, stop, this.rows)
     const parts = this.layerWords.map(async (layer) => {
       const from = Math.max(start, layer.first) - layer.first
@@ -181,6 +194,7 @@ export class Checkpoint {
   }
 
   async between(first, last, limit) {
+    this.checkTable()
     const found = await all(
       this.layerWords.map(async (layer) => {
         const words = []
@@ -196,6 +210,56 @@ export class Checkpoint {
       .sort((a, b) => compareBytes(a.word, b.word))
       .slice(0, limit)
       .map(({ word, row }) => ({ word: /** @type {string} */ (decodeUtf8(word)), row }))
+  }
+
+  /**
+   * Read a tensor, or the range `[start, stop)` of its first dimension.
+   *
+   * @param {string} name
+   * @param {{start?: number, stop?: number}} [range] all of it, if nothing is told
+   * @returns {Promise<import('./named.js').Tensor>}
+   * @throws `tensor-missing`
+   */
+  async tensor(name, range) {
+    if (range !== undefined) return this.named.tensorRange(name, range)
+    return (await this.named.loadTensors([name]))[0]
+  }
+
+  /**
+   * Read several tensors; small ones that lie near each other with one request.
+   *
+   * @param {string[]} [names] all, if none are told
+   * @returns {Promise<Map<string, import('./named.js').Tensor>>} by name
+   * @throws `tensor-missing`
+   */
+  async loadTensors(names = [...this.tensors.keys()]) {
+    const found = await this.named.loadTensors(names)
+    return new Map(names.map((name, i) => [name, found[i]]))
+  }
+
+  /**
+   * Read a file, or the range `[start, stop)` of its bytes. All of them have the SHA-256 that was
+   * recorded; of a range that cannot be told.
+   *
+   * @param {string} name
+   * @param {{start?: number, stop?: number}} [range]
+   * @returns {Promise<Uint8Array>}
+   * @throws `file-missing`, `file-digest`
+   */
+  async file(name, range = {}) {
+    return this.named.fileRange(name, range)
+  }
+
+  /**
+   * Read several files whole; small ones that lie near each other with one request.
+   *
+   * @param {string[]} [names] all, if none are told
+   * @returns {Promise<Map<string, Uint8Array>>} by name
+   * @throws `file-missing`, `file-digest`
+   */
+  async loadFiles(names = [...this.files.keys()]) {
+    const found = await this.named.loadFiles(names)
+    return new Map(names.map((name, i) => [name, found[i]]))
   }
 
   /**
@@ -220,6 +284,11 @@ export class Checkpoint {
       }
       return reader
     })
+  }
+
+  /** Refuse what needs words or rows where there are none (R-TEN-08). */
+  checkTable() {
+    if (this.columns.length === 0) refuse('table-missing', 'a checkpoint with a table')
   }
 
   checkRange(start, stop, most) {

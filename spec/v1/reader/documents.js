@@ -38,25 +38,25 @@ function zero({ kind }) {
 /**
  * Make the document of an array (R-ZARR-01).
  *
- * @param {{shape: number[], dtype: import('./dtypes.js').DataType, chunk: number, shard: number,
- *   codec: any}} array
+ * @param {{shape: number[], dtype: import('./dtypes.js').DataType, split?: number, chunk: number,
+ *   shard: number, codec: any}} array
  */
-export function arrayDocument({ shape, dtype, chunk, shard, codec }) {
-  const rest = shape.slice(1)
+export function arrayDocument({ shape, dtype, split = 0, chunk, shard, codec }) {
+  const grid = (rows) => shape.map((n, i) => (i < split ? 1 : i === split ? rows : n))
   const bytes = isBytewise(dtype) ? { name: 'bytes' } : little
   return {
     zarr_format: 3,
     node_type: 'array',
     shape,
     data_type: dataType(dtype),
-    chunk_grid: { name: 'regular', configuration: { chunk_shape: [chunk * shard, ...rest] } },
+    chunk_grid: { name: 'regular', configuration: { chunk_shape: grid(chunk * shard) } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
     fill_value: zero(dtype),
     codecs: [
       {
         name: 'sharding_indexed',
         configuration: {
-          chunk_shape: [chunk, ...rest],
+          chunk_shape: grid(chunk),
           codecs: [bytes, ...COMPRESSION[codec.name](codec), { name: 'crc32c' }],
           index_codecs: [little, { name: 'crc32c' }],
           index_location: 'end',
@@ -73,7 +73,8 @@ export const groupDocument = () => ({ zarr_format: 3, node_type: 'group', attrib
 /**
  * Make all documents of a layer, by their keys below it (R-ZARR-05, R-ZARR-06).
  *
- * @param {{kind: string, rows: number, columns: string[], arrays: Map<string, any>}} layer
+ * @param {{kind: string, rows: number, columns: string[], arrays: Map<string, any>,
+ *   tensors?: Record<string, any>, files?: Record<string, any>}} layer
  * @param {{step: number, write_id: string, below: string | null}} told `below`: path of the layer
  *   below
  * @returns {Map<string, any>}
@@ -87,7 +88,11 @@ export function layerDocuments(layer, { step, write_id, below }) {
     for (let n = 1; n < segments.length; n++)
       nodes[segments.slice(0, n).join('/')] ??= groupDocument()
   }
+  /** @type {Record<string, any>} */
   const attributes = { format: 'embzarr', version: 1, step, write_id, columns: layer.columns }
+  for (const kind of ['tensors', 'files']) {
+    if (Object.keys(layer[kind] ?? {}).length > 0) attributes[kind] = layer[kind]
+  }
   if (layer.kind === 'delta') Object.assign(attributes, { kind: 'delta', rows: layer.rows, below })
   const documents = new Map(
     Object.entries(nodes).map(([path, node]) => [`${path}/zarr.json`, node]),

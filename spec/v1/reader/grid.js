@@ -6,7 +6,6 @@
 import { crc32c, storedCrc32c } from './crc32c.js'
 import { refuse } from './errors.js'
 import { typed } from './dtypes.js'
-import { shardKey } from './keys.js'
 
 /**
  * @typedef {object} Places of chunks, one entry each
@@ -174,19 +173,6 @@ function inOrder(rows) {
 export function chunksOfRange(start, stop, chunk) {
   if (stop <= start) return [0, 0]
   return [Math.floor(start / chunk), Math.floor((stop - 1) / chunk) + 1]
-}
-
-/**
- * Find the object of a chunk.
- *
- * @param {string} array
- * @param {number} rank
- * @param {number} shard chunks in a shard
- * @param {number} number
- * @returns {string} key below the layer
- */
-export const keyOfChunk = (array, rank, shard, number) => {
-  return shardKey(array, Math.floor(number / shard), rank)
 }
 
 /**

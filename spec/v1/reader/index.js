@@ -6,7 +6,14 @@
  *
  * const checkpoint = await open('https://example.org/run')
  * const king = await checkpoint.get('king')
+ * const { shape, data } = await checkpoint.tensor('dense/kernel:0')
+ * const rows = await checkpoint.tensor('dense/kernel:0', { start: 10, stop: 20 })
+ * const config = await checkpoint.file('config.json')
  * ```
+ *
+ * `checkpoint.tensors` and `checkpoint.files` tell of what there is by name, `checkpoint.model` is
+ * what the manifest has under that name. Tensors are as their maker stored them; where the format
+ * has no data type for theirs, they are bytes, and `type` says of what.
  *
  * @module
  */

@@ -7,7 +7,7 @@ import { refuse } from './errors.js'
 
 const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
-const COLUMN = /^(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
+const COLUMN = /^(?!__|(?:tensors|files|small)\.)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
 const RESERVED = new Set([
   'words',
   'lookup',
@@ -17,6 +17,7 @@ const RESERVED = new Set([
   'parts',
   'tensors',
   'files',
+  'small',
   'words.data',
   'words.offsets',
   'zarr.json',
@@ -106,6 +107,25 @@ export function tagName(key) {
  * @returns {string}
  */
 export const shardKey = (array, shard, rank) => `${array}/c/${shard}${'/0'.repeat(rank - 1)}`
+
+/**
+ * Make the key of a shard below its layer, whatever dimension its array is divided in (R-KEY-08).
+ *
+ * @param {{name: string, shape: number[], split: number, blockChunks: number, shard: number}} array
+ * @param {number} number of the shard
+ * @returns {string}
+ */
+export function keyOfShard({ name, shape, split, blockChunks, shard }, number) {
+  if (split === 0) return shardKey(name, number, shape.length)
+  const each = Math.ceil(blockChunks / shard)
+  const place = [number % each]
+  let block = Math.floor(number / each)
+  for (const length of shape.slice(0, split).reverse()) {
+    place.unshift(block % length)
+    block = Math.floor(block / length)
+  }
+  return `${name}/c/${place.join('/')}${'/0'.repeat(shape.length - split - 1)}`
+}
 
 /**
  * Tell whether a column may have a name (R-KEY-09).

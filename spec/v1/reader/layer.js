@@ -8,6 +8,7 @@ import { VECTOR_TYPES } from './dtypes.js'
 import { refuse } from './errors.js'
 import { checkKey, isColumnName } from './keys.js'
 import { anything, checkMembers, demand, hex, integer, isObject, list, string } from './members.js'
+import { NAMED, checkNamed } from './named.js'
 import { compareBytes, encodeUtf8 } from './text.js'
 
 /**
@@ -27,6 +28,8 @@ import { compareBytes, encodeUtf8 } from './text.js'
  * @property {Map<string, ArrayInfo>} arrays
  * @property {Uint8Array[]} fences
  * @property {Map<string, {size: number, sha256: string}>} objects
+ * @property {Record<string, import('./named.js').TensorEntry>} tensors as the manifest has them
+ * @property {Record<string, import('./named.js').FileEntry>} files
  */
 
 const MAX_FENCES = 1024 * 1024
@@ -47,7 +50,7 @@ const LAYER = {
     rows: integer(),
     placement: anything,
     columns: (columns, where) => {
-      list(string, 1, 256)(columns, where)
+      list(string, 0, 256)(columns, where)
       for (const name of columns) demand(isColumnName(name), 'a name of a column', name, where)
       demand(new Set(columns).size === columns.length, 'every column once', columns, where)
     },
@@ -61,6 +64,7 @@ const LAYER = {
       }
     },
   },
+  optional: NAMED,
   open: true,
 }
 
@@ -93,10 +97,13 @@ export function parseLayer(value, where) {
     arrays,
     fences: checkFences(value.fences, `${where}.fences`),
     objects: new Map(Object.entries(value.objects)),
+    tensors: value.tensors ?? {},
+    files: value.files ?? {},
   }
   for (const name of layer.columns) demand(arrays.has(name), `an array ${name}`, undefined, where)
   checkWords(layer, where)
   if (layer.kind === 'full') checkFull(layer, where)
+  checkNamed(layer, where)
   checkArrays(arrays, layer.objects, where)
   return layer
 }
@@ -164,7 +171,8 @@ function checkFences(fences, where) {
  */
 function checkWords(layer, where) {
   const [data, offsets, blocks] = WORD_ARRAYS.map((name) => layer.arrays.get(name))
-  if (layer.kind === 'delta' && !data && !offsets && !blocks) {
+  const mayLack = layer.kind === 'delta' || layer.columns.length === 0
+  if (mayLack && !data && !offsets && !blocks) {
     demand(layer.fences.length === 0, 'no fences without words', layer.fences.length, where)
     return
   }
@@ -203,7 +211,13 @@ function checkWords(layer, where) {
  * @param {LayerInfo} layer
  * @param {string} where
  */
-function checkFull({ columns, arrays, rows }, where) {
+function checkFull({ columns, arrays, rows, tensors, files }, where) {
+  if (columns.length === 0) {
+    const named = Object.keys(tensors).length + Object.keys(files).length
+    demand(named > 0, 'columns, tensors or files', undefined, where)
+    demand(rows === 0, 'no rows without columns', rows, `${where}.rows`)
+    return
+  }
   demand(columns[0] === 'vectors', 'vectors first', columns[0], `${where}.columns`)
   for (const name of columns) {
     const { shape } = arrays.get(name)
@@ -239,6 +253,7 @@ export function checkChain(layers) {
     demand(rows === layers[i].rows + words, `${layers[i].rows} rows and ${words} more`, rows, where)
     demand(placement.kind === 'given', 'given', placement.kind, `${where}.placement`)
     if (words > 0) {
+      demand(base.columns.length > 0, 'no words upon a base without a table', words, where)
       demand(columns.length === base.columns.length, 'every column, with its words', columns, where)
     }
     for (const name of columns) {

@@ -39,6 +39,7 @@ import { compareBytes, encodeUtf8 } from './text.js'
  * @property {string} writer
  * @property {import('./layer.js').LayerInfo[]} layers
  * @property {any} metadata
+ * @property {any} model null where there is none
  */
 
 /**
@@ -84,6 +85,7 @@ const MANIFEST = {
     layers: list(anything, 1, 64),
     metadata: (value, where) => demand(isObject(value), 'an object', value, where),
   },
+  optional: { model: (value, where) => demand(isObject(value), 'an object', value, where) },
   open: true,
 }
 
@@ -168,7 +170,8 @@ function parseRecordOfKind(bytes, where) {
 function manifest(value, size, where) {
   checkMembers(value, MANIFEST, where)
   checkParent(value, where)
-  checkMetadata(value.metadata, size, where)
+  checkMetadata(value.metadata, size, `${where}.metadata`)
+  if (Object.hasOwn(value, 'model')) checkMetadata(value.model, size, `${where}.model`)
   const layers = value.layers.map((layer, i) => parseLayer(layer, `layers[${i}]`))
   const kind = layers.length === 1 ? 'full' : 'delta'
   demand(value.kind === kind, `kind ${kind}`, value.kind, where)
@@ -188,6 +191,7 @@ function manifest(value, size, where) {
     writer,
     layers,
     metadata: plain(value.metadata),
+    model: Object.hasOwn(value, 'model') ? plain(value.model) : null,
   }
 }
 
@@ -200,7 +204,7 @@ function checkParent({ commit, parent }, where) {
 function checkMetadata(metadata, size, where) {
   if (size <= MAX_METADATA) return
   const bytes = encodeUtf8(JSON.stringify(plain(metadata))).length
-  demand(bytes <= MAX_METADATA, 'at most 16 MiB of metadata', bytes, where)
+  demand(bytes <= MAX_METADATA, 'at most 16 MiB of JSON', bytes, where)
 }
 
 function collection(value, size, where) {

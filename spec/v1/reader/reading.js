@@ -6,7 +6,8 @@
 import { sizeOfShards } from './arrays.js'
 import { decodeChunk } from './codecs.js'
 import { allocate, refuse } from './errors.js'
-import { checkPlaces, keyOfChunk, planRows, readTable } from './grid.js'
+import { checkPlaces, planRows, readTable } from './grid.js'
+import { keyOfShard } from './keys.js'
 
 /** Requests at the same time. */
 const PARALLEL = 8
@@ -165,8 +166,8 @@ export class ArrayReader {
 
   /** @param {number} number */
   keyOf(number) {
-    const { name, shape, shard } = this.info
-    return `${this.layer.path}/${keyOfChunk(name, shape.length, shard, number)}`
+    const shard = Math.floor(number / this.info.shard)
+    return `${this.layer.path}/${keyOfShard(this.info, shard)}`
   }
 
   /**
@@ -239,6 +240,42 @@ export class ArrayReader {
       out.set(bytes.subarray(first, first + (to - from) * rowBytes), (from - start) * rowBytes)
     })
     return out
+  }
+
+  /**
+   * Read stretches of the array's bytes in C order, without padding. What lies near each other is
+   * asked for together, and a chunk that several need once.
+   *
+   * @param {[number, number][]} stretches each from its first byte to its end
+   * @returns {Promise<Uint8Array[]>}
+   */
+  async contents(stretches) {
+    const { chunkBytes, rowBytes, blockRows, blockChunks } = this.info
+    const blockBytes = blockRows * rowBytes
+    const parts = stretches.map(([from, to]) => ({ from, to, bytes: allocate(to - from) }))
+    /** @type {Map<number, typeof parts>} */
+    const wanted = new Map()
+    for (const part of parts) {
+      for (let at = part.from; at < part.to;) {
+        const block = Math.floor(at / blockBytes)
+        const chunk = Math.floor((at - block * blockBytes) / chunkBytes)
+        const number = block * blockChunks + chunk
+        if (!wanted.has(number)) wanted.set(number, [])
+        wanted.get(number).push(part)
+        at = block * blockBytes + Math.min(blockBytes, (chunk + 1) * chunkBytes)
+      }
+    }
+    const numbers = [...wanted.keys()].sort((a, b) => a - b)
+    await this.chunks(numbers, (number, chunk) => {
+      const block = Math.floor(number / blockChunks)
+      const begin = block * blockBytes + (number - block * blockChunks) * chunkBytes
+      const end = Math.min(begin + chunkBytes, (block + 1) * blockBytes)
+      for (const { from, to, bytes } of wanted.get(number)) {
+        const first = Math.max(from, begin)
+        bytes.set(chunk.subarray(first - begin, Math.min(to, end) - begin), first - from)
+      }
+    })
+    return parts.map(({ bytes }) => bytes)
   }
 }
 

@@ -6,12 +6,13 @@
 import { EmbzarrError, refuse } from './errors.js'
 import { groupDocument, isRootDocument, layerDocuments } from './documents.js'
 import { JSON_LIMITS, equalJson, parseJson } from './json.js'
-import { commitKey, readLayerPath, shardKey } from './keys.js'
+import { commitKey, keyOfShard, readLayerPath } from './keys.js'
 import { checkRowNumbers } from './layers.js'
 import { parseRecord } from './manifest.js'
 import { readUint64 } from './grid.js'
 import { ArrayReader, Pool, all } from './reading.js'
 import { Sha256, sha256 } from './sha256.js'
+import { verifyFiles } from './verify-files.js'
 import { verifyShard } from './verify-shard.js'
 import { verifyWords } from './verify-words.js'
 
@@ -128,6 +129,7 @@ export async function verify(checkpoint, options = {}) {
   for (const layer of manifest.layers) await verifyDocuments(checkpoint, layer, report)
   await verifyRoot(checkpoint, report)
   await verifyWords(checkpoint, report)
+  for (const layer of manifest.layers) await verifyFiles(store, layer, report)
   return [...report.found.values()]
 }
 
@@ -175,7 +177,7 @@ async function verifyObjects(store, layer, pool, report) {
   for (const name of layer.arrays.keys()) {
     const reader = new ArrayReader(store, new Pool(), layer, name)
     for (let s = 0; s < reader.info.shards; s++) {
-      rest.delete(shardKey(name, s, reader.info.shape.length))
+      rest.delete(keyOfShard(reader.info, s))
       tasks.push(() => verifyShard(store, reader, s, report))
     }
   }

@@ -54,6 +54,43 @@ function change(bytes, at, how) {
 
 /** What a checkpoint must give, and how to ask for it. */
 function questions(told) {
+  return [...questionsOfTable(told), ...questionsOfNames(told)]
+}
+
+/** Tensors and files, each by itself and in part, and all tensors together. */
+function questionsOfNames({ tensors = {}, files = {} }) {
+  const asked = []
+  const give = async (bytes, { hex }) => (hex === undefined ? sha256(bytes) : toHex(bytes))
+  const wanted = (told) => told.hex ?? told.sha256
+  for (const [name, told] of Object.entries(tensors)) {
+    const read = async (checkpoint) => give((await checkpoint.tensor(name)).bytes, told)
+    asked.push([`tensor ${name}`, read, wanted(told)])
+    if (told.hex === undefined || !(told.shape[0] > 0)) continue
+    const part = async (checkpoint) => {
+      return toHex((await checkpoint.tensor(name, { start: told.shape[0] - 1 })).bytes)
+    }
+    const row = told.hex.length / told.shape[0]
+    asked.push([`last of ${name}`, part, told.hex.slice(told.hex.length - row)])
+  }
+  for (const [name, told] of Object.entries(files)) {
+    const read = async (checkpoint) => give(await checkpoint.file(name), told)
+    asked.push([`file ${name}`, read, wanted(told)])
+    if (told.hex === undefined) continue
+    const part = async (checkpoint) => toHex(await checkpoint.file(name, { start: 1 }))
+    if (told.size > 0) asked.push([`end of file ${name}`, part, told.hex.slice(2)])
+  }
+  const together = async (checkpoint) => {
+    const found = await checkpoint.loadTensors(Object.keys(tensors))
+    return Promise.all([...found].map(([name, { bytes }]) => give(bytes, tensors[name])))
+  }
+  if (Object.keys(tensors).length > 0) {
+    asked.push(['all tensors', together, Object.values(tensors).map(wanted)])
+  }
+  return asked
+}
+
+function questionsOfTable(told) {
+  if (Object.keys(told.columns).length === 0) return []
   const asked = [
     ['words', (checkpoint) => checkpoint.words(), told.words],
     [

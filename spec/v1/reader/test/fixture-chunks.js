@@ -4,15 +4,8 @@
  * @module
  */
 import { decodeChunk } from '../codecs.js'
-import {
-  checkPlaces,
-  chunksOfRange,
-  gridOf,
-  keyOfChunk,
-  planRows,
-  readShardIndex,
-  readTable,
-} from '../grid.js'
+import { checkPlaces, chunksOfRange, gridOf, planRows, readShardIndex, readTable } from '../grid.js'
+import { shardKey } from '../keys.js'
 import { fromHex } from './fixtures.js'
 import { toHex } from './stores.js'
 
@@ -43,7 +36,7 @@ function rows({ rows: wanted, chunk, shard, array, rank, index }) {
   }
   return [...found].map(([number, taken]) => ({
     chunk: number,
-    key: keyOfChunk(array, rank, shard, number),
+    key: shardKey(array, Math.floor(number / shard), rank),
     start: index.offset[number],
     length: index.nbytes[number],
     rows: taken,
