@@ -48,7 +48,16 @@ def document_of(data: bytes | bytearray | memoryview, *, what: str) -> dict[str,
             f"{what}: expected format version {spec.VERSION}, found {version}: a newer embzarr "
             "is needed",
         )
+    if memoryview(data).nbytes > spec.MAX_METADATA_BYTES:
+        _check_metadata(document, what)
     return document
+
+
+def _check_metadata(document: dict[str, Any], what: str) -> None:
+    """Refuse more of the caller's JSON than a manifest may hold, in a manifest that may hold so."""
+    for name in ("metadata", "model"):
+        size = len(json.dumps(document.get(name)))
+        require(size <= spec.MAX_METADATA_BYTES, what, f"{size} bytes of {name}")
 
 
 def of_document(document: dict[str, Any], *, what: str) -> Manifest:

@@ -168,6 +168,7 @@ def npz() -> bytes:
         (gzip.compress(tar({"a.bin": VECTORS}))[:-20], None, "cannot be unpacked|ended before"),
         (gzip.compress(tar({"a": bytes(512)})[:1024])[:-8] + bytes(8), "b", "archive: CRC check"),
     ],
+    ids=["several", "none", "another", "cut", "cut while packed", "another checksum"],
 )
 def test_an_archive_that_is_not_sound_is_told(
     tmp_path: Path, data: bytes, member: str | None, told: str

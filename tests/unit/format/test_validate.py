@@ -171,6 +171,17 @@ def test_a_sound_manifest_is_read_member_by_member() -> None:
     assert manifest.base.arrays["vectors"].inline_index is not None
 
 
+def test_metadata_of_more_than_16_mib_is_refused() -> None:
+    """As much as a writer may store is read, and no more."""
+    most = spec.MAX_METADATA_BYTES - len('{"x":""}')
+    sound = document() | {"metadata": {"x": "y" * most}}
+    assert parse(sound).metadata == {"x": "y" * most}
+    for name in ("metadata", "model"):
+        with pytest.raises(DamagedError) as caught:
+            parse(document() | {name: {"x": "y" * (most + 1)}})
+        assert caught.value.code == "manifest-invalid"
+
+
 def test_a_manifest_is_written_as_it_was_read() -> None:
     """Parsing and encoding keep the bytes, and so the identity, of a commit."""
     data = json.dumps(document())
