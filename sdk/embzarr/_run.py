@@ -337,7 +337,8 @@ class Run:
             columns: further arrays of as many rows.
             changed: rows that changed since `base`: numbers or a mask, for all columns or for each.
                 They alone are copied, and saved as a delta where `policy` allows; else, and without
-                this, everything is saved as a full step.
+                this, everything is saved as a full step. Tensors and files of `base` stay with
+                this, and without it a step has none.
             base: the commit that `changed` is counted from; by default that of the save before.
             step: the step's number; by default one more than the newest commit's.
             metadata: any JSON.

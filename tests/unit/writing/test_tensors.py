@@ -397,6 +397,21 @@ def test_tensors_and_rows_change_together() -> None:
         run.save_delta()
 
 
+@pytest.mark.parametrize("most", [0, 8])
+def test_a_save_in_the_background_keeps_tensors(most: int) -> None:
+    """Changed rows leave them as they were, in a delta and in a full step."""
+    store, words, vectors = MemoryStore(), ["a", "b"], np.zeros((2, 2), "f4")
+    embzarr.save(store, words, vectors, tensors={"w": np.ones(3)}, files={"x": b"x"})
+    run = embzarr.Run(store)
+    vectors[1] = 5
+    policy = embzarr.DeltaPolicy(max_deltas=most, max_share=1000)
+    found = run.save_async(words, vectors, changed=[1], base=run.open(), policy=policy).result()
+
+    assert found.info().kind == ("delta" if most else "full")
+    assert found.to_numpy().tolist() == vectors.tolist()
+    check(found, {"w": np.ones(3)}, {"x": b"x"})
+
+
 @pytest.mark.usefixtures("divided")
 def test_damage_is_named_and_never_read() -> None:
     """Each chunk of each tensor is checked; what lies beside a damaged one is given."""
