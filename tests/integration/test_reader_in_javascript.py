@@ -67,20 +67,40 @@ def test_what_no_corpus_shows(scripts: Path) -> None:
 
 def test_the_example_of_its_readme_runs(scripts: Path) -> None:
     """The README's lines do what they say, on the frozen store that they name."""
-    told = re.search(r"```js\n(.*?)```", (SPEC / "reader/README.md").read_text("utf-8"), re.DOTALL)
-    assert told
-    example = told[1].replace("'../checkpoints/", f"'{CHECKPOINTS.as_posix()}/")
-    script = scripts.parent / "example.js"
-    script.write_text(
-        f"{example}\nconsole.log(JSON.stringify([king.length, vectors.shape, counts.shape, "
-        "first.vectors.shape, found, words.length, problems]))",
-        encoding="utf-8",
+    found = _run_example(
+        scripts,
+        0,
+        "king.length, vectors.shape, counts.shape, first.vectors.shape, found, words.length, "
+        "problems",
     )
 
-    lines = node.run_node(script).splitlines()
-
     kin = [{"word": "kin", "row": 1}, {"word": "king", "row": 2}]
-    assert json.loads(lines[-1]) == [4, [2, 4], [2], [3, 4], kin, 12, []]
+    assert found == [4, [2, 4], [2], [3, 4], kin, 12, []]
+
+
+def test_the_example_of_tensors_runs(scripts: Path) -> None:
+    """So do its lines on tensors and files, whole and in part."""
+    found = _run_example(
+        scripts,
+        1,
+        "kernel.shape, kernel.data.length, kernel.type, rows.shape, "
+        "all.size === checkpoint.tensors.size, all.get('q').type, config.length, part.length",
+    )
+
+    assert found == [[40, 3], 120, None, [10, 3], True, "float8_e4m3fn", 2, 100]
+
+
+def _run_example(scripts: Path, number: int, told: str) -> Any:
+    """Run an example of the README and return what it `told`, a list in JavaScript, holds then."""
+    text = (SPEC / "reader/README.md").read_text("utf-8")
+    example = re.findall(r"```js\n(.*?)```", text, re.DOTALL)[number]
+    script = scripts.parent / f"example{number}.js"
+    script.write_text(
+        example.replace("'../checkpoints/", f"'{CHECKPOINTS.as_posix()}/")
+        + f"\nconsole.log(JSON.stringify([{told}]))",
+        encoding="utf-8",
+    )
+    return json.loads(node.run_node(script).splitlines()[-1])
 
 
 def test_what_needs_zstd_says_so(tmp_path: Path) -> None:
@@ -196,6 +216,9 @@ def test_altered_records_are_judged_as_embzarr_does(
 ) -> None:
     """What the one reader lets in, the other does; codes may differ where several rules break."""
     bases = list(_sound(load(SPEC / "fixtures" / FILES[kind])))
+    if kind == "manifest":
+        paths = sorted(CHECKPOINTS.glob("tensors*/store/commits/*.json"))
+        bases += [json.loads(path.read_bytes()) for path in paths]
     texts = [json.dumps(record) for record in altered(bases, 3_000, seed=1)]
     file = tmp_path / "texts.json"
     file.write_text(json.dumps(texts), encoding="utf-8")

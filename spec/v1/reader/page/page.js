@@ -149,12 +149,14 @@ async function showCheckpoint(store, found, line, signal) {
     0,
     100000,
   )
-  for (const section of ['#checkpoint', '#words', '#health']) find(section).hidden = false
+  for (const section of ['#checkpoint', '#health']) find(section).hidden = false
+  const table = checkpoint.columns.length > 0
+  find('#words').hidden = !table
   find('#health table').hidden = true
   say('#verdict', '')
   find('#word').hidden = true
   signal.throwIfAborted()
-  await attempt(showWords)
+  if (table) await attempt(showWords)
 }
 
 async function identity(bytes) {
