@@ -228,6 +228,9 @@ def test_schema_names() -> None:
     )
     assert tuple(placements) == spec.PLACEMENTS
     assert reserved == spec.RESERVED_COLUMNS | {spec.ZARR_JSON}
+    planned = PLAN["$defs"]["column"]["properties"]["name"]
+    column = {name: kinds["column"][name] for name in ("pattern", "not")}
+    assert column == {name: planned[name] for name in ("pattern", "not")}
 
 
 def test_names_in_the_text() -> None:
