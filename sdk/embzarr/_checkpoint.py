@@ -13,12 +13,14 @@ from embzarr._format import arguments, from_words, lookups, spec
 from embzarr._history import LivingStore, describe
 from embzarr._reading import (
     BATCH_BYTES,
+    SUBWORDS,
     By,
     Cache,
     Files,
     Loaded,
     Missing,
     Neighbours,
+    Subwords,
     TableReader,
     Tensors,
     Values,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from embzarr import _group
     from embzarr._history import CheckpointInfo, Commit
-    from embzarr._reading import How, Plan
+    from embzarr._reading import How, Plan, View
     from embzarr._storage import CountingStore, Traffic
     from embzarr._verify import VerifyReport
 
@@ -308,7 +310,9 @@ class Checkpoint:
         Args:
             words: any words, as texts or their UTF-8; one alone is a list of one. Not a set, whose
                 order nobody knows.
-            missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1.
+            missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1;
+                or ``subwords``, vectors that are computed of their n-grams, which an import of
+                fastText's ``.bin`` has.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
                 ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
                 (interrupted twice, what is under way may still fill some of it);
@@ -327,8 +331,61 @@ class Checkpoint:
         """
         asked = arguments.words("words", words)
         arguments.choice("missing", missing, get_args(Missing))
-        wanted, read = views(how), self._reader.load
-        return interrupts.apart(lambda: read(asked, wanted, missing=missing, where=self.url))
+        wanted = views(how)
+        return interrupts.apart(lambda: self._load(asked, wanted, missing))
+
+    def _load(self, asked: list[str], wanted: dict[str, View], missing: Missing) -> Loaded:
+        """Return rows by word; of words that are missing what is computed of their n-grams."""
+        is_computed = missing == SUBWORDS
+        subwords = self._subwords() if is_computed else None
+        filled: Missing = "zeros" if is_computed else missing
+        found = self._reader.load(asked, wanted, missing=filled, where=self.url)
+        lost = np.flatnonzero(found.rows < 0)
+        if subwords and len(lost) and spec.VECTORS in wanted:
+            vectors = subwords.vectors([asked[at] for at in lost])
+            dims = wanted[spec.VECTORS].dims
+            found.vectors[lost] = vectors if dims is None else vectors[:, dims]
+        return found
+
+    def _subwords(self) -> Subwords:
+        return Subwords(self.tensors, self.model, self.dim, where=self.url)
+
+    def get_vector(
+        self,
+        word: str | bytes,
+        unknown: Callable[[str], NDArray[Any]] | None = None,
+    ) -> NDArray[Any]:
+        """Return the vector of a word, and of one that no row has what is made of it.
+
+        Args:
+            word: any.
+            unknown: makes a vector, shape (dim,), of a word that is not there; by default its
+                n-grams do, which an import of fastText's ``.bin`` has: of them only the rows that
+                it needs are read.
+
+        Raises:
+            WordNotFoundError: code ``word-missing``: there are no n-grams, and no `unknown`.
+            InvalidInputError: code ``input-shape``: `unknown` made something else.
+
+        Example:
+            >>> checkpoint.get_vector("emperor", lambda word: np.full(4, len(word)))
+            array([7, 7, 7, 7])
+        """
+        asked = arguments.word("word", word)
+        loaded = self.load(asked, missing="skip")
+        if len(loaded):
+            return np.asarray(loaded.vectors[0])
+        if unknown is None:
+            is_known = self.model.get("form") == SUBWORDS
+            return np.asarray(
+                self.load(asked, missing=SUBWORDS if is_known else "raise").vectors[0]
+            )
+        made = np.asarray(unknown(asked))
+        if made.shape != (self.dim,):
+            raise InvalidInputError(
+                "input-shape", f"unknown: expected shape ({self.dim},), found {made.shape}"
+            )
+        return made
 
     @interruptible
     def load_range(self, first: str | None, last: str | None, **how: Unpack[How]) -> Loaded:

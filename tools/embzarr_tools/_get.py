@@ -45,7 +45,7 @@ embzarr get s3://bucket/run --prefix inter --explain > /dev/null
 _SHOWN = 5
 _NAMED = 10
 """Missing words that are named."""
-_ABSENT = ("error", "skip", "zeros")
+_ABSENT = ("error", "skip", "zeros", "subwords")
 _COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
 
 
@@ -107,9 +107,9 @@ def get(
         str,
         typer.Option(
             "--missing",
-            metavar="error|skip|zeros",
+            metavar="error|skip|zeros|subwords",
             help="Of words that are not there: end with exit code 1, leave them out, or print "
-            "zeros and row -1; all three name them on standard error.",
+            "zeros, or what their n-grams give, and row -1; all name them on standard error.",
         ),
     ] = "error",
     which: Which,
@@ -144,7 +144,7 @@ def get(
         _explain(checkpoint, _wanted(checkpoint, words, selection))
     missing: list[str] = []
     if words:
-        found, missing = _look_up(checkpoint, words, zeros=absent == "zeros")
+        found, missing = _look_up(checkpoint, words, absent)
         show_part(found, as_json=as_json)
     for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
@@ -186,24 +186,25 @@ class Part(NamedTuple):
 
 
 def _look_up(
-    checkpoint: "embzarr.Checkpoint", words: list[str], *, zeros: bool
+    checkpoint: "embzarr.Checkpoint", words: list[str], absent: str
 ) -> tuple[Part, list[str]]:
     """Return what there is of the words, as it is spelled there, and the words that are missing.
 
-    With `zeros` these have a place among the others, and no row.
+    With ``zeros`` and ``subwords`` these have a place among the others, and no row.
     """
     from embzarr_words import as_trained  # noqa: PLC0415 - imports embzarr, see _options
 
     ways = {word: as_trained(word, checkpoint.metadata) for word in words}
     asked = dict.fromkeys(spelt for way in ways.values() for spelt in way)
-    loaded = checkpoint.load(list(asked), missing="zeros")
+    fills = absent in {"zeros", "subwords"}
+    loaded = checkpoint.load(list(asked), missing="subwords" if absent == "subwords" else "zeros")
     place_of = {
         spelt: place
         for place, (spelt, row) in enumerate(zip(loaded.words, loaded.rows.tolist(), strict=True))
         if row >= 0
     }
     found = {word: next((s for s in way if s in place_of), None) for word, way in ways.items()}
-    shown = {word: spelt or word for word, spelt in found.items() if spelt is not None or zeros}
+    shown = {word: spelt or word for word, spelt in found.items() if spelt is not None or fills}
     places = {spelt: place for place, spelt in enumerate(loaded.words)}
     at = [places[shown[word]] for word in words if word in shown]
     part = Part([loaded.words[place] for place in at], loaded.rows[at].tolist(), loaded.vectors[at])

@@ -63,6 +63,12 @@ class Choices:
         str | None,
         typer.Option(metavar="NAME", help="Numbers as float32, float16, bfloat16 or float64."),
     ] = None
+    subwords: Annotated[
+        bool,
+        typer.Option(
+            help="Of fastText's .bin, keep the rows of n-grams, for vectors of unknown words."
+        ),
+    ] = True
     allow_pickle: Annotated[
         bool,
         typer.Option(

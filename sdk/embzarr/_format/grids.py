@@ -129,12 +129,18 @@ class Cut:
         return (*outer, within, *[0] * len(self.row_shape))
 
 
-def cut_tensor(shape: tuple[int, ...], itemsize: int) -> Cut:
-    """Return how to divide a tensor that has elements: chunks of about a MiB, shards of 16."""
+def cut_tensor(shape: tuple[int, ...], itemsize: int, *, target: int | None = None) -> Cut:
+    """Return how to divide a tensor that has elements: chunks of about a MiB, shards of 16.
+
+    Args:
+        shape: its dimensions.
+        itemsize: bytes of a number.
+        target: the most that a chunk of several rows takes; None for a MiB.
+    """
     sizes = [math.prod(shape[at + 1 :]) * itemsize for at in range(len(shape))]
     split = next(at for at, nbytes in enumerate(sizes) if nbytes <= spec.TENSOR_ROW_BYTES)
     length, nbytes = shape[split], sizes[split]
-    chunk = choose_chunk(nbytes, target=spec.TENSOR_CHUNK_BYTES)
+    chunk = choose_chunk(nbytes, target=target or spec.TENSOR_CHUNK_BYTES)
     if math.prod(shape[:split]) == 1:
         chunk, shard = fit(length, chunk, choose_shard(chunk * nbytes))
         return Cut(shape=shape, split=split, chunk=chunk, shard=shard)

@@ -11,13 +11,16 @@ from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
 from embzarr._reading.merging import Plan
 from embzarr._reading.neighbours import Neighbours
-from embzarr._reading.options import BATCH_BYTES, WHOLE, How, views
+from embzarr._reading.options import BATCH_BYTES, WHOLE, How, View, views
+from embzarr._reading.subwords import MOST_LETTERS, SUBWORDS, Subwords, ngram_hashes
 from embzarr._reading.table import By, Missing, TableReader
 from embzarr._reading.tensors import Tensor, Tensors
 from embzarr._reading.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
     "BATCH_BYTES",
+    "MOST_LETTERS",
+    "SUBWORDS",
     "WHOLE",
     "ArrayReader",
     "By",
@@ -32,10 +35,12 @@ __all__ = [
     "Missing",
     "Neighbours",
     "Plan",
+    "Subwords",
     "TableReader",
     "Tensor",
     "Tensors",
     "Values",
+    "View",
     "VocabularyReader",
     "Words",
     "as_array",
@@ -43,5 +48,6 @@ __all__ = [
     "fetch",
     "link_to",
     "nearest",
+    "ngram_hashes",
     "views",
 ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 By: TypeAlias = Literal["rows", "hash", "weight"]
-Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan"]
+Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan", "subwords"]
 
 
 class TableReader:

@@ -121,6 +121,16 @@ class TensorReader:
         room = max(limit, self._reader.least)
         self._reader.range(start, stop, View(out=out, memory_limit=room))
 
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return indices of the first dimension in the caller's order, repeats included."""
+        if self.member.start is not None or self._stored.cut.split:
+            distinct, places = np.unique(rows, return_inverse=True)
+            parts = [self.rows(row, row + 1) for row in distinct.tolist()]
+            found = np.concatenate(parts) if parts else self.rows(0, 0)
+            return np.asarray(found[places])
+        found = self._reader.rows(rows)
+        return found if self.member.type is None else found.view(self.dtype)
+
     def numbers(self, start: int, stop: int) -> NDArray[Any]:
         """Return a stretch of the array that holds it beside others."""
         return self._reader.range(start, stop)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import arguments
+from embzarr._format import arguments, given_arrays
 from embzarr._reading.mapping import as_array
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
 from embzarr._storage import interruptible, parallel
@@ -17,7 +17,7 @@ from embzarr.errors import InvalidInputError, MemberNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from embzarr._format import Layer, TensorMember
     from embzarr._reading.cost import Link
@@ -126,6 +126,32 @@ class Tensor:
         if copy is False:
             raise InvalidInputError("input-argument", "copy=False: reading makes a new array")
         return as_array(self.load(), dtype)
+
+    @interruptible
+    def take(self, rows: ArrayLike) -> NDArray[Any]:
+        """Return indices of the first dimension, in any order, of which only the chunks are read.
+
+        Args:
+            rows: whole numbers, shape (k,), from 0 to below the length; repeats included.
+
+        Raises:
+            InvalidInputError: an index out of range, or none.
+
+        Example:
+            >>> checkpoint.tensors["dense/kernel:0"].take([1, 1])
+            array([[3., 4., 5.],
+                   [3., 4., 5.]], dtype=float32)
+        """
+        found = given_arrays.array_of("rows", rows)
+        length = self.shape[0] if self.shape else 0
+        is_list = found.ndim == 1 and (found.dtype.kind in "iu" or not len(found))
+        if not is_list or (len(found) and not 0 <= found.min() <= found.max() < length):
+            raise InvalidInputError(
+                "input-rows",
+                f"tensor {self.name!r}: expected whole numbers from 0 to below {length}, found "
+                f"{found.dtype} of shape {found.shape}",
+            )
+        return self._reader.take(found.astype(np.int64))
 
     @interruptible
     def load(self, out: NDArray[Any] | None = None, *, raw: bool = False) -> NDArray[Any]:

@@ -26,10 +26,17 @@ if TYPE_CHECKING:
 class ContentsWriter:
     """Takes tensors and files, and sends them as they come; nothing is copied but what is small."""
 
-    def __init__(self, files: LayerFiles, compression: str) -> None:
-        """Prepare to write beside what else a layer has."""
+    def __init__(self, files: LayerFiles, compression: str, chunk_bytes: int | None = None) -> None:
+        """Prepare to write beside what else a layer has.
+
+        Args:
+            files: the layer.
+            compression: as `embzarr.save` takes it.
+            chunk_bytes: the most that a chunk of several rows of a tensor takes; None for a MiB.
+        """
         self._files = files
         self._compression = compression
+        self.chunk_bytes = chunk_bytes
         self._small: dict[str, ArrayWriter] = {}
         self._filled: dict[str, int] = {}
         self._tensors: dict[str, TensorMember] = {}
@@ -88,7 +95,7 @@ class ContentsWriter:
         if tensor.is_small:
             array, start = self._put_small(tensor.dtype, tensor.flat())
             return TensorMember(array=array, start=start, shape=shape, type=tensor.type)
-        array, cut = keys.tensor_array(spec.TENSORS, name), tensor.cut
+        array, cut = keys.tensor_array(spec.TENSORS, name), tensor.cut(self.chunk_bytes)
         codec = chunk_coding.parse(self._compression, dtypes.itemsize(tensor.dtype))
         writer = self._files.add(
             array, dtype=tensor.dtype, row_shape=cut.row_shape, codec=codec, shards=cut

@@ -51,7 +51,7 @@ class LayerWriter:
         self.rows = 0
         """Rows taken so far."""
         self._files = LayerFiles(store, step=step, write_id=write_id)
-        self.contents = ContentsWriter(self._files, settings.compression)
+        self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
         """Takes tensors and files."""
         self._words: list[WordTable] = []
         self._fences: tuple[str, ...] | None = None

@@ -102,7 +102,7 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             least; by default 128 KiB. Less, down to 1 KiB, has scattered words fetch less; each
             chunk takes 24 bytes of a table that is read for them, compresses by itself, and costs a
             save's time. Of 300 words among a million of 50 dimensions 28 MB are fetched at 128 KiB,
-            4 MB at 16 KiB and 1 MB at 4 KiB.
+            4 MB at 16 KiB and 1 MB at 4 KiB. Of tensors the same, by default a MiB.
         dtype: stored type of the vectors, by default their own, which must be floating point then;
             the loss is in the manifest.
         allow_nonfinite: store NaN and infinity instead of refusing them.

@@ -38,10 +38,9 @@ class GivenTensor:
         nbytes = self.array.size * dtypes.itemsize(self.dtype)
         return nbytes <= spec.SMALL_BYTES
 
-    @property
-    def cut(self) -> Cut:
-        """How it is divided where it is stored by itself."""
-        return cut_tensor(self.shape, dtypes.itemsize(self.dtype))
+    def cut(self, chunk_bytes: int | None) -> Cut:
+        """Return how it is divided where it is stored by itself."""
+        return cut_tensor(self.shape, dtypes.itemsize(self.dtype), target=chunk_bytes)
 
     def rows(self, cut: Cut) -> Iterator[NDArray[Any]]:
         """Yield its rows, a shard at a time; those of a block that another one follows, padded."""

@@ -7,11 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import LayerSettings, dtypes, given_arrays, placements, spec, word_table
+from embzarr._format import (
+    LayerSettings,
+    arguments,
+    dtypes,
+    given_arrays,
+    placements,
+    spec,
+    word_table,
+)
 from embzarr._history import Draft, Target, committing, history, root
 from embzarr._storage import forks, interrupts, parallel
 from embzarr._version import __version__
 from embzarr._writing import checks
+from embzarr._writing.extras import Extras
 from embzarr._writing.full_layer import LayerWriter
 from embzarr.errors import InvalidInputError
 
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from embzarr._format import Placement, WordTable
     from embzarr._history import Record
     from embzarr._storage import CountingStore
+    from embzarr._writing.given_files import Source
 
 
 class Writer:
@@ -89,6 +99,54 @@ class Writer:
         except BaseException:
             self._is_whole = False
             raise
+
+    def add(
+        self,
+        *,
+        tensors: Mapping[str, ArrayLike] | None = None,
+        files: Mapping[str, Source] | None = None,
+        model: Mapping[str, Any] | None = None,
+        chunk_bytes: int | None = None,
+    ) -> None:
+        """Add tensors, files and the record of a model, as `embzarr.save` takes them.
+
+        Args:
+            tensors: arrays by name, which must stay as they are until the writer has ended.
+            files: bytes, paths or open binary files, by name.
+            model: any JSON, in place of an earlier one.
+            chunk_bytes: rows of a tensor that are fetched together take so many bytes at most; by
+                default what the writer was given, or a MiB.
+
+        Raises:
+            InvalidInputError: something of it cannot be saved; or, with code ``store-closed``, the
+                writer has ended, or was interrupted.
+
+        Example:
+            >>> with embzarr.create(folder, dim=2) as writer:
+            ...     writer.append(["king"], np.ones((1, 2)))
+            ...     writer.add(tensors={"bias": np.zeros(2)}, files={"a.json": b"{}"})
+            >>> writer.checkpoint.tensors["bias"].shape
+            (2,)
+        """
+        extras = Extras.of(tensors, files, model)
+        nbytes = None if chunk_bytes is None else arguments.chunk_bytes(chunk_bytes)
+        try:
+            interrupts.apart(lambda: self._add(extras, nbytes))
+        except Exception:
+            raise
+        except BaseException:
+            self._is_whole = False
+            raise
+
+    def _add(self, extras: Extras, chunk_bytes: int | None) -> None:
+        with self._turn:
+            self._require_open()
+            contents = self._layer.contents
+            usual = contents.chunk_bytes
+            contents.chunk_bytes = chunk_bytes or usual
+            contents.put(extras.tensors, extras.files)
+            contents.chunk_bytes = usual
+            self.model = self.model if extras.model is None else extras.model
 
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
         with self._turn:

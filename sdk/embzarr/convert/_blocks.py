@@ -56,6 +56,10 @@ class Table:
     has_counts: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What the file says of itself."""
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What it has beside rows of words; stays there until the blocks are taken."""
+    model: Mapping[str, Any] | None = None
+    """What these are, as `embzarr.save` takes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

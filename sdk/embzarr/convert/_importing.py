@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embzarr.convert._blocks import Table
     from embzarr.convert._source import Stream
 
+_SCATTERED_CHUNK_BYTES: Final = 16 * 1024
 _MEMBER: Final = "import"
 """Of the checkpoint's metadata, which holds what came of the import."""
 
@@ -38,6 +39,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     duplicates: Literal["error", "first", "last"] = "error",
     limit: int | None = None,
     words: Iterable[str] | None = None,
+    subwords: bool = True,
     dtype: DTypeLike | None = None,
     step: int | None = None,
     compression: str = "auto",
@@ -78,6 +80,8 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             ``last`` row. The first holds all words in memory; for the last the file is read twice.
         limit: read no more than the first so many rows.
         words: keep only these words.
+        subwords: of fastText's ``.bin``, keep the rows of n-grams, all of them, as the tensor
+            ``subwords``, so that vectors of unknown words are computed.
         dtype: float32, float16, bfloat16 or float64; by default as in the file.
         step: see `embzarr.create`.
         compression: see `embzarr.create`.
@@ -108,6 +112,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         >>> found.format, found.rows_read, found.checkpoint["queen"]
         ('glove', 2, array([0., 1.], dtype=float32))
     """
+    arguments.check_flags(subwords=subwords)
     arguments.choice("on_error", on_error, get_args(OnError))
     choice = _choice(limit, words, duplicates)
     file, beside, form = _sources(source, vocabulary, source_options, format)
@@ -119,6 +124,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         allow_pickle=allow_pickle,
         progress=progress,
         choice=choice,
+        subwords=subwords,
     )
     saving = {
         "dtype": dtype,
@@ -181,6 +187,7 @@ class _Import:
         allow_pickle: bool,
         progress: Callable[[int, int], object] | None,
         choice: Choice,
+        subwords: bool,
     ) -> None:
         self._file = file
         self._vocabulary = vocabulary
@@ -189,6 +196,7 @@ class _Import:
         self._allow_pickle = allow_pickle
         self._progress = progress
         self._choice = choice
+        self._subwords = subwords
 
     def into(self, url: object, saving: dict[str, Any]) -> Imported:
         """Save what was chosen."""
@@ -197,6 +205,9 @@ class _Import:
         with self._file.stream() as stream:
             name, table = self._table(stream, damage)
             with embzarr.create(url, table.dim, **self._settings(table, saving)) as writer:
+                if self._subwords and table.tensors:
+                    few = _SCATTERED_CHUNK_BYTES  # a word wants some rows from anywhere
+                    writer.add(tensors=table.tensors, model=table.model, chunk_bytes=few)
                 for block in selection.of(table.blocks):
                     writer.append(block.words, block.vectors, **block.columns)
                     self._tell(stream)

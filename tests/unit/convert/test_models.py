@@ -115,6 +115,69 @@ def test_a_word_of_fasttext_is_the_mean_of_its_row_and_its_ngrams(
     assert checkpoint.metadata["import"]["file"]["maxn"] == maxn
 
 
+@pytest.mark.parametrize(("minn", "maxn"), [(2, 2), (2, 4), (2, 9)])
+def test_an_unknown_word_of_fasttext_is_the_mean_of_its_ngrams(
+    tmp_path: Path, minn: int, maxn: int
+) -> None:
+    """To the bit; words that have a row have it, and a word without n-grams is zeros."""
+    checkpoint = imported(tmp_path, fasttext(maxn=maxn))
+    unknown = ["unbekannt", "ü", "猫猫", "", "unbekannt"]
+    totals = []
+    for word in unknown:
+        grams, total = ngrams(word, minn, maxn), np.zeros(3, np.float32)
+        for gram in grams:
+            total += ROWS[len(WORDS) + fnv(gram) % 7]
+        totals.append(total * np.float32(1 / max(len(grams), 1)))
+    loaded = checkpoint.load([*unknown, WORDS[1]], missing="subwords")
+
+    assert loaded.rows.tolist() == [-1] * 5 + [1]
+    assert loaded.vectors[:5].tobytes() == np.array(totals).tobytes()
+    assert loaded.vectors[5].tobytes() == checkpoint[WORDS[1]].tobytes()
+    assert checkpoint.get_vector("unbekannt").tobytes() == totals[0].tobytes()
+    assert checkpoint.get_vector(WORDS[1]).tobytes() == checkpoint[WORDS[1]].tobytes()
+    part = checkpoint.load(unknown, missing="subwords", dims=slice(1, None), dtype="f2")
+    assert part.vectors.tolist() == np.array(totals, "f4")[:, 1:].astype("f2").tolist()
+
+
+def test_unknown_words_without_ngrams_are_told(tmp_path: Path) -> None:
+    """Or made by a rule of the caller; a rule that makes something else is told too."""
+    bare = imported(tmp_path, fasttext(maxn=4), subwords=False)
+    assert bare.tensors.keys() == set()
+    with pytest.raises(embzarr.InvalidInputError, match="n-grams"):
+        bare.load(["nowhere"], missing="subwords")
+    with pytest.raises(embzarr.WordNotFoundError):
+        bare.get_vector("nowhere")
+    assert bare.get_vector("nowhere", lambda word: np.full(3, len(word))).tolist() == [7, 7, 7]
+    with pytest.raises(embzarr.InvalidInputError, match="shape"):
+        bare.get_vector("nowhere", lambda _: np.ones(4))
+
+
+@pytest.mark.parametrize("name", ["minn", "maxn", "bucket"])
+@pytest.mark.parametrize("value", [0, -1, 2**40, 65, "2", None, 1.5, True, [3]])
+def test_ngrams_that_cannot_be_are_told(tmp_path: Path, name: str, value: object) -> None:
+    """A record of a stranger decides no allocation."""
+    record: dict[str, Any] = {"form": "subwords", "minn": 2, "maxn": 4, "bucket": 7}
+    tensors = {"subwords": np.ones((7, 2), "f4")}
+    saved = embzarr.save(
+        tmp_path / "x", ["a"], np.ones((1, 2), "f4"), tensors=tensors, model={**record, name: value}
+    )
+    with pytest.raises(embzarr.DamagedError) as caught:
+        saved.load(["b"], missing="subwords")
+    assert caught.value.code == "model-invalid"
+
+
+def test_an_unknown_word_reads_the_rows_of_its_ngrams_alone(tmp_path: Path) -> None:
+    """Not the whole table of them: some chunks of 16 KiB."""
+    rows = np.random.default_rng(0).standard_normal((len(WORDS) + 50_000, 64), dtype="f4")
+    checkpoint = imported(tmp_path, fasttext(rows=rows, dim=64, bucket=50_000))
+    before = checkpoint.traffic.bytes_read
+    checkpoint.get_vector("unbekannt")
+
+    count = len(ngrams("unbekannt", 2, 4))
+    assert checkpoint.traffic.bytes_read - before < count * 17_000 + 100_000
+    assert rows.nbytes > 10 * count * 17_000
+
+
 @pytest.mark.peers
 def test_gensim_computes_the_same_of_fasttext(tmp_path: Path) -> None:
     """But for the end of a sentence, to which gensim gives n-grams, and the order of adding."""
@@ -131,6 +194,9 @@ def test_gensim_computes_the_same_of_fasttext(tmp_path: Path) -> None:
 
     assert list(checkpoint.words) == peer.index_to_key
     np.testing.assert_allclose(checkpoint.to_numpy(), peer.vectors, rtol=1e-4, atol=1e-6)
+    unknown = ["unknown", "wörd", "猫"]
+    found = checkpoint.load(unknown, missing="subwords").vectors
+    np.testing.assert_allclose(found, [peer[word] for word in unknown], rtol=1e-4, atol=1e-6)
 
 
 def test_a_long_word_of_fasttext_does_not_take_memory_for_all_its_ngrams(tmp_path: Path) -> None:

@@ -126,6 +126,9 @@ def test_a_real_model_of_fasttext_is_imported(tmp_path: Path, name: str) -> None
     rows = [row for row, word in enumerate(peer.index_to_key) if word != "</s>"]
     assert list(found.words) == peer.index_to_key
     np.testing.assert_allclose(found.to_numpy()[rows], peer.vectors[rows], atol=1e-6)
+    unknown = [f"{word}-{word[::-1]}q" for word in peer.index_to_key[1:50]]
+    computed = found.load(unknown, missing="subwords").vectors
+    np.testing.assert_allclose(computed, [peer[word] for word in unknown], atol=1e-6)
 
 
 @pytest.mark.shared_data

@@ -1,7 +1,7 @@
 """fastText's ``.bin``: parameters, words with their counts, and rows of words and of n-grams.
 
 A word's vector is the mean of its own row and those of its n-grams, as fastText itself answers it.
-The rows of the n-grams are not kept: no vector of an unknown word can be computed from the import.
+The rows of the n-grams become a tensor, by which vectors of unknown words are computed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
+from embzarr._reading import MOST_LETTERS, SUBWORDS, ngram_hashes
 from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim
 from embzarr.errors import UnsupportedError
 
@@ -34,14 +35,10 @@ _MODELS: Final = {1: "cbow", 2: "sg", 3: "supervised"}
 _LOSSES: Final = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 _VERSIONS: Final = (11, 12)
 _SUPERVISED: Final = 3
-_END_OF_SENTENCE: Final = b"</s>"
-_MOST_MAXN: Final = 64
 _ROWS_BYTES: Final = 8 << 20
 """Of words and n-grams that are added up at a time."""
 _USUAL_NGRAMS: Final = 32
 _PIECE_BYTES: Final = 1 << 20
-_SEED: Final = np.uint32(2166136261)
-_PRIME: Final = np.uint32(16777619)
 
 
 def read(given: Given) -> Table:
@@ -57,7 +54,20 @@ def read(given: Given) -> Table:
             blocks=_blocks(model, rows, stack.pop_all()),
             has_counts=True,
             metadata=model.told,
+            **_subwords(model, rows),
         )
+
+
+def _subwords(model: _Model, rows: NDArray[np.float32]) -> dict[str, Any]:
+    """Return the rows of n-grams, and how they are found; nothing of a model without."""
+    if not model.has_ngrams:
+        return {}
+    first = len(model.words)
+    record = {"minn": model.minn, "maxn": model.maxn, "bucket": model.bucket}
+    return {
+        "tensors": {SUBWORDS: rows[first : first + model.bucket]},
+        "model": {"framework": "fasttext", "form": SUBWORDS, **record},
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +127,7 @@ class _Head:
         return self._checked(model, given["dim"])
 
     def _checked(self, model: _Model, dim: int) -> _Model:
-        if model.dim != dim or model.maxn > _MOST_MAXN:
+        if model.dim != dim or model.maxn > MOST_LETTERS:
             found = f"vectors of {model.dim}, n-grams of up to {model.maxn} letters"
             raise self._damage.error(f"expected vectors of {dim}, found {found}")
         least = len(model.words) + (model.bucket if model.has_ngrams else 0)
@@ -224,48 +234,3 @@ def _add(total: NDArray[np.float32], rows: NDArray[np.float32], numbers: NDArray
     step = max(1, _ROWS_BYTES // (rows.shape[1] * 4))
     for at in range(0, len(numbers), step):
         total[0] = np.add.reduce(np.concatenate((total, rows[numbers[at : at + step]])), axis=0)
-
-
-def ngram_hashes(
-    words: list[bytes], minn: int, maxn: int
-) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Return the hashes of the n-grams of words, and of which word each is, in fastText's order.
-
-    All letters of all words go on by one letter at a time. The end of a sentence has no n-grams,
-    and neither has what is no UTF-8.
-    """
-    marked = [b"<" + word + b">" if _has_ngrams(word) else b"" for word in words]
-    data = np.frombuffer(b"".join(marked), np.int8)
-    lengths = np.array([len(word) for word in marked])
-    ends = np.repeat(np.cumsum(lengths), lengths)
-    of_word = np.repeat(np.arange(len(words)), lengths)
-    goes_on = np.append((data.view(np.uint8) & 0xC0) == 0x80, False)  # noqa: PLR2004 - UTF-8
-    signed = data.astype(np.int32).view(np.uint32)
-    starts = np.flatnonzero(~goes_on[:-1])
-    is_first = np.diff(of_word[starts], prepend=-1) != 0
-    at, hashes = starts.copy(), np.full(len(starts), _SEED)
-    found = np.zeros((len(starts), maxn), np.uint32)
-    is_one = np.zeros((len(starts), maxn), np.bool_)
-    for length in range(1, maxn + 1):
-        open_ = np.flatnonzero(at < ends[starts])
-        reached = open_
-        while len(open_):
-            hashes[open_] = (hashes[open_] ^ signed[at[open_]]) * _PRIME
-            at[open_] += 1
-            inside = at[open_] < ends[starts[open_]]
-            open_ = open_[inside & goes_on[at[open_]]]
-        if length >= minn:
-            kept = reached
-            if length == 1:  # the marks alone are none
-                kept = kept[~is_first[kept] & (at[kept] < ends[starts[kept]])]
-            found[kept, length - 1] = hashes[kept]
-            is_one[kept, length - 1] = True
-    return np.repeat(of_word[starts], is_one.sum(axis=1)), found[is_one]
-
-
-def _has_ngrams(word: bytes) -> bool:
-    try:
-        word.decode()
-    except UnicodeDecodeError:
-        return False
-    return word != _END_OF_SENTENCE
