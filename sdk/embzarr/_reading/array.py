@@ -57,15 +57,12 @@ class ArrayReader:
         self._link = link
         self._array = layer.arrays[name]
         self._grid = grid = self._array.grid
+        self.shape = (grid.rows, *self._array.shape[self._array.split + 1 :])
+        """Shape of the whole array as rows."""
         self._dtype = dtypes.numpy_dtype(self._array.dtype)
         self._table = ChunkTable(
             layer, name, grid, lambda path: ArrayReader(self._store, layer, path, link)
         )
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the whole array as rows."""
-        return (self._grid.rows, *self._array.row_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:

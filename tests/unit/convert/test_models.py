@@ -173,9 +173,7 @@ def test_an_unknown_word_reads_the_rows_of_its_ngrams_alone(tmp_path: Path) -> N
     before = checkpoint.traffic.bytes_read
     checkpoint.get_vector("unbekannt")
 
-    count = len(ngrams("unbekannt", 2, 4))
-    assert checkpoint.traffic.bytes_read - before < count * 17_000 + 100_000
-    assert rows.nbytes > 10 * count * 17_000
+    assert checkpoint.traffic.bytes_read - before < rows.nbytes / 10
 
 
 @pytest.mark.peers
