@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import arguments, spec
+from embzarr._format import arguments, keys, spec
 from embzarr._history import history, tagging
 from embzarr._reading import Cache
 from embzarr._storage import CountingStore, folders_of, interruptible, open_store
@@ -75,7 +75,7 @@ def find_runs(
     all others the names of their folders alone, by one request each.
 
     Args:
-        url: the folder or bucket; itself a run, it is told as ``""``.
+        url: the folder or bucket; itself a run, it is told as ``""``, beside those in it.
         depth: how many folders deep to look.
         storage_options: credentials and endpoint.
 
@@ -95,11 +95,15 @@ def find_runs(
 
 def _runs_in(store: Store, folder: str, depth: int) -> Iterator[str]:
     names = folders_of(store, folder)
-    if spec.COMMITS in names:
+    is_run = spec.COMMITS in names
+    if is_run:
         yield folder
+    if is_run and folder:
         return
     for name in names if depth else ():
-        if _is_plain(name):  # no key of ours can name another
+        # Of a run at the very top, which may have others beside it, its own folders are none.
+        is_own = is_run and name in keys.FOLDERS
+        if _is_plain(name) and not is_own:  # no key of ours can name another
             yield from _runs_in(store, f"{folder}{name}/", depth - 1)
 
 

@@ -259,7 +259,8 @@ class Run:
             words: appended after the words that there are; their rows, numbered on from the last,
                 must be among `rows` of every column.
             tensors: arrays by name: those that are as the newest commit has them are not written
-                again, and those that are not named stay.
+                again, and those that are not named stay. A name that is new is added, and an array
+                may have another shape and type than before.
             files: the same of files.
             model: any JSON, in place of the newest commit's.
             base: the commit that the changes are counted from; by default the newest.

@@ -62,6 +62,7 @@ SAVING: dict[str, Any] = {
     [
         ("save_every", 0),
         ("save_every", "s"),
+        ("save_every", "700"),  # words, or seconds?
         ("save_every", "0s"),
         ("save_every", "1.5w"),
         ("save_every", "20 s"),
@@ -86,7 +87,7 @@ def test_saving_out_of_bounds(name: str, value: object) -> None:
     [
         (None, None, None),
         (500, 500, None),
-        ("700", 700, None),
+        ("700w", 700, None),
         ("1000000w", 1_000_000, None),
         ("20s", None, 20.0),
         ("0.5s", None, 0.5),

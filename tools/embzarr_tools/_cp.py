@@ -34,6 +34,10 @@ def cp(
             "URL takes the options of URL.",
         ),
     ] = None,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Though URL holds other checkpoints, which these follow."),
+    ] = False,
     allow_new_dim: Annotated[
         bool,
         typer.Option("--allow-new-dim", help="Though URL holds vectors of another length."),
@@ -46,7 +50,7 @@ def cp(
     Only what is missing is sent, and each object has its recorded SHA-256 before it is stored. It
     is seen when all of it is there; called again, it goes on where it ended. A URL that is empty,
     or holds an earlier copy of the whole run, becomes the same store, numbers and tags included;
-    elsewhere each checkpoint gets the next number. Chains of deltas stay chains.
+    elsewhere, with --append, each checkpoint gets the next number. Chains of deltas stay chains.
     """
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
@@ -57,6 +61,7 @@ def cp(
             step=which.step,
             tag=which.tag,
             commit=which.commit,
+            append=append,
             allow_new_dim=allow_new_dim,
             single_writer=single_writer,
             progress=advance,

@@ -30,6 +30,18 @@ Exit codes:
 """
 
 
+_OPTIONS = {
+    "allow_new_dim=True": "--allow-new-dim",
+    "allow_pickle=True": "--allow-pickle",
+    "append=True": "--append",
+    "format= must": "--format must",
+    "missing='zeros'": "--missing zeros",
+    "overwrite=True": "--overwrite",
+    "vocabulary=": "--vocabulary",
+}
+"""What messages of the SDK call by its arguments, and a command line by its options."""
+
+
 class UsageError(ValueError):
     """Options that cannot be had together, or that typer cannot check."""
 
@@ -76,11 +88,18 @@ def describe(exc: Exception) -> str:
     import embzarr  # noqa: PLC0415 - slow to import, and needed only when something went wrong
 
     if isinstance(exc, embzarr.EmbzarrError):
-        return str(exc)
+        return _as_options(str(exc))
     code, message = _told(exc)
     # As an error of the SDK, whose text shows no secret and no control code.
     told = str(embzarr.EmbzarrError(code, " ".join(message.split())))
     return f"{told}; --debug shows where" if code == "internal" else told
+
+
+def _as_options(text: str) -> str:
+    """Return a message in which arguments of Python's are the options that stand for them."""
+    for argument, option in _OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
 
 
 def _told(exc: Exception) -> tuple[str, str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def row_bytes(checkpoint: "embzarr.Checkpoint") -> int:
     """Return what the vector of a row takes, by which work on rows is told in bytes."""
-    return checkpoint.dim * checkpoint.dtype.itemsize
+    return checkpoint.dim * checkpoint.dtype.itemsize if checkpoint.columns else 1
 
 
 def words_of(file: Path) -> list[str]:

@@ -151,14 +151,14 @@ def _interval(value: int | str | None) -> tuple[int | None, float | None]:
     """Return words or seconds between two checkpoints."""
     if value is None:
         return None, None
-    if isinstance(value, str) and not value.isdecimal():
+    if isinstance(value, str):
         found = _INTERVAL.fullmatch(value)
         if not found or float(found[1]) <= 0:
             raise refused("save_every", "such as 20s, 5m, 1h or 1000000w", value)
         if found[2] != "w":
             return None, float(found[1]) * _SECONDS[found[2]]
         value = found[1]
-    words = int(value) if isinstance(value, str) and value.isdecimal() else value
+    words = int(value) if isinstance(value, str) else value
     check_integer("save_every", words, low=1, high=MAX_INT)
     return int(words), None
 

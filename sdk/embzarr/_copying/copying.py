@@ -23,7 +23,7 @@ from embzarr._open import find
 from embzarr._storage import CountingStore, get_at_most, interruptible, open_store
 from embzarr._version import __version__
 from embzarr._writing import checks
-from embzarr.errors import ConflictError, EmbzarrError, NotFoundError
+from embzarr.errors import ConflictError, EmbzarrError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +44,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     step: int | None = None,
     tag: str | None = None,
     commit: int | None = None,
+    append: bool = False,
     allow_new_dim: bool = False,
     single_writer: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -56,8 +57,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     lists before it is stored, and commits are made when all of them are there: after an error or an
     interrupt nothing new is to be seen, and the same call goes on where it ended. Chains of deltas
     stay chains. A destination that is empty, or holds an earlier copy of the whole run, becomes the
-    same store again, with its numbers and tags; else each checkpoint follows what is there under
-    the next number, those that are there already and those in quarantine left out.
+    same store again, with its numbers and tags; else, with `append`, each checkpoint follows what
+    is there under the next number, those that are there already and those in quarantine left out.
 
     Memory: some 200 MB, or the largest object a few times, and an identity for each commit.
 
@@ -67,6 +68,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         step: only the newest commit of this step.
         tag: only the commit of this name.
         commit: only the commit of this number.
+        append: add to a destination that holds other checkpoints; the last that is added becomes
+            its newest.
         allow_new_dim: let vectors be longer or shorter than those that are there.
         single_writer: see `embzarr.create`.
         progress: called with the bytes that are done with, copied or there, and those in all.
@@ -77,7 +80,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         NotFoundError: codes ``checkpoint-missing``, ``step-missing``, ``tag-missing``,
             ``commit-missing``; ``object-missing``: an object of the source is gone.
         DamagedError: code ``object-digest``: an object of the source is damaged; or a manifest is.
-        InvalidInputError: code ``input-shape``: the destination holds vectors of another length.
+        InvalidInputError: codes ``input-argument``: the destination holds other checkpoints, and
+            `append` was not said; ``input-shape``: it holds vectors of another length.
         ConflictError: another writer came between, codes as of `embzarr.save`; call again.
         StoreError: one of the stores failed.
 
@@ -88,7 +92,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         >>> embzarr.copy(url, f"{folder}/copy").commits
         ()
     """
-    arguments.check_flags(allow_new_dim=allow_new_dim)
+    arguments.check_flags(allow_new_dim=allow_new_dim, append=append)
     origin = CountingStore(open_store(source, storage_options=source_options))
     target = Target(url=url, options=storage_options, single_writer=single_writer)
     store = target.open()
@@ -97,7 +101,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     target.require_sound(store)
     there = survey(store)
     if one is not None:
-        return _Appending(origin, store, there, progress).run([one.number], allow_new_dim)
+        return _Appending(origin, store, there, progress, append).run([one.number], allow_new_dim)
     whole = survey(origin)
     if whole.top is None:
         raise history.nothing(origin)
@@ -105,7 +109,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     if not whole.marked and there.is_begun_as(whole) and _is_ours(store, whole, there):
         return _Mirroring(origin, store, whole, there, progress).run()
     wanted = [number for number in whole.checkpoints if number not in whole.marked]
-    return _Appending(origin, store, there, progress).run(wanted, allow_new_dim)
+    return _Appending(origin, store, there, progress, append).run(wanted, allow_new_dim)
 
 
 def _require_readable(found: Survey) -> None:
@@ -184,10 +188,22 @@ class _Copying:
 class _Appending(_Copying):
     """Checkpoints become commits under the next numbers of a history of its own."""
 
+    def __init__(
+        self,
+        source: Readable,
+        target: Store,
+        there: Survey,
+        progress: Callable[[int, int], None] | None,
+        append: bool,  # noqa: FBT001 - as given
+    ) -> None:
+        super().__init__(source, target, there, progress)
+        self._append = append
+
     def run(self, numbers: list[int], allow_new_dim: bool) -> CopyReport:  # noqa: FBT001 - as given
         """Copy checkpoints of these numbers, oldest first."""
         _require_readable(self._there)
         missing, copied = self._missing(numbers)
+        self._require_meant(missing)
         for number in missing[:1]:
             manifest = self._commit(number).manifest
             checks.check_follows(
@@ -213,6 +229,18 @@ class _Appending(_Copying):
             self._made.append(base.number)
         self._name(copied, replace=False)
         return self._report(transfer, mirrored=False)
+
+    def _require_meant(self, missing: list[int]) -> None:
+        """Refuse to follow checkpoints of another run unasked: its readers would find these."""
+        if not missing or self._append or not self._there.contents:
+            return
+        others = len(self._there.contents.keys() - survey(self._source).contents.keys())
+        if others:
+            raise InvalidInputError(
+                "input-argument",
+                f"{self._target.url} holds {others} other checkpoints: copy to another URL, or say "
+                "append=True to have these follow them",
+            )
 
     def _missing(self, numbers: list[int]) -> tuple[list[int], dict[int, int]]:
         """Return the numbers of what is not there, and of the others those that they have there."""

@@ -54,6 +54,12 @@ def changes(
     """
     blocks = values if isinstance(values, Mapping) else {spec.VECTORS: values}
     known = manifest.base.columns
+    if not known:
+        raise InvalidInputError(
+            "input-argument",
+            "the newest checkpoint has no words and vectors that could change: expected tensors, "
+            "files or a model",
+        )
     for name in blocks:
         if name not in known:
             raise InvalidInputError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr._format import arguments
 from embzarr._reading.array import ArrayReader
+from embzarr._reading.mapping import near
 from embzarr._storage import interruptible, parallel, sync_folder
 from embzarr.errors import DamagedError, InvalidInputError, MemberNotFoundError
 
@@ -210,7 +211,9 @@ class Files(Mapping[str, File]):
             MemberNotFoundError: code ``file-missing``.
         """
         if name not in self._members:
-            raise MemberNotFoundError("file-missing", f"no file {name!r} among {len(self)}")
+            raise MemberNotFoundError(
+                "file-missing", f"no file {name!r} among {len(self)}{near(name, self)}"
+            )
         layer, member = self._members[name]
         return File(self._store, layer, name, member, self._link)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -128,3 +129,9 @@ def as_array(
             "input-argument", f"copy=False: {array.dtype} becomes {wanted} by a copy alone"
         )
     return array.astype(wanted, copy=bool(copy))
+
+
+def near(name: object, names: Iterable[str]) -> str:
+    """Return a question that names what is spelt like a name that is not there, or nothing."""
+    found = difflib.get_close_matches(str(name), names, n=3)
+    return f"; did you mean {', '.join(map(repr, found))}?" if found else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import arguments, given_arrays
-from embzarr._reading.mapping import as_array
+from embzarr._reading.mapping import as_array, near
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
 from embzarr._storage import interruptible, parallel
 from embzarr.errors import InvalidInputError, MemberNotFoundError
@@ -103,10 +103,12 @@ class Tensor:
         Raises:
             InvalidInputError: an index that is no number, slice or ``...``, or out of range.
         """
-        first, *others = key if isinstance(key, tuple) else (key,)
+        first, *others = key if isinstance(key, tuple) and key else (key,)
         try:
-            if not self.shape or first is Ellipsis or first is None:
+            if not self.shape or first is Ellipsis or first is None or isinstance(first, tuple):
                 return np.asarray(self.load()[key])
+            if isinstance(first, list | range) or (isinstance(first, np.ndarray) and first.ndim):
+                return np.asarray(self.take(np.asarray(first))[(slice(None), *others)])
             if not isinstance(first, slice):
                 at = range(len(self))[arguments.whole("index", first)]
                 return np.asarray(self._reader.rows(at, at + 1)[(0, *others)])
@@ -212,7 +214,7 @@ class Tensors(Mapping[str, Tensor]):
             MemberNotFoundError: code ``tensor-missing``.
         """
         if name not in self._members:
-            message = f"no tensor {name!r} among {len(self)}"
+            message = f"no tensor {name!r} among {len(self)}{near(name, self)}"
             raise MemberNotFoundError("tensor-missing", message)
         return Tensor(self._reader(name))
 
@@ -253,8 +255,9 @@ class Tensors(Mapping[str, Tensor]):
         wanted = list(given or self) if names is None else arguments.words("names", names)
         lost = [name for name in wanted if name not in self]
         if lost:
+            shown = ", ".join(map(repr, lost[:8]))
             raise MemberNotFoundError(
-                "tensor-missing", f"no tensors {', '.join(map(repr, lost[:8]))}; {len(lost)} in all"
+                "tensor-missing", f"no tensors {shown}; {len(lost)} in all{near(lost[0], self)}"
             )
         tensors = {name: self._reader(name) for name in wanted}
         found = {name: one.target(given.get(name), raw=raw) for name, one in tensors.items()}

@@ -83,8 +83,27 @@ def repair(
     store = CountingStore(open_store(url, storage_options=storage_options))
     other = None
     if source is not None:
-        other = Mirror(CountingStore(open_store(source, storage_options=source_options)))
+        mirror = CountingStore(open_store(source, storage_options=source_options))
+        _require_something(mirror)
+        other = Mirror(mirror)
     return _Repair(store, other, dry_run=dry_run).run(progress)
+
+
+def _require_something(mirror: CountingStore) -> None:
+    """Refuse a mirror in which there is nothing of a run: its place was mistaken.
+
+    Raises:
+        NotFoundError: code ``checkpoint-missing``.
+    """
+    prefixes = (f"{spec.COMMITS}/", f"{spec.STEPS}/")
+    try:
+        is_empty = not any(next(iter(mirror.list(prefix)), None) for prefix in prefixes)
+    except UnsupportedError:
+        return  # it cannot list
+    if is_empty:
+        raise NotFoundError(
+            "checkpoint-missing", f"source: expected a copy of a run, found nothing at {mirror.url}"
+        )
 
 
 class _Repair:

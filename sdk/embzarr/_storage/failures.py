@@ -44,7 +44,7 @@ _CONNECTION: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r'dns error(?:.|\n)*?lookup address information: ([^"]+)'),
-        "the server's name is not resolved: {0}",
+        "the server's name is not resolved: {0}; AWS_ENDPOINT_URL names a server of your own",
     ),
     (re.compile(r"InvalidMessage\(\s*(\w+)"), "the server speaks no TLS: {0}"),
 )

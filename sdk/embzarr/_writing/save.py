@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from embzarr._format import LayerSettings, Placement, placements, spec, word_table
+from embzarr._format import LayerSettings, Placement, arguments, placements, spec, word_table
 from embzarr._history import Target
 from embzarr._storage import interrupts, parallel
 from embzarr._writing.checks import (
@@ -20,7 +21,7 @@ from embzarr._writing.extras import Extras
 from embzarr._writing.writer import start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -128,6 +129,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         table, matrix, name = None, None, "float32"
         extras.require_something(further)
     else:
+        if vectors is None and isinstance(words, Mapping):
+            raise arguments.refusal("words", "words; named arrays are tensors={...}", words)
         matrix, name = vectors_of(vectors, dtype)
         table = word_table.from_words(taken(() if words is None else words))
         check_lengths(len(table), {spec.VECTORS: matrix, **further})

@@ -102,7 +102,7 @@ def test_one_checkpoint_gets_the_next_number(
     other = embzarr.Run(tmp_path / "other")
     other.save(["x"], np.ones((1, DIM), np.float32), step=9)
 
-    report = embzarr.copy(run.url, tmp_path / "other", **named)
+    report = embzarr.copy(run.url, tmp_path / "other", **named, append=True)
 
     found = other.open()
     assert (report.commits, report.mirrored, found.step) == ((2,), False, 3)
@@ -129,13 +129,13 @@ def test_a_whole_run_follows_what_is_there(run: embzarr.Run, tmp_path: Path) -> 
     other.save(["x"], np.ones((1, DIM), np.float32), step=9)
     other.tag("best")
 
-    report = embzarr.copy(run.url, other.url)
+    report = embzarr.copy(run.url, other.url, append=True)
 
     assert [(c.commit, c.step) for c in other.commits()] == [(5, 4), (4, 3), (3, 2), (2, 1), (1, 9)]
     assert (report.commits, report.tags_kept) == ((2, 3, 4, 5), ("best",))
     assert other.tags() == {"best": 1}
     assert all(other.open(commit=number).verify().ok for number in range(1, 6))
-    assert embzarr.copy(run.url, other.url).commits == ()
+    assert embzarr.copy(run.url, other.url, append=True).commits == ()
 
 
 def test_what_was_given_up_at_the_destination_comes_back_under_another_folder(
@@ -143,11 +143,11 @@ def test_what_was_given_up_at_the_destination_comes_back_under_another_folder(
 ) -> None:
     """A collection there goes on emptying the folders that it revoked."""
     other = embzarr.Run(tmp_path / "other")
-    embzarr.copy(run.url, other.url, step=1)
+    embzarr.copy(run.url, other.url, step=1, append=True)
     other.save(["x"], np.ones((1, DIM), np.float32), step=9)
     other.gc(keep_last=1)
 
-    embzarr.copy(run.url, other.url, step=1)
+    embzarr.copy(run.url, other.url, step=1, append=True)
     other.gc(older_than=0)
 
     assert other.open(step=1).verify().ok
@@ -214,7 +214,7 @@ def test_a_copy_that_went_its_own_way_is_followed(run: embzarr.Run, tmp_path: Pa
     copied.save(WORDS, table(8), step=50)
     run.save(WORDS, table(9), step=60)
 
-    report = embzarr.copy(run.url, tmp_path / "copy")
+    report = embzarr.copy(run.url, tmp_path / "copy", append=True)
 
     assert (report.commits, report.present) == ((6,), (1, 2, 3, 4))
     assert [commit.step for commit in copied.commits()][:2] == [60, 50]
@@ -248,6 +248,18 @@ def test_runs_are_found_by_their_folders(run: embzarr.Run, tmp_path: Path) -> No
     assert embzarr.find_runs(run.url) == [""]
     assert embzarr.find_runs(f"simplecache::file://{tmp_path}", depth=4) == ["a/b/c/d", "source"]
     assert embzarr.find_runs(tmp_path / "nothing") == []
+    embzarr.save(tmp_path, ["at the top"], np.ones((1, 2)))
+    assert embzarr.find_runs(tmp_path) == ["", "source"]
+
+
+def test_another_run_is_followed_only_where_that_is_meant(run: embzarr.Run, tmp_path: Path) -> None:
+    """Its readers would find other words; what is there of the same run is no other."""
+    embzarr.save(tmp_path / "other", ["x"], np.ones((1, run.open().dim), "f4"))
+    with pytest.raises(embzarr.InvalidInputError, match="append=True"):
+        embzarr.copy(run.url, tmp_path / "other")
+    assert embzarr.open(tmp_path / "other").words == ["x"]
+    embzarr.copy(run.url, tmp_path / "some", step=1)
+    assert embzarr.copy(run.url, tmp_path / "some", step=2).commits == (2,)
 
 
 def test_vectors_of_another_length_have_most_often_the_wrong_place(
@@ -257,10 +269,12 @@ def test_vectors_of_another_length_have_most_often_the_wrong_place(
     embzarr.save(tmp_path / "other", ["x"], np.ones((1, 2)))
 
     with pytest.raises(embzarr.InvalidInputError) as caught:
-        embzarr.copy(run.url, tmp_path / "other", step=4)
+        embzarr.copy(run.url, tmp_path / "other", step=4, append=True)
     assert caught.value.code == "input-shape"
     assert not list((tmp_path / "other").glob("steps/4-*"))
-    assert embzarr.copy(run.url, tmp_path / "other", step=4, allow_new_dim=True).commits == (2,)
+    assert embzarr.copy(
+        run.url, tmp_path / "other", step=4, allow_new_dim=True, append=True
+    ).commits == (2,)
 
 
 class Cut(PassThrough):

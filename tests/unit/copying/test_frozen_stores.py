@@ -28,7 +28,7 @@ def test_a_sound_store_is_copied_whole_and_one_by_one(name: str) -> None:
     embzarr.save(other, ["x"], [[1.0, 2.0]], step=0)
 
     embzarr.copy(source.url, whole)
-    report = embzarr.copy(source.url, other, allow_new_dim=True)
+    report = embzarr.copy(source.url, other, append=True, allow_new_dim=True)
 
     folder = SPEC / "checkpoints" / name / "store"
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -513,3 +514,10 @@ def test_what_was_written_wrong_is_not_written_again(make: Callable[[], Objects]
     assert [(lost.code, lost.key) for lost in report.lost] == [(problem.code, problem.key)]
     assert [action.kind for action in report.actions if action.kind != "restore"] == ["quarantine"]
     assert embzarr.repair(store).actions == ()
+
+
+def test_a_mirror_in_which_nothing_is_was_mistaken(tmp_path: Path) -> None:
+    """Nothing is said to be lost for a slip of the pen."""
+    embzarr.save(tmp_path / "run", ["a"], np.ones((1, 2)))
+    with pytest.raises(embzarr.NotFoundError, match="source: expected a copy of a run"):
+        embzarr.repair(tmp_path / "run", source=tmp_path / "mirorr")

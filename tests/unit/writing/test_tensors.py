@@ -102,6 +102,10 @@ PARTS: list[Any] = [
     (Ellipsis, 0),
     Ellipsis,
     None,
+    (),
+    [2, 0, 2],
+    np.array([1, 1]),
+    ([0, 2], slice(0, 2)),
 ]
 
 
@@ -226,7 +230,9 @@ def test_a_checkpoint_without_a_table_says_so() -> None:
 
 def test_a_save_of_nothing_is_refused() -> None:
     """Neither words nor tensors nor files, columns without words, words without vectors."""
-    for given in ({}, {"columns": {"x": [1]}}, {"words": ["a"]}, {"vectors": np.ones((1, 2))}):
+    named = {"words": {"w": np.ones(3)}}
+    table = {"words": ["a"]}, {"vectors": np.ones((1, 2))}
+    for given in ({}, {"columns": {"x": [1]}}, *table, named):
         with pytest.raises(embzarr.InvalidInputError):
             embzarr.save(MemoryStore(), **given)
 
@@ -251,6 +257,10 @@ def test_names_that_are_not_there_are_told_all_at_once() -> None:
         saved.files["x"]
     assert caught.value.code == "file-missing"
     assert (saved.tensors.get("x"), "x" in saved.tensors, len(saved.tensors)) == (None, False, 1)
+    named = embzarr.save(MemoryStore(), tensors={"layer.weight": np.ones(1)}, files={"a.json": b""})
+    for ask in (lambda: named.tensors["layer.wieght"], lambda: named.files["b.json"]):
+        with pytest.raises(KeyError, match="did you mean"):
+            ask()
 
 
 # Files --------------------------------------------------------------------------------------------
