@@ -158,7 +158,7 @@ def _interval(value: int | str | None) -> tuple[int | None, float | None]:
         if found[2] != "w":
             return None, float(found[1]) * _SECONDS[found[2]]
         value = found[1]
-    words = int(value) if isinstance(value, str) else value
+    words = int(value) if isinstance(value, str) and value.isdecimal() else value
     check_integer("save_every", words, low=1, high=MAX_INT)
     return int(words), None
 
