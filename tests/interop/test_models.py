@@ -170,6 +170,83 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
     assert not (tmp_path / "m" / "commits").exists()
 
 
+def test_torch_names_are_a_models_own(tmp_path: Path) -> None:
+    """A module may be called optimizer, and a state have keys that look like numbers or paths."""
+    torch: Any = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
+
+    class Net(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.optimizer = torch.nn.Linear(3, 2)
+            self.register_buffer("turned", torch.ones(3, dtype=torch.complex64).conj() * 1j)
+            self.turned = torch.tensor([1 + 2j]).conj()
+
+    class Odd(torch.optim.SGD):  # type: ignore[misc]
+        def state_dict(self) -> Any:
+            odd = {1: torch.ones(1), "1": torch.zeros(1), "a.b": torch.ones(2)}
+            return super().state_dict() | {"odd": {**odd, "a": {"b": torch.ones(3)}}}
+
+        def load_state_dict(self, state: Any) -> None:
+            self.odd = state.pop("odd")
+            super().load_state_dict(state)
+
+    net, other = Net(), Net()
+    optimizer = Odd(net.parameters(), lr=0.1, momentum=0.9)
+    net.optimizer(torch.ones(3)).sum().backward()
+    optimizer.step()
+    again = Odd(other.parameters(), lr=0.5)
+    saved = save(tmp_path / "m", net, optimizer=optimizer)
+    load(saved, into=other, optimizer=again)
+
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    assert again.param_groups[0]["lr"] == 0.1
+    assert list(again.odd) == [1, "1", "a.b", "a"]
+    assert (float(again.odd[1]), float(again.odd["1"])) == (1, 0)
+    assert [len(again.odd["a.b"]), len(again.odd["a"]["b"])] == [2, 3]
+    assert load(saved).keys() == net.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"shared": {"x": "nothing"}},
+        {"shared": [1]},
+        {"shared": {"w": "w"}},
+        {"optimizer": 3},
+        {"optimizer": {"prefix": 3, "state": {}}},
+        {"optimizer": {"prefix": "o.", "state": {"tensor": "nothing"}}},
+        {"optimizer": {"prefix": "o.", "state": []}},
+    ],
+    ids=str,
+)
+def test_torch_believes_no_record(record: Any, tmp_path: Path) -> None:
+    """What a stranger wrote of a model is refused as damaged, not stumbled over."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import load  # noqa: PLC0415 - where the library is
+
+    model = {"framework": "torch", "version": "2", "class": "x", **record}
+    saved = embzarr.save(tmp_path / "m", tensors={"w": np.ones(2, "f4")}, model=model)
+    weights = {"w": torch.nn.Parameter(torch.zeros(2))}
+    module = torch.nn.ParameterDict(weights)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with pytest.raises(embzarr.DamagedError) as caught:
+        load(saved, into=module, optimizer=optimizer)
+    assert caught.value.code == "model-invalid"
+
+
+def test_torch_tells_that_no_optimizer_was_saved(tmp_path: Path) -> None:
+    """Who asks for its state goes on with a fresh one only if he means to."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
+
+    net = torch.nn.Linear(2, 2)
+    saved = save(tmp_path / "m", net)
+    with pytest.raises(embzarr.NotFoundError, match="without an optimizer"):
+        load(saved, into=net, optimizer=torch.optim.SGD(net.parameters(), lr=0.1))
+
+
 # Keras --------------------------------------------------------------------------------------------
 def keras_model(keras: Any) -> Any:
     """Return a compiled model with an embedding, state of random numbers, and statistics."""
@@ -247,6 +324,19 @@ def test_xgboost_predicts_the_same(place: Any, afresh: Any) -> None:
     matrix = xgboost.DMatrix(x)
     found = load(place[0], storage_options=place[1])
     assert np.array_equal(found.predict(matrix), booster.predict(matrix))
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"{", b"{\x00" * 9])
+def test_xgboost_survives_a_file_of_something_else(data: bytes, tmp_path: Path) -> None:
+    """It is refused as damaged, and the process goes on."""
+    pytest.importorskip("xgboost")
+    from embzarr.interop.xgboost import load  # noqa: PLC0415 - where the library is
+
+    model = {"framework": "xgboost", "version": "2", "class": "Booster"}
+    saved = embzarr.save(tmp_path / "m", files={"model.ubj": data}, model=model)
+    with pytest.raises(embzarr.DamagedError) as caught:
+        load(saved)
+    assert caught.value.code == "model-invalid"
 
 
 def test_lightgbm_predicts_the_same(place: Any, afresh: Any) -> None:

@@ -128,7 +128,12 @@ def content_of(layer: Layer) -> str:
 def checkpoint_of(manifest: Manifest) -> str:
     """Return a digest of what a checkpoint holds, wherever it was committed."""
     layers = [content_of(layer) for layer in manifest.layers]
-    told = {"step": manifest.step, "metadata": manifest.metadata, "layers": layers}
+    told = {
+        "step": manifest.step,
+        "metadata": manifest.metadata,
+        "model": manifest.model,
+        "layers": layers,
+    }
     return digests.sha256(json.dumps(told))
 
 

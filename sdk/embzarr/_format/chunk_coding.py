@@ -65,7 +65,9 @@ def choose(rows: NDArray[Any], chunk: int) -> Codec:
     Trained float32 vectors shrink by an eighth, counts and sparse columns by far more. Shuffled by
     bytes they shrink by a fourteenth, and take longer to compress.
     """
-    fast = Codec(name="blosc", cname="lz4", clevel=5, shuffle="bitshuffle", typesize=rows.itemsize)
+    fast = Codec(
+        name="blosc", cname="lz4", clevel=5, shuffle="bitshuffle", typesize=min(rows.itemsize, 255)
+    )
     starts = np.linspace(0, max(len(rows) - chunk, 0), _SAMPLES).astype(int)
     samples = [np.ascontiguousarray(rows[start : start + chunk]) for start in sorted({*starts})]
     raw = sum(sample.nbytes for sample in samples)

@@ -138,7 +138,8 @@ def cut_tensor(shape: tuple[int, ...], itemsize: int, *, target: int | None = No
         target: the most that a chunk of several rows takes; None for a MiB.
     """
     sizes = [math.prod(shape[at + 1 :]) * itemsize for at in range(len(shape))]
-    split = next(at for at, nbytes in enumerate(sizes) if nbytes <= spec.TENSOR_ROW_BYTES)
+    fits = (at for at, nbytes in enumerate(sizes) if nbytes <= spec.TENSOR_ROW_BYTES)
+    split = next(fits, len(shape) - 1)  # a text may be longer by itself
     length, nbytes = shape[split], sizes[split]
     chunk = choose_chunk(nbytes, target=target or spec.TENSOR_CHUNK_BYTES)
     if math.prod(shape[:split]) == 1:

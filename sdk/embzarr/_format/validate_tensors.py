@@ -30,6 +30,7 @@ def check(layer: Layer, what: str) -> None:
     for name, array in layer.arrays.items():
         is_free = name.split("/")[0] in _FOLDERS
         require(is_free or not array.split, what, f"array {name[:64]!r} divided further in")
+        require(not array.split or 0 not in array.shape, what, f"array {name[:64]!r} is empty")
     for name in (*layer.tensors, *layer.files):
         require(keys.is_tensor_name(name), what, f"a tensor or file named {name[:64]!r}")
     for name, tensor in layer.tensors.items():
@@ -47,6 +48,8 @@ def _check_place(
     member: TensorMember | FileMember, shape: list[int], layer: Layer, what: str
 ) -> None:
     """Check that an array has what a tensor or file is said to have there."""
+    span = math.prod(max(size, 1) for size in shape)
+    require(span <= spec.MAX_INTEGER, what, "its dimensions are too large for an array")
     array = layer.arrays.get(member.array)
     folder = member.array.split("/")[0]
     require(array is not None and "/" in member.array, what, "its array is missing")

@@ -99,7 +99,7 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         words: one for each row of the step.
         counts: whole numbers, shape (rows,); short for a column ``counts``.
         columns: further columns that the parts do not hold, each of as many rows.
-        metadata: any JSON.
+        metadata: any JSON. Tensors and files of the run are not taken over: the step is a full one.
         placement: ``given``, or ``lexical`` for words in byte order.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.

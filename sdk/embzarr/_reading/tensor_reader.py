@@ -139,7 +139,10 @@ class TensorReader:
 def _framework_dtype(tensor: TensorReader) -> np.dtype[Any]:
     """Return numpy's type of one byte for what a framework calls it."""
     try:
-        dtype: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), tensor.type))
+        found = getattr(importlib.import_module("ml_dtypes"), tensor.type)
+        if not isinstance(found, type):
+            raise TypeError(f"{tensor.type} is no type")  # noqa: TRY301 - told below
+        dtype: np.dtype[Any] = np.dtype(found)
     except (ImportError, AttributeError, TypeError) as exc:
         raise UnsupportedError(
             "dtype-unsupported",

@@ -12,7 +12,7 @@ from embzarr._format import arguments, given_arrays
 from embzarr._reading.mapping import as_array, near
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
 from embzarr._storage import interruptible, parallel
-from embzarr.errors import InvalidInputError, MemberNotFoundError
+from embzarr.errors import EmbzarrError, InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 """Tensors that are read side by side."""
+_ROWS_AT_ONCE_BYTES = 8 * 1024 * 1024
+_GROUP_BYTES = 8 * 1024 * 1024
+"""Small tensors are read so many bytes at a time."""
 _GAP_BYTES = 128 * 1024
 """Between small tensors, less is read over."""
 
@@ -96,6 +99,12 @@ class Tensor:
             raise TypeError("len() of a tensor without dimensions")
         return self.shape[0]
 
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield what is at each index of the first dimension, some MiB read at a time."""
+        step = max(_ROWS_AT_ONCE_BYTES * len(self) // max(self.nbytes, 1), 1)
+        for first in range(0, len(self), step):
+            yield from self[first : first + step]
+
     @interruptible
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy takes it
         """Return a part, as of an array; of the first dimension no more is read than is asked for.
@@ -113,11 +122,13 @@ class Tensor:
                 at = range(len(self))[arguments.whole("index", first)]
                 return np.asarray(self._reader.rows(at, at + 1)[(0, *others)])
             rows = range(*first.indices(len(self)))
-            low, high = (min(rows), max(rows) + 1) if rows else (0, 0)
-            part = self._reader.rows(low, high)
+            low, last = sorted((rows[0], rows[-1])) if rows else (0, -1)
+            part = self._reader.rows(low, last + 1)
             turned = part if rows.step > 0 else part[::-1]
             return np.asarray(turned[(slice(None, None, abs(rows.step)), *others)])
-        except (IndexError, TypeError) as exc:
+        except (IndexError, TypeError, ValueError) as exc:
+            if isinstance(exc, EmbzarrError):
+                raise
             message = f"tensor {self.name!r} of shape {self.shape}: {exc}"
             raise InvalidInputError("input-argument", message) from exc
 
@@ -276,7 +287,11 @@ class Tensors(Mapping[str, Tensor]):
         groups: list[list[TensorReader]] = []
         for one in sorted(tensors, key=_place):
             last = groups[-1][-1] if groups else None
-            if last is not None and _is_near(last, one):
+            if (
+                last is not None
+                and _is_near(last, one)
+                and _span(groups[-1][0], one) <= _GROUP_BYTES
+            ):
                 groups[-1].append(one)
             else:
                 groups.append([one])
@@ -292,6 +307,12 @@ def _is_near(one: TensorReader, other: TensorReader) -> bool:
     (path, array, start), (other_path, other_array, other_start) = _place(one), _place(other)
     gap = (other_start - start - one.size) * (one.nbytes // one.size)
     return (path, array) == (other_path, other_array) and gap <= _GAP_BYTES
+
+
+def _span(first: TensorReader, last: TensorReader) -> int:
+    """Return the bytes from the beginning of one small tensor to the end of another."""
+    count = (last.member.start or 0) + last.size - (first.member.start or 0)
+    return count * (last.nbytes // last.size)
 
 
 def _read_group(group: Sequence[TensorReader], found: Mapping[str, NDArray[Any]]) -> None:

@@ -59,7 +59,8 @@ class GivenFile:
                 written to meanwhile.
         """
         if isinstance(self.source, bytes | bytearray | memoryview):
-            whole = memoryview(self.source).cast("B")
+            lying = bytes(self.source) if _is_odd(self.source) else self.source
+            whole = memoryview(lying).cast("B")
             yield (bytes(whole[at : at + _STRETCH]) for at in range(0, len(whole), _STRETCH))
         elif isinstance(self.source, str | os.PathLike):
             with self._opened(Path(self.source)) as file:
@@ -90,7 +91,9 @@ class GivenFile:
             with path.open("rb") as file:
                 yield file
             after = path.stat()
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # such as a NUL in a path
+            if isinstance(exc, InvalidInputError):
+                raise
             raise InvalidInputError("input-file", f"{what}: {exc}") from exc
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InvalidInputError(
@@ -101,11 +104,16 @@ class GivenFile:
         what = f"file {self.name[:64]!r}"
         try:
             part = self.source.read(_STRETCH)  # type: ignore[union-attr]  # an open file
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # such as one that is closed
             raise InvalidInputError("input-file", f"{what}: {exc}") from exc
         if not isinstance(part, bytes | bytearray):
             raise InvalidInputError("input-argument", f"{what}: expected a file opened as binary")
         return bytes(part)
+
+
+def _is_odd(source: bytes | bytearray | memoryview) -> bool:
+    """Tell whether bytes do not lie end to end."""
+    return isinstance(source, memoryview) and (not source.c_contiguous or not source.nbytes)
 
 
 def given(files: Mapping[str, Source] | None) -> dict[str, GivenFile]:

@@ -9,6 +9,7 @@ from embzarr._format import EMPTY, chunk_coding, dtypes, keys, spec, zarr_json
 from embzarr._history import withdrawing
 from embzarr._writing import jobs
 from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -169,6 +170,7 @@ class LayerFiles:
             below=below,
             rows=rows,
         )
+        _require_readable(documents)
         for item in documents.items():
             self._jobs.submit(0, partial(self._objects.put, *item))
         self._jobs.wait()
@@ -233,6 +235,21 @@ class LayerFiles:
         writer.append(table)
         writer.finish()
         return writer
+
+
+def _require_readable(documents: Mapping[str, bytes]) -> None:
+    """Refuse a document that no reader may parse: that of a layer tells of all that it holds.
+
+    Raises:
+        InvalidInputError: code ``input-argument``.
+    """
+    largest = max(map(len, documents.values()))
+    if largest > spec.MAX_ZARR_JSON_BYTES:
+        raise InvalidInputError(
+            "input-argument",
+            f"expected names of tensors and files that a zarr.json of {spec.MAX_ZARR_JSON_BYTES} "
+            f"bytes can hold, found {largest}: fewer, or one archive of many files",
+        )
 
 
 def _copied(written: Mapping[str, WrittenArray], room: int) -> set[str]:

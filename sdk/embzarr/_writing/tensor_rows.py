@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_BY_A_PACKAGE = 2
+"""What numpy says of a type that a package has registered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GivenTensor:
     """A caller's tensor: its numbers as they are stored, and what they are called."""
@@ -106,6 +110,11 @@ def _given(name: str, value: ArrayLike) -> GivenTensor:
             "input-shape",
             f"{what}: expected at most {spec.MAX_RANK} dimensions, found {array.ndim}",
         )
-    if array.dtype.kind == "V" and array.dtype.itemsize == 1 and array.dtype.names is None:
+    # Of ml_dtypes: numpy's own types have names that the format knows, or none.
+    if array.dtype.itemsize == 1 and array.dtype.isbuiltin == _BY_A_PACKAGE:
         return GivenTensor(array=array.view(np.uint8), dtype="uint8", type=array.dtype.name)
-    return GivenTensor(array=array, dtype=dtypes.column_name_of(array.dtype, what=what))
+    found = GivenTensor(array=array, dtype=dtypes.column_name_of(array.dtype, what=what))
+    if not array.ndim and not found.is_small:
+        message = f"{what}: expected less than a text of {array.dtype.itemsize} bytes: save a file"
+        raise InvalidInputError("input-shape", message)
+    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from embzarr.errors import InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop import _models
 from embzarr.interop._door import needs
 from embzarr.interop._models import HowToSave, ModelParts, Where
@@ -72,10 +72,12 @@ def save(
     tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
     record: dict[str, Any] = {"shared": shared} if shared else {}
     if optimizer is not None:
-        record[_OPTIMIZER_MEMBER], further = _flat(optimizer.state_dict())
-        tensors |= {
-            f"{_OPTIMIZER}{name}": to_array(name, tensor) for name, tensor in further.items()
-        }
+        prefix = _OPTIMIZER
+        while any(name.startswith(prefix) for name in tensors):
+            prefix = f"{_OPTIMIZER}{prefix}"
+        told, further = _flat(optimizer.state_dict())
+        record[_OPTIMIZER_MEMBER] = {"prefix": prefix, "state": told}
+        tensors |= {f"{prefix}{name}": to_array(name, one) for name, one in further.items()}
     parts = ModelParts(
         framework="torch",
         version=torch.__version__,
@@ -122,9 +124,12 @@ def load(
     """
     checkpoint, record = _models.open_model(source, "torch", where)
     shapes = _models.shapes_of(checkpoint)
-    shared = record.get("shared", {})
-    held = {name: shape for name, shape in shapes.items() if not name.startswith(_OPTIMIZER)}
-    held |= {name: held[other] for name, other in shared.items()}
+    shared, told = _shared_of(checkpoint, record, shapes), _optimizer_of(checkpoint, record)
+    if optimizer is not None and not told:
+        raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
+    prefix = told.get("prefix")
+    held = {name: at for name, at in shapes.items() if not prefix or not name.startswith(prefix)}
+    held |= {name: shapes[other] for name, other in shared.items()}
     state = {} if into is None else into.state_dict()
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
     common = _models.check_fits(held, wanted, strict=strict)
@@ -141,9 +146,8 @@ def load(
             if name in state and name not in out:
                 state[name].copy_(to_tensor(arrays[name]))
     if optimizer is not None:
-        optimizer.load_state_dict(_nested(record[_OPTIMIZER_MEMBER], arrays))
-    names = (name for name in arrays if not name.startswith(_OPTIMIZER))
-    return state or {name: to_tensor(arrays[name]) for name in names}
+        optimizer.load_state_dict(_state_of(checkpoint, told, arrays))
+    return state or {name: to_tensor(arrays[name]) for name in arrays if name in held}
 
 
 def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is an extra
@@ -169,7 +173,7 @@ def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is
 
 def to_tensor(array: NDArray[Any]) -> Any:  # noqa: ANN401 - torch is an extra
     """Return numbers as a tensor, without a copy."""
-    if array.dtype.kind != "V":
+    if array.dtype.isbuiltin == 1:
         return torch.from_numpy(np.require(array, requirements="W"))
     bits = torch.from_numpy(array.view(f"u{array.itemsize}"))
     return bits.view(getattr(torch, array.dtype.name))
@@ -187,9 +191,47 @@ def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
 
 def _in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra
     """Return an array over a tensor's own memory, where it can be filled."""
-    if tensor.device.type != "cpu" or not tensor.is_contiguous():
+    is_plain = tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg()
+    if tensor.device.type != "cpu" or not is_plain:
         return None
     return to_array("", tensor)
+
+
+def _shared_of(
+    checkpoint: Checkpoint, record: Mapping[str, Any], shapes: Mapping[str, object]
+) -> dict[str, str]:
+    """Return the second names of tensors, as a record that anybody may have written tells them."""
+    shared = record.get("shared", {})
+    is_sound = isinstance(shared, dict) and all(
+        isinstance(other, str) and other in shapes and name not in shapes
+        for name, other in shared.items()
+    )
+    if not is_sound:
+        raise DamagedError("model-invalid", f"{checkpoint.url}: second names of no tensors")
+    return dict(shared)
+
+
+def _optimizer_of(checkpoint: Checkpoint, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record tells of an optimizer; nothing where there was none."""
+    told = record.get(_OPTIMIZER_MEMBER, {})
+    is_sound = isinstance(told, dict) and (
+        not told or (bool(told.get("prefix")) and isinstance(told["prefix"], str))
+    )
+    if not is_sound:
+        raise DamagedError("model-invalid", f"{checkpoint.url}: an optimizer of another form")
+    return dict(told)
+
+
+def _state_of(
+    checkpoint: Checkpoint, told: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> Any:  # noqa: ANN401 - as a framework has it
+    prefix = told["prefix"]
+    own = {name[len(prefix) :]: one for name, one in arrays.items() if name.startswith(prefix)}
+    try:
+        return _nested(told.get("state"), own)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        message = f"{checkpoint.url}: the state of its optimizer has another form: {exc!r}"
+        raise DamagedError("model-invalid", message) from exc
 
 
 def _dtype(checkpoint: Checkpoint, name: str) -> np.dtype[Any]:
@@ -230,14 +272,17 @@ def _flat(value: Any, path: str = "") -> tuple[Any, dict[str, Any]]:  # noqa: AN
 
 
 def _below(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
+    """Return the name of a member; texts that look like a number or a path are told apart."""
+    is_odd = isinstance(key, str) and ("." in key or key.lstrip("-").isdigit())
+    name = repr(key) if is_odd else str(key)
+    return f"{path}.{name}" if path else name
 
 
 def _nested(told: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401 - as `_flat`
     """Return the state that `_flat` took apart."""
     ((kind, held),) = told.items()
     if kind == "tensor":
-        return to_tensor(arrays[f"{_OPTIMIZER}{held}"])
+        return to_tensor(arrays[held])
     if kind == "dict":
         return {key: _nested(one, arrays) for key, one in held}
     if kind in {"list", "tuple"}:

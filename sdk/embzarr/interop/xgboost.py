@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError
 from embzarr.interop import _models
 from embzarr.interop._door import needs
 from embzarr.interop._models import HowToSave, ModelParts, Where
@@ -72,6 +72,7 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
         UnsupportedError: code ``model-foreign``: one of another framework, or of a class that this
             version of xgboost does not have.
+        DamagedError: code ``model-invalid``: xgboost cannot read it.
 
     Example:
         >>> import xgboost
@@ -83,6 +84,11 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
     """
     checkpoint, record = _models.open_model(source, "xgboost", where)
     kinds = (xgboost.Booster, xgboost.XGBModel)
-    model = _models.class_of(xgboost, record, kinds)()
-    model.load_model(bytearray(checkpoint.files[_FILE].read()))
+    model, data = _models.class_of(xgboost, record, kinds)(), checkpoint.files[_FILE].read()
+    if not data.startswith(b"{"):  # as no UBJSON does, and xgboost ends the process for nothing
+        raise DamagedError("model-invalid", f"{checkpoint.url}: {_FILE} is no UBJSON")
+    try:
+        model.load_model(bytearray(data))
+    except (xgboost.core.XGBoostError, TypeError, ValueError, KeyError) as exc:
+        raise DamagedError("model-invalid", f"{checkpoint.url}: {exc}") from exc
     return model

@@ -89,14 +89,15 @@ export const NAMED = { tensors: entries(TENSOR), files: entries(FILE) }
 const count = (shape) => (shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, 1))
 
 /**
- * Check tensors and files with the arrays of their layer (R-TEN-02 to R-TEN-06).
+ * Check tensors and files with the arrays of their layer (R-TEN-02 to R-TEN-06, R-TEN-12).
  *
  * @param {LayerInfo} layer
  * @param {string} where
  */
 export function checkNamed({ arrays, tensors, files }, where) {
-  for (const { name, split } of arrays.values()) {
-    demand(split === 0 || isOwn(name), 'arrays divided in their first dimension', split, name)
+  for (const { name, shape, split } of arrays.values()) {
+    const divisible = isOwn(name) && !shape.includes(0)
+    demand(split === 0 || divisible, 'arrays divided in their first dimension', split, name)
   }
   /** @type {Map<string, [number, number][]>} */
   const taken = new Map()
@@ -129,6 +130,8 @@ const isOwn = (name) => /^(?:tensors|files)\//.test(name)
  */
 function take(arrays, { array: name, shape, start, bytes }, taken, where) {
   const array = arrays.get(name)
+  const span = count(shape.map((n) => Math.max(n, 1)))
+  demand(span <= Number.MAX_SAFE_INTEGER, 'dimensions that an array can have', shape, where)
   if (array === undefined) return demand(false, 'an array of the layer', name, where)
   demand(!bytes || array.dtype.name === 'uint8', 'an array of uint8', array.dtype.name, where)
   if (start === undefined) {

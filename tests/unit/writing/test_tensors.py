@@ -49,7 +49,9 @@ ODD: dict[str, Any] = {
     "bfloat16": noise(30, 20).astype(ml_dtypes.bfloat16),
     "float8": np.arange(10).astype(ml_dtypes.float8_e4m3fn),
     "int4": np.arange(8).astype(ml_dtypes.int4),
+    "float8 of kind f": np.arange(10).astype(ml_dtypes.float8_e5m2),
     "text": np.array(["a", "", "bcd"]),
+    "long text": np.array(["x" * 20_000, "y"]),
     "time": np.array(["2020-01-01", "NaT"], "M8[D]"),
     "nan": np.array([np.nan, np.inf, -0.0], "f4"),
     "experts": noise(3, 70, 31),
@@ -127,6 +129,26 @@ def test_a_part_that_is_not_there_is_refused(part: Any) -> None:
         saved.tensors["w"][part]
 
 
+def test_a_tensor_is_walked_through_as_an_array_is() -> None:
+    """Row by row, of which some MiB are read at a time; without dimensions there are none."""
+    held = {"large": noise(3000, 1500), "blocks": noise(3, 700), "nothing": np.empty((0, 4))}
+    saved = embzarr.save(MemoryStore(), tensors=held | {"scalar": np.float64(1)})
+    for name, array in held.items():
+        rows = list(saved.tensors[name])
+        assert len(rows) == len(array)
+        assert all(map(np.array_equal, rows, array))
+    with pytest.raises(TypeError):
+        iter(saved.tensors["scalar"]).__next__()
+
+
+def test_names_that_no_reader_could_parse_are_refused() -> None:
+    """A layer's own metadata has a limit, and is told before the commit."""
+    store, names = MemoryStore(), {f"{at:01000}": np.ones(1) for at in range(17_000)}
+    with pytest.raises(embzarr.InvalidInputError, match="16777216"):
+        embzarr.save(store, tensors=names)
+    assert not [meta for chunk in store.list("commits/") for meta in chunk]
+
+
 def test_no_chunk_is_large() -> None:
     """However a shape is, chunks take some MiB at most and padding a sixteenth or little more."""
     experts, embedding = (64, 4096, 14336), (50257, 768)
@@ -200,6 +222,8 @@ def test_a_given_array_is_filled() -> None:
         ({"a": np.array([object()])}, "input-dtype"),
         ({"a": np.zeros(2, [("x", "i4")])}, "input-dtype"),
         ({"a": np.zeros(2, "V8")}, "input-dtype"),
+        ({"a": np.zeros(2, "V1")}, "input-dtype"),
+        ({"a": np.array("x" * 20_000)}, "input-shape"),
         ({"a": np.zeros(2, np.longdouble)}, "input-dtype"),
         ({"a": None}, "input-argument"),
     ],
@@ -272,6 +296,7 @@ def test_files_come_back(tmp_path: Path) -> None:
         "a.json": b"{}",
         "empty": b"",
         "view": memoryview(b"abc")[1:],
+        "strides": memoryview(b"abcde")[::2],
         "path.bin": tmp_path / "large",
         "text path.txt": str(tmp_path / "large"),
         "open.bin": io.BytesIO(large),
@@ -279,7 +304,13 @@ def test_files_come_back(tmp_path: Path) -> None:
     }
     saved = embzarr.save(MemoryStore(), files=given)
     expected = dict.fromkeys(("path.bin", "text path.txt", "open.bin"), large)
-    expected |= {"a.json": b"{}", "empty": b"", "view": b"bc", "../up/%2e\n": b"x" * 70_000}
+    expected |= {
+        "a.json": b"{}",
+        "empty": b"",
+        "view": b"bc",
+        "strides": b"ace",
+        "../up/%2e\n": b"x" * 70_000,
+    }
 
     for name, data in expected.items():
         file = saved.files[name]
@@ -319,7 +350,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "given", [{"a": 1}, {"a": None}, ["a"], {"": b"x"}, {"a": io.StringIO("text")}]
+    "given", [{"a": 1}, {"a": None}, ["a"], {"": b"x"}, {"a": io.StringIO("text")}, {"a": "nul\0"}]
 )
 def test_what_is_no_file_is_refused(given: Any) -> None:
     """A typed error names it."""
