@@ -56,7 +56,7 @@ def test_numbers_are_rounded_as_asked(ask: Ask, source: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("x.what", "format= must"), ("taken.npy", "taken.npy exists"), ("x.bin", "cut short")],
+    [("x.what", "--format must"), ("taken.npy", "taken.npy exists"), ("x.bin", "cut short")],
 )
 def test_what_cannot_be_converted_is_told(
     ask: Ask, source: Path, tmp_path: Path, target: str, message: str
@@ -91,7 +91,7 @@ def test_cp_tells_of_a_tag_that_is_taken(ask: Ask, own_run: Path, tmp_path: Path
     """It stays what it was."""
     embzarr.save(tmp_path / "other", ["x"], np.ones((1, 16), np.float32))
     embzarr.Run(tmp_path / "other").tag("best")
-    done = ask("cp", own_run, tmp_path / "other")
+    done = ask("cp", own_run, tmp_path / "other", "--append")
     assert "the tag best means something else there" in done.err
 
 

@@ -61,10 +61,10 @@ def test_export_of_the_words_of_a_file(ask: Ask, run_folder: Path, tmp_path: Pat
     ("arguments", "code", "message"),
     [
         (("x.bin",), 2, "word2vec cannot hold the word 'tab\\there' of row 2006"),
-        (("x.what",), 2, "format= must"),
+        (("x.what",), 2, "--format must"),
         (("x.bin", "--rows", "1"), 2, "--rows expects A:B"),
         (("x.bin", "--only", "nowhere"), 1, "no word 'nowhere'"),
-        (("taken.jsonl",), 2, "taken.jsonl exists; overwrite=True replaces it"),
+        (("taken.jsonl",), 2, "taken.jsonl exists; --overwrite replaces it"),
     ],
 )
 def test_export_refuses(

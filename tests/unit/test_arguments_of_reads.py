@@ -200,7 +200,11 @@ def test_numbers_and_names_find_the_commit_that_is_meant(door: str, url: Path) -
 # The rest -----------------------------------------------------------------------------------------
 MASKED = np.ma.masked_array(np.empty((1, 8), np.float32), mask=True)
 REST: dict[str, tuple[dict[str, Any], str, str]] = {
-    "missing": ({"missing": None}, "missing: expected raise, skip, zeros or nan", "input-argument"),
+    "missing": (
+        {"missing": None},
+        "missing: expected raise, skip, zeros, nan or subwords",
+        "input-argument",
+    ),
     "missing list": ({"missing": ["skip"]}, "missing: expected raise, skip", "input-argument"),
     "columns": (
         {"columns": 5},

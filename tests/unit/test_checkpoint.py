@@ -97,7 +97,7 @@ def test_missing_words_are_skipped_or_filled(checkpoint: embzarr.Checkpoint) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"missing": "zero"}, "missing: expected raise, skip, zeros or nan"),
+        ({"missing": "zero"}, "missing: expected raise, skip, zeros, nan or subwords"),
         ({"columns": ("vectors", "context")}, "no column 'context'"),
         ({"missing": "nan", "columns": ("counts",)}, "has no NaN"),
     ],

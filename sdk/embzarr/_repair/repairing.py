@@ -102,7 +102,9 @@ def _require_something(mirror: CountingStore) -> None:
         return  # it cannot list
     if is_empty:
         raise NotFoundError(
-            "checkpoint-missing", f"source: expected a copy of a run, found nothing at {mirror.url}"
+            "checkpoint-missing",
+            f"source: expected a copy of a run, found nothing at {mirror.url}; links are not "
+            "followed",
         )
 
 

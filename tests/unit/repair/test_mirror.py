@@ -107,19 +107,20 @@ def test_each_object_of_a_mirror_may_be_unreadable(
     tally("objects of a mirror that are links, pipes or folders", len(cases), failures=failures)
 
 
-def test_a_mirror_of_nothing_but_links_restores_nothing(run: Path, mirror: Path) -> None:
-    """All that it told is in the report, and the run's rows are told to be lost."""
+def test_a_mirror_of_nothing_but_links_is_no_copy(run: Path, mirror: Path) -> None:
+    """Links are not followed, so that there is nothing: the caller is told, and nothing is done."""
     for key in files(mirror):
         (mirror / key).unlink()
         _link(mirror / key)
-    gone = shards(run)
-    for key in gone:
+    for key in shards(run):
         (run / key).unlink()
+    before = files(run)
 
-    report = embzarr.repair(run, source=mirror, dry_run=True)
+    with pytest.raises(embzarr.NotFoundError, match="links are not followed") as caught:
+        embzarr.repair(run, source=mirror)
 
-    assert {problem.code for problem in report.lost} == {"object-missing"}
-    assert set(gone) <= {skipped.key for skipped in report.skipped}
+    assert caught.value.code == "checkpoint-missing"
+    assert files(run) == before
 
 
 class Refusing(PassThrough):
