@@ -316,13 +316,13 @@ def test_a_copy_that_is_cut_anywhere_shows_whole_commits_and_goes_on(
         if begun:
             embzarr.save(store, ["x"], np.ones((1, DIM), np.float32), step=9)
         try:
-            embzarr.copy(run.url, Cut(store, writes, silent=silent))
+            embzarr.copy(run.url, Cut(store, writes, silent=silent), append=begun)
             done = True
         except embzarr.StoreError:
             pass
         copied = embzarr.Run(store)
         assert all(copied.open(commit=n).verify().ok for n in copied.numbers())
-        embzarr.copy(run.url, store)
+        embzarr.copy(run.url, store, append=begun)
         assert [commit.step for commit in copied.commits()][:4] == [4, 3, 2, 1]
         assert all(copied.open(commit=n).verify().ok for n in copied.numbers())
         writes += 1
