@@ -34,7 +34,8 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
     "get": (
         ("{url}", "--rows", ":"), ("{url}", "--rows", ":", "--json"), ("{url}", "{text}"),
         ("{url}", "king", "--explain"), ("{url}", "--prefix", "x", "-v"),
-        ("{url}", "no {text}", "--debug"),
+        ("{url}", "no {text}", "--debug"), ("{url}", "--file", "{text}"),
+        ("{url}", "--tensor", "{text}", "--json"),
     ),
     "similar": (("{url}", "king"), ("{url}", "{text}", "--json")),
     "analogy": (("{url}", "king", "{text}", "queen"), ("{url}", "a", "b", "c", "--json")),
@@ -43,6 +44,10 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
     "diff": (("{url}", "{url}"), ("{url}", "{url}", "--json"), ("{url}", "{text}")),
     "import": (("{file}", "{url}x"), ("{vectors}", "{url}y"), ("{vectors}", "{url}z", "--json")),
     "export": (("{url}", "{url}.tsv"), ("{url}", "{url}.jsonl", "--json"), ("{url}", "{text}.vec")),
+    "cp": (("{url}", "{url}c"), ("{url}", "{url}d", "--json"), ("{text}", "{url}e")),
+    "convert": (
+        ("{vectors}", "{url}.vec"), ("{vectors}", "{url}.csv", "--json"), ("{file}", "{text}.vec"),
+    ),
     "verify": (("{url}",), ("{url}", "--json"), ("{url}", "--all"), ("{url}", "--quick")),
     "repair": (("{url}",), ("{url}", "--json")),
     "tag": (("{url}", "good"), ("{url}", "{text}"), ("{url}", "good", "--delete")),
@@ -139,7 +144,9 @@ def command_lines(case: Speaking, folder: Path) -> Iterator[list[str]]:
         "{url}": str(root), "{file}": str(folder / "pairs.tsv"),
         "{vectors}": str(folder / "vectors.txt"), "{url}.tsv": f"{root}.tsv",
         "{url}.jsonl": f"{root}.jsonl", "{url}x": f"{root}x", "{url}y": f"{root}y",
-        "{url}z": f"{root}z", "{text}.vec": str(folder / f"{line_of(case)}.vec"),
+        "{url}z": f"{root}z", "{url}c": f"{root}c", "{url}d": f"{root}d", "{url}e": f"{root}e",
+        "{url}.vec": f"{root}.vec", "{url}.csv": f"{root}.csv",
+        "{text}.vec": str(folder / f"{line_of(case)}.vec"),
         "{text}": case.text, "no {text}": f"no {case.text}",
     }  # fmt: skip
     for command, lines in COMMANDS.items():

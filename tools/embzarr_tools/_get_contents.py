@@ -1,7 +1,5 @@
 """Tensors and files on the command line: rows of the one, bytes of the other."""
 
-import shutil
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +8,7 @@ from embzarr_tools._screen import (
     Column,
     finite_or_text,
     on_terminal,
+    pass_on,
     show_json,
     show_row,
     show_table,
@@ -59,8 +58,7 @@ def write_file(checkpoint: "embzarr.Checkpoint", name: str) -> None:
     if on_terminal():
         raise UsageError(f"--file {name!r} has {file.size} bytes of any kind: send them to a file")
     with file.open() as source:
-        shutil.copyfileobj(source, sys.stdout.buffer, 2**20)
-    sys.stdout.buffer.flush()
+        pass_on(source)
 
 
 def _rows(tensor: "embzarr.Tensor", wanted: range) -> Iterator[tuple[int, Any]]:

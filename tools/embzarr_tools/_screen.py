@@ -17,7 +17,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,6 +90,7 @@ _KILO = 1000
 _WIDEST: Final = 10_000
 _REFRESHES: Final = 4
 """A second, of what is renewed in place."""
+_PASSED_ON_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,15 @@ def write(text: str) -> None:
     """Print lines of our own, such as a help text."""
     _put(sys.stdout, f"{text}\n")
     flush()
+
+
+def pass_on(source: IO[bytes]) -> None:
+    """Write bytes of any kind, as they are: for a program, never to a terminal."""
+    while part := source.read(_PASSED_ON_BYTES):
+        with _output():
+            sys.stdout.buffer.write(part)
+    with _output():
+        sys.stdout.buffer.flush()
 
 
 def say(text: str) -> None:
