@@ -79,11 +79,15 @@ def test_no_more_is_fetched_at_once_than_the_limit(url: str, limit: int) -> None
 
 def test_without_a_limit_more_is_fetched_at_once(url: str) -> None:
     """The limit is what keeps it low: else the test above would show nothing."""
-    checkpoint, store = watched(url)
+    most = 0
+    for _ in range(20):  # on a busy machine requests may happen to overlap less
+        checkpoint, store = watched(url)
+        checkpoint.to_numpy()
+        most = max(most, store.most)
+        if most > 16 * CHUNK:
+            break
 
-    checkpoint.to_numpy()
-
-    assert store.most > 16 * CHUNK
+    assert most > 16 * CHUNK
 
 
 @pytest.mark.parametrize("words", [None, WORDS[::7]])
