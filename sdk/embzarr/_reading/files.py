@@ -7,17 +7,18 @@ import hashlib
 import io
 import os
 import secrets
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import arguments
 from embzarr._reading.array import ArrayReader
-from embzarr._reading.mapping import near
+from embzarr._reading.mapping import Members
 from embzarr._storage import interruptible, parallel, sync_folder
-from embzarr.errors import DamagedError, InvalidInputError, MemberNotFoundError
+from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from embzarr._format import FileMember, Layer
     from embzarr._reading.cost import Link
     from embzarr._storage import GetRange
@@ -179,7 +180,7 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-class Files(Mapping[str, File]):
+class Files(Members["FileMember", File]):
     """The files of a checkpoint by their names.
 
     Example:
@@ -187,36 +188,9 @@ class Files(Mapping[str, File]):
         {'config.json': 10}
     """
 
-    def __init__(
-        self, store: GetRange, members: Mapping[str, tuple[Layer, FileMember]], link: Link
-    ) -> None:
-        """Wrap what a manifest says of them."""
-        self._store = store
-        self._members = members
-        self._link = link
+    _kind, _missing = "file", "file-missing"
 
-    def __len__(self) -> int:
-        """Return their number."""
-        return len(self._members)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield their names."""
-        return iter(self._members)
-
-    def __contains__(self, name: object) -> bool:
-        """Tell whether there is a file of this name."""
-        return name in self._members
-
-    def __getitem__(self, name: str) -> File:
-        """Return one of them.
-
-        Raises:
-            MemberNotFoundError: code ``file-missing``.
-        """
-        if name not in self._members:
-            raise MemberNotFoundError(
-                "file-missing", f"no file {name!r} among {len(self)}{near(name, self)}"
-            )
+    def _made(self, name: str) -> File:
         layer, member = self._members[name]
         return File(self._store, layer, name, member, self._link)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
-from embzarr.errors import InvalidInputError
+from embzarr.errors import InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import DTypeLike, NDArray
 
-    from embzarr._format import WordTable
+    from embzarr._format import Layer, WordTable
+    from embzarr._reading.cost import Link
+    from embzarr._storage import GetRange
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 _SHOWN = 3
 """Words that are shown of many."""
@@ -112,6 +115,48 @@ class Values(Collection[T]):
     def __iter__(self) -> Iterator[T]:
         """Begin to read."""
         return iter(self._begin())
+
+
+class Members(Mapping[str, T], Generic[M, T]):
+    """What layers name beside their rows: known from the manifest, and each made when asked for."""
+
+    _kind: ClassVar[str]
+    """What one of them is called."""
+    _missing: ClassVar[str]
+    """The code of an error about one that is not there."""
+
+    def __init__(self, store: GetRange, members: Mapping[str, tuple[Layer, M]], link: Link) -> None:
+        """Wrap what a manifest says of them."""
+        self._store = store
+        self._members = members
+        self._link = link
+
+    def _made(self, name: str) -> T:
+        """Return one of them, of which nothing is read yet."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield their names."""
+        return iter(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is one of this name."""
+        return name in self._members
+
+    def __getitem__(self, name: str) -> T:
+        """Return one of them.
+
+        Raises:
+            MemberNotFoundError: code ``file-missing`` or ``tensor-missing``.
+        """
+        if name not in self._members:
+            message = f"no {self._kind} {name!r} among {len(self)}{near(name, self)}"
+            raise MemberNotFoundError(self._missing, message)
+        return self._made(name)
 
 
 def as_array(

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import arguments, given_arrays
-from embzarr._reading.mapping import as_array, near
+from embzarr._format import TensorMember, arguments, given_arrays
+from embzarr._reading.mapping import Members, as_array, near
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
 from embzarr._storage import interruptible, parallel
 from embzarr.errors import EmbzarrError, InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from embzarr._format import Layer, TensorMember
-    from embzarr._reading.cost import Link
-    from embzarr._storage import GetRange
 
 _AT_ONCE = 8
 """Tensors that are read side by side."""
@@ -189,7 +185,7 @@ class Tensor:
         return result
 
 
-class Tensors(Mapping[str, Tensor]):
+class Tensors(Members[TensorMember, Tensor]):
     """The tensors of a checkpoint by their names: a mapping of which nothing is read before.
 
     Example:
@@ -198,35 +194,9 @@ class Tensors(Mapping[str, Tensor]):
         ['dense/bias:0', 'dense/kernel:0']
     """
 
-    def __init__(
-        self, store: GetRange, members: Mapping[str, tuple[Layer, TensorMember]], link: Link
-    ) -> None:
-        """Wrap what a manifest says of them."""
-        self._store = store
-        self._members = members
-        self._link = link
+    _kind, _missing = "tensor", "tensor-missing"
 
-    def __len__(self) -> int:
-        """Return their number."""
-        return len(self._members)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield their names."""
-        return iter(self._members)
-
-    def __contains__(self, name: object) -> bool:
-        """Tell whether there is a tensor of this name."""
-        return name in self._members
-
-    def __getitem__(self, name: str) -> Tensor:
-        """Return one of them.
-
-        Raises:
-            MemberNotFoundError: code ``tensor-missing``.
-        """
-        if name not in self._members:
-            message = f"no tensor {name!r} among {len(self)}{near(name, self)}"
-            raise MemberNotFoundError("tensor-missing", message)
+    def _made(self, name: str) -> Tensor:
         return Tensor(self._reader(name))
 
     def _reader(self, name: str) -> TensorReader:
