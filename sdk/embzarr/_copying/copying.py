@@ -101,7 +101,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     target.require_sound(store)
     there = survey(store)
     if one is not None:
-        return _Appending(origin, store, there, progress, append).run([one.number], allow_new_dim)
+        appending = _Appending(origin, store, None, there, progress, append)
+        return appending.run([one.number], allow_new_dim)
     whole = survey(origin)
     if whole.top is None:
         raise history.nothing(origin)
@@ -109,7 +110,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     if not whole.marked and there.is_begun_as(whole) and _is_ours(store, whole, there):
         return _Mirroring(origin, store, whole, there, progress).run()
     wanted = [number for number in whole.checkpoints if number not in whole.marked]
-    return _Appending(origin, store, there, progress, append).run(wanted, allow_new_dim)
+    return _Appending(origin, store, whole, there, progress, append).run(wanted, allow_new_dim)
 
 
 def _require_readable(found: Survey) -> None:
@@ -192,11 +193,13 @@ class _Appending(_Copying):
         self,
         source: Readable,
         target: Store,
+        whole: Survey | None,
         there: Survey,
         progress: Callable[[int, int], None] | None,
         append: bool,  # noqa: FBT001 - as given
     ) -> None:
         super().__init__(source, target, there, progress)
+        self._whole = whole
         self._append = append
 
     def run(self, numbers: list[int], allow_new_dim: bool) -> CopyReport:  # noqa: FBT001 - as given
@@ -234,7 +237,8 @@ class _Appending(_Copying):
         """Refuse to follow checkpoints of another run unasked: its readers would find these."""
         if not missing or self._append or not self._there.contents:
             return
-        others = len(self._there.contents.keys() - survey(self._source).contents.keys())
+        whole = self._whole or survey(self._source)
+        others = len(self._there.contents.keys() - whole.contents.keys())
         if others:
             raise InvalidInputError(
                 "input-argument",
