@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from embzarr.convert._damage import Damage
     from embzarr.convert._source import Source, Stream
+
+T = TypeVar("T")
 
 BLOCK_BYTES: Final = 1 << 21
 """Of vectors that are read at a time."""
@@ -22,6 +28,7 @@ WORD_NAMES: Final = ("word", "token", "text", "key")
 """Under which tables have their words, the likeliest first."""
 VECTOR_NAMES: Final = ("vector", "embedding", "embeddings", "values")
 """Under which they have their vectors."""
+_PIECE_BYTES: Final = 1 << 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,61 @@ Read = Callable[[Given], Table]
 def rows_in_block(dim: int, itemsize: int = 4) -> int:
     """Return how many rows to read at a time."""
     return max(1, BLOCK_BYTES // (dim * itemsize))
+
+
+def gathered(
+    rows: Iterable[tuple[bytes, T, int]],
+    dim: int,
+    unit: str,
+    together: Callable[[list[T]], NDArray[Any]],
+) -> Iterator[Block]:
+    """Yield rows in blocks.
+
+    Args:
+        rows: of each the word, the vector, and its number in the file.
+        dim: the numbers in a vector.
+        unit: what is numbered, such as ``line``.
+        together: makes an array of the vectors of a block.
+    """
+    most = rows_in_block(dim)
+    words, vectors, numbers = [], [], []
+    for word, vector, number in rows:
+        words.append(word)
+        vectors.append(vector)
+        numbers.append(number)
+        if len(words) == most:
+            yield _block(words, together(vectors), numbers, unit)
+            words, vectors, numbers = [], [], []
+    if words:
+        yield _block(words, together(vectors), numbers, unit)
+
+
+def _block(words: list[bytes], vectors: NDArray[Any], numbers: list[int], unit: str) -> Block:
+    return Block(words=words, vectors=vectors, place=lambda row: f"{unit} {numbers[row]}")
+
+
+def as_float32(vectors: list[list[float]]) -> NDArray[Any]:
+    """Return numbers of a text as float32; what is beyond its range is infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(vectors, np.float32)
+
+
+def numbered_lines(stream: Stream, damage: Damage, most: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file without their ends, and their numbers, from 1.
+
+    Raises:
+        InvalidInputError: code ``input-file``: a line of more than `most` bytes.
+    """
+    tail, number = b"", 0
+    while piece := stream.read(_PIECE_BYTES):
+        *whole, tail = (tail + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            yield number, line
+        if len(tail) > most:
+            raise damage.error(f"line {number + 1}: expected at most {most} bytes, found more")
+    if tail:
+        yield number + 1, tail
 
 
 def check_dim(damage: Damage, dim: int) -> int:

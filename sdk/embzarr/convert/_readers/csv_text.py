@@ -9,16 +9,16 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from embzarr.convert._blocks import (
     MOST_DIM,
     MOST_WORD_BYTES,
     WORD_NAMES,
     Block,
     Table,
+    as_float32,
     check_dim,
-    rows_in_block,
+    gathered,
+    numbered_lines,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from embzarr.convert._source import Stream
 
 _BOM: Final = b"\xef\xbb\xbf"
-_PIECE_BYTES: Final = 1 << 21
 _MOST_LINE_BYTES: Final = MOST_WORD_BYTES + MOST_DIM * 64
 _LEAST_COLUMNS: Final = 3
 """Of a table that is told by its beginning: a word and one number is a list of counts."""
@@ -87,20 +86,14 @@ class _Rows:
         self._numbers = [at for at in others if names[at] or not known]
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the rows that have a word and as many numbers as the first."""
-        words, vectors, lines = [], [], []
+        """Return the rows that have a word and as many numbers as the first, in blocks."""
+        return gathered(self._rows(), self.dim, "line", as_float32)
+
+    def _rows(self) -> Iterator[tuple[bytes, list[float], int]]:
         for line, row in self._all():
             numbers = self._numbers_of(line, row)
-            if numbers is None:
-                continue
-            words.append(row[self._word].encode("utf-8", "surrogateescape"))
-            vectors.append(numbers)
-            lines.append(line)
-            if len(words) == rows_in_block(self.dim):
-                yield _block(words, vectors, lines)
-                words, vectors, lines = [], [], []
-        if words:
-            yield _block(words, vectors, lines)
+            if numbers is not None:
+                yield row[self._word].encode("utf-8", "surrogateescape"), numbers, line
 
     def _all(self) -> Iterator[tuple[int, list[str]]]:
         yield self._line, self._first
@@ -117,15 +110,6 @@ class _Rows:
         except ValueError as exc:
             self._damage.lose(f"line {line}: {exc}")
             return None
-
-
-def _block(words: list[bytes], vectors: list[list[float]], lines: list[int]) -> Block:
-    with np.errstate(over="ignore"):
-        return Block(
-            words=words,
-            vectors=np.array(vectors, np.float32),
-            place=lambda row: f"line {lines[row]}",
-        )
 
 
 def _records(stream: Stream, damage: Damage) -> Iterator[tuple[int, list[str]]]:
@@ -149,16 +133,8 @@ def _records(stream: Stream, damage: Damage) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(stream: Stream, damage: Damage) -> Iterator[str]:
-    tail, number = b"", 0
-    while piece := stream.read(_PIECE_BYTES):
-        *whole, tail = (tail + piece).split(b"\n")
-        for line in whole:
-            number += 1
-            yield _text(line + b"\n")
-        if len(tail) > _MOST_LINE_BYTES:
-            raise damage.error(f"line {number + 1}: expected at most {_MOST_LINE_BYTES} bytes")
-    if tail:
-        yield _text(tail)
+    for _, line in numbered_lines(stream, damage, _MOST_LINE_BYTES):
+        yield _text(line + b"\n")
 
 
 def _text(line: bytes) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import numpy as np
 
 from embzarr.convert._blocks import (
     MOST_DIM,
@@ -14,8 +13,10 @@ from embzarr.convert._blocks import (
     WORD_NAMES,
     Block,
     Table,
+    as_float32,
     check_dim,
-    rows_in_block,
+    gathered,
+    numbered_lines,
 )
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from embzarr.convert._damage import Damage
     from embzarr.convert._source import Stream
 
-_PIECE_BYTES: Final = 1 << 21
-_MOST_NUMBER_BYTES: Final = 64
+_MOST_LINE_BYTES: Final = MOST_WORD_BYTES + MOST_DIM * 64
 _SHOWN_BYTES: Final = 40
 _BROKEN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What is raised of a line that is no such object."""
@@ -68,7 +68,7 @@ class _Rows:
 
     def __init__(self, stream: Stream, damage: Damage, names: tuple[str, str]) -> None:
         self._damage = damage
-        self._lines = _lines(stream, damage)
+        self._lines = numbered_lines(stream, damage, _MOST_LINE_BYTES)
         word, vector = names
         row: Any = msgspec.defstruct(
             "Row",
@@ -84,20 +84,14 @@ class _Rows:
             raise damage.error(f"line 1: {exc}") from exc
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the rows."""
-        words, vectors, numbers = [], [], []
+        """Return the rows, in blocks."""
+        return gathered(self._rows(), self.dim, "line", as_float32)
+
+    def _rows(self) -> Iterator[tuple[bytes, list[float], int]]:
         for number, line in self._all():
             row = self._row(number, line)
-            if row is None:
-                continue
-            words.append(row.word.encode("utf-8", "surrogatepass"))
-            vectors.append(row.vector)
-            numbers.append(number)
-            if len(words) == rows_in_block(self.dim):
-                yield self._block(words, vectors, numbers)
-                words, vectors, numbers = [], [], []
-        if words:
-            yield self._block(words, vectors, numbers)
+            if row is not None:
+                yield row.word.encode("utf-8", "surrogatepass"), row.vector, number
 
     def _all(self) -> Iterator[tuple[int, bytes]]:
         yield self._first
@@ -118,26 +112,3 @@ class _Rows:
             )
             return None
         return row
-
-    def _block(self, words: list[bytes], vectors: list[list[float]], numbers: list[int]) -> Block:
-        with np.errstate(over="ignore"):
-            return Block(
-                words=words,
-                vectors=np.array(vectors, np.float32),
-                place=lambda row: f"line {numbers[row]}",
-            )
-
-
-def _lines(stream: Stream, damage: Damage) -> Iterator[tuple[int, bytes]]:
-    """Yield lines and their numbers, from 1."""
-    most = MOST_WORD_BYTES + MOST_DIM * _MOST_NUMBER_BYTES
-    tail, number = b"", 0
-    while piece := stream.read(_PIECE_BYTES):
-        *whole, tail = (tail + piece).split(b"\n")
-        for line in whole:
-            number += 1
-            yield number, line
-        if len(tail) > most:
-            raise damage.error(f"line {number + 1}: expected at most {most} bytes, found more")
-    if tail:
-        yield number + 1, tail

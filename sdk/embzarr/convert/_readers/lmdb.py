@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import importlib
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.convert._blocks import Table, check_dim, gathered
 from embzarr.errors import EmbzarrError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from embzarr.convert._blocks import Given
+    from numpy.typing import NDArray
+
+    from embzarr.convert._blocks import Block, Given
     from embzarr.convert._damage import Damage
 
 MARK: Final = rb".{16}\xde\xc0\xef\xbe"
@@ -66,24 +69,16 @@ def _dim_of(value: bytes, damage: Damage) -> int:
 
 def _blocks(rows: Any, dim: int, given: Given, stack: ExitStack) -> Iterator[Block]:  # noqa: ANN401 - as above
     """Yield the rows whose values are as long as the first one's."""
-    words: list[bytes] = []
-    values: list[bytes] = []
-    numbers: list[int] = []
     with stack:
-        for number, (word, value) in enumerate(_all(rows, given.damage)):
-            if len(value) != dim * _NUMBER_BYTES:
-                given.damage.lose(
-                    f"row {number}: expected {dim * _NUMBER_BYTES} bytes, found {len(value)}"
-                )
-                continue
-            words.append(word)
-            values.append(value)
-            numbers.append(number)
-            if len(words) == rows_in_block(dim):
-                yield _block(words, values, numbers, dim)
-                words, values, numbers = [], [], []
-        if words:
-            yield _block(words, values, numbers, dim)
+        yield from gathered(_sound(rows, dim, given.damage), dim, "row", partial(_numbers, dim))
+
+
+def _sound(rows: Any, dim: int, damage: Damage) -> Iterator[tuple[bytes, bytes, int]]:  # noqa: ANN401 - as above
+    for number, (word, value) in enumerate(_all(rows, damage)):
+        if len(value) == dim * _NUMBER_BYTES:
+            yield word, value, number
+        else:
+            damage.lose(f"row {number}: expected {dim * _NUMBER_BYTES} bytes, found {len(value)}")
 
 
 def _all(rows: Any, damage: Damage) -> Iterator[tuple[bytes, bytes]]:  # noqa: ANN401 - as above
@@ -95,9 +90,5 @@ def _all(rows: Any, damage: Damage) -> Iterator[tuple[bytes, bytes]]:  # noqa: A
         raise damage.error(f"lmdb cannot read on: {exc}") from exc
 
 
-def _block(words: list[bytes], values: list[bytes], numbers: list[int], dim: int) -> Block:
-    return Block(
-        words=words,
-        vectors=np.frombuffer(b"".join(values), "<f4").reshape(len(words), dim),
-        place=lambda row: f"row {numbers[row]}",
-    )
+def _numbers(dim: int, values: list[bytes]) -> NDArray[np.float32]:
+    return np.frombuffer(b"".join(values), "<f4").reshape(-1, dim)
