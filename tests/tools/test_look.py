@@ -149,6 +149,7 @@ def test_ls_keeps_tags_on_a_narrow_terminal(
     """At 60 columns other columns make room; step, kind and tags are whole."""
     embzarr.Run(own_run).tag("best-of-the-week", step=30)
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.delenv("LINES", raising=False)  # as in a shell inside of an editor
     lines = ask_on_terminal("ls", own_run).out.splitlines()
     assert max(map(len, lines)) <= 60
     assert lines[0].split()[-2:] == ["kind", "tags"]

@@ -91,6 +91,7 @@ _WIDEST: Final = 10_000
 _REFRESHES: Final = 4
 """A second, of what is renewed in place."""
 _PASSED_ON_BYTES: Final = 2**20
+_DUMB_LINES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,4 +425,6 @@ def _text(cell: Cell, *, style: str = "") -> Text:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console as RichConsole  # noqa: PLC0415 - a pipe needs no rich
 
-    return RichConsole(stderr=stderr, highlight=False, emoji=False, markup=False)
+    # Of a dumb terminal rich says 80 columns, whatever COLUMNS says, unless a height is told too.
+    height = _DUMB_LINES if os.environ.get("TERM") == "dumb" else None
+    return RichConsole(stderr=stderr, highlight=False, emoji=False, markup=False, height=height)
