@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import KeysView
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args, overload
 
 import numpy as np
 
-from embzarr._format import arguments, from_words, lookups, spec
+from embzarr._format import arguments, lookups, spec
 from embzarr._history import LivingStore, describe
 from embzarr._reading import (
     BATCH_BYTES,
@@ -17,20 +16,17 @@ from embzarr._reading import (
     By,
     Cache,
     Files,
-    Loaded,
     Missing,
-    Neighbours,
-    Subwords,
     TableReader,
     Tensors,
     Values,
-    Words,
     as_array,
     link_to,
     nearest,
     views,
 )
-from embzarr._storage import forks, interruptible, interrupts, parallel
+from embzarr._storage import interruptible, interrupts
+from embzarr._table import Table
 from embzarr._verify import losses, verifying
 from embzarr.errors import InvalidInputError
 
@@ -41,18 +37,13 @@ if TYPE_CHECKING:
 
     from embzarr import _group
     from embzarr._history import CheckpointInfo, Commit
-    from embzarr._reading import How, Plan, View
+    from embzarr._reading import How, Loaded, Plan
     from embzarr._storage import CountingStore, Traffic
     from embzarr._verify import VerifyReport
 
 T = TypeVar("T")
 
 _VECTORS = (spec.VECTORS,)
-_MOST_KEPT = 256 * 1024 * 1024
-"""Bytes of vectors that are kept for the next question, where no cache says how many."""
-_WORDS_AT_ONCE = 256 * 1024
-_MANY = 100
-"""Of so many words one that is wanted is reason enough to read all at once."""
 _STREAM_PARTS = 4
 """Three batches of a stream, one of them in use, and what is under way."""
 
@@ -83,18 +74,15 @@ class Checkpoint:
         link = link_to(store.capabilities.kind, kept)
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
-        self._reader = TableReader(living, commit.manifest, link)
         self.tensors = Tensors(living, commit.manifest.tensors, link)
         """Named tensors of any shape: a mapping of which nothing is read before it is asked for."""
         self.files = Files(living, commit.manifest.files, link)
         """Named files: a mapping of which nothing is read before it is asked for."""
-
-    @forks.cached_property
-    def _neighbours(self) -> Neighbours:
-        cache = self._cache
-        return Neighbours(
-            self._reader.column(spec.VECTORS),
-            most_kept=_MOST_KEPT if cache is None else cache.memory_bytes,
+        self._table = Table(
+            TableReader(living, commit.manifest, link),
+            self.tensors,
+            most_kept=None if cache is None else cache.memory_bytes,
+            where=store.url,
         )
 
     def __reduce__(self) -> tuple[Callable[..., Checkpoint], tuple[CountingStore, Commit]]:
@@ -163,12 +151,12 @@ class Checkpoint:
     @property
     def dim(self) -> int:
         """Numbers in a vector."""
-        return self._reader.column(spec.VECTORS).shape[1]
+        return self._table.vectors.shape[1]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Data type of the vectors."""
-        return self._reader.column(spec.VECTORS).dtype
+        return self._table.vectors.dtype
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -179,10 +167,6 @@ class Checkpoint:
     def ndim(self) -> int:
         """Two, as of any matrix."""
         return len(self.shape)
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.dim * self.dtype.itemsize
 
     def __enter__(self) -> Self:
         """Return the checkpoint itself."""
@@ -201,28 +185,22 @@ class Checkpoint:
             >>> with embzarr.open(url) as checkpoint:  # closes it
             ...     vector = checkpoint["king"]
         """
-        vars(self).pop("words", None)
-        if "_neighbours" in vars(self):
-            self._neighbours.close()
+        self._table.forget()
 
     # By word --------------------------------------------------------------------------------------
     def __len__(self) -> int:
         """Return the number of words."""
-        return self._commit.manifest.rows
+        return len(self._table)
 
     @interruptible
     def __contains__(self, word: object) -> bool:
         """Tell whether the vocabulary holds `word`."""
         listed = [arguments.word("word", word)] if arguments.is_word(word) else []
-        return bool(np.any(self._rows_of(listed, ()) >= 0))
+        return bool(np.any(self._table.rows_of(listed) >= 0))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the words in row order, in bounded memory: they are read as the loop goes on."""
-        if "words" in vars(self):
-            return iter(self.words)
-        read = self._reader.vocabulary.words
-        cuts = list(nearest.batches(len(self), 1, _WORDS_AT_ONCE))
-        return itertools.chain.from_iterable(parallel.ahead(lambda cut: read(*cut), cuts))
+        return self._table.each_word()
 
     @overload
     def __getitem__(self, words: str | bytes) -> NDArray[Any]: ...
@@ -278,25 +256,15 @@ class Checkpoint:
             >>> {word: int(vector.argmax()) for word, vector in checkpoint.items()}
             {'king': 0, 'queen': 1, 'man': 2, 'woman': 3}
         """
-        return Values(len(self), self._pairs)
+        return Values(len(self), self._table.pairs)
 
-    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        def read(cut: tuple[int, int]) -> tuple[Sequence[str], NDArray[Any]]:
-            part = self.load_rows(*cut)
-            return part.words, part.vectors
-
-        cuts = list(nearest.batches(len(self), self._row_bytes, BATCH_BYTES))
-        for words, vectors in parallel.ahead(read, cuts):
-            yield from zip(words, vectors, strict=True)
-
-    @forks.cached_property
+    @property
     def words(self) -> Sequence[str]:
         """All words in row order: read when first asked for, and kept, as UTF-8, from then on.
 
         They behave as a list that cannot be changed: ``checkpoint.words.index("king")`` is a row.
         """
-        table = interrupts.apart(lambda: self._reader.vocabulary.words(0, len(self)))
-        return Words(table)
+        return self._table.words
 
     def load(
         self,
@@ -332,23 +300,7 @@ class Checkpoint:
         asked = arguments.words("words", words)
         arguments.choice("missing", missing, get_args(Missing))
         wanted = views(how)
-        return interrupts.apart(lambda: self._load(asked, wanted, missing))
-
-    def _load(self, asked: list[str], wanted: dict[str, View], missing: Missing) -> Loaded:
-        """Return rows by word; of words that are missing what is computed of their n-grams."""
-        is_computed = missing == SUBWORDS
-        subwords = self._subwords() if is_computed else None
-        filled: Missing = "zeros" if is_computed else missing
-        found = self._reader.load(asked, wanted, missing=filled, where=self.url)
-        lost = np.flatnonzero(found.rows < 0)
-        if subwords and len(lost) and spec.VECTORS in wanted:
-            vectors = subwords.vectors([asked[at] for at in lost])
-            dims = wanted[spec.VECTORS].dims
-            found.vectors[lost] = vectors if dims is None else vectors[:, dims]
-        return found
-
-    def _subwords(self) -> Subwords:
-        return Subwords(self.tensors, self.model, self.dim, where=self.url)
+        return interrupts.apart(lambda: self._table.load(asked, wanted, missing))
 
     def get_vector(
         self,
@@ -406,7 +358,7 @@ class Checkpoint:
         end = None if last is None else arguments.word("last", last).encode()
         if end is not None and end < begin:
             raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
-        return self._between(begin, end, how)
+        return self._table.between(begin, end, how)
 
     @interruptible
     def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
@@ -417,7 +369,7 @@ class Checkpoint:
             ('king',)
         """
         begin = arguments.word("prefix", prefix).encode()
-        return self._between(begin, lookups.prefix_end(begin), how)
+        return self._table.between(begin, lookups.prefix_end(begin), how)
 
     # By row ---------------------------------------------------------------------------------------
     @interruptible
@@ -431,10 +383,7 @@ class Checkpoint:
             >>> checkpoint.load_rows(0, 2).words
             ('king', 'queen')
         """
-        first, last = arguments.rows(start, stop, of=len(self))
-        read = self._reader.range(first, last, views(how))
-        words = self._reader.vocabulary.words
-        return Loaded(np.arange(first, last), read, lambda: words(first, last))
+        return self._table.stretch(*arguments.rows(start, stop, of=len(self)), how)
 
     @interruptible
     def load_part(self, index: int, parts: int, *, by: By = "rows", **how: Unpack[How]) -> Loaded:
@@ -458,7 +407,7 @@ class Checkpoint:
         count = arguments.whole("parts", parts, least=1)
         number = arguments.whole("index", index, least=0, most=count - 1)
         arguments.choice("by", by, get_args(By))
-        return self.load_rows(*self._reader.part(number, count, by=by), **how)
+        return self.load_rows(*self._table.reader.part(number, count, by=by), **how)
 
     def stream(
         self,
@@ -499,11 +448,11 @@ class Checkpoint:
             nbytes = min(nbytes, how["memory_limit"])
         if words is not None:
             asked = arguments.words("words", words)
-            cuts = nearest.batches(len(asked), self._row_bytes, nbytes)
-            return parallel.ahead(lambda cut: self.load(asked[slice(*cut)], **how), list(cuts))
-        cuts = nearest.batches(last - first, self._row_bytes, nbytes)
-        return parallel.ahead(
-            lambda cut: self.load_rows(first + cut[0], first + cut[1], **how), list(cuts)
+            return self._table.batches(
+                len(asked), nbytes, lambda i, j: self.load(asked[i:j], **how)
+            )
+        return self._table.batches(
+            last - first, nbytes, lambda i, j: self.load_rows(first + i, first + j, **how)
         )
 
     @interruptible
@@ -521,8 +470,8 @@ class Checkpoint:
             rows = np.arange(wanted.start, wanted.stop, wanted.step)
         else:
             listed = arguments.words_in_any_order("wanted", wanted)
-            rows = self._rows_of(listed, _VECTORS)
-        return self._reader.column(spec.VECTORS).plan(rows[(rows >= 0) & (rows < len(self))])
+            rows = self._table.rows_of(listed, _VECTORS)
+        return self._table.vectors.plan(rows[(rows >= 0) & (rows < len(self))])
 
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim).
@@ -540,21 +489,6 @@ class Checkpoint:
         if copy is False:
             raise InvalidInputError("input-argument", "copy=False: reading makes a new array")
         return as_array(self.to_numpy(), dtype)
-
-    def _rows_of(self, words: Iterable[str], columns: Iterable[str]) -> NDArray[np.int64]:
-        return self._reader.find(from_words(words), columns)
-
-    def _between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
-        wanted = views(how)
-        words, rows = self._reader.find_between(first, last, wanted)
-        return Loaded(rows, self._reader.rows(rows, wanted), lambda: words)
-
-    def _words_of(self, rows: list[int]) -> list[str]:
-        """Return the words of rows: one by one, unless all are known or so many are wanted."""
-        if "words" in vars(self) or len(rows) * _MANY > len(self):
-            return [self.words[row] for row in rows]
-        read = self._reader.vocabulary.words
-        return parallel.each(lambda row: read(row, row + 1).word(0), rows)
 
     # By meaning -----------------------------------------------------------------------------------
     @interruptible
@@ -600,11 +534,7 @@ class Checkpoint:
         question = nearest.question(positive, negative, dim=self.dim)
         count = arguments.whole("topn", topn, least=0)
         rows = self._looked_at(restrict_vocab, restrict)
-        loaded = self.load([word for word, _ in question.words])
-        target, known = question.target(loaded.vectors), frozenset(loaded.rows.tolist())
-        found = self._neighbours.nearest(target, rows, count=count, without=known)
-        words = self._words_of([row for row, _ in found])
-        return [(word, score) for word, (_, score) in zip(words, found, strict=True)]
+        return self._table.nearest(question, rows, count=count)
 
     def _looked_at(
         self, first: int | None, words: Iterable[str | bytes] | None

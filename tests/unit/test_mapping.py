@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr import _checkpoint
+from embzarr import _table
 from oracle import make_vectors, make_words
 
 ROWS = 1000
@@ -78,8 +78,8 @@ def test_get_gives_a_default(checkpoint: embzarr.Checkpoint) -> None:
 
 def test_iteration_reads_as_it_goes_on(url: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop over the words, or over the items, that ends early has not read everything."""
-    monkeypatch.setattr(_checkpoint, "_WORDS_AT_ONCE", 10)
-    monkeypatch.setattr(_checkpoint, "BATCH_BYTES", 10 * 32)
+    monkeypatch.setattr(_table, "_WORDS_AT_ONCE", 10)
+    monkeypatch.setattr(_table, "BATCH_BYTES", 10 * 32)
     whole, some, pairs = (embzarr.open(url, cache=embzarr.Cache(0)) for _ in range(3))
 
     assert list(whole) == WORDS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr import _checkpoint
+from embzarr import _table
 from oracle import make_vectors
 
 ROWS, DIM = 2000, 12
@@ -94,12 +94,12 @@ def test_what_fits_is_read_once(tmp_path: Path, spare: int | None) -> None:
 
     read, fits = checkpoint.traffic.bytes_read - before, spare != -1
     assert read < vectors.nbytes / 4 if fits else read > vectors.nbytes / 4
-    assert len(checkpoint._neighbours._kept) == (ROWS if fits else 0)
+    assert len(checkpoint._table.neighbours._kept) == (ROWS if fits else 0)
 
 
 def test_the_bound_by_default_is_what_the_documentation_says() -> None:
     """256 MiB, in the docstring and in the code."""
-    assert _checkpoint._MOST_KEPT == 256 * 2**20
+    assert _table._MOST_KEPT == 256 * 2**20
     assert "up to 256 MiB" in (embzarr.Checkpoint.most_similar.__doc__ or "")
 
 
@@ -109,7 +109,7 @@ def test_first_rows_are_kept_until_more_are_asked_for(checkpoint: embzarr.Checkp
     fresh = embzarr.open(checkpoint.url)
 
     some = fresh.most_similar(A, topn=5, restrict_vocab=50)
-    assert len(fresh._neighbours._kept) == 50
+    assert len(fresh._table.neighbours._kept) == 50
     assert fresh.most_similar(A, topn=5) == whole
     assert fresh.most_similar(A, topn=5, restrict_vocab=50) == some
     assert checkpoint.most_similar(A, topn=5, restrict_vocab=50) == some
@@ -121,7 +121,7 @@ def test_what_is_kept_is_let_go(checkpoint: embzarr.Checkpoint) -> None:
     found = checkpoint.most_similar(A)
     checkpoint.close()
 
-    assert checkpoint._neighbours._kept.nbytes == 0
+    assert checkpoint._table.neighbours._kept.nbytes == 0
     assert checkpoint.most_similar(A) == found
 
 

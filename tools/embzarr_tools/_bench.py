@@ -154,6 +154,10 @@ def scale(
         if plot:
             embzarr_bench.draw(found, plot)
     _write(json_file, found.as_json())
+    _show_growth(found)
+
+
+def _show_growth(found: "embzarr_bench.Growth") -> None:
     columns = ("words", "save s", "written", "first word s", "requests", "trips", "fetched")
     rows = [
         (

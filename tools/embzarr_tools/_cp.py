@@ -1,6 +1,6 @@
 """``embzarr cp``: checkpoints from one store to another."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +19,20 @@ embzarr cp runs/wiki s3://bucket/wiki --step 100
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Though:
+    """What a copy does all the same."""
+
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Though URL holds other checkpoints, which these follow."),
+    ] = False
+    allow_new_dim: Annotated[
+        bool,
+        typer.Option("--allow-new-dim", help="Though URL holds vectors of another length."),
+    ] = False
+
+
 def cp(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="The run to copy: a URL, as for other commands.")
@@ -34,14 +48,7 @@ def cp(
             "URL takes the options of URL.",
         ),
     ] = None,
-    append: Annotated[
-        bool,
-        typer.Option("--append", help="Though URL holds other checkpoints, which these follow."),
-    ] = False,
-    allow_new_dim: Annotated[
-        bool,
-        typer.Option("--allow-new-dim", help="Though URL holds vectors of another length."),
-    ] = False,
+    though: Though,
     single_writer: SingleWriter = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,8 +68,8 @@ def cp(
             step=which.step,
             tag=which.tag,
             commit=which.commit,
-            append=append,
-            allow_new_dim=allow_new_dim,
+            append=though.append,
+            allow_new_dim=though.allow_new_dim,
             single_writer=single_writer,
             progress=advance,
             storage_options=place.storage_options,

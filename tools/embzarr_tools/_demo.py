@@ -52,6 +52,7 @@ def demo(
 
     begin, story = time.perf_counter(), StringIO()
     folder = Path(tempfile.mkdtemp(prefix="embzarr-demo-"))
+    kept = folder if keep else None
     try:
         stage = _demo_acts.Stage(
             folder=folder,
@@ -64,15 +65,15 @@ def demo(
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
-    seconds, kept = time.perf_counter() - begin, folder if keep else None
-    if as_json:
+    _end(time.perf_counter() - begin, kept, story.getvalue().splitlines() if as_json else None)
+
+
+def _end(seconds: float, kept: Path | None, story: list[str] | None) -> None:
+    """Say how it ended; with a story, that as JSON."""
+    if story is not None:
         told = {"held": True, "seconds": seconds, "folder": None if kept is None else str(kept)}
-        show_json({**told, "story": story.getvalue().splitlines()})
-    else:
-        _end(seconds, kept)
-
-
-def _end(seconds: float, kept: Path | None) -> None:
+        show_json({**told, "story": story})
+        return
     say("")
     say(f"Every claim held. ({seconds:.0f} s)")
     if kept is not None:

@@ -79,8 +79,17 @@ class Selection:
     file: Annotated[
         str | None, typer.Option(metavar="NAME", help="A file: its bytes, to standard output.")
     ] = None
+    absent: Annotated[
+        str,
+        typer.Option(
+            "--missing",
+            metavar="error|skip|zeros|subwords",
+            help="Of words that are not there: end with exit code 1, leave them out, or print "
+            "zeros, or what their n-grams give, and row -1; all name them on standard error.",
+        ),
+    ] = "error"
 
-    def check(self, words: list[str] | None, absent: str) -> None:
+    def check(self, words: list[str] | None) -> None:
         """Refuse several ways to say which, and none, and no way to treat what is absent.
 
         Raises:
@@ -92,8 +101,25 @@ class Selection:
             raise UsageError(
                 "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file"
             )
-        if absent not in _ABSENT:
-            raise UsageError(f"--missing expects one of {', '.join(_ABSENT)}, found {absent!r}")
+        if self.absent not in _ABSENT:
+            expected = ", ".join(_ABSENT)
+            raise UsageError(f"--missing expects one of {expected}, found {self.absent!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asides:
+    """What is said on standard error."""
+
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on standard error what it cost.")
+    ] = False
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say on standard error what is fetched, and how long that should take, and took.",
+        ),
+    ] = False
 
 
 def get(
@@ -103,27 +129,9 @@ def get(
     ] = None,
     *,
     selection: Selection,
-    absent: Annotated[
-        str,
-        typer.Option(
-            "--missing",
-            metavar="error|skip|zeros|subwords",
-            help="Of words that are not there: end with exit code 1, leave them out, or print "
-            "zeros, or what their n-grams give, and row -1; all name them on standard error.",
-        ),
-    ] = "error",
     which: Which,
     as_json: AsJson = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say on standard error what it cost.")
-    ] = False,
-    explain: Annotated[
-        bool,
-        typer.Option(
-            "--explain",
-            help="Say on standard error what is fetched, and how long that should take, and took.",
-        ),
-    ] = False,
+    asides: Asides,
 ) -> None:
     """Print vectors by word, prefix, range or row, a tensor or a file.
 
@@ -133,25 +141,25 @@ def get(
     are also looked for as it writes them, in lower case and composed form. What there is of them is
     printed, and what is missing said, with exit code 1.
     """
-    selection.check(words, absent)
+    selection.check(words)
     begin = time.perf_counter()
     words = words if selection.words_file is None else words_of(selection.words_file)
     checkpoint = place.open(which)
     if selection.tensor is not None or selection.file is not None:
         _show_contents(checkpoint, selection, as_json=as_json)
         return
-    if explain:
+    if asides.explain:
         _explain(checkpoint, _wanted(checkpoint, words, selection))
     missing: list[str] = []
     if words:
-        found, missing = _look_up(checkpoint, words, absent)
+        found, missing = _look_up(checkpoint, words, selection.absent)
         show_part(found, as_json=as_json)
     for part in _parts(checkpoint, selection):
         show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
-    if verbose:
+    if asides.verbose:
         _tell_cost(checkpoint, begin)
     if missing:
-        if absent == "error":
+        if selection.absent == "error":
             checkpoint.load(missing)  # says so, with words that are near
         _tell_missing(missing, len(words or ()))
 

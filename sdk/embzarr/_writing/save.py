@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -125,50 +126,85 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
     """
     further = arrays_of(columns, counts)
     extras = Extras.of(tensors, files, model)
-    if words is None and vectors is None:
-        table, matrix, name = None, None, "float32"
-        extras.require_something(further)
-    else:
-        if vectors is None and isinstance(words, Mapping):
-            raise arguments.refusal("words", "words; named arrays are tensors={...}", words)
-        matrix, name = vectors_of(vectors, dtype)
-        table = word_table.from_words(taken(() if words is None else words))
-        check_lengths(len(table), {spec.VECTORS: matrix, **further})
-    order, rows = Placement(kind="given"), None
-    if table is not None:
-        order, rows = placements.arrange(placements.parse(placement), table, families)
+    given = _Given.of(words, vectors, further, extras, dtype).arranged(placement, families)
     settings = LayerSettings(
-        dim=None if matrix is None else matrix.shape[1],
-        dtype=name,
+        dim=given.dim,
+        dtype=given.dtype,
         columns=kinds_of(further),
         compression=compression,
         chunk_bytes=chunk_bytes,
         allow_nonfinite=allow_nonfinite,
     )
     target = Target(url=url, options=storage_options, single_writer=single_writer)
-    told = metadata_of(metadata)
-    begin = partial(start, target, settings, step=step, metadata=told, placement=order)
-    begin = partial(begin, allow_new_dim=allow_new_dim, caller_rows=rows)
-    given = {} if matrix is None else {spec.VECTORS: matrix, **further}
-    return interrupts.apart(lambda: _write(begin(), table, given, rows, extras))
+    begin = partial(start, target, settings, step=step, metadata=metadata_of(metadata))
+    begin = partial(begin, placement=given.placement, caller_rows=given.order)
+    begin = partial(begin, allow_new_dim=allow_new_dim)
+    return interrupts.apart(lambda: _write(begin(), given, extras))
 
 
-def _write(
-    writer: Writer,
-    words: WordTable | None,
-    columns: Mapping[str, NDArray[Any]],
-    rows: NDArray[np.int64] | None,
-    extras: Extras,
-) -> Checkpoint:
-    """Append everything, in the order of `rows`, write the words meanwhile, and commit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """The table that is to be saved: words and columns as given, and the order of their rows."""
+
+    words: WordTable | None = None
+    """None where there is no table."""
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    dtype: str = "float32"
+    """The vectors' as they are stored."""
+    placement: Placement = field(default_factory=lambda: Placement(kind="given"))
+    order: NDArray[np.int64] | None = None
+    """For each row, where it stands in what was given; None for as given."""
+
+    @classmethod
+    def of(
+        cls,
+        words: Iterable[str | bytes] | None,
+        vectors: ArrayLike | None,
+        further: Mapping[str, NDArray[Any]],
+        extras: Extras,
+        dtype: DTypeLike | None,
+    ) -> _Given:
+        """Check words and columns, of which there may be none where `extras` holds something.
+
+        Raises:
+            InvalidInputError: they cannot be saved.
+        """
+        if words is None and vectors is None:
+            extras.require_something(further)
+            return cls()
+        if vectors is None and isinstance(words, Mapping):
+            raise arguments.refusal("words", "words; named arrays are tensors={...}", words)
+        matrix, name = vectors_of(vectors, dtype)
+        table = word_table.from_words(taken(() if words is None else words))
+        columns = {spec.VECTORS: matrix, **further}
+        check_lengths(len(table), columns)
+        return cls(words=table, columns=columns, dtype=name)
+
+    @property
+    def dim(self) -> int | None:
+        """Numbers in a vector; None where there is no table."""
+        return self.columns[spec.VECTORS].shape[1] if self.columns else None
+
+    def arranged(self, placement: str, families: Sequence[str | int] | None) -> _Given:
+        """Return the same with its rows in the order of a placement."""
+        if self.words is None:
+            return self
+        found = placements.parse(placement)
+        order, rows = placements.arrange(found, self.words, families)
+        return replace(self, placement=order, order=rows)
+
+
+def _write(writer: Writer, given: _Given, extras: Extras) -> Checkpoint:
+    """Append everything, in the order of rows, write the words meanwhile, and commit."""
     writer.model = extras.model
     layer = writer._layer  # noqa: SLF001 - one write, in two modules
     with writer._aborted_on_error():  # noqa: SLF001
         layer.contents.put(extras.tensors, extras.files)
-        if words is None:
+        if given.words is None:
             return writer._commit()  # noqa: SLF001
         step = layer.columns[spec.VECTORS].shard_rows
-        listed = words if rows is None else words.take(rows)
+        rows = given.order
+        listed = given.words if rows is None else given.words.take(rows)
 
         def append() -> None:
             for first in range(0, len(listed), step):
@@ -176,7 +212,7 @@ def _write(
                 take = slice(first, stop) if rows is None else rows[first:stop]
                 layer.append(
                     listed.part(first, stop),
-                    {name: column[take] for name, column in columns.items()},
+                    {name: column[take] for name, column in given.columns.items()},
                 )
 
         parallel.together(append, lambda: layer.put_words(listed, writer._placement))  # noqa: SLF001

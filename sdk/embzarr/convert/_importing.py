@@ -114,16 +114,12 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     """
     arguments.check_flags(subwords=subwords)
     arguments.choice("on_error", on_error, get_args(OnError))
-    choice = _choice(limit, words, duplicates)
-    file, beside, form = _sources(source, vocabulary, source_options, format)
     importing = _Import(
-        file=file,
-        vocabulary=beside,
-        format=form,
+        _sources(source, vocabulary, source_options, format),
         on_error=on_error,
         allow_pickle=allow_pickle,
         progress=progress,
-        choice=choice,
+        choice=_choice(limit, words, duplicates),
         subwords=subwords,
     )
     saving = {
@@ -179,19 +175,15 @@ class _Import:
 
     def __init__(
         self,
+        sources: tuple[Source, Source | None, str | None],
         *,
-        file: Source,
-        vocabulary: Source | None,
-        format: str | None,  # noqa: A002 - as above
         on_error: OnError,
         allow_pickle: bool,
         progress: Callable[[int, int], object] | None,
         choice: Choice,
         subwords: bool,
     ) -> None:
-        self._file = file
-        self._vocabulary = vocabulary
-        self._format = format
+        self._file, self._vocabulary, self._format = sources
         self._on_error = on_error
         self._allow_pickle = allow_pickle
         self._progress = progress

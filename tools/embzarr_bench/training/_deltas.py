@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -131,10 +132,8 @@ def delta_cost(
         progress("saving deltas")
         options = server.options
         chains = {name: server.url(bucket, f"{name}-{interval:g}") for name in _LOSSY}
-        sizes = {
-            name: _save_chain(steps, chains[name], options, lossy=lossy)
-            for name, lossy in _LOSSY.items()
-        }
+        saved = {name: partial(_save_chain, steps, url, options) for name, url in chains.items()}
+        sizes = {name: saved[name](lossy=lossy) for name, lossy in _LOSSY.items()}
         full = server.url(bucket, f"full-{interval:g}")
         full_bytes = steps.save_full(full, CHAIN, options).traffic.bytes_written
         default = server.url(bucket, f"default-{interval:g}")
