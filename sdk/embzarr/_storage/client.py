@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from embzarr._storage import forks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 T = TypeVar("T")
+
+_MOST_SHARED = 32
+"""Clients that are kept for the next who opens the same place, with their connections."""
 
 
 class Client(Generic[T]):
@@ -65,3 +70,36 @@ class Client(Generic[T]):
         for made in self._made:
             self._abandon(made)
         self._made = []
+
+
+_lock = forks.Lock()
+_shared: OrderedDict[Hashable, Client[Any]] = OrderedDict()
+"""By all that they are made of, those used last at the end."""
+
+
+def shared(made_of: object, make: Callable[[], T]) -> Client[T]:
+    """Return the client that this process has for one place and one who asks.
+
+    To make one takes milliseconds, most of them for the certificates of the system, and a new one
+    has no connection yet. What nobody uses is dropped once others were asked for since.
+
+    Args:
+        made_of: all that decides what `make` makes: mappings, lists, and what has a hash.
+        make: makes it, as any other that is made of the same would be.
+    """
+    key = _frozen(made_of)
+    with _lock:
+        client = _shared.pop(key, None) or Client(make)
+        _shared[key] = client
+        while len(_shared) > _MOST_SHARED:
+            _shared.popitem(last=False)
+    return client
+
+
+def _frozen(value: object) -> Hashable:
+    """Return what is equal for equal values of the same types, and has a hash."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _frozen(part)) for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return type(value), value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,7 +25,7 @@ from embzarr._redact import (
 )
 from embzarr._storage import aws, library, redirects
 from embzarr._storage.capabilities import s3_capabilities
-from embzarr._storage.client import Client
+from embzarr._storage.client import Client, shared
 from embzarr._storage.credentials import S3_OPTIONS, resolve_s3
 from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr._storage.failures import Place, shown_url
@@ -67,6 +69,7 @@ _RETRY = {
 # While a body goes up nothing comes down, so that silence says nothing: see `_clients`.
 _SILENCE = "read_timeout"
 
+_READ = re.compile(r"AWS_|SSL_CERT_|.*_PROXY$", re.IGNORECASE)
 _CONNECTION_OPTIONS = ("allow_http", "client_options", redirects.MAY_FOLLOW, "retry_config")
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
@@ -93,11 +96,14 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
 
     def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
         to_it = redirects.only_to(endpoint, client_options)
+        # One that reaches one host, and that without TLS, has no use for the certificates of the
+        # system, which take 3 ms to read. Whoever could redirect it there can answer himself.
+        without_tls = {"allow_invalid_certificates": True} if to_it and insecure else {}
         return obstore_stores.S3Store(
             bucket,
             prefix=prefix,
             config=cast("S3Config", access.config),
-            client_options=cast("ClientConfig", {**to_it, **client_options}),
+            client_options=cast("ClientConfig", {**to_it, **without_tls, **client_options}),
             retry_config=retry,
             credential_provider=access.provider,
         )
@@ -107,7 +113,14 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
     identify = partial(_identity, "s3", tenant, options)
     store = _build(
-        connect, options, place, identify, allow_http=insecure, single_writer=single_writer
+        connect,
+        options,
+        place,
+        identify,
+        allow_http=insecure,
+        single_writer=single_writer,
+        # Of the other clouds' credentials some are files, which are read anew for each client.
+        made_of=("s3", bucket, prefix, access.config, access.provider),
     )
     connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     return Opened(store, {**access.settled, **connection})
@@ -159,7 +172,9 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
         return obstore_stores.HTTPStore.from_url(bare, client_options=every, retry_config=retry)
 
     place = _place(url, options, tuple(headers.values()))
-    clients = _clients(connect, options, place, allow_http=bare.lower().startswith("http://"))
+    insecure = bare.lower().startswith("http://")
+    made_of = ("http", bare, headers)
+    clients = _clients(connect, options, place, allow_http=insecure, made_of=made_of)
     identity = _identity("http", user.partition(":")[0], options, clients.little)
     store = ObstoreStore(
         clients.little,
@@ -212,8 +227,9 @@ def _build(
     *,
     single_writer: bool,
     allow_http: bool = False,
+    made_of: object = None,
 ) -> ObstoreStore:
-    clients = _clients(connect, options, place, allow_http=allow_http)
+    clients = _clients(connect, options, place, allow_http=allow_http, made_of=made_of)
     identity = identify(clients.little)
     return ObstoreStore(
         clients.little,
@@ -244,7 +260,7 @@ def _outage(options: Mapping[str, object], identity: Identity) -> Outage:
 class _Clients:
     """Clients of one place: a deadline is a matter of the client, not of the request.
 
-    One takes 20 ms to make, most of it for TLS: who reads by word needs only the first.
+    One takes milliseconds to make, most of them for TLS: who reads by word needs only the first.
     """
 
     little: ObjectStoreMethods
@@ -256,8 +272,14 @@ class _Clients:
 
 
 def _clients(
-    connect: _Connect, options: Mapping[str, object], place: Place, *, allow_http: bool
+    connect: _Connect,
+    options: Mapping[str, object],
+    place: Place,
+    *,
+    allow_http: bool,
+    made_of: object,
 ) -> _Clients:
+    """Return clients; those made of the same, where that is told, are one for this process."""
     library.OBSTORE.for_this_process()
     given = _mapping(options, "client_options")
     if not options.get(redirects.MAY_FOLLOW):
@@ -269,19 +291,25 @@ def _clients(
     retry = {**_RETRY, **_mapping(options, "retry_config")}
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
 
-    def make(how: Mapping[str, object]) -> ObjectStoreMethods:
-        return connect(cast("ClientConfig", how), cast("RetryConfig", retry))
+    environment = _environment()
+
+    def client(how: Mapping[str, object]) -> Client[ObjectStoreMethods]:
+        make = partial(connect, cast("ClientConfig", how), cast("RetryConfig", retry))
+        if made_of is None:
+            return Client(make)
+        return shared((made_of, how, retry, environment), make)
 
     try:
-        return _Clients(
-            little=make(little),
-            large=Client(partial(make, large)),
-            uploads=Client(partial(make, uploading)),
-        )
+        return _Clients(little=client(little)(), large=client(large), uploads=client(uploading))
     except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"storage options for {place.url}: {reason}")
+
+
+def _environment() -> dict[str, str]:
+    """Return what obstore reads of the environment when it makes a client."""
+    return {name: value for name, value in os.environ.items() if _READ.match(name)}
 
 
 def _place(url: str, options: Mapping[str, object], secrets: tuple[str, ...] = ()) -> Place:

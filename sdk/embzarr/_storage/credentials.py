@@ -82,12 +82,19 @@ class S3Access:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Given:
-    """Gives the same credentials for ever; can be pickled, and shows nothing of them."""
+    """Gives the same credentials for ever; equal if they are, and shows nothing of them."""
 
-    credential: S3Credential
+    key: str
+    secret: str
+    token: str | None
 
     def __call__(self) -> S3Credential:
-        return self.credential
+        return {
+            "access_key_id": self.key,
+            "secret_access_key": self.secret,
+            "token": self.token,
+            "expires_at": None,
+        }
 
 
 def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
@@ -131,7 +138,7 @@ def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
         # with this setting (obstore 0.12).
         config["aws_endpoint_url_s3"] = answer.endpoint
     # Given as a provider, since obstore would otherwise add a token of the environment.
-    provider = _Given(given) if given else answer.provider
+    provider = given or answer.provider
     return S3Access(
         config=config,
         client=_believing(answer.ca_bundle) if trusted is None else trusted,
@@ -195,11 +202,14 @@ def _believing(ca_bundle: str | bytes | None) -> dict[str, object]:
         raise InvalidInputError("input-argument", message) from exc
 
 
-def _options_of(given: S3Credential | None) -> dict[str, object]:
+def _options_of(given: _Given | None) -> dict[str, object]:
     if given is None:
         return {}
-    key, secret, token = given["access_key_id"], given["secret_access_key"], given.get("token")
-    return {"access_key_id": key, "secret_access_key": secret, "session_token": token}
+    return {
+        "access_key_id": given.key,
+        "secret_access_key": given.secret,
+        "session_token": given.token,
+    }
 
 
 def _one_spelling(options: Mapping[str, object]) -> dict[str, object]:
@@ -234,7 +244,7 @@ def _flag(known: dict[str, object], name: str) -> bool | None:
     raise InvalidInputError("input-argument", f"storage option {name!r} is not a bool")
 
 
-def _given_credentials(known: dict[str, object]) -> S3Credential | None:
+def _given_credentials(known: dict[str, object]) -> _Given | None:
     """Return keys that stand in the options; no token of the environment joins them."""
     names = ("access_key_id", "secret_access_key", "session_token")
     key, secret, token = (_text(known, name) for name in names)
@@ -242,7 +252,7 @@ def _given_credentials(known: dict[str, object]) -> S3Credential | None:
         raise InvalidInputError("input-argument", "storage options hold one of key and secret only")
     if not key or not secret:
         return None
-    return {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
+    return _Given(key, secret, token)
 
 
 def _endpoint(known: dict[str, object]) -> str | None:
