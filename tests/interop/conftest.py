@@ -1,9 +1,22 @@
-"""Leaves out what a library that is not there is needed for, but where nothing may be left out."""
+"""What tests of adapters share: which of them are looked at, a store, and Java's programs.
+
+Some modules of tests need their library to be so much as looked at: they are left out where it is
+not installed, but where nothing may be left out.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 _NEEDED = {
     "test_gensim.py": ("gensim",),
@@ -14,6 +27,19 @@ _NEEDED = {
     "test_tables.py": ("duckdb", "pandas", "polars", "pyarrow"),
     "test_xarray.py": ("dask", "xarray"),
 }
+_ENVIRONMENTS = Path(__file__).parent / "environments"
+_FRESH = """
+import sys, json, warnings
+import numpy as np
+from embzarr.interop import {library} as adapter
+url, options, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+{before}
+model = adapter.load(url, storage_options=options{more})
+x = np.load(out + ".x.npy")
+np.save(out, {predict})
+{after}
+"""
+H2O_OPTIONS = {"max_mem_size": "400m", "nthreads": 1, "verbose": False, "log_level": "ERRR"}
 
 
 def _is_there(library: str) -> bool:
@@ -25,3 +51,55 @@ collect_ignore = [
     for file, libraries in _NEEDED.items()
     if os.environ.get("EMBZARR_NO_SKIP") != "1" and not all(map(_is_there, libraries))
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test of a framework that CI would run nowhere: it runs those of one environment."""
+    for item in items:
+        for mark in item.iter_markers("frameworks"):
+            name = mark.kwargs.get("environment")
+            if not (_ENVIRONMENTS / f"{name}.txt").exists():
+                raise pytest.UsageError(f"{item.nodeid}: expected an environment, found {name!r}")
+
+
+@pytest.fixture
+def place(minio: Any) -> Iterator[tuple[str, Any]]:
+    """A URL in an empty bucket of a real server, and how to reach it."""
+    with minio.bucket() as bucket:
+        yield minio.url(bucket, "model"), minio.options
+
+
+@pytest.fixture
+def afresh(place: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Load a model in a process of its own, and return what it predicts."""
+
+    def run(library: str, x: Any, predict: str, more: str = "", **around: str) -> Any:
+        out = tmp_path / "y.npy"
+        np.save(f"{out}.x.npy", x)
+        lines = {"before": "", "after": ""} | around
+        program = _FRESH.format(library=library, predict=predict, more=more, **lines)
+        command = [sys.executable, "-c", program, place[0], json.dumps(place[1]), str(out)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ours
+        assert done.returncode == 0, done.stderr
+        return np.load(out)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def h2o_cluster() -> Iterator[Any]:
+    """H2O, connected to a cluster of its own on this machine."""
+    h2o = pytest.importorskip("h2o")
+    h2o.init(**H2O_OPTIONS, bind_to_localhost=True)
+    h2o.no_progress()
+    yield h2o
+    h2o.cluster().shutdown()
+
+
+@pytest.fixture(scope="session")
+def weka_jvm() -> Iterator[Any]:
+    """Weka, in a JVM within this process."""
+    jvm = pytest.importorskip("weka.core.jvm")
+    jvm.start(max_heap_size="256m", logging_level=40)
+    yield jvm
+    jvm.stop()

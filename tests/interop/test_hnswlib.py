@@ -11,7 +11,9 @@ import pytest
 import embzarr
 from interop.neighbours import DIM, VECTORS, WORDS, exact, recall
 
-pytestmark = pytest.mark.frameworks  # the library is compiled where it is installed
+pytestmark = pytest.mark.frameworks(
+    environment="torch"
+)  # the library is compiled where it is installed
 
 
 @pytest.fixture(scope="module")

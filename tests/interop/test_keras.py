@@ -12,7 +12,7 @@ import embzarr
 from oracle import make_vectors
 
 pytestmark = [
-    pytest.mark.frameworks,
+    pytest.mark.frameworks(environment="keras"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Keras' own
 ]
 

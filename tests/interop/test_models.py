@@ -5,9 +5,7 @@ Each by its real library, on a real server, loaded by a fresh process; run by ``
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +13,12 @@ import numpy as np
 import pytest
 
 import embzarr
-from servers.minio import MISSING, find_minio, running_minio
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
+on_torch = pytest.mark.frameworks(environment="torch")
+on_keras = pytest.mark.frameworks(environment="keras")
 
 WORDS = [f"word {row}" for row in range(200)]
-FRESH = """
-import sys, json, warnings
-import numpy as np
-from embzarr.interop import {library} as adapter
-url, options, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-model = adapter.load(url, storage_options=options{more})
-x = np.load(out + ".x.npy")
-np.save(out, {predict})
-"""
-
-
-@pytest.fixture(scope="module")
-def minio() -> Any:
-    program = find_minio()
-    if program is None:
-        pytest.skip(MISSING)
-    with running_minio(program) as server:
-        yield server
-
-
-@pytest.fixture
-def place(minio: Any) -> Any:
-    """A URL in an empty bucket, and how to reach it."""
-    with minio.bucket() as bucket:
-        yield minio.url(bucket, "model"), minio.options
-
-
-@pytest.fixture
-def afresh(place: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Load a model in a process of its own, and return what it predicts."""
-    import json  # noqa: PLC0415 - beside its use
-
-    def run(library: str, x: Any, predict: str, more: str = "") -> Any:
-        out = tmp_path / "y.npy"
-        np.save(f"{out}.x.npy", x)
-        program = FRESH.format(library=library, predict=predict, more=more)
-        command = [sys.executable, "-c", program, place[0], json.dumps(place[1]), str(out)]
-        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
-        return np.load(out)
-
-    return run
 
 
 def data() -> tuple[Any, Any]:
@@ -102,6 +60,7 @@ def trained(torch: Any, net: Any, optimizer: Any) -> list[float]:
     return losses
 
 
+@on_torch
 @pytest.mark.parametrize("kind", ["AdamW", "SGD", "Adagrad", "RMSprop", "NAdam"])
 def test_torch_goes_on_training(kind: str, place: Any) -> None:
     """Weights, statistics and the optimizer's state: the losses that follow are the same bits."""
@@ -137,6 +96,7 @@ def test_torch_goes_on_training(kind: str, place: Any) -> None:
     assert trained(torch, net, optimizer) == trained(torch, again, other)
 
 
+@on_torch
 def test_torch_tells_all_that_does_not_fit(place: Any) -> None:
     """Names and shapes at once; without strict what fits is taken."""
     torch = pytest.importorskip("torch")
@@ -153,6 +113,7 @@ def test_torch_tells_all_that_does_not_fit(place: Any) -> None:
     assert torch.equal(one.bias, two.bias)
 
 
+@on_torch
 @pytest.mark.parametrize("kind", ["sparse", "meta", "text", "module"])
 def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> None:
     """A typed error names it, and nothing is stored."""
@@ -170,6 +131,7 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
     assert not (tmp_path / "m" / "commits").exists()
 
 
+@on_torch
 def test_torch_names_are_a_models_own(tmp_path: Path) -> None:
     """A module may be called optimizer, and a state have keys that look like numbers or paths."""
     torch: Any = pytest.importorskip("torch")
@@ -208,6 +170,7 @@ def test_torch_names_are_a_models_own(tmp_path: Path) -> None:
     assert load(saved).keys() == net.state_dict().keys()
 
 
+@on_torch
 @pytest.mark.parametrize(
     "record",
     [
@@ -236,6 +199,7 @@ def test_torch_believes_no_record(record: Any, tmp_path: Path) -> None:
     assert caught.value.code == "model-invalid"
 
 
+@on_torch
 def test_torch_tells_that_no_optimizer_was_saved(tmp_path: Path) -> None:
     """Who asks for its state goes on with a fresh one only if he means to."""
     torch = pytest.importorskip("torch")
@@ -265,6 +229,7 @@ def keras_model(keras: Any) -> Any:
     return model
 
 
+@on_keras
 def test_keras_goes_on_training(place: Any, afresh: Any) -> None:
     """Built anew from its configuration: predictions and later losses are the same bits."""
     keras = pytest.importorskip("keras")
@@ -289,6 +254,7 @@ def test_keras_goes_on_training(place: Any, afresh: Any) -> None:
     assert np.array_equal(twin(x).numpy(), load(saved)(x).numpy())
 
 
+@on_keras
 def test_keras_runs_no_code_of_a_store(tmp_path: Path) -> None:
     """A Lambda layer is not built, and its variables fill a model that the caller built."""
     keras = pytest.importorskip("keras")
@@ -310,6 +276,7 @@ def test_keras_runs_no_code_of_a_store(tmp_path: Path) -> None:
 
 
 # Trees --------------------------------------------------------------------------------------------
+@on_torch
 def test_xgboost_predicts_the_same(place: Any, afresh: Any) -> None:
     """Estimators come back as such, a booster as a booster."""
     xgboost = pytest.importorskip("xgboost")
@@ -326,6 +293,7 @@ def test_xgboost_predicts_the_same(place: Any, afresh: Any) -> None:
     assert np.array_equal(found.predict(matrix), booster.predict(matrix))
 
 
+@on_torch
 @pytest.mark.parametrize("data", [b"", b"junk", b"{", b"{\x00" * 9])
 def test_xgboost_survives_a_file_of_something_else(data: bytes, tmp_path: Path) -> None:
     """It is refused as damaged, and the process goes on."""
@@ -339,6 +307,7 @@ def test_xgboost_survives_a_file_of_something_else(data: bytes, tmp_path: Path) 
     assert caught.value.code == "model-invalid"
 
 
+@on_torch
 def test_lightgbm_predicts_the_same(place: Any, afresh: Any) -> None:
     """An estimator comes back as its booster; the same model is the same bytes, kept by a delta."""
     lightgbm = pytest.importorskip("lightgbm")
@@ -354,6 +323,7 @@ def test_lightgbm_predicts_the_same(place: Any, afresh: Any) -> None:
     assert saved.files["model.txt"].read() == text
 
 
+@on_torch
 def test_catboost_predicts_the_same(place: Any, afresh: Any) -> None:
     """A classifier comes back as one."""
     catboost = pytest.importorskip("catboost")
@@ -366,6 +336,7 @@ def test_catboost_predicts_the_same(place: Any, afresh: Any) -> None:
     assert np.array_equal(afresh("catboost", x, "model.predict_proba(x)"), model.predict_proba(x))
 
 
+@on_torch
 def test_sklearn_predicts_the_same(place: Any, afresh: Any) -> None:
     """Pipelines of what can do no harm; trees only where the caller says that he trusts them."""
     pytest.importorskip("skops")
@@ -390,20 +361,38 @@ def test_sklearn_predicts_the_same(place: Any, afresh: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "library", ["torch", "keras", "xgboost", "lightgbm", "catboost", "sklearn"]
+    "library",
+    [
+        *(
+            pytest.param(name, marks=on_torch)
+            for name in ("torch", "xgboost", "lightgbm", "catboost", "sklearn")
+        ),
+        *(pytest.param(name, marks=on_keras) for name in ("keras", "tensorflow")),
+        *(
+            pytest.param(name, marks=pytest.mark.frameworks(environment="mxnet"))
+            for name in ("mxnet", "chainer")
+        ),
+        *(
+            pytest.param(name, marks=pytest.mark.frameworks(environment="java"))
+            for name in ("h2o", "weka")
+        ),
+    ],
 )
 def test_what_is_no_model_of_it_is_refused(library: str, tmp_path: Path) -> None:
     """A table, a model of another framework, and what is no model at all."""
-    pytest.importorskip("skops" if library == "sklearn" else library)
-    import importlib  # noqa: PLC0415 - beside its use
-
+    if importlib.util.find_spec("skops" if library == "sklearn" else library) is None:
+        pytest.skip(f"could not import {library!r}")
     adapter = importlib.import_module(f"embzarr.interop.{library}")
+    how = {"into": adapter.chainer.Chain()} if library == "chainer" else {}
     table = embzarr.save(tmp_path / "table", ["a"], np.ones((1, 2)))
-    other = embzarr.save(tmp_path / "x", tensors={"w": np.ones(1)}, model={"framework": "paddle"})
+    model = {"framework": "paddle", "version": "3.1"}
+    other = embzarr.save(tmp_path / "x", tensors={"w": np.ones(1)}, model=model)
     with pytest.raises(embzarr.NotFoundError) as missing:
-        adapter.load(table)
-    with pytest.raises(embzarr.UnsupportedError) as foreign:
-        adapter.load(other)
+        adapter.load(table, **how)
+    with pytest.raises(
+        embzarr.UnsupportedError, match=rf"of {library} \S+, .* paddle 3\.1"
+    ) as foreign:
+        adapter.load(other, **how)
     assert (missing.value.code, foreign.value.code) == ("model-missing", "model-foreign")
     with pytest.raises(embzarr.InvalidInputError):
         adapter.save(tmp_path / "n", {"a": 3} if library == "torch" else 3)

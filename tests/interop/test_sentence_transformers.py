@@ -12,7 +12,7 @@ import embzarr
 from oracle import make_vectors
 
 pytestmark = [
-    pytest.mark.frameworks,
+    pytest.mark.frameworks(environment="torch"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]

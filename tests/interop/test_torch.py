@@ -15,7 +15,7 @@ from servers.moto import Moto
 if TYPE_CHECKING:
     from types import ModuleType
 
-pytestmark = pytest.mark.frameworks
+pytestmark = pytest.mark.frameworks(environment="torch")
 
 ROWS, DIM = 3000, 8
 WORDS = [f"w{row}" for row in range(ROWS)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop import _models
+from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
 from embzarr.interop._models import HowToSave, ModelParts, Where
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
 
 _OPTIMIZER = "optimizer/"
@@ -85,6 +87,7 @@ def load(
     into: Any = None,  # noqa: ANN401 - keras is an extra
     strict: bool = True,
     custom_objects: Mapping[str, Any] | None = None,
+    names: Names | None = None,
     **where: Unpack[Where],
 ) -> Any:  # noqa: ANN401 - keras is an extra
     """Return a model as it was saved, or fill one.
@@ -95,12 +98,15 @@ def load(
         strict: refuse variables that the one has and the other has not; else what fits is taken,
             and the rest left.
         custom_objects: classes and functions by name, where the configuration names such.
+        names: take tensors of whatever framework saved them: which of them each variable of `into`
+            is, where names differ, such as ``{"out/bias": "fc.bias"}``, or with the order of its
+            axes, ``{"out/kernel": ("fc.weight", (1, 0))}``. Its optimizer is left as it is.
         **where: ``step``, ``tag``, ``commit``, ``storage_options``, as `embzarr.open` takes them.
 
     Raises:
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
-        UnsupportedError: codes ``model-foreign``: one of another framework; ``model-unsafe``: one
-            that runs code, or that has no configuration to build it from.
+        UnsupportedError: codes ``model-foreign``: one of another framework, without `names`;
+            ``model-unsafe``: one that runs code, or that has no configuration to build it from.
         InvalidInputError: code ``input-shape``: what does not fit, all of it at once.
 
     Example:
@@ -111,7 +117,15 @@ def load(
         >>> load(folder, into=model) is model
         True
     """
-    checkpoint, record = _models.open_model(source, "keras", where)
+    if names is not None:
+        own = {} if into is None else _variables(into)
+        own = {name: one for name, one in own.items() if not name.startswith(_OPTIMIZER)}
+        shapes = {name: tuple(one.shape) for name, one in own.items()}
+        found = by_names(source, names, into, shapes, strict=strict, where=where)
+        for name, array in found.items():
+            own[name].assign(array)
+        return into
+    checkpoint, record = _models.open_model(source, "keras", where, version=keras.__version__)
     model = _built(checkpoint, record, custom_objects) if into is None else into
     variables = _variables(model)
     wanted = {name: tuple(one.shape) for name, one in variables.items()}

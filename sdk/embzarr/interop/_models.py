@@ -14,6 +14,7 @@ from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class ModelParts:
     form: str
     """How it is stored: ``tensors``, or the framework's own form."""
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | Path] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     """What else is needed to make the model again, as JSON."""
 
@@ -118,21 +119,21 @@ def _embedding(tensors: Mapping[str, NDArray[Any]], rows: int, name: str | None)
         raise InvalidInputError(
             "input-argument",
             f"embedding: expected the name of the matrix whose {rows} rows the vocabulary names, "
-            f"found {_some(found) if found else 'no such matrix'}",
+            f"found {some(found) if found else 'no such matrix'}",
         )
     return found[0]
 
 
-def open_model(source: Source, framework: str, where: Where) -> tuple[Checkpoint, dict[str, Any]]:
+def open_model(
+    source: Source, framework: str, where: Where, *, version: str = ""
+) -> tuple[Checkpoint, dict[str, Any]]:
     """Open a checkpoint of a model, and return its record.
 
     Raises:
         NotFoundError: code ``model-missing``: it holds no model.
         UnsupportedError: code ``model-foreign``: one of another framework.
     """
-    from embzarr._checkpoint import Checkpoint  # noqa: PLC0415 - a type that is asked for
-
-    checkpoint = source if isinstance(source, Checkpoint) else open_checkpoint(source, **where)
+    checkpoint = opened_at(source, where)
     record = checkpoint.model
     found = record.get("framework")
     if found is None:
@@ -140,10 +141,17 @@ def open_model(source: Source, framework: str, where: Where) -> tuple[Checkpoint
     if found != framework:
         raise UnsupportedError(
             "model-foreign",
-            f"{checkpoint.url}: expected a model of {framework}, found one of {found} "
+            f"{checkpoint.url}: expected a model of {framework} {version}, found one of {found} "
             f"{record.get('version')}: embzarr.interop.{found} reads it",
         )
     return checkpoint, record
+
+
+def opened_at(source: Source, where: Where) -> Checkpoint:
+    """Return a checkpoint that is open, or open the one of a place that is asked for."""
+    from embzarr._checkpoint import Checkpoint  # noqa: PLC0415 - a type that is asked for
+
+    return source if isinstance(source, Checkpoint) else open_checkpoint(source, **where)
 
 
 def class_of(library: ModuleType, record: Mapping[str, Any], kinds: tuple[type, ...]) -> type:
@@ -164,15 +172,25 @@ def class_of(library: ModuleType, record: Mapping[str, Any], kinds: tuple[type, 
 
 
 def tensors_of(
-    checkpoint: Checkpoint, out: Mapping[str, NDArray[Any]] | None = None
+    checkpoint: Checkpoint,
+    out: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    only: Iterable[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Return all tensors of a model, its embedding among them, some read into given arrays."""
+    """Return tensors of a model, its embedding among them, some read into given arrays.
+
+    Args:
+        checkpoint: of the model.
+        out: arrays to fill, by name.
+        only: those of these names; by default all.
+    """
     given = {} if out is None else dict(out)
     name = checkpoint.model.get("embedding")
+    asked = None if only is None else set(only)
     vectors = given.pop(name, None) if isinstance(name, str) else None
-    wanted = list(checkpoint.tensors)
+    wanted = [one for one in checkpoint.tensors if asked is None or one in asked]
     found = checkpoint.tensors.load(wanted, out={k: v for k, v in given.items() if k in wanted})
-    if isinstance(name, str):
+    if isinstance(name, str) and (asked is None or name in asked):
         how = {} if vectors is None else {"out": vectors}
         found[name] = checkpoint.load_rows(None, None, **how).vectors  # type: ignore[arg-type]
     return found
@@ -197,10 +215,10 @@ def check_fits(
     missing = sorted(wanted.keys() - held.keys())
     extra = sorted(held.keys() - wanted.keys())
     other = [name for name in wanted if name in held and held[name] != wanted[name]]
-    told = [f"not in the checkpoint: {_some(missing)}"] if missing else []
-    told += [f"not in the model: {_some(extra)}"] if extra else []
+    told = [f"not in the checkpoint: {some(missing)}"] if missing else []
+    told += [f"not in the model: {some(extra)}"] if extra else []
     shapes = [f"{name} {held[name]} for {wanted[name]}" for name in other]
-    told += [f"of another shape: {_some(shapes)}"] if shapes else []
+    told += [f"of another shape: {some(shapes)}"] if shapes else []
     if told and strict:
         raise InvalidInputError(
             "input-shape", f"{'; '.join(told)}: strict=False takes what fits and leaves the rest"
@@ -208,7 +226,8 @@ def check_fits(
     return common
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first of names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr._format import arguments
-from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
-from embzarr.interop import _models
+from embzarr.errors import InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._own_form import OwnForm
 
 with needs("scikit-learn", extra="sklearn"):
     import sklearn
@@ -19,8 +18,23 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
+    from embzarr.interop._models import HowToSave, Where
 
-_FILE = "model.skops"
+_FORM = OwnForm(
+    framework="sklearn",
+    version=sklearn.__version__,
+    form="skops",
+    file="model.skops",
+    failures=(
+        AttributeError,
+        ImportError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        TypeError,
+        ValueError,
+    ),
+)
 
 
 def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # noqa: ANN401
@@ -49,18 +63,8 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         )
     with needs("skops", extra="sklearn"):
         import skops.io  # noqa: PLC0415 - not everybody who vectorizes texts saves models
-    try:
-        data = skops.io.dumps(model)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as exc:
-        raise InvalidInputError("input-argument", f"model: skops cannot save it: {exc}") from exc
-    parts = ModelParts(
-        framework="sklearn",
-        version=sklearn.__version__,
-        name=f"{type(model).__module__}.{type(model).__qualname__}",
-        form="skops",
-        files={_FILE: data},
-    )
-    return _models.save_model(url, parts, how=how)
+    name = f"{type(model).__module__}.{type(model).__qualname__}"
+    return _FORM.save(url, name, lambda: bytes(skops.io.dumps(model)), how)
 
 
 def load(source: Source, *, trusted: Iterable[str] = (), **where: Unpack[Where]) -> Any:  # noqa: ANN401
@@ -89,20 +93,15 @@ def load(source: Source, *, trusted: Iterable[str] = (), **where: Unpack[Where])
         import skops.io  # noqa: PLC0415 - as above
         from skops.io.exceptions import UntrustedTypesFoundException  # noqa: PLC0415
     names = arguments.words_in_any_order("trusted", trusted)
-    checkpoint, record = _models.open_model(source, "sklearn", where)
-    data = checkpoint.files[_FILE].read()
-    try:
-        return skops.io.loads(data, trusted=names)
-    except UntrustedTypesFoundException as exc:
-        types = sorted(set(skops.io.get_untrusted_types(data=data)) - set(names))
-        raise UnsupportedError(
-            "model-unsafe",
-            f"{checkpoint.url}: expected types that can do no harm, found {', '.join(types)}: "
-            f"where you trust who wrote them, load(..., trusted={types})",
-        ) from exc
-    except (TypeError, ValueError, KeyError, AttributeError, ImportError, OSError) as exc:
-        raise DamagedError(
-            "model-invalid",
-            f"{checkpoint.url}: scikit-learn {sklearn.__version__} cannot read a model of "
-            f"{record.get('version')}: {exc}",
-        ) from exc
+    checkpoint, record = _FORM.open(source, where)
+    data = checkpoint.files[_FORM.file].read()
+    with _FORM.reading(checkpoint, record):
+        try:
+            return skops.io.loads(data, trusted=names)
+        except UntrustedTypesFoundException as exc:
+            types = sorted(set(skops.io.get_untrusted_types(data=data)) - set(names))
+            raise UnsupportedError(
+                "model-unsafe",
+                f"{checkpoint.url}: expected types that can do no harm, found {', '.join(types)}: "
+                f"where you trust who wrote them, load(..., trusted={types})",
+            ) from exc

@@ -12,6 +12,7 @@ import numpy as np
 
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop import _models
+from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
 from embzarr.interop._models import HowToSave, ModelParts, Where
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
 
 _OPTIMIZER = "optimizer."
@@ -95,6 +97,7 @@ def load(
     into: Any = None,  # noqa: ANN401 - torch is an extra
     optimizer: Any = None,  # noqa: ANN401 - torch is an extra
     strict: bool = True,
+    names: Names | None = None,
     **where: Unpack[Where],
 ) -> dict[str, Any]:
     """Fill a module and an optimizer with what was saved, or return the tensors by name.
@@ -105,6 +108,9 @@ def load(
         optimizer: the optimizer to fill, made for the parameters of `into`.
         strict: refuse names and shapes that the one has and the other has not; else what fits is
             taken, and the rest left.
+        names: take tensors of whatever framework saved them: which of them each of the module's
+            is, where names differ, such as ``{"fc.weight": "fc/W"}``, or with the order of its
+            axes, ``{"fc.weight": ("dense/kernel", (1, 0))}``. No optimizer then.
         **where: ``step``, ``tag``, ``commit``, ``storage_options``, as `embzarr.open` takes them.
 
     Returns:
@@ -112,7 +118,7 @@ def load(
 
     Raises:
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
-        UnsupportedError: code ``model-foreign``: one of another framework.
+        UnsupportedError: code ``model-foreign``: one of another framework, without `names`.
         InvalidInputError: code ``input-shape``: what does not fit, all of it at once.
 
     Example:
@@ -122,7 +128,12 @@ def load(
         >>> load(saved)
         {'w': tensor([1., 1.])}
     """
-    checkpoint, record = _models.open_model(source, "torch", where)
+    state = {} if into is None else into.state_dict()
+    if names is not None:
+        own = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        _copy(state, by_names(source, names, into, own, strict=strict, where=where))
+        return state
+    checkpoint, record = _models.open_model(source, "torch", where, version=torch.__version__)
     shapes = _models.shapes_of(checkpoint)
     shared, told = _shared_of(checkpoint, record, shapes), _optimizer_of(checkpoint, record)
     if optimizer is not None and not told:
@@ -130,7 +141,6 @@ def load(
     prefix = told.get("prefix")
     held = {name: at for name, at in shapes.items() if not prefix or not name.startswith(prefix)}
     held |= {name: shapes[other] for name, other in shared.items()}
-    state = {} if into is None else into.state_dict()
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
     common = _models.check_fits(held, wanted, strict=strict)
     out = {
@@ -141,13 +151,16 @@ def load(
     out = {name: array for name, array in out.items() if array.dtype == _dtype(checkpoint, name)}
     arrays = _models.tensors_of(checkpoint, out)
     arrays |= {name: arrays[other] for name, other in shared.items()}
-    with torch.no_grad():
-        for name in common:
-            if name in state and name not in out:
-                state[name].copy_(to_tensor(arrays[name]))
+    _copy(state, {name: arrays[name] for name in common if name in state and name not in out})
     if optimizer is not None:
         optimizer.load_state_dict(_state_of(checkpoint, told, arrays))
     return state or {name: to_tensor(arrays[name]) for name in arrays if name in held}
+
+
+def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    with torch.no_grad():
+        for name, array in arrays.items():
+            state[name].copy_(to_tensor(array))
 
 
 def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is an extra

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.errors import InvalidInputError
 from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
-from embzarr.interop._own_form import file_of, written
+from embzarr.interop._own_form import OwnForm, file_of, written
 
 with needs("catboost", extra="catboost"):
     import catboost
@@ -16,10 +15,17 @@ with needs("catboost", extra="catboost"):
 if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
+    from embzarr.interop._models import HowToSave, Where
 
 __all__ = ["load", "save"]
 
-_FILE = "model.cbm"
+_FORM = OwnForm(
+    framework="catboost",
+    version=catboost.__version__,
+    form="cbm",
+    file="model.cbm",
+    failures=(catboost.CatBoostError,),
+)
 
 
 def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # noqa: ANN401
@@ -46,18 +52,8 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         raise InvalidInputError(
             "input-argument", f"model: expected one of catboost, found {type(model).__name__}"
         )
-    try:
-        data = written(model.save_model, _FILE)
-    except catboost.CatBoostError as exc:
-        raise InvalidInputError("input-argument", f"model: catboost cannot save it: {exc}") from exc
-    parts = ModelParts(
-        framework="catboost",
-        version=catboost.__version__,
-        name=type(model).__name__,
-        form="cbm",
-        files={_FILE: data},
-    )
-    return _models.save_model(url, parts, how=how)
+    name = type(model).__name__
+    return _FORM.save(url, name, lambda: written(model.save_model, _FORM.file), how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of the class that was saved
@@ -81,11 +77,8 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
         >>> load(saved).tree_count_
         2
     """
-    checkpoint, record = _models.open_model(source, "catboost", where)
+    checkpoint, record = _FORM.open(source, where)
     model = _models.class_of(catboost, record, (catboost.CatBoost,))()
-    with file_of(checkpoint, _FILE) as path:
-        try:
-            model.load_model(path)
-        except catboost.CatBoostError as exc:
-            raise DamagedError("model-invalid", f"{checkpoint.url}: {exc}") from exc
+    with file_of(checkpoint, _FORM.file) as path, _FORM.reading(checkpoint, record):
+        model.load_model(path)
     return model

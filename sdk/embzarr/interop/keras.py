@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from embzarr._format import arguments
 from embzarr.interop._door import Source, loaded_once, needs, opened
+from embzarr.interop._embeddings import save_rows
 from embzarr.interop._keras_models import load, save
 
 with needs("keras", extra="keras"):
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["embedding", "load", "save"]
+    from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._models import HowToSave
+
+__all__ = ["embedding", "load", "save", "save_embedding"]
 
 
 def embedding(
@@ -72,3 +76,37 @@ def embedding(
     layer.build((None,))
     layer.set_weights([weights])
     return lookup, layer
+
+
+def save_embedding(
+    url: object,
+    layer: Any,  # noqa: ANN401 - keras is an extra
+    words: Any,  # noqa: ANN401 - texts, or a layer of keras
+    **how: Unpack[HowToSave],
+) -> Checkpoint:
+    """Save the vectors of a layer with its words, as a table to be read by word.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        layer: a `keras.layers.Embedding` that is built.
+        words: of all rows, in their order; or the `keras.layers.StringLookup` before the layer,
+            whose rows for unknown and masked words are left out.
+        **how: ``step``, ``metadata``, ``storage_options`` and others, as `embzarr.save` takes them.
+
+    Raises:
+        InvalidInputError: no such layer, or another number of words than of rows.
+
+    Example:
+        >>> from embzarr.interop.keras import embedding, save_embedding
+        >>> lookup, layer = embedding(checkpoint, ["queen", "king"])
+        >>> save_embedding(folder, layer, lookup)["king"]
+        array([1., 0., 0., 0.], dtype=float32)
+    """
+    if not isinstance(layer, keras.layers.Embedding) or not layer.built:
+        raise arguments.refusal("layer", "a keras.layers.Embedding that is built", layer)
+    vectors = keras.ops.convert_to_numpy(layer.embeddings)
+    if not isinstance(words, keras.layers.StringLookup):
+        return save_rows(url, words, vectors, how)
+    known = words.get_vocabulary(include_special_tokens=False)
+    first = words.vocabulary_size() - len(known)
+    return save_rows(url, {word: first + at for at, word in enumerate(known)}, vectors, how)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import DamagedError, InvalidInputError
-from embzarr.interop import _models
+from embzarr.errors import InvalidInputError
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._own_form import OwnForm
 
 with needs("lightgbm", extra="lightgbm"):
     import lightgbm
@@ -15,10 +14,17 @@ with needs("lightgbm", extra="lightgbm"):
 if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
+    from embzarr.interop._models import HowToSave, Where
 
 __all__ = ["load", "save"]
 
-_FILE = "model.txt"
+_FORM = OwnForm(
+    framework="lightgbm",
+    version=lightgbm.__version__,
+    form="text",
+    file="model.txt",
+    failures=(lightgbm.basic.LightGBMError,),
+)
 
 
 def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # noqa: ANN401
@@ -44,20 +50,13 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
     """
     try:
         booster = model if isinstance(model, lightgbm.Booster) else model.booster_
-        text = booster.model_to_string()
-    except (AttributeError, ValueError, lightgbm.basic.LightGBMError) as exc:
+    except (AttributeError, ValueError) as exc:  # the latter, and its own, where it is not trained
         raise InvalidInputError(
             "input-argument",
             f"model: expected a Booster or a trained estimator of lightgbm: {exc}",
         ) from exc
-    parts = ModelParts(
-        framework="lightgbm",
-        version=lightgbm.__version__,
-        name=type(model).__name__,
-        form="text",
-        files={_FILE: text.encode()},
-    )
-    return _models.save_model(url, parts, how=how)
+    name = type(model).__name__
+    return _FORM.save(url, name, lambda: booster.model_to_string().encode(), how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - lightgbm is an extra
@@ -80,9 +79,7 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - light
         >>> load(saved).num_feature()
         1
     """
-    checkpoint, _ = _models.open_model(source, "lightgbm", where)
-    text = checkpoint.files[_FILE].read().decode("utf-8", "replace")
-    try:
+    checkpoint, record = _FORM.open(source, where)
+    text = checkpoint.files[_FORM.file].read().decode("utf-8", "replace")
+    with _FORM.reading(checkpoint, record):
         return lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as exc:
-        raise DamagedError("model-invalid", f"{checkpoint.url}: {exc}") from exc

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from embzarr._format import arguments, placements
 from embzarr.errors import InvalidInputError, WordNotFoundError
 from embzarr.interop._door import Source, loaded_once, needs, opened
-from embzarr.interop._torch_models import load, save
+from embzarr.interop._embeddings import save_rows
+from embzarr.interop._torch_models import load, save, to_array
 
 with needs("torch", extra="torch"):
     import torch
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RowDataset", "Vocabulary", "embedding", "embedding_bag", "load", "save"]
+    from embzarr._checkpoint import Checkpoint
+    from embzarr.interop._models import HowToSave
+
+__all__ = [
+    "RowDataset",
+    "Vocabulary",
+    "embedding",
+    "embedding_bag",
+    "load",
+    "save",
+    "save_embedding",
+]
 
 _MISSING = ("raise", "skip", "zeros")
 _UNKNOWN = ("zeros", "mean")
@@ -173,6 +185,36 @@ def embedding_bag(
         weights, freeze=freeze, mode=mode, padding_idx=vocabulary.padding
     )
     return layer, vocabulary
+
+
+def save_embedding(
+    url: object,
+    layer: Any,  # noqa: ANN401 - torch is an extra
+    words: Iterable[str | bytes] | Vocabulary,
+    **how: Unpack[HowToSave],
+) -> Checkpoint:
+    """Save the vectors of a layer with its words, as a table to be read by word.
+
+    Args:
+        url: where to; see `embzarr.open`.
+        layer: a `torch.nn.Embedding` or `torch.nn.EmbeddingBag`.
+        words: of all rows, in their order; or the vocabulary that came with the layer, whose rows
+            for padding and unknown words are left out.
+        **how: ``step``, ``metadata``, ``storage_options`` and others, as `embzarr.save` takes them.
+
+    Raises:
+        InvalidInputError: no such layer, or another number of words than of rows.
+
+    Example:
+        >>> from embzarr.interop.torch import embedding, save_embedding
+        >>> layer, vocabulary = embedding(checkpoint, ["queen", "king"], padding=True)
+        >>> save_embedding(folder, layer, vocabulary)["king"]
+        array([1., 0., 0., 0.], dtype=float32)
+    """
+    if not isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+        raise arguments.refusal("layer", "a torch.nn.Embedding or EmbeddingBag", layer)
+    listed = words.rows if isinstance(words, Vocabulary) else words
+    return save_rows(url, listed, to_array("weight", layer.weight), how)
 
 
 class RowDataset(IterableDataset):  # type: ignore[misc]  # torch is an extra

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from embzarr.errors import DamagedError, InvalidInputError
 from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
-from embzarr.interop._own_form import written
+from embzarr.interop._own_form import OwnForm, written
 
 with needs("xgboost", extra="xgboost"):
     import xgboost
@@ -16,10 +15,17 @@ with needs("xgboost", extra="xgboost"):
 if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
+    from embzarr.interop._models import HowToSave, Where
 
 __all__ = ["load", "save"]
 
-_FILE = "model.ubj"
+_FORM = OwnForm(
+    framework="xgboost",
+    version=xgboost.__version__,
+    form="ubjson",
+    file="model.ubj",
+    failures=(xgboost.core.XGBoostError, AttributeError, KeyError, TypeError, ValueError),
+)
 
 
 def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # noqa: ANN401
@@ -47,18 +53,8 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
             "input-argument",
             f"model: expected a Booster or an estimator of xgboost, found {type(model).__name__}",
         )
-    try:
-        data = written(model.save_model, _FILE)
-    except (xgboost.core.XGBoostError, AttributeError, ValueError, TypeError) as exc:
-        raise InvalidInputError("input-argument", f"model: xgboost cannot save it: {exc}") from exc
-    parts = ModelParts(
-        framework="xgboost",
-        version=xgboost.__version__,
-        name=type(model).__name__,
-        form="ubjson",
-        files={_FILE: data},
-    )
-    return _models.save_model(url, parts, how=how)
+    name = type(model).__name__
+    return _FORM.save(url, name, lambda: written(model.save_model, _FORM.file), how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of the class that was saved
@@ -82,13 +78,11 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
         >>> type(load(saved)).__name__
         'Booster'
     """
-    checkpoint, record = _models.open_model(source, "xgboost", where)
+    checkpoint, record = _FORM.open(source, where)
     kinds = (xgboost.Booster, xgboost.XGBModel)
-    model, data = _models.class_of(xgboost, record, kinds)(), checkpoint.files[_FILE].read()
+    model, data = _models.class_of(xgboost, record, kinds)(), checkpoint.files[_FORM.file].read()
     if not data.startswith(b"{"):  # as no UBJSON does, and xgboost ends the process for nothing
-        raise DamagedError("model-invalid", f"{checkpoint.url}: {_FILE} is no UBJSON")
-    try:
+        raise DamagedError("model-invalid", f"{checkpoint.url}: {_FORM.file} is no UBJSON")
+    with _FORM.reading(checkpoint, record):
         model.load_model(bytearray(data))
-    except (xgboost.core.XGBoostError, TypeError, ValueError, KeyError) as exc:
-        raise DamagedError("model-invalid", f"{checkpoint.url}: {exc}") from exc
     return model
