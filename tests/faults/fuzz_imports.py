@@ -10,6 +10,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -111,15 +112,17 @@ def take(name: str, data: bytes, on_error: str) -> bool:
     Raises:
         Exception: anything but a typed error, which is the finding.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        source, words = _sources(name, data, Path(folder))
+    with ExitStack() as stack:
+        source, words = _sources(name, data, stack)
         return _take(name, source, words, Damage("file", on_error))  # type: ignore[arg-type]  # one of the three
 
 
-def _sources(name: str, data: bytes, folder: Path) -> tuple[Source, Source]:
-    """Return what a reader is given: a file, and one of words."""
+def _sources(name: str, data: bytes, stack: ExitStack) -> tuple[Source, Source]:
+    """Return what a reader is given: a file, and one of words; of some in a folder, made here."""
     words: object = io.BytesIO(_VOCABULARY)
     file: object = io.BytesIO(data)
+    if name in {"spacy", "tokenizer"}:  # of all others it would be most of the time
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     if name == "spacy":
         for part, content in zip(_SPACY, data.split(_CUT), strict=False):
             (folder / part).write_bytes(content)
