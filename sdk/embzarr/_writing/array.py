@@ -270,18 +270,20 @@ class ArrayWriter:
             self._shard = max(min(self._shard, -(-rows // self._chunk)), 1)
 
     def _flush(self) -> None:
-        rows = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
+        blocks, nbytes = self._pending, self._pending_rows * self._row_bytes
         shard = self._first_shard + self._rows // self.shard_rows
-        self._rows += len(rows)
+        self._rows += self._pending_rows
         self._pending, self._pending_rows = [], 0
         if self._codec is None:
-            self._codec = chunk_coding.choose(rows, self._chunk)
+            blocks = [_joined(blocks)]
+            self._codec = chunk_coding.choose(blocks[0], self._chunk)
         codec = self._codec
-        made = 0 if codec.name == "none" else rows.nbytes
-        self._objects.jobs.make(rows.nbytes + made, lambda: self._encode(shard, rows, codec))
+        made = 0 if codec.name == "none" and len(blocks) == 1 else nbytes
+        self._objects.jobs.make(nbytes + made, lambda: self._encode(shard, blocks, codec))
 
-    def _encode(self, shard: int, rows: NDArray[Any], codec: Codec) -> tuple[int, Job]:
+    def _encode(self, shard: int, blocks: list[NDArray[Any]], codec: Codec) -> tuple[int, Job]:
         """Return what it takes to send a shard: bytes of memory, and the job."""
+        rows = _joined(blocks)
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
         data, index = chunk_coding.encode_shard(rows, grid, codec)
         self._parts[shard] = index
@@ -304,6 +306,13 @@ class ArrayWriter:
                     f"{name}: expected rows that stay as they are until they are saved, found that "
                     "something writes to them meanwhile; save a copy",
                 )
+
+
+def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the rows of all blocks, and let go of the blocks."""
+    rows = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    blocks.clear()
+    return rows
 
 
 def _chunk_of(bytes_per_row: int, chunk_bytes: int | None) -> int:

@@ -47,17 +47,26 @@ class Metered(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
         """Read as many bytes as there are, at most those that fit."""
+        data = self.take(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def take(self, count: int) -> bytes:
+        """Return as many bytes as there are, at most `count`, as they were read: no copy is made.
+
+        Raises:
+            StoredError: the file cannot be read.
+        """
         try:
-            data = self._stored.read(len(buffer))
+            data: bytes = self._stored.read(count)
         except Exception as exc:  # of any library
             raise StoredError(exc) from exc
-        buffer[: len(data)] = data
         self._note(data)
-        return len(data)
+        return data
 
     def drain(self) -> None:
         """Read what an unpacker has left, such as the padding behind it."""
-        while self.read(_PIECE_BYTES):
+        while self.take(_PIECE_BYTES):
             pass
 
     def _note(self, data: bytes) -> None:

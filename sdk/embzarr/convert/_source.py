@@ -206,15 +206,20 @@ class Stream:
         self.offset = 0
         """Unpacked bytes read so far."""
         self._metered = Metered(stored)
-        self._plain: Any = io.BufferedReader(self._metered, _BUFFER_BYTES)
         self._head = b""
         self._unpacked = self._open()
 
     def _open(self) -> Unpacked | None:
+        """Look for a packing, which takes a buffer; what is plain is read past it, uncopied."""
+        buffered: Any = io.BufferedReader(self._metered, _BUFFER_BYTES)
         try:
-            return opened(self.name, self._plain, self._member)
+            unpacked = opened(self.name, buffered, self._member)
+            if unpacked is None:
+                self._head = buffered.read(len(buffered.peek()))
+                buffered.detach()  # which would close the file with itself
         except StoredError as exc:
             raise _failure(self.name, exc.error) from None
+        return unpacked
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -251,7 +256,7 @@ class Stream:
             if not piece:
                 break
             self._head += piece
-        return self._head
+        return self._head[:_HEAD_BYTES]
 
     def read(self, count: int) -> bytes:
         """Return the next `count` bytes, fewer only where the file ends.
@@ -261,9 +266,9 @@ class Stream:
                 file that grew or shrank meanwhile.
             StoreError: code ``store-failed``.
         """
-        pieces = [self._head[:count]]
+        pieces = [self._head[:count]] if self._head else []
         self._head = self._head[count:]
-        left = count - len(pieces[0])
+        left = count - sum(map(len, pieces))
         while left:
             piece = self._next(min(left, _PIECE_BYTES))
             if not piece:
@@ -271,7 +276,7 @@ class Stream:
             pieces.append(piece)
             left -= len(piece)
         self.offset += count - left
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)  # even of one it is a copy
 
     def drain(self) -> None:
         """Read on to the end, for the digest."""
@@ -280,7 +285,7 @@ class Stream:
 
     def _next(self, count: int) -> bytes:
         try:
-            data: bytes = self._from().read(count)
+            data = self._taken(count)
         except StoredError as exc:
             raise _failure(self.name, exc.error) from None
         except self._broken() as exc:
@@ -294,8 +299,11 @@ class Stream:
             self._check_size()
         return data
 
-    def _from(self) -> Any:  # noqa: ANN401 - of several libraries
-        return self._plain if self._unpacked is None else self._unpacked.stream
+    def _taken(self, count: int) -> bytes:
+        if self._unpacked is None:
+            return self._metered.take(count)
+        data: bytes = self._unpacked.stream.read(count)
+        return data
 
     def _broken(self) -> tuple[type[Exception], ...]:
         return () if self._unpacked is None else self._unpacked.broken

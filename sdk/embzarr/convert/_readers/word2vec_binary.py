@@ -15,6 +15,8 @@ from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim, ro
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
     from embzarr.convert._source import Stream
@@ -116,30 +118,57 @@ class _Rows:
 
     def _scan(self, most: int) -> Block | None:
         """Take the rows that are whole in the data; None where there is none."""
-        data, nbytes, before = self._data, self._nbytes, self._before
-        view, begins = memoryview(data), self._offset - self._at
-        at, first = self._at, self._read
-        words: list[bytes] = []
-        numbers: list[memoryview] = []
-        places: list[int] = []
-        while len(words) < most and data.startswith(before, at):
-            space = data.find(b" ", at + len(before))
-            stop = space + 1 + nbytes
-            if space < 0 or stop > len(data):
-                break
-            words.append(data[at + len(before) : space])
-            numbers.append(view[space + 1 : stop])
-            places.append(begins + at + len(before))
-            at, before = stop, self._between
-        if not words:
+        spaces = self._spaces(most)
+        if not spaces:
             return None
-        self._at = at
-        self._read += len(words)
+        step = 1 + self._nbytes
+        stops = [space + step for space in spaces]
+        begins = [self._at + len(self._before)]
+        begins += [stop + len(self._between) for stop in stops[:-1]]
+        data, first, offset = self._data, self._read, self._offset - self._at
+        self._at = stops[-1]
+        self._read += len(spaces)
         return Block(
-            words=words,
-            vectors=np.frombuffer(b"".join(numbers), "<f4").reshape(len(words), self._dim),
-            place=lambda row: f"row {first + row}, byte {places[row]}",
+            words=[data[begin:space] for begin, space in zip(begins, spaces, strict=True)],
+            vectors=self._numbers(np.array(spaces) + 1),
+            place=lambda row: f"row {first + row}, byte {offset + begins[row]}",
         )
+
+    def _spaces(self, most: int) -> list[int]:
+        """Return where the words of the rows end that are whole in the data.
+
+        Only the next row's word has to be looked for: it ends at the next space. Whether newlines
+        stand where they should is then seen of all rows at once.
+        """
+        data, before = self._data, self._before
+        if not data.startswith(before, self._at):
+            return []
+        spaces: list[int] = []
+        last, step = max(0, len(data) - self._nbytes), 1 + self._nbytes + len(self._between)
+        space = data.find(b" ", self._at + len(before), last)
+        while space >= 0 and len(spaces) < most:
+            spaces.append(space)
+            space = data.find(b" ", space + step, last)
+        return spaces[: self._sound(spaces)]
+
+    def _sound(self, spaces: list[int]) -> int:
+        """Return how many rows come before one that has not the newline that it should have."""
+        if not self._between or len(spaces) < 2:  # noqa: PLR2004 - of one nothing follows yet
+            return len(spaces)
+        behind = np.array(spaces[:-1]) + 1 + self._nbytes
+        wrong = np.flatnonzero(np.frombuffer(self._data, np.uint8)[behind] != ord(self._between))
+        return int(wrong[0]) + 1 if len(wrong) else len(spaces)
+
+    def _numbers(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors that begin at some places of the data.
+
+        As items of a vector's size, one of which begins at each byte, they are copied one by one
+        without a call for each.
+        """
+        every = np.ndarray(
+            len(self._data) - self._nbytes + 1, f"V{self._nbytes}", self._data, strides=1
+        )
+        return every[places].view("<f4").reshape(len(places), self._dim)
 
     def _goes_on(self) -> bool:
         """Read on where the next row is not whole yet; tell of a row that never will be."""
