@@ -126,7 +126,9 @@ class ObstoreStore:
 
     def head(self, key: str) -> ObjectInfo:
         """Return the size without the bytes."""
-        return ObjectInfo(key=key, size=self._ask("read", key, lambda: self._size(key)))
+        told = self._ask("read", key, lambda: self._reader().head(key))
+        version = told["e_tag"] or str(told["last_modified"])
+        return ObjectInfo(key=key, size=told["size"], version=version)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object below the folder `prefix`."""

@@ -48,6 +48,8 @@ class ObjectInfo:
     """In bytes."""
     modified: float | None = None
     """When it was written, in seconds since 1970 by the store's clock, where a listing tells."""
+    version: str | None = None
+    """What is another when it was replaced, where the store tells who asks for this object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

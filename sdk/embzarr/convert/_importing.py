@@ -206,6 +206,7 @@ class _Import:
                 # What is behind the last row: a limit leaves it out, and so does a format.
                 if not selection.is_limited:
                     stream.drain()
+                stream.check()
                 provenance = self._provenance(stream, is_limited=selection.is_limited)
                 told = _told(name, table, provenance, selection)
                 writer.metadata = {**writer.metadata, _MEMBER: told}

@@ -69,6 +69,19 @@ class Metered(io.RawIOBase):
         while self.take(_PIECE_BYTES):
             pass
 
+    def check(self) -> None:
+        """Refuse a file that was replaced meanwhile, where that can be told.
+
+        Raises:
+            StoredError: it was, or cannot be asked for.
+        """
+        check = getattr(self._stored, "check", None)
+        try:
+            if callable(check):
+                check()
+        except Exception as exc:  # of any library
+            raise StoredError(exc) from exc
+
     def _note(self, data: bytes) -> None:
         self.count += len(data)
         if not self.is_in_order:

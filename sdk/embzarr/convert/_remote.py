@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr._storage import open_store, parallel
+from embzarr.convert._resuming import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,8 @@ class RemoteFile(io.RawIOBase):
         """Ask for its size."""
         self._store = store
         self._key = key
-        self.size = store.head(key).size
+        self._info = store.head(key)
+        self.size = self._info.size
         self._at = 0
         self._piece: memoryview = memoryview(b"")
         self._pieces = self._from(0)
@@ -88,6 +90,15 @@ class RemoteFile(io.RawIOBase):
         self._piece = self._piece[len(taken) :]
         self._at += len(taken)
         return len(taken)
+
+    def check(self) -> None:
+        """Refuse an object that was replaced since it was opened: its pieces may be of both.
+
+        Raises:
+            InvalidInputError: code ``input-changed``.
+        """
+        if self._store.head(self._key) != self._info:
+            raise replaced(self._key)
 
     def close(self) -> None:
         """Fetch no more."""

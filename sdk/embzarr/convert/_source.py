@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from embzarr.convert import _remote
 from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
+from embzarr.convert._resuming import Resuming
 from embzarr.errors import (
     AccessDeniedError,
     EmbzarrError,
@@ -158,8 +159,7 @@ class Source:
         if isinstance(self._given, str):
             import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and for URLs only
 
-            filesystem, path = fsspec.core.url_to_fs(self._given, **self._options)
-            return filesystem.open(path, "rb")
+            return Resuming(*fsspec.core.url_to_fs(self._given, **self._options))
         self._rewind()
         return self._given
 
@@ -282,6 +282,18 @@ class Stream:
         """Read on to the end, for the digest."""
         while self._next(_PIECE_BYTES):
             pass
+
+    def check(self) -> None:
+        """Refuse a file of another machine that was replaced since it was opened.
+
+        Raises:
+            InvalidInputError: code ``input-changed``.
+            StoreError: it cannot be asked for.
+        """
+        try:
+            self._metered.check()
+        except StoredError as exc:
+            raise _failure(self.name, exc.error) from None
 
     def _next(self, count: int) -> bytes:
         try:
