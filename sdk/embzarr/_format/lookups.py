@@ -62,9 +62,10 @@ def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) ->
         InvalidInputError: code ``input-word``: so many words share such long beginnings that no
             fence table within its limit can tell blocks apart.
     """
-    lengths = words.lengths()[order]
-    ends = np.cumsum(lengths + _ENTRY_BYTES)
-    longest = int(lengths.max(initial=0)) + _ENTRY_BYTES + _HEADER_BYTES
+    ends = words.lengths()[order]
+    ends += _ENTRY_BYTES
+    longest = int(ends.max(initial=_ENTRY_BYTES)) + _HEADER_BYTES
+    np.cumsum(ends, out=ends)  # in place, since there may be millions
     size = spec.BLOCK_BYTES
     while size <= spec.MAX_BLOCK_BYTES:
         cuts = _cuts(ends, size) if longest <= size else None

@@ -18,6 +18,9 @@ WINDOW = 8
 WINDOWS = 4
 """Windows compared in bulk before the few words that still tie are compared one by one."""
 _BITS = 8
+PART = 1 << 18
+"""Words that are looked at together where there are many: what is in between takes several times
+the memory of what comes out."""
 _FEW = 32
 """Words that are found one by one before all steps of a search in bulk are set up."""
 
@@ -49,6 +52,15 @@ class Windows:
 
     def window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
         """Return bytes ``8 * depth`` to ``8 * depth + 8`` of each word, zeros after its end."""
+        if len(rows) <= PART:
+            return self._window(rows, depth)
+        found = np.empty(len(rows), np.uint64)
+        for start in range(0, len(rows), PART):
+            some = slice(start, start + PART)
+            found[some] = self._window(rows[some], depth)
+        return found
+
+    def _window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
         starts = self._offsets[rows] + WINDOW * depth
         # The last windows lie less than eight bytes before the end: read earlier, and shifted.
         # numpy shifts by 64 bits and more to zero, as is right where a word has ended.

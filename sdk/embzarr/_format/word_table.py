@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import spec
-from embzarr._format.word_order import WINDOWS, Windows, compare
+from embzarr._format.word_order import PART, WINDOWS, Windows, compare
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -91,11 +91,16 @@ class WordTable:
 
     def duplicates(self, order: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Return pairs of rows that hold the same word, given the result of `argsort`."""
-        windows, lengths = self.windows(), self.lengths()[order]
-        places = np.flatnonzero(lengths[1:] == lengths[:-1])
-        left, right = order[places], order[places + 1]
-        same = compare(windows, left, windows, right) == 0
-        return list(zip(left[same].tolist(), right[same].tolist(), strict=True))
+        windows = self.windows()
+        found: list[tuple[int, int]] = []
+        for start in range(0, len(order), PART):
+            part = order[start : start + PART + 1]
+            lengths = windows.lengths(part)
+            places = np.flatnonzero(lengths[1:] == lengths[:-1])
+            left, right = part[places], part[places + 1]
+            same = compare(windows, left, windows, right) == 0
+            found += zip(left[same].tolist(), right[same].tolist(), strict=True)
+        return found
 
     def rises(self) -> bool:
         """Tell whether every word lies above the one before it in byte order."""

@@ -122,7 +122,8 @@ class LayerWriter:
         for column in self.columns.values():
             column.finish()
         if self._fences is None and self.columns:
-            self.put_words(word_table.concatenate(self._words), placement)
+            words, self._words = word_table.concatenate(self._words), []
+            self.put_words(words, placement)
         if meanwhile:
             self._files.beside(meanwhile)
         losses = self._conversion.losses
