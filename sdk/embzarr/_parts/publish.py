@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._format import Lossy, Placement, WordTable
+    from embzarr._format import Lossy, Parent, Placement, WordTable
     from embzarr._history import Commit, Record
     from embzarr._parts.plan import PlannedColumn, StepPlan
     from embzarr._parts.receipts import Receipt
@@ -223,10 +223,19 @@ def _base(store: Store, plan: StepPlan) -> Record | None:
         InvalidInputError: the plan is of another store.
     """
     root.require(store, plan.store)
-    if plan.base is None:
+    return base_of(store, plan.base)
+
+
+def base_of(store: Store, named: Parent | None) -> Record | None:
+    """Return the commit that a plan names as the newest.
+
+    Raises:
+        ConflictError: code ``manifest-mismatch``: another one stands at its number.
+    """
+    if named is None:
         return None
-    record = records.read(store, plan.base.commit)
-    if record.sha256 != plan.base.sha256:
+    record = records.read(store, named.commit)
+    if record.sha256 != named.sha256:
         raise ConflictError(
             "manifest-mismatch", f"commit {record.number} is not the one that the plan names"
         )

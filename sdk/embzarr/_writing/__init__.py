@@ -17,7 +17,7 @@ from embzarr._writing.conversion import Conversion
 from embzarr._writing.delta import DeltaOptions, DeltaPolicy
 from embzarr._writing.delta_layer import LossyKind
 from embzarr._writing.extras import Extras
-from embzarr._writing.full_layer import check_order, sort_words
+from embzarr._writing.full_layer import LayerWriter, check_order, sort_words
 from embzarr._writing.given_files import Source
 from embzarr._writing.layer_files import LayerFiles
 from embzarr._writing.loss import LossMeter, LossSums
@@ -31,6 +31,7 @@ __all__ = [
     "DeltaPolicy",
     "Extras",
     "LayerFiles",
+    "LayerWriter",
     "LossMeter",
     "LossSums",
     "LossyKind",

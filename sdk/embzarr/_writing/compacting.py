@@ -19,7 +19,7 @@ from embzarr._writing.extras import NOTHING
 from embzarr._writing.full_layer import LayerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from embzarr._format import Array, Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
@@ -59,7 +59,7 @@ def write_full(
     """
     manifest = commit.manifest
     reader = TableReader(store, manifest, link_to(known_of(store).kind))
-    layer = _writer(
+    layer = writer_like(
         store,
         manifest,
         step=step,
@@ -67,11 +67,9 @@ def write_full(
         compression=compression,
         chunk_bytes=chunk_bytes,
     )
-    layer.lossy = _inherited(manifest)
-    row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
-    ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
+    layer.lossy = inherited(manifest.layers)
     with layer.withdrawn_on_error():
-        for start, table, blocks in parallel.ahead(lambda cut: _read(reader, *cut), ranges):
+        for start, table, blocks in rows_of(reader):
             _lay(upon.changes, blocks, start)
             layer.append(table, blocks)
             if progress is not None:
@@ -122,7 +120,7 @@ def compact(
     return committing.publish(store, draft, writer=writer)
 
 
-def _writer(
+def writer_like(
     store: Store,
     manifest: Manifest,
     *,
@@ -131,6 +129,7 @@ def _writer(
     compression: str,
     chunk_bytes: int | None,
 ) -> LayerWriter:
+    """Return what writes a full layer of the same columns as a commit's."""
     columns = _columns(manifest)
     vectors = columns.pop(spec.VECTORS, None)
     settings = LayerSettings(
@@ -155,6 +154,14 @@ def _columns(manifest: Manifest) -> dict[str, Array]:
     return {name: manifest.base.arrays[name] for name in manifest.base.columns}
 
 
+def rows_of(reader: TableReader) -> Iterable[tuple[int, WordTable, Blocks]]:
+    """Yield all rows in batches: the first one's number, words, columns; the next is fetched."""
+    manifest = reader.manifest
+    row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
+    ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
+    return parallel.ahead(lambda cut: _read(reader, *cut), ranges)
+
+
 def _read(reader: TableReader, start: int, stop: int) -> tuple[int, WordTable, Blocks]:
     views = dict.fromkeys(reader.manifest.base.columns, WHOLE)
     return start, reader.vocabulary.words(start, stop), reader.range(start, stop, views)
@@ -168,10 +175,10 @@ def _lay(changes: Mapping[str, Change], blocks: Blocks, start: int) -> None:
         block[change.rows[first:last] - start] = change.values[first:last]
 
 
-def _inherited(manifest: Manifest) -> dict[str, Lossy]:
+def inherited(layers: Iterable[Layer]) -> dict[str, Lossy]:
     """Return a bound of what conversions cost for each column, over all layers."""
     found: dict[str, Lossy] = {}
-    for layer in manifest.layers:
+    for layer in layers:
         for name in layer.columns:
             lossy = layer.arrays[name].lossy
             if lossy:

@@ -87,13 +87,18 @@ def _texts(values: Any) -> set[str]:  # noqa: ANN401 - what a filter holds
 
 def prefix(text: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return a filter that words pass which begin with a text; it may let others pass, too."""
-    begin = ds.field(WORD) >= text
+    begin, end = ds.field(WORD) >= text, end_of_prefix(text)
+    return begin if end is None else begin & (ds.field(WORD) < end)
+
+
+def end_of_prefix(text: str) -> str | None:
+    """Return the least text after all that begin with a text; None where there is none."""
     least = text.rstrip(chr(sys.maxunicode))
     if not least:
-        return begin
+        return None
     after = ord(least[-1]) + 1
     after = _AFTER_SURROGATES if after in _SURROGATES else after
-    return begin & (ds.field(WORD) < least[:-1] + chr(after))
+    return least[:-1] + chr(after)
 
 
 def spans(expression: Any, schema: Any) -> list[Span] | None:  # noqa: ANN401 - pyarrow has no types
