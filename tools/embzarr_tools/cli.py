@@ -33,6 +33,7 @@ from embzarr_tools import (
     _stats,
     _tag,
     _train,
+    _train_spark,
     _verify,
 )
 from embzarr_tools._failures import EXIT_CODES, tell
@@ -91,6 +92,7 @@ def _add(function: Callable[..., None], examples: str, *, name: str | None = Non
 
 _add(_demo.demo, _demo.EXAMPLES)
 _add(_train.train, _train.EXAMPLES)
+_add(_train_spark.train_spark, _train_spark.EXAMPLES, name="train-spark")
 _add(_import.import_file, _import.EXAMPLES, name="import")
 _add(_inspect.inspect, _inspect.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)

@@ -7,12 +7,47 @@
 
 It reaches the store through ``import embzarr`` alone, as any other trainer can. The inner loops
 are compiled by numba: ``pip install 'embzarr[train]'``.
+
+Training by many machines (``embzarr_spark``) takes from here what it does not do otherwise:
+`Blocks`, the compiled loops on two matrices of different words, with what goes in.
 """
 
+from embzarr_trainer._buffers import MAX_SENTENCE, Method, Weights, Windows
+from embzarr_trainer._corpus import cut_sentences
 from embzarr_trainer._docstrings import library_prose
-from embzarr_trainer._options import SaveOptions, TrainOptions
+from embzarr_trainer._kernel_gate import Blocks
+from embzarr_trainer._numba import require_numba
+from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, refused
 from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._record import MODEL
+from embzarr_trainer._sampling import build_tables, keep_thresholds
+from embzarr_trainer._state import padded, start_weights
+from embzarr_trainer._text import read_text
+from embzarr_trainer._tokenizers import LINE_END, find_tokenizer
 from embzarr_trainer._train import train
 
-__all__ = ["MODEL", "Metrics", "Progress", "SaveOptions", "TrainOptions", "library_prose", "train"]
+__all__ = [
+    "LINE_END",
+    "MAX_SENTENCE",
+    "MODEL",
+    "Blocks",
+    "Method",
+    "Metrics",
+    "Progress",
+    "SaveOptions",
+    "TrainOptions",
+    "Weights",
+    "Windows",
+    "build_tables",
+    "check_integer",
+    "cut_sentences",
+    "find_tokenizer",
+    "keep_thresholds",
+    "library_prose",
+    "padded",
+    "read_text",
+    "refused",
+    "require_numba",
+    "start_weights",
+    "train",
+]

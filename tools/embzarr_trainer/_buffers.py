@@ -80,6 +80,17 @@ class Tables(NamedTuple):
     """(TABLE_SIZE,): log(1 + exp(x)) over the same range, for the loss."""
 
 
+class Windows(NamedTuple):
+    """Centre words with the context words that each is trained with, one after another."""
+
+    centres: npt.NDArray[np.int32]
+    """(windows,): rows of the output matrix."""
+    sizes: npt.NDArray[np.uint16]
+    """(windows,): how many context words each has, at least one."""
+    contexts: npt.NDArray[np.int32]
+    """(sum of sizes,): rows of the input matrix."""
+
+
 class Scratch(NamedTuple):
     """One thread's working space."""
 

@@ -40,7 +40,7 @@ from embzarr_trainer._steps import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from embzarr_trainer._buffers import Marks, Method, Scratch, Tables, Weights
+    from embzarr_trainer._buffers import Marks, Method, Scratch, Tables, Weights, Windows
 
 _ZERO: Final = np.float32(0)
 _ONE: Final = np.float32(1)
@@ -191,4 +191,50 @@ def _train_chunk(stamp: int) -> TrainChunk:
     return train_chunk
 
 
-train_chunk: Final = _train_chunk(stamp_of(_buffers, _draws, _steps))
+class TrainWindows(Protocol):
+    """The outermost compiled function that ``Blocks.train`` describes."""
+
+    def __call__(
+        self,
+        windows: Windows,
+        alpha: np.float32,
+        method: Method,
+        weights: Weights,
+        marks: Marks,
+        tables: Tables,
+        scratch: Scratch,
+    ) -> float:
+        """Train on windows that were drawn elsewhere; nothing is checked here."""
+        ...
+
+
+def _train_windows(stamp: int) -> TrainWindows:
+    """Return the function as numba keeps it for sources of this stamp, as ``_train_chunk``."""
+
+    @compiled
+    def train_windows(
+        windows: Windows,
+        alpha: np.float32,
+        method: Method,
+        weights: Weights,
+        marks: Marks,
+        tables: Tables,
+        scratch: Scratch,
+    ) -> float:
+        loss = 0.0
+        at = stamp & 0
+        for window in range(len(windows.centres)):
+            scratch.targets[0] = windows.centres[window]
+            count = int(windows.sizes[window])
+            for place in range(count):
+                scratch.context[place] = windows.contexts[at + place]
+            at += count
+            loss += float(_train_window(count, alpha, method, weights, marks, tables, scratch))
+        return loss
+
+    return train_windows
+
+
+_STAMP: Final = stamp_of(_buffers, _draws, _steps)
+train_chunk: Final = _train_chunk(_STAMP)
+train_windows: Final = _train_windows(_STAMP)

@@ -24,9 +24,10 @@ from embzarr_trainer._buffers import (
     Method,
     Tables,
     Weights,
+    Windows,
     new_scratch,
 )
-from embzarr_trainer._kernel import train_chunk
+from embzarr_trainer._kernel import train_chunk, train_windows
 from embzarr_trainer._options import check_integer
 
 if TYPE_CHECKING:
@@ -112,6 +113,81 @@ class Worker:
         scratch.state[0] = seed
         method, weights, marks, tables = shared.method, shared.weights, shared.marks, shared.tables
         return train_chunk(ids, starts, alpha, method, weights, marks, tables, scratch)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blocks:
+    """The compiled loops on an input and an output matrix of different words: skip-gram alone.
+
+    Raises:
+        embzarr.InvalidInputError: ``input-argument``, as of ``Kernel``.
+    """
+
+    method: Method
+    weights: Weights
+    """Changed in place; as many rows of each as it has words."""
+    tables: Tables
+    """Of the words of the output matrix, whose negatives are drawn."""
+    _marks: Marks = dataclasses.field(init=False)
+    _scratch: Scratch = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check what stays the same from one call to the next."""
+        _check_method(self.method)
+        if self.method.cbow:
+            raise _refused("method.cbow", "False: a mean does not split into blocks", "True")
+        rows, width = _shape_of(self.weights)
+        outputs = self.weights.outputs
+        _check_array("weights.outputs", outputs, np.float32, f"(words, {width})", rank=2)
+        others = len(outputs)
+        if outputs.shape[1] != width or not 1 <= others <= _MAX_ROWS:
+            raise _refused("weights.outputs", f"rows of {width} numbers", str(outputs.shape))
+        _check_group("tables", self.tables, Tables, _of_tables(others))
+        _check_ids("tables.alias_word", self.tables.alias_word, others)
+        marks = Marks(np.zeros(rows, np.uint8), np.zeros(others, np.uint8))
+        object.__setattr__(self, "_marks", marks)
+        object.__setattr__(self, "_scratch", new_scratch(width))
+
+    def train(self, windows: Windows, *, alpha: np.float32, seed: np.uint64) -> float:
+        """Train on windows in their order, each with negatives of its own.
+
+        Args:
+            windows: whose words they are; of at most twice ``MAX_WINDOW`` context words each.
+            alpha: the learning rate of all.
+            seed: of the negatives.
+
+        Returns:
+            The sum of the loss (nats) over one (context, centre) pair of each window, taken before
+            the window's steps.
+
+        Raises:
+            embzarr.InvalidInputError: ``input-argument``, as of ``Kernel``; nothing was trained.
+        """
+        _check_windows(windows)
+        inputs, outputs = self.weights
+        _check_ids("windows.centres", windows.centres, len(outputs))
+        _check_ids("windows.contexts", windows.contexts, len(inputs))
+        if not isinstance(alpha, np.float32) or not np.isfinite(alpha):
+            raise _refused("alpha", "a finite float32", repr(alpha))
+        self._scratch.state[0] = seed
+        method, marks, tables = self.method, self._marks, self.tables
+        return train_windows(windows, alpha, method, self.weights, marks, tables, self._scratch)
+
+
+def _check_windows(windows: Windows) -> None:
+    _check_kind("windows", windows, Windows)
+    kinds: tuple[type[np.generic], ...] = (np.int32, np.uint16, np.int32)
+    for name, kind, array in zip(Windows._fields, kinds, windows, strict=True):
+        _check_array(f"windows.{name}", array, kind, "(windows,)", rank=1)
+    sizes = windows.sizes
+    if len(sizes) != len(windows.centres):
+        raise _refused("windows.sizes", f"shape ({len(windows.centres)},)", str(sizes.shape))
+    low, high = int(sizes.min(initial=1)), int(sizes.max(initial=1))
+    if low < 1 or high > 2 * MAX_WINDOW:
+        raise _refused("windows.sizes", f"from 1 to {2 * MAX_WINDOW}", f"from {low} to {high}")
+    if int(sizes.sum(dtype=np.int64)) != len(windows.contexts):
+        expected = f"shape ({int(sizes.sum(dtype=np.int64))},), as sizes say"
+        raise _refused("windows.contexts", expected, str(windows.contexts.shape))
 
 
 def _of_weights(rows: int, width: int) -> _Layout:

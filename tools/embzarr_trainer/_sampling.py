@@ -31,15 +31,18 @@ def build_tables(
     )
 
 
-def keep_thresholds(counts: npt.NDArray[np.int64], *, sample: float) -> npt.NDArray[np.uint32]:
+def keep_thresholds(
+    counts: npt.NDArray[np.int64], *, sample: float, total: int | None = None
+) -> npt.NDArray[np.uint32]:
     """Return, by word, the probability that an occurrence is kept, scaled to 0 .. 2^32 - 1.
 
     As in word2vec.c: a word of share f is kept with probability
-    (sqrt(f / sample) + 1) * sample / f, at most 1. A ``sample`` of 0 keeps everything.
+    (sqrt(f / sample) + 1) * sample / f, at most 1. A ``sample`` of 0 keeps everything. The
+    ``total`` is that of all words, where ``counts`` are of some.
     """
     if sample == 0:
         return np.full(len(counts), _TOP, np.uint32)
-    share = counts / counts.sum()
+    share = counts / (counts.sum() if total is None else total)
     kept = np.minimum((np.sqrt(share / sample) + 1) * sample / share, 1.0)
     thresholds: npt.NDArray[np.uint32] = (kept * _TOP).astype(np.uint32)
     return thresholds

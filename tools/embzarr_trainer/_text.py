@@ -8,13 +8,13 @@ import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import embzarr
-from embzarr_trainer._sources import FILE_END
+from embzarr_trainer._sources import FILE_END, find_sources
 from embzarr_trainer._tokenizers import LINE_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from embzarr_trainer._sources import Source
+    from embzarr_trainer._sources import CorpusPaths, Source
 
 _BLOCK_BYTES: Final = 1 << 20
 
@@ -109,6 +109,13 @@ class TextReader:
             raise _not_text(source, f"not UTF-8 at offset {at} ({exc.reason}); {hint}") from exc
         self.invalid += decoded.invalid
         return decoded
+
+
+def read_text(
+    corpus: CorpusPaths, *, unicode_errors: str, split: Callable[[str], list[str]]
+) -> Iterator[list[str]]:
+    """Yield the words of a corpus in blocks, with ``LINE_END`` where a line or a file ends."""
+    yield from TextReader(find_sources(corpus), unicode_errors=unicode_errors, split=split)
 
 
 def _last_gap(text: str) -> int:

@@ -1,0 +1,222 @@
+"""Training in blocks by processes of one machine: what it learns, keeps, and goes on from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embzarr
+import embzarr_spark
+from embzarr_spark import BlockProgress, LocalEngine, _train
+
+SETTINGS: dict[str, Any] = {
+    "vector_size": 10,
+    "groups": 3,
+    "segments": 2,
+    "epochs": 2,
+    "min_count": 1,
+    "alpha": 0.1,
+}
+ROUNDS = 9
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12,000 words in 1,200 lines, each of one of two topics."""
+    draws = np.random.default_rng(7)
+    topics = [[f"{name}{letter}" for letter in "abcdefghijkl"] for name in ("sea", "sky")]
+    lines = [" ".join(draws.choice(topics[line % 2], 10)) for line in range(1200)]
+    path = tmp_path_factory.mktemp("corpus") / "planted.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def train(corpus: Path, url: Path, **changes: Any) -> embzarr.Checkpoint:
+    with LocalEngine(corpus) as engine:
+        return embzarr_spark.train(engine, str(url), **{**SETTINGS, **changes})
+
+
+def arrays_of(checkpoint: embzarr.Checkpoint) -> dict[str, Any]:
+    loaded = checkpoint.load_rows(0, None, columns=("vectors", "context", "counts"))
+    return {"words": list(loaded.words), **{k: v.tolist() for k, v in loaded.columns.items()}}
+
+
+@pytest.fixture(scope="session")
+def unbroken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> embzarr.Checkpoint:
+    return train(corpus, tmp_path_factory.mktemp("unbroken") / "run")
+
+
+def test_words_of_one_topic_end_together(unbroken: embzarr.Checkpoint) -> None:
+    """The last commit is an ordinary checkpoint: words, vectors, context, counts."""
+    nearest = {word for word, _ in unbroken.most_similar("seaa", topn=11)}
+
+    assert nearest == {f"sea{letter}" for letter in "bcdefghijkl"}
+    assert unbroken.step == 24_000
+    assert unbroken.columns == ("vectors", "context", "counts")
+    assert int(unbroken.load_rows(0, None, columns=("counts",)).columns["counts"].sum()) == 12_000
+    assert unbroken.verify().problems == ()
+    assert unbroken.metadata["trainer"]["options"]["epochs"] == 2
+
+
+def test_processes_give_the_bits_of_one(
+    corpus: Path, unbroken: embzarr.Checkpoint, tmp_path: Path
+) -> None:
+    """Who trains a block, and when in its round, changes nothing."""
+    with LocalEngine(corpus, processes=2) as engine:
+        made = embzarr_spark.train(engine, str(tmp_path / "run"), **SETTINGS)
+
+    assert arrays_of(made) == arrays_of(unbroken)
+
+
+KILLED = """
+import os, signal, sys
+import embzarr_spark
+from embzarr_spark import LocalEngine, _gather, _tasks, _train
+from spark.test_train_blocks import SETTINGS
+
+where, number, corpus, url = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+calls = 0
+
+def dying(call, *, after):
+    def wrapped(*arguments, **named):
+        global calls
+        calls += 1
+        found = call(*arguments, **named) if after else None
+        if calls == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found if after else call(*arguments, **named)
+    return wrapped
+
+if where == "task":
+    _tasks.write_group = dying(_tasks.write_group, after=True)
+if where == "before":
+    _train.publish_round = dying(_train.publish_round, after=False)
+if where == "gather":
+    _gather.gather_part = dying(_gather.gather_part, after=False)
+with LocalEngine(corpus) as engine:
+    embzarr_spark.train(
+        engine, url, resume=True, progress=dying(print, after=False) if where == "after" else None,
+        **SETTINGS,
+    )
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("task", 3),
+        ("task", 20),
+        ("before", 5),
+        ("after", 4),
+        ("after", 9),
+        ("gather", 2),
+    ],
+)
+def test_killed_it_goes_on_to_the_same_bits(
+    corpus: Path, unbroken: embzarr.Checkpoint, tmp_path: Path, where: str, number: int
+) -> None:
+    """After a part, before and after a commit of a round, and in the last checkpoint."""
+    url = tmp_path / "run"
+    paths = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    died = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", KILLED, where, str(number), str(corpus), str(url)],
+        env={**os.environ, **paths},
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+    rounds: list[BlockProgress] = []
+    resumed = train(corpus, url, resume=True, progress=rounds.append)
+
+    assert arrays_of(resumed) == arrays_of(unbroken)
+    assert len(rounds) < ROUNDS or where == "task" or number == 1
+    with pytest.raises(embzarr.InvalidInputError, match="trainer-run-exists"):
+        train(corpus, url)
+
+
+def test_what_tasks_move_is_counted(corpus: Path, tmp_path: Path) -> None:
+    """A task reads and writes two groups: one of so many shares of what a whole model would."""
+    rounds: list[BlockProgress] = []
+    train(corpus, tmp_path / "run", vector_size=400, checkpoints=3, progress=rounds.append)
+    model = 2 * 24 * 400 * 4
+
+    assert [one.round for one in rounds] == list(range(1, ROUNDS + 1))
+    assert [one.step for one in rounds if one.step] == [6_000, 12_000, 24_000]
+    for one in rounds:
+        assert one.bytes_written <= 1.2 * model
+        assert one.bytes_read >= model
+        assert one.largest_task_bytes < one.bytes_read + one.bytes_written + one.bytes_shuffled
+    assert [one.metrics.loss for one in rounds][-1] < rounds[0].metrics.loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"groups": 0}, "input-argument"),
+        ({"groups": 25}, "input-argument"),
+        ({"segments": 0}, "input-argument"),
+        ({"checkpoints": 0}, "input-argument"),
+        ({"keep_last": 0}, "input-argument"),
+        ({"vector_size": 0}, "input-argument"),
+        ({"state": 7}, "input-argument"),
+        ({"min_count": 10_000_000}, "corpus-no-words"),
+        ({"tokenizer": "nonesuch"}, "input-argument"),
+    ],
+)
+def test_what_is_refused(corpus: Path, tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+    """Before anything is trained."""
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        train(corpus, tmp_path / "run", **changes)
+
+    assert caught.value.code == code
+
+
+def test_another_run_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+    """Other settings, or the same words in another text, are no resumption: it says which."""
+    url = tmp_path / "run"
+    train(corpus, url, epochs=1, segments=1)
+    other = tmp_path / "other.txt"
+    lines = corpus.read_text().split("\n")
+    other.write_text("\n".join(lines[::-1]))
+    for path, changes, named in ((corpus, {"window": 2}, "window"), (other, {}, "corpus")):
+        with pytest.raises(embzarr.InvalidInputError, match=f"{named} was") as caught:
+            train(path, url, resume=True, **{"epochs": 1, "segments": 1, **changes})
+        assert caught.value.code == "trainer-changed"
+    less = tmp_path / "less.txt"
+    less.write_text("\n".join(lines[:600]))
+    with pytest.raises(embzarr.InvalidInputError, match="other words"):
+        train(less, url, resume=True, epochs=1, segments=1)
+
+
+def test_vectors_that_run_away_are_not_committed(corpus: Path, tmp_path: Path) -> None:
+    """A task that finds them so ends the run, and the rounds before stay."""
+    url = tmp_path / "run"
+
+    def spoilt(*_: object, **__: object) -> np.float32:
+        return np.float32(3e38)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embzarr_spark._plan.BlockPlan.alpha", spoilt)
+        with pytest.raises(embzarr.InvalidInputError) as caught:
+            train(corpus, url)
+    assert caught.value.code == "training-diverged"
+    with embzarr.Run(f"{url}.state/rows") as run:
+        assert run.open().step == 0
+
+
+def test_it_says_when_one_machine_is_quicker() -> None:
+    """By the model's size beside a machine's memory."""
+    told = embzarr_spark.quicker_alone(1_000_000, 100, memory=16 * 10**9)
+    assert told is not None
+    assert "0.8 GB" in told
+    assert "14,000,000 words x 100" in told
+    assert embzarr_spark.quicker_alone(14_000_001, 100, memory=16 * 10**9) is None
+    assert _train.quicker_alone(1000, 100) is not None

@@ -1,0 +1,75 @@
+"""From the state to a checkpoint as any reader wants it: by workers, a part each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import embzarr
+from embzarr_spark._state import MEMBER
+from embzarr_spark._tasks import Gathering, gather_part
+from embzarr_trainer import MODEL
+
+if TYPE_CHECKING:
+    from embzarr_spark._engine import Engine
+    from embzarr_spark._places import Places
+    from embzarr_spark._plan import BlockPlan
+
+
+def gather(
+    engine: Engine,
+    places: Places,
+    plan: BlockPlan,
+    state: embzarr.Checkpoint,
+    *,
+    keep_last: int | None,
+) -> embzarr.Checkpoint:
+    """Make a checkpoint of a commit of the state, unless it is there: return it.
+
+    Args:
+        engine: runs as many tasks as there are groups.
+        places: where from and where to.
+        plan: of the run.
+        state: what it is to be of.
+        keep_last: give up all but the newest so many checkpoints.
+    """
+    with places.run(places.url) as run:
+        step = plan.words_before(state.step)
+        if run.numbers() and (newest := run.open()).step == step:
+            return newest  # the driver was killed after this very commit, and goes on
+        made = _published(engine, places, plan, state, step=step)
+        if keep_last is not None:
+            run.gc(keep_last=keep_last)
+    return made
+
+
+def _published(
+    engine: Engine, places: Places, plan: BlockPlan, state: embzarr.Checkpoint, *, step: int
+) -> embzarr.Checkpoint:
+    size = plan.options.vector_size
+    planned = embzarr.plan_step(
+        places.url,
+        rows=plan.words,
+        dim=size,
+        parts=plan.groups,
+        step=step,
+        columns={"context": ("float32", (size,))},
+        storage_options=places.storage_options,
+    )
+    job = Gathering(places=places, plan=plan, base=state.commit, step=planned)
+    engine.run(gather_part, job, plan.groups)
+    told = state.metadata[MEMBER]
+    trainer = {
+        "model": MODEL,
+        "options": plan.options.to_json(),
+        "metrics": told["metrics"],
+        MEMBER: {name: told["plan"][name] for name in ("groups", "segments", "corpus")},
+    }
+    with places.open(places.words) as words:
+        return embzarr.publish(
+            places.url,
+            planned,
+            words,
+            counts=words.load_rows(0, plan.words, columns=("counts",)).columns["counts"],
+            metadata={"trainer": trainer},
+            storage_options=places.storage_options,
+        )

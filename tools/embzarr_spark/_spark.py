@@ -1,0 +1,234 @@
+"""Spark: text from any of its sources, words counted and windows dealt out by its shuffles.
+
+What tasks return to the driver is a few numbers each; the model goes from executors to the store
+and back. A task that Spark tries again, or runs twice, does no harm, and an executor that dies
+takes only shuffled windows with it, which Spark makes again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import embzarr
+from embzarr_spark._shards import encode, fingerprint
+from embzarr_spark._tasks import train_block
+from embzarr_spark._windows import deal
+from embzarr_spark._words import count_words
+from embzarr_trainer import LINE_END, find_tokenizer, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from embzarr_spark._places import Places
+    from embzarr_spark._plan import BlockPlan, Position
+    from embzarr_spark._shards import Shard
+    from embzarr_spark._tasks import Report, Round
+    from embzarr_trainer import TrainOptions
+
+T = TypeVar("T")
+_PARTS_OF_A_SLOT: Final = 3
+"""Partitions of the text for each task that runs at once, so that none is waited for long."""
+_NO_PACKAGE: Final = "No module named 'embzarr"
+
+
+class SparkEngine:
+    """Runs a block plan on the executors of a Spark session."""
+
+    def __init__(self, spark: Any, corpus: Any) -> None:  # noqa: ANN401 - pyspark is untyped here
+        """Remember the text; read nothing yet.
+
+        Args:
+            spark: a session (``SparkSession``).
+            corpus: paths that Spark reads, one or several; or a data frame whose first column is
+                text, a row of it a line; or an RDD of lines.
+
+        Raises:
+            embzarr.UnsupportedError: ``feature-unsupported``: the executors have no embzarr.
+        """
+        self._context = spark.sparkContext
+        self.slots = int(self._context.defaultParallelism)
+        self._lines = _lines_of(self._context, corpus, parts=self.slots * _PARTS_OF_A_SLOT)
+        self._shards: Any = None
+        self._dealt: Any = None
+        self._before: list[list[int]] = []
+        with _explaining():
+            self._context.parallelize(range(self.slots), self.slots).map(_are_you_there).count()
+
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let Spark forget the encoded text; the session goes on."""
+        if self._shards is not None:
+            self._shards.unpersist()
+
+    def count(self, options: TrainOptions) -> Sequence[tuple[str, int]]:
+        """Count words, as `Engine.count`; rare ones never reach the driver."""
+        name, least = options.tokenizer, options.min_count
+        with _explaining():
+            counted = self._lines.mapPartitions(lambda lines: _counted(lines, name)).reduceByKey(
+                lambda one, other: one + other
+            )
+            found: list[tuple[str, int]] = counted.filter(lambda one: one[1] >= least).collect()
+        return found
+
+    def encode(self, places: Places, options: TrainOptions, total: int) -> int:
+        """Encode each partition by looking its words up, as `Engine.encode`."""
+        name, sample = options.tokenizer, options.sample
+        self.close()
+        self._shards = self._lines.mapPartitions(
+            lambda lines: _encoded(lines, places, name, total, sample)
+        ).persist(_on_disk())
+        with _explaining():
+            sums = self._shards.mapPartitions(lambda shards: [[s.sums for s in shards]]).collect()
+        at = 0
+        self._before = []
+        for part in sums:
+            self._before.append(before := [])
+            for words, *_ in part:
+                before.append(at)
+                at += words
+        return fingerprint(one for part in sums for one in part)
+
+    def run(self, task: Callable[[T, int], object], job: T, count: int) -> None:
+        """Run tasks, as `Engine.run`."""
+        with _explaining():
+            numbers = self._context.parallelize(range(count), count)
+            numbers.foreach(lambda number: task(job, number))
+
+    def deal(self, plan: BlockPlan, position: Position) -> None:
+        """Prepare the shuffle of a segment, as `Engine.deal`; its first round runs it."""
+        before = self._before
+        self._dealt = self._shards.mapPartitionsWithIndex(
+            lambda index, shards: _dealt(shards, before[index], plan, position)
+        ).partitionBy(plan.groups**2, int)
+
+    def train(self, job: Round) -> Sequence[Report]:
+        """Train a round, as `Engine.train`: a job on those partitions that are its blocks."""
+        groups = job.plan.groups
+        blocks = [task * groups + job.plan.input_group(job.number, task) for task in range(groups)]
+        tasks = {block: task for task, block in enumerate(blocks)}
+
+        def train(index: int, shares: Iterable[tuple[int, bytes]]) -> Iterator[Report]:
+            yield train_block(job, tasks[index], (share for _, share in shares))
+
+        with _explaining():
+            trained = self._dealt.mapPartitionsWithIndex(train)
+            reports: list[Report] = self._context.runJob(trained, list, blocks)
+        return reports
+
+
+def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
+    """Return a Spark session, of the settings that spark-submit or its files give.
+
+    Args:
+        master: Spark's address; None for the one that is configured.
+
+    Raises:
+        embzarr.UnsupportedError: ``feature-unsupported``: pyspark, or Java, is not there.
+        embzarr.StoreError: ``store-failed``: the master did not answer.
+
+    Example:
+        >>> session = embzarr_spark.start_session("local[1]")  # doctest: +SKIP
+    """
+    try:
+        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 - an extra
+        from pyspark.sql import SparkSession  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise embzarr.UnsupportedError(
+            "feature-unsupported",
+            "this needs pyspark, which is not installed; try: pip install 'embzarr[spark]'",
+        ) from None
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - comes with pyspark
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("embzarr train-spark")
+    try:
+        return (builder.master(master) if master else builder).getOrCreate()
+    except PySparkRuntimeError as exc:
+        raise embzarr.UnsupportedError(
+            "feature-unsupported", f"Spark needs Java (17) on PATH or in JAVA_HOME: {exc}"
+        ) from None
+    except Py4JError as exc:
+        raise embzarr.StoreError(
+            "store-failed", f"no Spark session of master {master!r}: {str(exc)[:500]}"
+        ) from None
+
+
+def _lines_of(context: Any, corpus: Any, *, parts: int) -> Any:  # noqa: ANN401 - pyspark's
+    if isinstance(corpus, str | os.PathLike):
+        return context.textFile(os.fspath(corpus), parts)
+    if isinstance(corpus, list | tuple) and corpus:
+        return context.textFile(",".join(map(os.fspath, corpus)), parts)
+    if hasattr(corpus, "rdd"):
+        return corpus.rdd.map(lambda row: row[0] or "")
+    if hasattr(corpus, "mapPartitions"):
+        return corpus
+    raise refused("corpus", "paths, a data frame or an RDD of lines", corpus)
+
+
+def _on_disk() -> Any:  # noqa: ANN401 - pyspark's
+    from pyspark import StorageLevel  # noqa: PLC0415 - an extra
+
+    return StorageLevel.MEMORY_AND_DISK
+
+
+def _are_you_there(number: int) -> str:
+    """Return the version that an executor has: that it can be called says enough."""
+    return f"{number}: {embzarr.__version__}"
+
+
+@contextlib.contextmanager
+def _explaining() -> Iterator[None]:
+    """Say what to do where executors lack this package; tell errors of tasks by their text."""
+    from py4j.protocol import Py4JJavaError  # noqa: PLC0415 - an extra
+
+    try:
+        yield
+    except Py4JJavaError as exc:
+        told = str(exc.java_exception)
+        if _NO_PACKAGE in told:
+            raise embzarr.UnsupportedError(
+                "feature-unsupported",
+                "executors have no embzarr: install 'embzarr[spark]' there, or name a Python that"
+                " has it as PYSPARK_PYTHON",
+            ) from None
+        if "training-diverged" in told:
+            raise embzarr.InvalidInputError(
+                "training-diverged", "vectors are no longer finite: a lower alpha may help"
+            ) from None
+        raise
+
+
+def _blocks(lines: Iterable[str], tokenizer: str) -> Iterator[list[str]]:
+    _, split = find_tokenizer(tokenizer)
+    for line in lines:
+        yield [*split(line), LINE_END]
+
+
+def _counted(lines: Iterable[str], tokenizer: str) -> Iterable[tuple[str, int]]:
+    return count_words(_blocks(lines, tokenizer)).items()
+
+
+def _encoded(
+    lines: Iterable[str], places: Places, tokenizer: str, total: int, sample: float
+) -> Iterator[Shard]:
+    with places.open(places.words) as words:
+        yield from encode(_blocks(lines, tokenizer), words, total=total, sample=sample)
+
+
+def _dealt(
+    shards: Iterable[Shard], before: Sequence[int], plan: BlockPlan, position: Position
+) -> Iterator[tuple[int, bytes]]:
+    epoch, segment, _ = position
+    for shard, at in zip(shards, before, strict=True):
+        for block, share in deal(shard, plan, before=at, epoch=epoch, segment=segment):
+            yield block, share.to_bytes()

@@ -1,0 +1,158 @@
+"""The matrices between rounds: a run of its own, whose rows are blocks of many words' vectors.
+
+A checkpoint's rows are words, and a step that is written in parts has all columns of a row in one
+part. Here one task has input rows, and another the output rows, of the same words. So the state is
+a table whose first half are the input matrix, group by group, and whose second half the output
+matrix; each task writes one part of each half, and a commit makes a round of all parts. A row packs
+many words, so that a commit, which names its rows, stays small however large the vocabulary is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+import embzarr
+from embzarr_trainer import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from embzarr_spark._places import Places
+    from embzarr_spark._plan import BlockPlan
+
+INPUT: Final = 0
+OUTPUT: Final = 1
+MEMBER: Final = "blocks"
+"""What ``metadata`` of the state's commits, and of a checkpoint's trainer, calls the plan."""
+_ROW_BYTES: Final = 128 * 1024
+_PADDING: Final = 16
+"""A group is padded by about this part of itself at most."""
+
+
+def packing(places: Places, *, words: int, groups: int, dim: int) -> tuple[int, int]:
+    """Return how many words are a row of the state, and how many rows half a group has.
+
+    It is as many rows as a part of a planned step has, so that groups and parts are the same.
+    """
+    largest = -(-words // groups)
+    packed = 1 << (max(min(_ROW_BYTES // (4 * dim), largest // _PADDING), 1).bit_length() - 1)
+    rows = -(-largest // packed)
+    while True:
+        plan = _planned(places, rows=rows, groups=groups, dim=packed * dim, step=None)
+        if plan.part_rows == rows:
+            return packed, rows
+        rows = plan.part_rows
+
+
+def plan_round(places: Places, plan: BlockPlan, number: int) -> embzarr.StepPlan:
+    """Plan the step that round ``number - 1`` ends with; 0 is the start."""
+    dim = plan.packed * plan.options.vector_size
+    return _planned(places, rows=plan.rows, groups=plan.groups, dim=dim, step=number)
+
+
+def _planned(
+    places: Places, *, rows: int, groups: int, dim: int, step: int | None
+) -> embzarr.StepPlan:
+    return embzarr.plan_step(
+        places.rows,
+        rows=2 * groups * rows,
+        dim=dim,
+        parts=2 * groups,
+        step=step,
+        allow_new_dim=True,
+        storage_options=places.storage_options,
+    )
+
+
+def publish_round(
+    places: Places, plan: BlockPlan, step: embzarr.StepPlan, told: Mapping[str, Any]
+) -> embzarr.Checkpoint:
+    """Commit a round all of whose parts are there."""
+    halves = ("input", "output")
+    names = [f"{half}-{row}" for half in halves for row in range(plan.groups * plan.rows)]
+    metadata = {MEMBER: {"digest": plan.digest, "plan": plan.to_json(), **told}}
+    return embzarr.publish(
+        places.rows, step, names, metadata=metadata, storage_options=places.storage_options
+    )
+
+
+def newest_round(places: Places, plan: BlockPlan) -> embzarr.Checkpoint | None:
+    """Open the newest sound commit of the state, None where there is none.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-changed``: it is another run's, and of what.
+    """
+    run = places.run(places.rows)
+    for number in run.numbers():
+        try:
+            checkpoint = run.open(commit=number)
+        except (embzarr.NotFoundError, embzarr.DamagedError):
+            continue  # given up, a garbage collection, or damaged: the one before it is as good
+        _check_same(checkpoint, plan)
+        return checkpoint
+    return None
+
+
+def _check_same(checkpoint: embzarr.Checkpoint, plan: BlockPlan) -> None:
+    told = checkpoint.metadata.get(MEMBER)
+    if not isinstance(told, dict) or not isinstance(told.get("plan"), dict):
+        raise refused(f"metadata.{MEMBER}", "the plan of a run in blocks", told)
+    before, now = _flat(told["plan"]), _flat(plan.to_json())
+    names = sorted(now.keys() | before.keys())
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    if changed:
+        name = changed[0]
+        raise embzarr.InvalidInputError(
+            "trainer-changed",
+            f"cannot resume: {name} was {before.get(name)!r:.80}, and is {now.get(name)!r:.80}; "
+            "another address, or another state, begins anew",
+        )
+
+
+def _flat(plan: Mapping[str, Any]) -> dict[str, object]:
+    options = plan.get("options")
+    rest = {name: value for name, value in plan.items() if name != "options"}
+    return {**rest, **(options if isinstance(options, dict) else {})}
+
+
+def read_words(
+    checkpoint: embzarr.Checkpoint, plan: BlockPlan, half: int, group: int, start: int, stop: int
+) -> npt.NDArray[np.float32]:
+    """Return the rows of the words ``start`` to ``stop`` of a group, of one matrix."""
+    first = (half * plan.groups + group) * plan.rows
+    low, high = start // plan.packed, -(-stop // plan.packed)
+    loaded = checkpoint.load_rows(first + low, first + high, columns=("vectors",))
+    words = np.asarray(loaded.vectors).reshape(-1, plan.options.vector_size)
+    return words[start - low * plan.packed : stop - low * plan.packed]
+
+
+def read_group(
+    checkpoint: embzarr.Checkpoint, plan: BlockPlan, half: int, group: int
+) -> npt.NDArray[np.float32]:
+    """Return a group of one matrix."""
+    bounds = plan.bounds()
+    return read_words(checkpoint, plan, half, group, 0, int(bounds[group + 1] - bounds[group]))
+
+
+def write_group(
+    places: Places,
+    plan: BlockPlan,
+    step: embzarr.StepPlan,
+    half: int,
+    group: int,
+    words: npt.NDArray[np.float32],
+) -> int:
+    """Write a group of one matrix as a part of a step; return its bytes."""
+    dim = plan.options.vector_size
+    whole = np.zeros((plan.rows * plan.packed, dim), np.float32)
+    whole[: len(words)] = words
+    index = half * plan.groups + group
+    with embzarr.write_part(
+        places.rows, step, index, storage_options=places.storage_options
+    ) as part:
+        part.append(whole.reshape(plan.rows, plan.packed * dim))
+    return whole.nbytes
