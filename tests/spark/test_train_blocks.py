@@ -27,17 +27,6 @@ SETTINGS: dict[str, Any] = {
 ROUNDS = 9
 
 
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12,000 words in 1,200 lines, each of one of two topics."""
-    draws = np.random.default_rng(7)
-    topics = [[f"{name}{letter}" for letter in "abcdefghijkl"] for name in ("sea", "sky")]
-    lines = [" ".join(draws.choice(topics[line % 2], 10)) for line in range(1200)]
-    path = tmp_path_factory.mktemp("corpus") / "planted.txt"
-    path.write_text("\n".join(lines))
-    return path
-
-
 def train(corpus: Path, url: Path, **changes: Any) -> embzarr.Checkpoint:
     with LocalEngine(corpus) as engine:
         return embzarr_spark.train(engine, str(url), **{**SETTINGS, **changes})

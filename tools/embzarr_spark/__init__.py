@@ -6,7 +6,7 @@
         checkpoint = embzarr_spark.train(engine, "s3://bucket/run", groups=64)
 
 No node and no driver holds the model: tasks load two groups of rows from the store, train them,
-and write them back. ``pip install 'embzarr[spark]'``, on the executors too.
+and write them back. ``pip install 'embzarr[spark,train]'``, on the executors too.
 """
 
 from embzarr_spark._local import LocalEngine

@@ -116,9 +116,10 @@ class SparkEngine:
         groups = job.plan.groups
         blocks = [task * groups + job.plan.input_group(job.number, task) for task in range(groups)]
         tasks = {block: task for task, block in enumerate(blocks)}
+        expected = sum(map(len, self._before))
 
         def train(index: int, shares: Iterable[tuple[int, bytes]]) -> Iterator[Report]:
-            yield train_block(job, tasks[index], (share for _, share in shares))
+            yield train_block(job, tasks[index], _whole(shares, expected))
 
         with _explaining():
             trained = self._dealt.mapPartitionsWithIndex(train)
@@ -145,7 +146,7 @@ def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
     except ModuleNotFoundError:
         raise embzarr.UnsupportedError(
             "feature-unsupported",
-            "this needs pyspark, which is not installed; try: pip install 'embzarr[spark]'",
+            "this needs pyspark, which is not installed; try: pip install 'embzarr[spark,train]'",
         ) from None
     from py4j.protocol import Py4JError  # noqa: PLC0415 - comes with pyspark
 
@@ -190,16 +191,17 @@ def _are_you_there(number: int) -> str:
 def _explaining() -> Iterator[None]:
     """Say what to do where executors lack this package; tell errors of tasks by their text."""
     from py4j.protocol import Py4JJavaError  # noqa: PLC0415 - an extra
+    from pyspark.errors import PythonException  # noqa: PLC0415
 
     try:
         yield
-    except Py4JJavaError as exc:
-        told = str(exc.java_exception)
+    except (Py4JJavaError, PythonException) as exc:
+        told = str(exc)
         if _NO_PACKAGE in told:
             raise embzarr.UnsupportedError(
                 "feature-unsupported",
-                "executors have no embzarr: install 'embzarr[spark]' there, or name a Python that"
-                " has it as PYSPARK_PYTHON",
+                "executors have no embzarr: install 'embzarr[spark,train]' there, or name a Python"
+                " that has it as PYSPARK_PYTHON",
             ) from None
         if "training-diverged" in told:
             raise embzarr.InvalidInputError(
@@ -228,7 +230,22 @@ def _encoded(
 def _dealt(
     shards: Iterable[Shard], before: Sequence[int], plan: BlockPlan, position: Position
 ) -> Iterator[tuple[int, bytes]]:
+    """Yield one share of each shard for each block, so that whoever gets them can count them."""
     epoch, segment, _ = position
     for shard, at in zip(shards, before, strict=True):
-        for block, share in deal(shard, plan, before=at, epoch=epoch, segment=segment):
-            yield block, share.to_bytes()
+        shares = dict(deal(shard, plan, before=at, epoch=epoch, segment=segment))
+        for block in range(plan.groups**2):
+            yield block, shares[block].to_bytes() if block in shares else b""
+
+
+def _whole(shares: Iterable[tuple[int, bytes]], expected: int) -> list[bytes]:
+    """Return a block's shares, once all are there.
+
+    Where an executor dies, Spark ends the stream to a worker that still reads from it, and PySpark
+    takes the end of a stream for the end of the data: the attempt would train some of its windows,
+    and write what no other attempt does, before Spark calls it failed.
+    """
+    found = [share for _, share in shares]
+    if len(found) != expected:
+        raise EOFError(f"expected windows of {expected} shards, found {len(found)}")
+    return [share for share in found if share]

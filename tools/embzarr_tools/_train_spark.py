@@ -85,7 +85,7 @@ def train_spark(
 
     No machine holds the model: each task loads two groups of words from the store, trains what the
     text has of them, and writes them back. While a model fits one machine, `embzarr train` is
-    quicker, and this says so. Needs pip install 'embzarr[spark]', on executors too.
+    quicker, and this says so. Needs pip install 'embzarr[spark,train]', on executors too.
     """
     import embzarr_spark  # noqa: PLC0415 - loads a compiler, which no other command needs
 
