@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embzarr_bench.servers._program import free_port
+
 _NEEDED = {
     "test_gensim.py": ("gensim",),
     "test_faiss.py": ("faiss",),
@@ -34,12 +36,11 @@ import numpy as np
 from embzarr.interop import {library} as adapter
 url, options, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 {before}
-model = adapter.load(url, storage_options=options{more})
+model = adapter.{call}(url, storage_options=options{more})
 x = np.load(out + ".x.npy")
 np.save(out, {predict})
 {after}
 """
-H2O_OPTIONS = {"max_mem_size": "400m", "nthreads": 1, "verbose": False, "log_level": "ERRR"}
 
 
 def _is_there(library: str) -> bool:
@@ -76,7 +77,7 @@ def afresh(place: Any, tmp_path: Path) -> Callable[..., Any]:
     def run(library: str, x: Any, predict: str, more: str = "", **around: str) -> Any:
         out = tmp_path / "y.npy"
         np.save(f"{out}.x.npy", x)
-        lines = {"before": "", "after": ""} | around
+        lines = {"before": "", "after": "", "call": "load"} | around
         program = _FRESH.format(library=library, predict=predict, more=more, **lines)
         command = [sys.executable, "-c", program, place[0], json.dumps(place[1]), str(out)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ours
@@ -86,11 +87,17 @@ def afresh(place: Any, tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
+def h2o_options() -> dict[str, Any]:
+    """Return what starts a small cluster, where there is none: else H2O takes one that it finds."""
+    small = {"max_mem_size": "400m", "nthreads": 1}
+    return small | {"port": free_port(), "verbose": False, "log_level": "ERRR"}
+
+
 @pytest.fixture(scope="session")
 def h2o_cluster() -> Iterator[Any]:
     """H2O, connected to a cluster of its own on this machine."""
     h2o = pytest.importorskip("h2o")
-    h2o.init(**H2O_OPTIONS, bind_to_localhost=True)
+    h2o.init(**h2o_options())
     h2o.no_progress()
     yield h2o
     h2o.cluster().shutdown()

@@ -139,6 +139,8 @@ def embedding(
 ) -> Any:  # noqa: ANN401 - h2o is an extra
     """Return a `h2o.estimators.H2OWord2vecEstimator` with the vectors of words, float32.
 
+    The numbers are the same, but for the sign of a zero, which H2O does not keep.
+
     Args:
         checkpoint: one that is open, or the place of a run.
         words: these, in this order; by default all, in row order.

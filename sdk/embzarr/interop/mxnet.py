@@ -220,7 +220,7 @@ def _check_kind(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         raise InvalidInputError(
             "input-argument",
-            f"{name}: expected a {kind.__name__} of mxnet.gluon, found {type(value).__name__}",
+            f"{name}: expected {kind.__name__} of mxnet.gluon, found {type(value).__name__}",
         )
 
 

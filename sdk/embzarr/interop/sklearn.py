@@ -1,4 +1,4 @@
-"""scikit-learn: texts as weighted means of their words' vectors (extra ``sklearn``)."""
+"""scikit-learn: estimators, texts as means of vectors, and analyses as tables (``sklearn``)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, needs, opened
+from embzarr.interop._lsa import embedding, save_embedding
 from embzarr.interop._sklearn_models import load, save
 
 with needs("scikit-learn", extra="sklearn"):
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from embzarr._reading import Loaded
 
-__all__ = ["WordVectorizer", "load", "save"]
+__all__ = ["WordVectorizer", "embedding", "load", "save", "save_embedding"]
 
 _WEIGHTINGS = ("mean", "tfidf", "sif")
 _FREQUENCIES = ("texts", "counts")
