@@ -76,3 +76,24 @@ def test_a_part_is_in_the_callers_order(checkpoint: embzarr.Checkpoint, embeddin
         embedding(checkpoint, ["w1", "w1"])
     with pytest.raises(embzarr.InvalidInputError, match="mask: expected True or False"):
         embedding(checkpoint, mask=1)
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_layer_becomes_a_table(
+    checkpoint: embzarr.Checkpoint, keras: Any, embedding: Any, tmp_path: Path, mask: object
+) -> None:
+    """Words by the lookup before it or by a list; rows of unknown and masked words are no words."""
+    from embzarr.interop.keras import save_embedding  # noqa: PLC0415 - where the libraries are
+
+    lookup, layer = embedding(checkpoint, mask=mask)
+    words = [word for word in WORDS if word or not mask]
+    saved = save_embedding(tmp_path / "m", layer, lookup, step=3)
+    assert (list(saved.words), saved.step) == (words, 3)
+    assert saved.load_rows(None, None).vectors.tobytes() == VECTORS[: len(words)].tobytes()
+    plain = keras.layers.Embedding(2, 4)
+    with pytest.raises(embzarr.InvalidInputError, match="layer: expected a keras"):
+        save_embedding(tmp_path / "n", plain, ["a", "b"])
+    plain.build((None,))
+    assert len(save_embedding(tmp_path / "n", plain, ["a", "b"])) == 2
+    with pytest.raises(embzarr.InvalidInputError, match="each of 1 words, found 2 rows"):
+        save_embedding(tmp_path / "n", plain, ["a"])

@@ -142,8 +142,8 @@ def test_a_symbol_reaches_no_further_than_its_graph(
 @pytest.mark.parametrize("text", [b"", b"junk", b"[]", b"{}", b'{"nodes": 3}', b"\xff"])
 def test_a_symbol_of_something_else_is_damaged(text: bytes, tmp_path: Path, adapter: Any) -> None:
     """A typed error, and the process goes on."""
-    model = {"framework": "mxnet", "version": "1", "class": "x"}
-    model |= {"symbol": {"inputs": ["data"], "parameters": {}}}
+    symbol = {"inputs": ["data"], "parameters": {}}
+    model = {"framework": "mxnet", "version": "1", "class": "x", "symbol": symbol}
     saved = embzarr.save(tmp_path / "m", files={"symbol.json": text}, model=model)
     with pytest.raises(embzarr.DamagedError) as caught:
         adapter.load(saved)

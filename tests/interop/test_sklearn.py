@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
 import embzarr
-from embzarr.interop.sklearn import WordVectorizer
+from embzarr.interop.sklearn import WordVectorizer, embedding, save_embedding
 from oracle import make_vectors
 
 DIM = 12
@@ -225,3 +225,36 @@ def test_what_cannot_be_used_is_told(
     """At `fit`, as scikit-learn wants it, by a `ValueError` of ours."""
     with pytest.raises(embzarr.InvalidInputError, match=told):
         WordVectorizer(url, **settings).fit(texts)
+
+
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer])
+def test_an_analysis_is_words_with_vectors(kind: Any, tmp_path: Path) -> None:
+    """In the order of its features, to the bit; out of the store it says of a text what it did."""
+    how = {"norm": None} if kind is TfidfVectorizer else {}
+    model = make_pipeline(kind(**how), TruncatedSVD(3, random_state=0)).fit(TEXTS)
+    saved = save_embedding(tmp_path / "m", model, step=4)
+    assert list(saved.words) == model[0].get_feature_names_out().tolist()
+    vectors = saved.load_rows(None, None).vectors
+    assert vectors.tobytes() == np.ascontiguousarray(model[1].components_.T).tobytes()
+    assert ("idf" in saved.columns, saved.step) == (kind is TfidfVectorizer, 4)
+    assert np.array_equal(embedding(saved).transform(TEXTS), model.transform(TEXTS))
+    part = embedding(saved, ["w7", "absent", "bad"], missing="skip")
+    expected = model.transform(["bad w7", "w7"])
+    assert np.array_equal(part.transform(["film bad w7", "w7 absent"]), expected)
+
+
+def test_what_is_no_analysis_is_refused(url: Path, tmp_path: Path) -> None:
+    """Other pipelines, one that was not fitted, no words, and words that are not there."""
+    for odd in (
+        3,
+        make_pipeline(TruncatedSVD(2)),
+        make_pipeline(TruncatedSVD(2), CountVectorizer()),
+    ):
+        with pytest.raises(embzarr.InvalidInputError, match="expected a fitted pipeline"):
+            save_embedding(tmp_path / "m", odd)
+    with pytest.raises(embzarr.InvalidInputError, match="not fitted"):
+        save_embedding(tmp_path / "m", make_pipeline(CountVectorizer(), TruncatedSVD(2)))
+    with pytest.raises(embzarr.InvalidInputError, match="expected words, found none"):
+        embedding(url, [])
+    with pytest.raises(embzarr.WordNotFoundError):
+        embedding(url, ["nowhere"])

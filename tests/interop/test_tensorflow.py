@@ -48,7 +48,7 @@ def network(tf: Any, seed: int) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.embed = tf.Variable(tf.random.stateless_normal((len(WORDS), 8), (seed, 1)))
-            self.layers = [Layer(8, 4), {"out": Layer(4, 2)}]
+            self.layers: list[Any] = [Layer(8, 4), {"out": Layer(4, 2)}]
             self.tied = self.embed
             self.steps = tf.Variable(seed, dtype=tf.int64, trainable=False)
             self.half = tf.Variable(tf.ones(3, tf.bfloat16) * seed, trainable=False)

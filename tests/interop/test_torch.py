@@ -170,3 +170,42 @@ def test_what_cannot_be_used_is_told(url: Path, adapter: Any) -> None:
         vocabulary.encode(["w2"])
     with pytest.raises(embzarr.InvalidInputError, match="made without padding"):
         vocabulary.padded([["w1"]])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
+def test_a_layer_becomes_a_table(tmp_path: Path, torch: Any, adapter: Any, dtype: str) -> None:
+    """To the bit, in any type; rows for padding and unknown words are no words."""
+    half: Any = pytest.importorskip("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype
+    saved = embzarr.save(tmp_path / "m", WORDS[:9], VECTORS[:9].astype(half))
+    layer, vocabulary = adapter.embedding(saved, padding=True, unknown="mean")
+    again = adapter.save_embedding(tmp_path / "n", layer, vocabulary, step=3)
+    assert (list(again.words), again.step, again.dtype.name) == (WORDS[:9], 3, dtype)
+    found = again.load_rows(None, None).vectors
+    assert found.tobytes() == VECTORS[:9].astype(half).tobytes()
+    bag = torch.nn.EmbeddingBag(2, DIM)
+    assert len(adapter.save_embedding(tmp_path / "b", bag, ["a", "b"])) == 2
+    with pytest.raises(embzarr.InvalidInputError, match="each of 1 words, found 2 rows"):
+        adapter.save_embedding(tmp_path / "b", bag, ["a"])
+    with pytest.raises(embzarr.InvalidInputError, match="layer: expected a"):
+        adapter.save_embedding(tmp_path / "b", torch.nn.Linear(2, 2), ["a"])
+
+
+def test_tensors_of_another_framework_are_taken_by_name(
+    tmp_path: Path, torch: Any, adapter: Any
+) -> None:
+    """Keras' names and order of axes; all that differs is told at once, or left."""
+    kernel = np.arange(6, dtype="f4").reshape(3, 2)
+    tensors = {"out/kernel": kernel, "out/bias": np.ones(2, "f4"), "optimizer/0": np.ones(1)}
+    model = {"framework": "keras", "version": "3.1"}
+    saved = embzarr.save(tmp_path / "m", tensors=tensors, model=model)
+    layer = torch.nn.Linear(3, 2)
+    with pytest.raises(embzarr.UnsupportedError, match=r"torch 2\.\S+, found one of keras 3\.1"):
+        adapter.load(saved, into=layer)
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        adapter.load(saved, into=layer, names={"weight": "out/kernel"})
+    for part in ("checkpoint: bias", "model: out/bias", "weight (3, 2) for (2, 3)"):
+        assert part in str(caught.value)
+    adapter.load(saved, into=layer, names={"weight": ("out/kernel", (1, 0)), "bias": "out/bias"})
+    assert np.array_equal(layer.weight.detach().numpy(), kernel.T)
+    with pytest.raises(embzarr.InvalidInputError, match="into: expected the model to fill"):
+        adapter.load(saved, names={})

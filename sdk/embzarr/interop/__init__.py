@@ -9,7 +9,7 @@
     from embzarr.interop.xarray import to_xarray
     from embzarr.interop.faiss import build_index       # and hnswlib
     from embzarr.interop.torch import RowDataset, embedding, embedding_bag
-    from embzarr.interop.keras import embedding
+    from embzarr.interop.keras import embedding, save_embedding  # so have mxnet, chainer, h2o, ...
     from embzarr.interop.spacy import to_vocab
     from embzarr.interop.sentence_transformers import static_embedding
 

@@ -50,7 +50,7 @@ def save_embedding(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpo
         >>> from embzarr.interop.sklearn import save_embedding
         >>> model = make_pipeline(TfidfVectorizer(), TruncatedSVD(2))
         >>> _ = model.fit(["king and queen", "man and woman", "king and man"])
-        >>> save_embedding(folder, model).words[:]
+        >>> list(save_embedding(folder, model).words)
         ['and', 'king', 'man', 'queen', 'woman']
     """
     steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else []
