@@ -24,6 +24,14 @@ def patched(document: Any, patch: list[dict[str, Any]]) -> Any:
     return changed
 
 
+def repeated(document: Any, texts: list[dict[str, Any]]) -> Any:
+    """Repeat texts of `document`, in place, which would be too long to stand in a fixture."""
+    for step in texts:
+        parent, last = _find(document, step["path"])
+        parent[last] *= step["times"]
+    return document
+
+
 def _add(parent: Any, last: Any, value: Any) -> None:
     if isinstance(parent, list):
         parent.insert(last, value)

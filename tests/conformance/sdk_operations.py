@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conformance import sdk_chunks, sdk_parts, sdk_words
-from conformance.json_patch import patched
+from conformance.json_patch import patched, repeated
 from embzarr._format import digests, keys, validate, zarr_json
 from embzarr._format import json as canonical
 from embzarr._format.manifests import Array
@@ -38,7 +38,8 @@ def run(case: Case) -> Any:
 def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     text = given.get("text")
     if text is None:
-        text = json.dumps(patched(document["base"], given["patch"]), ensure_ascii=False)
+        changed = repeated(patched(document["base"], given["patch"]), given.get("repeat", []))
+        text = json.dumps(changed, ensure_ascii=False)
     manifest = validate.parse(text.encode(), what="fixture")
     vectors = manifest.base.arrays["vectors"]
     return {
@@ -92,13 +93,19 @@ def _parse(given: Any) -> Any:
     return canonical.loads(data, what="fixture", max_bytes=given["max_bytes"])
 
 
-def _mark(given: str) -> Any:
-    record = quarantine.parse(given.encode(), what="fixture")
+def _bytes(given: Any) -> bytes:
+    """Return a text, and the blanks that follow it."""
+    whole = given if isinstance(given, str) else given["text"] + " " * given["blanks"]
+    return bytes(whole.encode())
+
+
+def _mark(given: Any) -> Any:
+    record = quarantine.parse(_bytes(given), what="fixture")
     return {"commit": record.commit, "sha256": record.sha256, "faults": len(record.faults)}
 
 
-def _tag(given: str) -> Any:
-    target = tagging.parse_tag(given.encode(), "fixture")
+def _tag(given: Any) -> Any:
+    target = tagging.parse_tag(_bytes(given), "fixture")
     return {"commit": target.commit, "sha256": target.sha256}
 
 

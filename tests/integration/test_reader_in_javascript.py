@@ -240,7 +240,7 @@ def _sound(fixture: dict[str, Any]) -> Iterator[Any]:
     """Yield the sound records of a file of fixtures that are not large."""
     for case in fixture["cases"]:
         given = case["input"]
-        if "output" not in case or len(json.dumps(given)) > 50_000:
+        if "output" not in case or "repeat" in given or len(json.dumps(given)) > 50_000:
             continue
         if isinstance(given, str):
             yield json.loads(given)

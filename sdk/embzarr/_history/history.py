@@ -179,8 +179,8 @@ def runs_of(store: Readable) -> list[Run]:
     found = _unless_denied(listed.runs, store)
     if found is not None:
         return found
-    newest = tip(store, reads_only=True)
-    return [[1, newest.number]] if newest else []
+    last = _last_number(store)
+    return [[1, last]] if last else []
 
 
 def numbers_of(store: Readable) -> Iterator[int]:
@@ -216,7 +216,8 @@ def find_step(store: Readable, step: int) -> Commit:
     """Return the newest commit of a step.
 
     A damaged or archived manifest does not hide the others: it is passed over, and told of only
-    where the step is not found. A commit in quarantine is taken only where the step has no other.
+    where the step is not found, and if its commit is not in quarantine. A commit in quarantine is
+    taken only where the step has no other.
 
     Raises:
         NotFoundError: code ``commit-expired``, or ``step-missing`` with the steps that there are.
@@ -225,8 +226,10 @@ def find_step(store: Readable, step: int) -> Commit:
     """
     seen: set[int] = set()
     others: list[Commit | Unread | Expired] = []
-    for found in records(store):
-        if not isinstance(found, Commit):
+    for number, found in numbered(store, runs_of(store)):
+        if isinstance(found, Unread):
+            others += [] if _is_marked(store, number) else [found]
+        elif not isinstance(found, Commit):
             others += _in_the_way(found, step)
         elif found.manifest.step != step:
             seen.add(found.manifest.step)
@@ -246,10 +249,8 @@ def _is_marked(store: Readable, number: int) -> bool:
     return bool(_unless_denied(quarantine.is_marked, store, number))
 
 
-def _in_the_way(found: Record | Unread, step: int) -> list[Unread | Expired]:
-    """Return what may be, or was, a commit of a step."""
-    if isinstance(found, Unread):
-        return [found]
+def _in_the_way(found: Record, step: int) -> list[Expired]:
+    """Return what was a commit of a step."""
     is_same = isinstance(found, Expired) and found.tombstone.step == step
     return [found] if isinstance(found, Expired) and is_same else []
 
@@ -370,6 +371,24 @@ def _walked(store: Readable, hint: _Hint | None, *, reads_only: bool) -> Record 
     if later[0]:
         return later[0][-1]
     return hint.record if hint else find(store, 1)
+
+
+def _last_number(store: Readable) -> int:
+    """Return the last number of a store that cannot list; no manifest is read but the hint.
+
+    Raises:
+        AccessDeniedError: not even the first commit may be read.
+    """
+    hint = _unless_denied(_hint, store)
+    is_there = hint is not None and _size_of(store, hint.record.number) == hint.size
+    last, ahead = hint.record.number if hint and is_there else 0, 1
+    while True:
+        numbers = range(last + 1, last + 1 + ahead)
+        for size in parallel.each(lambda number: _unless_denied(_size_of, store, number), numbers):
+            if size is None:
+                return last if last or _size_of(store, 1) is None else 1
+            last += 1
+        ahead = min(2 * ahead, _BATCH)
 
 
 def _unless_denied(ask: Callable[..., T], *what: object) -> T | None:

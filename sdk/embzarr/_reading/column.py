@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Layer
     from embzarr._reading.cost import Link
+    from embzarr._reading.fetch import Stored
     from embzarr._reading.merging import Plan
     from embzarr._reading.options import View
     from embzarr._reading.overlay import RowNumbers
@@ -172,6 +173,11 @@ class ScaledReader(ArrayReader):
         padded = np.zeros(-(-count // self.chunk) * self.chunk, np.float32)
         padded[:count] = self._factors.range(0, count)
         return padded.reshape(-1, self.chunk)
+
+    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+        """Check and decode chunks; a product beyond the numbers of `out` is infinity, unsaid."""
+        with np.errstate(over="ignore"):
+            super().take(stored, planned, view, out)
 
     def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:
         numbers = blocks.rows[blocks.slots].astype(np.float32)

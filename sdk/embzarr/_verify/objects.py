@@ -118,6 +118,8 @@ class _ObjectCheck:
                 break  # the size is a stranger's word: what is not there is not asked for again
         if read != self.digest.size:
             self._wrong_size(sorted(bad))
+            # Of what is there a chunk may be damaged besides; what is not there was told.
+            self._bad_chunks({at: bad[at] for at in bad if bad[at].code != "object-truncated"})
         elif bad:
             self._bad_chunks(bad)
         else:

@@ -278,9 +278,8 @@ export class History {
         const marked = () => this.marked(number)
         if (error === null && found !== null) yield { number, ...found, error, marked }
         if (error === null) continue
-        const quarantined = await marked()
-        if (!quarantined && !PASSED.has(error.code)) throw error
-        const told = quarantined ? null : error
+        if (!PASSED.has(error.code)) throw error
+        const told = (await marked()) ? null : error
         yield { number, record: null, bytes: new Uint8Array(0), error: told, marked }
       }
     }

@@ -271,7 +271,7 @@ async function verifyDocuments({ store, manifest }, layer, report) {
     if (report.damaged.has(key)) continue
     const listed = layer.objects.has(name)
     if (!listed) report.add('zarr-metadata', key, 'the manifest does not list this document')
-    else if (!equalJson(await readDocument(store, key), expected)) {
+    else if (!(await isDocument(store, key, (found) => equalJson(found, expected), report))) {
       report.add('zarr-metadata', key, 'the document does not say what the manifest says')
     }
   }
@@ -279,22 +279,29 @@ async function verifyDocuments({ store, manifest }, layer, report) {
 
 /** Documents of the root and of `steps` (R-VFY-09). */
 async function verifyRoot({ store, manifest }, report) {
-  if (!isRootDocument(await readDocument(store, 'zarr.json'), manifest.store)) {
+  const isRoot = (found) => isRootDocument(found, manifest.store)
+  if (!(await isDocument(store, 'zarr.json', isRoot, report))) {
     report.add('zarr-metadata', 'zarr.json', 'no document of the root of this store')
   }
-  if (!equalJson(await readDocument(store, 'steps/zarr.json'), groupDocument())) {
+  const isPlain = (found) => equalJson(found, groupDocument())
+  if (!(await isDocument(store, 'steps/zarr.json', isPlain, report))) {
     report.add('zarr-metadata', 'steps/zarr.json', 'no document of a plain group')
   }
 }
 
-/** Read a document; undefined where there is none that is JSON. */
-async function readDocument(store, key) {
+/**
+ * Tell whether a document says what it should. What is no JSON of section 6 is told with its own
+ * code, and that is all.
+ */
+async function isDocument(store, key, isSound, report) {
   const bytes = await store.get(key, JSON_LIMITS.zarr)
-  if (bytes === null) return undefined
+  if (bytes === null) return false
+  let found
   try {
-    return parseJson(bytes, JSON_LIMITS.zarr, key)
+    found = parseJson(bytes, JSON_LIMITS.zarr, key)
   } catch (error) {
-    if (error instanceof EmbzarrError) return undefined
-    throw error
+    report.addError(error, key)
+    return true
   }
+  return isSound(found)
 }

@@ -260,10 +260,26 @@ def test_a_changed_parent_is_named(run: Path) -> None:
 
 
 def test_swapped_objects_are_named(run: Path) -> None:
-    """Sound objects in each other's place are not sound."""
+    """Sound objects in each other's place are not sound, nor is what they hold instead."""
     first, second = step_of(run) / "words/data/c/0", step_of(run) / "words/offsets/c/0"
     one, two = first.read_bytes(), second.read_bytes()
     first.write_bytes(two)
     second.write_bytes(one)
 
-    assert len(embzarr.open(run).verify().problems) == 2
+    problems = embzarr.open(run).verify().problems
+    path = first.parents[2].relative_to(run).as_posix()
+    sizes = {problem.key for problem in problems if problem.code == "object-size"}
+    assert sizes == {f"{path}/data/c/0", f"{path}/offsets/c/0"}
+    assert {problem.key for problem in problems} == sizes
+    assert {problem.code for problem in problems} == {"object-size", "chunk-checksum"}
+
+
+def test_damage_in_an_object_of_another_size_is_told_as_well(run: Path) -> None:
+    """The chunks that lie before its end are checked; those beyond it are told by its size."""
+    path = step_of(run) / "vectors/c/0/0"
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data[: len(data) // 2])
+
+    told = [(found.code, found.chunk) for found in embzarr.open(run).verify().problems]
+    assert told == [("object-size", None), ("chunk-checksum", 0)]

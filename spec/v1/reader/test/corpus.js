@@ -1,8 +1,8 @@
 /**
  * Run the corpus beside the specification with this reader: fixtures, frozen and broken stores.
  *
- * `node corpus.js [SPEC]` prints what failed, and a line with the numbers; it exits with 1 where
- * something did.
+ * `node corpus.js [SPEC] [--first]` prints what failed, and a line with the numbers; it exits with 1
+ * where something did, with `--first` as soon as something has.
  *
  * @module
  */
@@ -16,6 +16,7 @@ const SPEC =
   process.argv[2] === undefined
     ? fileURLToPath(new URL('../../', import.meta.url))
     : `${process.argv[2]}/`
+const onlyFirst = process.argv[3] === '--first'
 
 /** Read a JSON file of the corpus. @param {string} path */
 const readJson = async (path) => JSON.parse(await readFile(`${SPEC}${path}`, 'utf8'))
@@ -31,6 +32,10 @@ async function run(kind, name, test) {
     await test()
   } catch (error) {
     failures.push(`${kind} ${name}: ${error.stack}`)
+    if (onlyFirst) {
+      console.error(failures[0])
+      process.exit(1)
+    }
   }
 }
 

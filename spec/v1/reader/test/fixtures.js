@@ -27,7 +27,7 @@ import { sha256 } from '../sha256.js'
 import { compareBytes, encodeUtf8, encodeWord, prefixEnd } from '../text.js'
 import { checkOffsets, cutWords } from '../words.js'
 import { groupOf, xxh64 } from '../xxh64.js'
-import { applyPatch } from './patch.js'
+import { applyPatch, repeatTexts } from './patch.js'
 import { toHex } from './stores.js'
 
 /** @param {string} hex */
@@ -49,8 +49,15 @@ function write(value) {
     .join(',')}}`
 }
 
-const recordBytes = ({ patch, text }, base) => {
-  return encodeUtf8(text === undefined ? write(applyPatch(base, patch)) : text)
+const recordBytes = ({ patch, text, repeat = [] }, base) => {
+  return encodeUtf8(
+    text === undefined ? write(repeatTexts(applyPatch(base, patch), repeat)) : text,
+  )
+}
+
+/** The bytes of a text, or of one that blanks follow. */
+const withBlanks = (input) => {
+  return encodeUtf8(typeof input === 'string' ? input : input.text + ' '.repeat(input.blanks))
 }
 
 function manifest(input, base) {
@@ -172,10 +179,10 @@ const OPERATIONS = {
       )
     },
   },
-  'tags.json': { tag: (text) => parseTag(encodeUtf8(text)) },
+  'tags.json': { tag: (input) => parseTag(withBlanks(input)) },
   'quarantine.json': {
-    mark: (text) => {
-      const { commit, sha256: digest, faults } = parseMark(encodeUtf8(text))
+    mark: (input) => {
+      const { commit, sha256: digest, faults } = parseMark(withBlanks(input))
       return { commit, sha256: digest, faults: faults.length }
     },
   },

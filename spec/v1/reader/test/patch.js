@@ -26,6 +26,22 @@ function copy(value) {
 }
 
 /**
+ * Repeat texts of a document, in place, which would be too long to stand in a fixture.
+ *
+ * @param {any} document
+ * @param {{path: string, times: number}[]} texts
+ */
+export function repeatTexts(document, texts) {
+  for (const { path, times } of texts) {
+    const names = namesOf(path)
+    const last = names.pop()
+    const parent = names.reduce((value, name) => value[name], document)
+    parent[last] = parent[last].repeat(times)
+  }
+  return document
+}
+
+/**
  * Change a document.
  *
  * @param {any} base left as it is
