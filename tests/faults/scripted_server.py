@@ -173,6 +173,7 @@ READS: dict[str, Answer] = {
     "beyond-end-slowly": _slowly(lambda _: _head("416 Beyond", _LONG), b"x"),
     "error-2to40": _endless(lambda _: _head("500 Oh", f"Content-Length: {2**40}")),
     "missing-2to40": _endless(lambda _: _head("404 Not Found", f"Content-Length: {2**40}")),
+    "error-endless": _endless(lambda _: _head("500 Oh")),
     "gzip-bomb": lambda asked: iter(
         [_partial(asked)[:-2], b"Content-Encoding: gzip\r\n\r\n", _bomb(asked)]
     ),
@@ -239,6 +240,9 @@ LISTINGS: dict[str, Answer] = {
     "list-silence": _slowly(lambda _: b"", b""),
     "list-retry-after": READS["retry-after"],
     "list-redirect-loop": READS["redirect-loop"],
+    "list-2to40": READS["length-2to40"],
+    "list-endless": READS["length-none"],
+    "list-error-2to40": READS["error-2to40"],
 }
 """To requests for a listing of a bucket."""
 
@@ -255,6 +259,8 @@ WRITES: dict[str, Answer] = {
     "write-endless-continue": READS["endless-continue"],
     "write-endless-headers": READS["endless-headers"],
     "write-status-999": READS["status-999"],
+    "write-error-2to40": READS["error-2to40"],
+    "write-error-endless": READS["error-endless"],
 }
 """To requests that change something."""
 

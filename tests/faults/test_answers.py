@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
+import json
+import os
 import re
+import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -30,8 +35,13 @@ MOST_SECONDS = 6.0
 CLIENT = {"timeout": f"{TIMEOUT}s", "read_timeout": "500ms", "connect_timeout": "500ms"}
 ONCE = {"client_options": CLIENT, "retry_config": {"max_retries": 0}}
 LITTLE, LARGE = 2**16, 4 * 2**20
-OBSTORE_ENDS_THE_PROCESS = {"error-2to40", "missing-2to40"}
-"""obstore takes memory for an error's body by the length that is claimed, before we hear of it."""
+OBSTORE_ENDS_THE_PROCESS = {
+    *("error-2to40", "missing-2to40", "list-2to40", "list-error-2to40", "write-error-2to40"),
+}
+"""obstore takes memory for the body of an error, and of a page of a listing, by the length that is
+claimed, before we hear of it; `test_what_obstore_does_not_bound` notices when it no longer does."""
+OBSTORE_TAKES_IT_ALL = {"error-endless", "list-endless", "write-error-endless"}
+"""It takes such a body up to the deadline, however long it is."""
 OBSTORE_READS_ON = {
     "partial-length-2to40",
     "partial-length-2to62",
@@ -68,7 +78,8 @@ class Case:
     @property
     def is_ours(self) -> bool:
         """Whether it is for us to bound."""
-        if self.over is not over_fsspec and self.answer in OBSTORE_ENDS_THE_PROCESS:
+        by_obstore = self.over is not over_fsspec
+        if by_obstore and self.answer in OBSTORE_ENDS_THE_PROCESS | OBSTORE_TAKES_IT_ALL:
             return False
         large = self.over is over_s3 and self.verb == "read 4 MiB"
         return not (large and self.answer in OBSTORE_READS_ON)
@@ -122,6 +133,67 @@ def faults_of(case: Case, url: str) -> Iterator[str]:
         yield f"{case}: {added / 2**20:.0f} MiB"
 
 
+UNBOUNDED = [
+    Case(answer="error-2to40", over=over_http, verb="read 64 KiB"),
+    Case(answer="error-2to40", over=over_s3, verb="read 64 KiB"),
+    Case(answer="missing-2to40", over=over_s3, verb="read 64 KiB"),
+    Case(answer="error-endless", over=over_http, verb="read 64 KiB"),
+    Case(answer="error-endless", over=over_s3, verb="read 64 KiB"),
+    Case(answer="list-2to40", over=over_s3, verb="list"),
+    Case(answer="list-endless", over=over_s3, verb="list"),
+    Case(answer="list-error-2to40", over=over_s3, verb="list"),
+    Case(answer="write-error-2to40", over=over_s3, verb="put"),
+    Case(answer="write-error-2to40", over=over_s3, verb="create"),
+    Case(answer="write-error-2to40", over=over_s3, verb="delete"),
+    Case(answer="write-error-endless", over=over_s3, verb="put"),
+]
+ADDRESS_SPACE = 32 * 2**30
+"""Of a child: less than what is claimed, and far more than what comes."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("case", UNBOUNDED, ids=str)
+def test_what_obstore_does_not_bound(case: Case, scripted_server: str) -> None:
+    """A known limit: once this fails, obstore bounds the answer, and the case may be ours."""
+
+    def ask() -> list[str]:
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        return list(faults_of(case, scripted_server))
+
+    told = told_by_child(ask)
+
+    if case.answer in OBSTORE_ENDS_THE_PROCESS:
+        assert told == -signal.SIGABRT
+    else:
+        assert isinstance(told, list)
+        assert any("MiB" in fault for fault in told)
+
+
+def told_by_child(ask: Callable[[], list[str]]) -> list[str] | int:
+    """Return what a forked child found, or minus the signal that ended it; it says nothing."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        faulthandler.disable()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Rust prints where it ran out of memory
+        os.write(writer, json.dumps(ask()).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else list(json.loads(said))
+
+
+@pytest.fixture(scope="module")
+def scripted_server() -> Iterator[str]:
+    """The server, for all tests of this module."""
+    with running_scripted_server() as url:
+        yield url
+
+
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules with smaller numbers: what scales with a caller's timeout is set by that."""
@@ -134,12 +206,11 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parts(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by way of /proc")
 @pytest.mark.usefixtures("_impatient")
-def test_hostile_answers(tally: Tally, *, full: Effort) -> None:
+def test_hostile_answers(scripted_server: str, tally: Tally, *, full: Effort) -> None:
     """Every answer ends in a typed error or in no more than was asked for, soon and in little."""
     tried = full.some((case for case in cases() if case.is_ours), 32)
-    with running_scripted_server() as url:
-        over_http(url, "no-answer")  # imports what is imported late
-        failures = [fault for case in tried for fault in faults_of(case, url)]
+    over_http(scripted_server, "no-answer")  # imports what is imported late
+    failures = [fault for case in tried for fault in faults_of(case, scripted_server)]
 
     of_which = Counter(f"{case.over.__name__.replace('_', ' ')}" for case in tried)
     tally("hostile answers of servers", len(tried), failures=failures, of_which=of_which)

@@ -1,4 +1,12 @@
-"""Bodies of answers, of which no more is taken than was asked for, whatever a server claims."""
+"""Bodies of answers, of which no more is taken than was asked for, whatever a server claims.
+
+Two kinds we never see: of an error's body, and of a page of a listing, obstore (0.12.1) takes
+memory by the length that is claimed, which ends the process where there is not so much, or takes
+all that comes up to the deadline. Neither an option nor a newer version helps, and an error may
+answer any request; who must open what strangers serve does so in a process of its own, or by
+fsspec's ``http``, whose bodies are bounded in `web`. ``tests/faults/test_answers.py`` holds what
+happens, and fails when obstore has mended it.
+"""
 
 from __future__ import annotations
 
