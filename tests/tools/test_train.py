@@ -190,3 +190,28 @@ def test_a_plot_that_cannot_be_is_refused(
     answer = ask("inspect", run_folder, *options)
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
+
+
+def test_a_resumed_run_takes_its_settings(ask: Ask, tmp_path: Path) -> None:
+    """What is not given is as before, and said; what is given differs, and is told."""
+    text, run = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text("the king and the queen\n" * 50, "utf-8")
+    small = ["--vector-size", "8", "--window", "2", "--epochs", "1", "--cbow"]
+    ask("train", text, run, *small, "--workers", "1", "--checkpoints", "1")
+
+    again = ask("train", text, run, "--resume", "--workers", "1", "--window", "2")
+    assert again.code == 0
+    assert "trained before: vector-size 8, sg False, epochs 1\n" in again.err
+    other = ask("train", text, run, "--resume", "--workers", "1", "--window", "5")
+    assert other.code != 0
+    assert "window was 2 and is 5" in other.err
+    assert embzarr.Run(run).numbers() == [1]
+
+
+def test_a_first_run_may_ask_to_resume(ask: Ask, tmp_path: Path) -> None:
+    """There is nothing to take settings from, and nothing is said."""
+    text = tmp_path / "text.txt"
+    text.write_text("the king and the queen\n" * 50, "utf-8")
+    first = ask("train", text, tmp_path / "run", "--resume", "--workers", "1", "--epochs", "1")
+    assert first.code == 0
+    assert "before" not in first.err

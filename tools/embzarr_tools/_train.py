@@ -1,15 +1,15 @@
 """``embzarr train``: word vectors from text, saved along the way."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from embzarr_tools._options import AsJson, ChunkBytes, Compression, Place, SingleWriter
 from embzarr_tools._plot import Plot
-from embzarr_tools._screen import on_terminal, say, show_json
+from embzarr_tools._screen import on_terminal, say, say_aside, show_json
 from embzarr_tools._train_log import training_log
 
 EXAMPLES = """
@@ -19,6 +19,10 @@ embzarr train text8 s3://bucket/run --save-every 20s --delta --keep-last 5 --res
 embzarr train news.txt runs/new --init runs/mine --only names.txt
 embzarr train corpus.txt runs/mine --checkpoints 10 --plot run.svg --eval wordsim353.tsv
 """
+
+
+_OF_A_SESSION = frozenset({"workers"})
+"""Options of the trainer that each session may choose anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,11 @@ class Settings:
         ),
     ] = 300.0
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from URL's newest sound checkpoint, if any.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from URL's newest sound checkpoint, if any, with its settings.",
+        ),
     ] = False
     allow_changes: Annotated[
         bool,
@@ -128,18 +136,22 @@ def train(
     place: Place,
     settings: Settings,
     plot: Plot,
+    context: typer.Context,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Train word vectors on text and save them to URL.
 
     The model is word2vec with negative sampling. The step of a checkpoint is the number of words
-    trained. Needs numba: pip install 'embzarr[train]'.
+    trained. With --resume settings that are not given are those of the checkpoint that is gone on
+    from; what differs from the defaults is said. Needs numba: pip install 'embzarr[train]'.
     """
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
     import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
 
     plot.check()
+    if settings.resume:
+        settings = _as_before(settings, embzarr_trainer.recorded_options(place.run()), context)
     begin = time.perf_counter()
     losses = embzarr_eval.LossLine()
     with training_log(losses, silent=as_json) as log:
@@ -161,6 +173,32 @@ def train(
             f"{checkpoint.commit}, in {seconds:.1f} s."
         )
     plot.draw(place.run(), losses.points)
+
+
+def _as_before(settings: Settings, before: Any, context: typer.Context) -> Settings:  # noqa: ANN401 - of a module that loads late
+    """Return settings of which those that were not given are as before, and say which are.
+
+    Args:
+        settings: as the command line has them, defaults included.
+        before: the trainer's options of the run; None for nothing to go on from.
+        context: which tells what was given.
+    """
+    told = {} if before is None else before.to_json()
+    kept = {
+        name: value
+        for name, value in told.items()
+        if name not in _OF_A_SESSION and not _is_given(context, name)
+        if value != getattr(settings, name)
+    }
+    if kept:
+        shown = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in kept.items())
+        say_aside(f"as the run was trained before: {shown}")
+    return replace(settings, **kept)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _words_of(path: Path | None) -> list[str] | None:

@@ -21,7 +21,7 @@ from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, r
 from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._record import MODEL
 from embzarr_trainer._sampling import build_tables, keep_thresholds
-from embzarr_trainer._state import padded, start_weights
+from embzarr_trainer._state import padded, recorded_options, start_weights
 from embzarr_trainer._text import read_text
 from embzarr_trainer._tokenizers import LINE_END, find_tokenizer
 from embzarr_trainer._train import train
@@ -46,6 +46,7 @@ __all__ = [
     "library_prose",
     "padded",
     "read_text",
+    "recorded_options",
     "refused",
     "require_numba",
     "start_weights",

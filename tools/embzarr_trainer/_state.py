@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._record import Record
 
 _STATE_COLUMNS: Final = ("vectors", "context", "counts")
@@ -64,6 +65,19 @@ def newest_state(
     if failure is not None:
         raise failure
     return None, damaged
+
+
+def recorded_options(run: embzarr.Run) -> TrainOptions | None:
+    """Return the settings that a run's newest checkpoint which can be read was trained with.
+
+    Nothing but manifests is read. None where there is no such checkpoint, or it is not this
+    trainer's: whoever resumes is told.
+    """
+    with contextlib.suppress(embzarr.EmbzarrError):
+        for number in run.numbers():
+            with contextlib.suppress(embzarr.NotFoundError, embzarr.DamagedError):
+                return parse_record(run.open(commit=number).metadata.get("trainer")).options
+    return None
 
 
 def load_state(

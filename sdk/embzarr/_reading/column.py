@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from embzarr._format import Layer
     from embzarr._reading.cost import Link
-    from embzarr._reading.fetch import Stored
     from embzarr._reading.merging import Plan
     from embzarr._reading.options import View
     from embzarr._reading.overlay import RowNumbers
@@ -174,10 +173,10 @@ class ScaledReader(ArrayReader):
         padded[:count] = self._factors.range(0, count)
         return padded.reshape(-1, self.chunk)
 
-    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
-        """Check and decode chunks; a product beyond the numbers of `out` is infinity, unsaid."""
+    def take(self, *what: Any, **how: Any) -> None:  # noqa: ANN401 - as the reader of arrays has it
+        """Check, decode and copy chunks; a product that the result cannot hold is infinity."""
         with np.errstate(over="ignore"):
-            super().take(stored, planned, view, out)
+            super().take(*what, **how)
 
     def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:
         numbers = blocks.rows[blocks.slots].astype(np.float32)
