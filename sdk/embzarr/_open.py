@@ -31,6 +31,8 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Open a checkpoint for reading: the newest, or one by step, tag or commit.
 
+    The newest is the one that was saved last, which need not have the highest step.
+
     It may be used in forked children, and pickled: another process reads the same commit.
 
     Args:

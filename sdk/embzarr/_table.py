@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from embzarr._reading import (
     views,
 )
 from embzarr._storage import forks, interrupts, parallel
+from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,8 +32,21 @@ if TYPE_CHECKING:
 _MOST_KEPT = 256 * 1024 * 1024
 """Bytes of vectors that are kept for the next question, where no cache says how many."""
 _WORDS_AT_ONCE = 256 * 1024
+_MORE = "verify tells all that is damaged, with its rows and words"
+"""An error of a read names the first chunk that it met."""
 _MANY = 100
 """Of so many words one that is wanted is reason enough to read all at once."""
+
+
+@contextmanager
+def _pointing() -> Iterator[None]:
+    """Have an error of damage say where all of it is told."""
+    try:
+        yield
+    except DamagedError as exc:
+        if _MORE not in getattr(exc, "__notes__", ()):
+            exc.add_note(_MORE)
+        raise
 
 
 class Table:
@@ -108,6 +123,7 @@ class Table:
         return self.reader.find(from_words(words), columns)
 
     # Rows -----------------------------------------------------------------------------------------
+    @_pointing()
     def load(self, asked: list[str], wanted: dict[str, View], missing: Missing) -> Loaded:
         """Return rows by word; of words that are missing what is computed of their n-grams."""
         is_computed = missing == SUBWORDS
@@ -125,12 +141,14 @@ class Table:
         model = self.reader.manifest.model or {}
         return Subwords(self._tensors, model, self.vectors.shape[1], where=self._where)
 
+    @_pointing()
     def stretch(self, first: int, last: int, how: How) -> Loaded:
         """Return the rows from `first` up to, not including, `last`."""
         read = self.reader.range(first, last, views(how))
         words = self.reader.vocabulary.words
         return Loaded(np.arange(first, last), read, lambda: words(first, last))
 
+    @_pointing()
     def between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
         """Return the rows of words from `first` up to, not including, `last`."""
         wanted = views(how)

@@ -393,3 +393,29 @@ def test_a_plan_tells_what_a_load_would_fetch(checkpoint: embzarr.Checkpoint) ->
     )
     assert checkpoint.plan(range(ROWS)).chunks == checkpoint.info().columns[0].chunks
     assert plan.seconds > 0
+
+
+def test_damage_points_to_where_all_of_it_is_told(tmp_path: Path) -> None:
+    """A read names the first chunk that it met, and says once what names the rest."""
+    saved = embzarr.save(tmp_path, ["a", "b"], np.eye(2, dtype="f4"), compression="none")
+    (path,) = tmp_path.glob("steps/*/vectors/c/0/0")
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+    for read in (lambda: saved["a"], lambda: saved.load_rows(0, 1), lambda: saved.load_prefix("a")):
+        with pytest.raises(embzarr.DamagedError) as caught:
+            read()
+        assert caught.value.__notes__ == [
+            "verify tells all that is damaged, with its rows and words"
+        ]
+
+
+def test_what_was_saved_last_is_the_newest(tmp_path: Path) -> None:
+    """Also where training went back to a lower step."""
+    for step in (100, 60):
+        embzarr.save(tmp_path, ["a"], np.full((1, 1), step, "f4"), step=step)
+
+    assert embzarr.open(tmp_path).step == 60
+    assert embzarr.open(tmp_path, step=100)["a"].tolist() == [100]
+    assert embzarr.save(tmp_path, ["a"], np.ones((1, 1), "f4")).step == 61
