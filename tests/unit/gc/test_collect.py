@@ -242,6 +242,33 @@ def test_a_writer_that_slept_through_two_collections_is_told(
     assert [c.step for c in run.commits()] == [90]
 
 
+def test_a_collector_before_whom_a_commit_was_lost_surveys_anew(
+    run: embzarr.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a repairer found nothing of may have been anything: nothing known before holds."""
+    publish, told = collect._publish, []
+
+    def late(*what: Any) -> object:
+        monkeypatch.setattr(collect, "_publish", publish)
+        for step in (100, 110):
+            save(tmp_path, step)
+        nothing = {"kind": "expired", "was": "lost", "by": 12, "write_id": "0" * 32, "step": None}
+        common = {name: document(tmp_path, 11)[name] for name in ("format", "version", "store")}
+        lost = {**common, **nothing, "commit": 11, "sha256": "0" * 64}
+        (tmp_path / f"commits/{11:020d}.json").write_text(json.dumps(lost))
+        try:
+            return publish(*what)
+        except embzarr.ConflictError as exc:
+            told.append(exc.code)
+            raise
+
+    monkeypatch.setattr(collect, "_publish", late)
+    run.gc(keep_last=2)
+
+    assert told == ["history-expired"]
+    assert [commit.step for commit in run.commits()] == [110, 90]
+
+
 # In the middle of it ------------------------------------------------------------------------------
 class Interrupted(PassThrough):
     """Calls a function before a write or a delete; it may raise."""

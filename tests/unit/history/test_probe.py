@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -226,3 +227,11 @@ def test_a_client_that_was_handed_in_is_on_the_server_of_the_environment(
     monkeypatch.setenv(name, "http://127.0.0.1:9000")
     known = known_of(open_store(client))
     assert (known.kind, known.sound) == ("s3-compatible", None)
+
+
+def test_a_probe_tells_how_long_it_took(tmp_path: Path) -> None:
+    """As a clock outside has it."""
+    begun = time.perf_counter()
+    told = probe.probe(open_store(tmp_path)).seconds
+
+    assert 0 < told <= time.perf_counter() - begun
