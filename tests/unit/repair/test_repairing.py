@@ -125,6 +125,24 @@ def test_only_what_is_damaged_is_written(sound: Objects) -> None:
     assert contents(store) == sound
 
 
+@pytest.mark.parametrize("what", ["rows/vectors/c/0", "lookup/blocks/c/0/0"])
+def test_a_shard_that_the_manifest_has_a_copy_of_needs_no_mirror(what: str) -> None:
+    """Row numbers of a delta follow from nothing else."""
+    store = filled({})
+    embzarr.save(store, WORDS, vectors_of(0))
+    policy = embzarr.DeltaPolicy(max_share=1000)
+    embzarr.Run(store).save_delta([7, ROWS], vectors_of(1)[:2], words=["new"], policy=policy)
+    sound = contents(store)
+    key = key_of(sound, 1, what)
+    store = filled(without(sound, key))
+
+    (action,) = embzarr.repair(store, dry_run=False).actions
+
+    assert (action.kind, action.key) == ("restore", key)
+    assert "from the manifest" in action.message
+    assert contents(store) == sound
+
+
 def test_progress_ends_with_everything(sound: Objects) -> None:
     """Progress counts the bytes of all layers."""
     seen: list[tuple[int, int]] = []
