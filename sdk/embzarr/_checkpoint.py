@@ -21,6 +21,7 @@ from embzarr._reading import (
     Tensors,
     Values,
     as_array,
+    has_subwords,
     link_to,
     nearest,
     views,
@@ -280,7 +281,7 @@ class Checkpoint:
                 order nobody knows.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1;
                 or ``subwords``, vectors that are computed of their n-grams, which an import of
-                fastText's ``.bin`` has.
+                fastText's ``.bin`` or of a table of floret has.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
                 ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
                 (interrupted twice, what is under way may still fill some of it);
@@ -312,8 +313,8 @@ class Checkpoint:
         Args:
             word: any.
             unknown: makes a vector, shape (dim,), of a word that is not there; by default its
-                n-grams do, which an import of fastText's ``.bin`` has: of them only the rows that
-                it needs are read.
+                n-grams do, which an import of fastText's ``.bin`` or of a table of floret has: of
+                them only the rows that it needs are read.
 
         Raises:
             WordNotFoundError: code ``word-missing``: there are no n-grams, and no `unknown`.
@@ -328,10 +329,8 @@ class Checkpoint:
         if len(loaded):
             return np.asarray(loaded.vectors[0])
         if unknown is None:
-            is_known = self.model.get("form") == SUBWORDS
-            return np.asarray(
-                self.load(asked, missing=SUBWORDS if is_known else "raise").vectors[0]
-            )
+            missing: Missing = SUBWORDS if has_subwords(self.model) else "raise"
+            return np.asarray(self.load(asked, missing=missing).vectors[0])
         made = np.asarray(unknown(asked))
         if made.shape != (self.dim,):
             raise InvalidInputError(

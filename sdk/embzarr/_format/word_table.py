@@ -79,10 +79,11 @@ class WordTable:
         on to the next eight; equal words stay next to each other in row order.
         """
         windows = self.windows()
-        keys = windows.window(np.arange(len(self)), 0)
+        keys = windows.firsts()
         order = np.argsort(keys).astype(np.int64, copy=False)
         keys = keys[order]
         tied = keys[1:] == keys[:-1]
+        del keys  # of millions of words it is much
         for depth in range(1, WINDOWS):
             tied = _refine(order, tied, windows, depth)
         for start, end in _runs(tied):
@@ -152,6 +153,25 @@ def _ends(words: Sequence[str | bytes]) -> NDArray[np.int64]:
     ends = np.zeros(len(words) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
     return ends
+
+
+class Gathering:
+    """Joins tables of words as they come, in no more memory than the words take."""
+
+    def __init__(self) -> None:
+        """Begin without words."""
+        self._data = bytearray()
+        self._offsets = bytearray(np.int64().nbytes)
+
+    def add(self, table: WordTable) -> None:
+        """Put words behind those that are there."""
+        self._offsets += (table.offsets[1:] + (len(self._data) - table.offsets[0])).tobytes()
+        self._data += table.data.tobytes()
+
+    def table(self) -> WordTable:
+        """Return all words, in their own memory: none can be added any more."""
+        data = np.frombuffer(self._data, np.uint8)
+        return WordTable(data, np.frombuffer(self._offsets, np.int64))
 
 
 def concatenate(tables: Sequence[WordTable]) -> WordTable:
@@ -236,7 +256,7 @@ def _refine(
     places = np.flatnonzero(inside)
     if not len(places):
         return tied
-    run = np.cumsum(~np.concatenate(([False], tied)))[places]
+    run = np.cumsum(~np.concatenate(([False], tied))[places])
     rows = order[places]
     keys = windows.window(rows, depth)
     by_key = np.lexsort((rows, keys, run))

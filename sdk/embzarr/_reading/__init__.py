@@ -7,18 +7,27 @@ from embzarr._reading.column import DeltaColumn
 from embzarr._reading.cost import Link, link_to
 from embzarr._reading.fetch import fetch
 from embzarr._reading.files import File, Files
+from embzarr._reading.hashed_grams import HashedGrams
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
 from embzarr._reading.merging import Plan
 from embzarr._reading.neighbours import Neighbours
 from embzarr._reading.options import BATCH_BYTES, WHOLE, How, View, views
-from embzarr._reading.subwords import MOST_LETTERS, SUBWORDS, Subwords, ngram_hashes
+from embzarr._reading.subwords import (
+    FLORET,
+    MOST_LETTERS,
+    SUBWORDS,
+    Subwords,
+    has_subwords,
+    ngram_hashes,
+)
 from embzarr._reading.table import By, Missing, TableReader
 from embzarr._reading.tensors import Tensor, Tensors
 from embzarr._reading.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
     "BATCH_BYTES",
+    "FLORET",
     "MOST_LETTERS",
     "SUBWORDS",
     "WHOLE",
@@ -28,6 +37,7 @@ __all__ = [
     "DeltaColumn",
     "File",
     "Files",
+    "HashedGrams",
     "How",
     "LayerWords",
     "Link",
@@ -46,6 +56,7 @@ __all__ = [
     "as_array",
     "column",
     "fetch",
+    "has_subwords",
     "link_to",
     "nearest",
     "ngram_hashes",

@@ -7,14 +7,16 @@ fastText's ``Dictionary::computeSubwords``: each run of `minn` to `maxn` letters
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from embzarr._reading.hashed_grams import HashedGrams
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,10 +26,16 @@ SUBWORDS: Final = "subwords"
 """The tensor of n-grams, the form of its model record, and what `load` calls it."""
 MOST_LETTERS: Final = 64
 """Of an n-gram."""
+FLORET: Final = "floret"
+"""The form of a model record whose tensor is floret's table."""
 _END_OF_SENTENCE: Final = b"</s>"
 _SEED: Final = np.uint32(2166136261)
 _PRIME: Final = np.uint32(16777619)
-_MATRIX: Final = 2
+
+
+def has_subwords(record: Mapping[str, Any]) -> bool:
+    """Tell whether a model record says that vectors of unknown words can be computed."""
+    return record.get("form") in {SUBWORDS, FLORET}
 
 
 class Subwords:
@@ -48,32 +56,63 @@ class Subwords:
             InvalidInputError: code ``input-argument``: it has no n-grams.
             DamagedError: code ``model-invalid``: n-grams that cannot be.
         """
-        if record.get("form") != SUBWORDS or SUBWORDS not in tensors:
+        if not has_subwords(record) or SUBWORDS not in tensors:
             raise InvalidInputError(
                 "input-argument",
-                f"{where}: expected rows of n-grams, as the import of a fastText .bin has them, "
-                "found none: missing='zeros' or 'skip' needs none",
+                f"{where}: expected rows of n-grams, as the import of fastText's .bin or of a "
+                "table of floret has them, found none: missing='zeros' or 'skip' needs none",
             )
-        sizes = [record.get(name) for name in ("minn", "maxn", "bucket")]
-        minn, maxn, bucket = (size if type(size) is int else 0 for size in sizes)
-        matrix = tensors[SUBWORDS]
-        if not 1 <= minn <= maxn <= MOST_LETTERS or matrix.shape != (bucket, dim) or not bucket:
+        self._matrix = tensors[SUBWORDS]
+        grams = _GRAMS[record["form"]](record)
+        if grams is None or self._matrix.shape != (grams.bucket, dim):
             raise DamagedError(
                 "model-invalid",
-                f"{where}: n-grams of {minn} to {maxn} letters in rows of shape {matrix.shape}",
+                f"{where}: {grams or 'no sound n-grams'} in rows of shape {self._matrix.shape}",
             )
-        self._matrix, self._minn, self._maxn, self._bucket = matrix, minn, maxn, bucket
+        self._grams = grams
 
     def vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Return the mean of the rows of each word's n-grams, zeros where it has none."""
-        of_word, hashes = ngram_hashes([word.encode() for word in words], self._minn, self._maxn)
-        buckets = (hashes % np.uint32(self._bucket)).astype(np.int64)
+        of_word, buckets = self._grams.of(words)
         rows, places = np.unique(buckets, return_inverse=True)
-        values = self._matrix.take(rows)
-        found = np.zeros((len(words), self._matrix.shape[1]), np.float32)
-        np.add.at(found, of_word, values[places])
-        counts = np.bincount(of_word, minlength=len(words))
+        return self._grams.means(self._matrix.take(rows)[places], of_word, len(words))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ngrams:
+    """fastText's n-grams, each of which has one row."""
+
+    bucket: int
+    minn: int
+    maxn: int
+
+    def of(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return of which word each n-gram is, and its row."""
+        of_word, hashes = ngram_hashes([word.encode() for word in words], self.minn, self.maxn)
+        return of_word, (hashes % np.uint32(self.bucket)).astype(np.int64)
+
+    @staticmethod
+    def means(values: NDArray[Any], of_word: NDArray[np.int64], words: int) -> NDArray[np.float32]:
+        """Return the means of the values of each word, added up as fastText does."""
+        found = np.zeros((words, values.shape[1]), np.float32)
+        np.add.at(found, of_word, values)
+        counts = np.bincount(of_word, minlength=words)
         return found * (1.0 / np.maximum(counts, 1)).astype(np.float32)[:, None]
+
+
+def _ngrams(record: Mapping[str, Any]) -> _Ngrams | None:
+    """Return what a record says of fastText's n-grams; None for what cannot be."""
+    found = {name: record.get(name) for name in ("bucket", "minn", "maxn")}
+    if any(type(number) is not int for number in found.values()):
+        return None
+    grams = _Ngrams(**found)  # type: ignore[arg-type]  # as was just seen
+    return grams if grams.bucket > 0 and 1 <= grams.minn <= grams.maxn <= MOST_LETTERS else None
+
+
+_GRAMS: Final[Mapping[object, Callable[[Mapping[str, Any]], _Ngrams | HashedGrams | None]]] = {
+    SUBWORDS: _ngrams,
+    FLORET: HashedGrams.from_json,
+}
 
 
 def ngram_hashes(

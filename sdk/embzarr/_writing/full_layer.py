@@ -53,7 +53,7 @@ class LayerWriter:
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
         """Takes tensors and files."""
-        self._words: list[WordTable] = []
+        self._words = word_table.Gathering()
         self._fences: tuple[str, ...] | None = None
         self.lossy: dict[str, Lossy] = {}
         """What conversions of earlier writes cost, where rows are taken over from them."""
@@ -87,7 +87,7 @@ class LayerWriter:
             name: self._conversion.stored(name, block, first_row=self.rows)
             for name, block in columns.items()
         }
-        self._words.append(words)
+        self._words.add(words)
         self.rows += len(words)
         for name, block in stored.items():
             self.columns[name].append(block)
@@ -122,8 +122,7 @@ class LayerWriter:
         for column in self.columns.values():
             column.finish()
         if self._fences is None and self.columns:
-            words, self._words = word_table.concatenate(self._words), []
-            self.put_words(words, placement)
+            self.put_words(self._words.table(), placement)
         if meanwhile:
             self._files.beside(meanwhile)
         losses = self._conversion.losses

@@ -679,6 +679,59 @@ def test_words_are_made_of_a_table_of_floret(tmp_path: Path) -> None:
     expected = [model.get_word_vector(word) for word in words]
     np.testing.assert_allclose(found.checkpoint.to_numpy(), expected, rtol=2e-3, atol=1e-5)
     assert found.checkpoint.metadata["import"]["file"]["hash_count"] == 3
+    # Words that the import was not asked for, of the table that it kept.
+    unknown = ["kingdom", "queens", "çé", "q", "over there", "猫猫"]
+    made = found.checkpoint.load([*unknown, "king"], missing="subwords")
+    assert made.rows.tolist() == [-1] * 6 + [0]
+    expected = [model.get_word_vector(word) for word in [*unknown, "king"]]
+    np.testing.assert_allclose(made.vectors, expected, rtol=2e-3, atol=1e-5)
+    np.testing.assert_array_equal(found.checkpoint.get_vector("queens"), made.vectors[1])
+    # To the bits that an import gives that is asked for them.
+    (tmp_path / "more.txt").write_text("\n".join(unknown))
+    asked = import_vectors(tmp_path / "a.floret", tmp_path / "b", vocabulary=tmp_path / "more.txt")
+    np.testing.assert_array_equal(asked.checkpoint.to_numpy(), made.vectors[:-1])
+
+
+def floret_record(**members: Any) -> dict[str, Any]:
+    """Return the record of a model of floret's table of 7 rows."""
+    usual = {"form": "floret", "bucket": 7, "minn": 2, "maxn": 4, "hash_count": 2}
+    return {**usual, "hash_seed": 1, "begin": "<", "end": ">", **members}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"bucket": 0},
+        {"bucket": 8},
+        {"bucket": True},
+        {"minn": 5},
+        {"maxn": 1000},
+        {"hash_count": 5},
+        {"hash_seed": -1},
+        {"begin": 1},
+        {"end": "x" * 1000},
+        {"minn": None},
+    ],
+)
+def test_n_grams_of_floret_that_cannot_be_are_refused(
+    tmp_path: Path, members: dict[str, Any]
+) -> None:
+    """The record of a model may be a stranger's."""
+    tensors = {"subwords": np.ones((7, 2), "f4")}
+    saved = embzarr.save(
+        tmp_path / "run", ["a"], np.ones((1, 2), "f4"), tensors=tensors, model=floret_record()
+    )
+    np.testing.assert_array_equal(saved.get_vector("b"), [1, 1])
+    odd = embzarr.save(
+        tmp_path / "run",
+        ["a"],
+        np.ones((1, 2), "f4"),
+        tensors=tensors,
+        model=floret_record(**members),
+    )
+    with pytest.raises(embzarr.DamagedError) as caught:
+        odd.get_vector("b")
+    assert caught.value.code == "model-invalid"
 
 
 FLORET = b"3 2 2 3 2 2166136261 < >\n0 1 2 \n1 3 4 \n2 5 6 \n"

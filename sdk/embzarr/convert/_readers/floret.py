@@ -1,7 +1,8 @@
 """floret's table: rows of hashed words and n-grams, of which vectors of any words are made.
 
 The file holds no words: those of `vocabulary` are computed, each the mean of the rows of itself and
-its n-grams, several for each, as floret and spaCy do it. The table itself is not kept.
+its n-grams, several for each, as floret and spaCy do it. The table becomes a tensor, by which
+vectors of unknown words are computed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from embzarr._reading import FLORET, SUBWORDS, HashedGrams
 from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
 from embzarr.convert._matrix import until_end
 from embzarr.convert._vocabulary import vocabulary_of
@@ -37,22 +39,13 @@ _PIECE_BYTES: Final = 1 << 21
 _MOST_NUMBER_BYTES: Final = 32
 _MOST_LETTERS: Final = 1000
 """Of a word: longer ones have so many n-grams that nobody means them."""
-_MASK: Final = (1 << 64) - 1
-_C1: Final = 0x87C37B91114253D5
-_C2: Final = 0x4CF5AD432745937F
 _numbers_of: Final = msgspec.json.Decoder(list[float]).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
-    rows: int
     dim: int
-    minn: int
-    maxn: int
-    hashes: int
-    seed: int
-    begin: str
-    end: str
+    grams: HashedGrams
 
 
 def begins(head: bytes) -> bool:
@@ -81,13 +74,9 @@ def read(given: Given) -> Table:
             dtype="float32",
             blocks=until_end(_blocks(words, rows, head, given), stack.pop_all()),
             has_counts=words.has_counts,
-            metadata={
-                "bucket": head.rows,
-                "minn": head.minn,
-                "maxn": head.maxn,
-                "hash_count": head.hashes,
-                "hash_seed": head.seed,
-            },
+            metadata=head.grams.to_json(),
+            tensors={SUBWORDS: rows},
+            model={"framework": "floret", "form": FLORET, **head.grams.to_json()},
         )
 
 
@@ -98,12 +87,19 @@ def _head_of(given: Given) -> _Head:
     given.stream.read(found.end())
     rows, dim, minn, maxn, hashes, seed = map(int, found.groups()[:6])
     begin, end = (mark.decode(errors="replace") for mark in found.groups()[6:])
-    if not rows or seed >> 32 or minn > maxn:
-        raise given.damage.error(f"byte 0: no sound parameters: {found[0]!r}")
     dim = check_dim(given.damage, dim)
-    return _Head(
-        rows=rows, dim=dim, minn=minn, maxn=maxn, hashes=hashes, seed=seed, begin=begin, end=end
+    grams = HashedGrams(
+        bucket=rows,
+        minn=minn,
+        maxn=maxn,
+        hash_count=hashes,
+        hash_seed=seed,
+        begin=begin,
+        end=end,
     )
+    if not grams.is_sound:
+        raise given.damage.error(f"byte 0: no sound parameters: {found[0]!r}")
+    return _Head(dim=dim, grams=grams)
 
 
 def _table(given: Given, head: _Head, stack: ExitStack) -> NDArray[np.float32]:
@@ -120,10 +116,10 @@ def _table(given: Given, head: _Head, stack: ExitStack) -> NDArray[np.float32]:
             row += 1
         if len(tail) > most:
             raise given.damage.error(f"row {row}: expected at most {most} bytes, found more")
-    if row != head.rows or tail.strip():
-        raise given.damage.error(f"expected {head.rows} rows, found {row}")
+    if row != head.grams.bucket or tail.strip():
+        raise given.damage.error(f"expected {head.grams.bucket} rows, found {row}")
     file.flush()
-    return np.memmap(file, "<f4", "r", shape=(head.rows, head.dim))
+    return np.memmap(file, "<f4", "r", shape=(head.grams.bucket, head.dim))
 
 
 def _numbers(line: bytes, row: int, head: _Head, given: Given) -> NDArray[np.float32]:
@@ -169,7 +165,7 @@ def _block(
     vectors = np.empty((len(kept), head.dim), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
         for place, at in enumerate(kept):
-            numbers = _rows_of(some[at][0].decode(errors="replace"), head)
+            numbers = head.grams.rows_of(some[at][0].decode(errors="replace"))
             vectors[place] = rows[numbers].mean(axis=0, dtype=np.float64)
     has_counts = some[0][1] >= 0
     return Block(
@@ -178,56 +174,3 @@ def _block(
         place=lambda place: f"line {first + kept[place] + 1} of the vocabulary",
         counts=np.array([some[at][1] for at in kept], np.int64) if has_counts else None,
     )
-
-
-def _rows_of(word: str, head: _Head) -> list[int]:
-    """Return the rows of a word with its marks, and of its n-grams, a few for each."""
-    marked = f"{head.begin}{word}{head.end}"
-    grams = [
-        marked[start : start + length]
-        for start in range(len(marked))
-        for length in range(max(head.minn, 1), head.maxn + 1)
-        if start + length <= len(marked)
-    ]
-    found: list[int] = []
-    for gram in (marked, *(gram for gram in grams if gram not in {head.begin, head.end})):
-        found += [part % head.rows for part in murmur(gram.encode(), head.seed)[: head.hashes]]
-    return found
-
-
-def murmur(data: bytes, seed: int) -> tuple[int, int, int, int]:
-    """Return MurmurHash3 (x64, 128 bits) as four numbers of 32 bits (A. Appleby, public domain)."""
-    one = two = seed
-    whole = len(data) - len(data) % 16
-    for at in range(0, whole, 16):
-        one ^= _first(int.from_bytes(data[at : at + 8], "little"))
-        one = ((_turned(one, 27) + two) * 5 + 0x52DCE729) & _MASK
-        two ^= _second(int.from_bytes(data[at + 8 : at + 16], "little"))
-        two = ((_turned(two, 31) + one) * 5 + 0x38495AB5) & _MASK
-    two ^= _second(int.from_bytes(data[whole + 8 :], "little"))
-    one ^= _first(int.from_bytes(data[whole : whole + 8], "little"))
-    one, two = one ^ len(data), two ^ len(data)
-    one = (one + two) & _MASK
-    two = (two + one) & _MASK
-    one, two = _mixed(one), _mixed(two)
-    one = (one + two) & _MASK
-    two = (two + one) & _MASK
-    return one & 0xFFFFFFFF, one >> 32, two & 0xFFFFFFFF, two >> 32
-
-
-def _turned(number: int, by: int) -> int:
-    return (number << by | number >> 64 - by) & _MASK
-
-
-def _first(part: int) -> int:
-    return _turned(part * _C1 & _MASK, 31) * _C2 & _MASK
-
-
-def _second(part: int) -> int:
-    return _turned(part * _C2 & _MASK, 33) * _C1 & _MASK
-
-
-def _mixed(number: int) -> int:
-    number = (number ^ number >> 33) * 0xFF51AFD7ED558CCD & _MASK
-    number = (number ^ number >> 33) * 0xC4CEB9FE1A85EC53 & _MASK
-    return number ^ number >> 33
