@@ -115,6 +115,11 @@ def test_what_only_looks_like_a_url_is_refused(url: str) -> None:
     assert caught.value.code == "input-argument"
 
 
+def test_a_url_with_one_slash_is_told_what_is_meant() -> None:
+    with pytest.raises(InvalidInputError, match=r"two slashes .*expected s3://bucket/x, found one"):
+        open_store("s3:/bucket/x")
+
+
 class TestLinks:
     def test_a_link_to_a_file_outside_is_not_read(self, tmp_path: Path, secret: Path) -> None:
         (tmp_path / "run").mkdir()

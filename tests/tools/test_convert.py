@@ -39,7 +39,7 @@ def test_a_file_becomes_one_of_another_format(
     words, vectors = read(tmp_path / f"x{ending}")
     assert (done.code, done.err) == (0, "")
     assert (words, vectors.tobytes()) == (WORDS, MATRIX.tobytes())
-    assert done.rows[1][0] == f"x{ending}"
+    assert done.rows[1][0] == str(tmp_path / f"x{ending}")
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

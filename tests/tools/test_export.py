@@ -11,12 +11,12 @@ from tools.asking import DIM, Ask, vectors
 
 
 def test_export_writes_the_step_asked_for(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
-    """The file holds the rows of the tag; the table names it, its size and its digest."""
+    """The file holds the rows of the tag; the table says where it lies, its size and its digest."""
     answer = ask("export", run_folder, tmp_path / "x.npz", "--rows", "1:4", "--tag", "best")
     assert (answer.code, answer.err) == (0, "")
     (header, row) = answer.rows
     assert header == ["file", "size", "rows", "dim", "type", "sha256"]
-    assert row[:2] == ["x.npz", str((tmp_path / "x.npz").stat().st_size)]
+    assert row[:2] == [str(tmp_path / "x.npz"), str((tmp_path / "x.npz").stat().st_size)]
     with np.load(tmp_path / "x.npz") as found:
         assert found["words"].tolist() == ["w1", "w2", "w3"]
         assert np.array_equal(found["vectors"], (vectors() + np.float32(-10))[1:4])
@@ -35,10 +35,10 @@ def test_export_as_json(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--only", "queen", "--only", "king"), ["queen", "king"]),
+        (("--word", "queen", "--word", "king"), ["queen", "king"]),
         (("--range", "kin", "kingdom"), ["kin", "king"]),
         (("--rows", "-3:-1"), ["tab\there", "esc\x1b[31m"]),
-        (("--only", "queen", "--only", "nowhere", "--missing", "skip"), ["queen"]),
+        (("--word", "queen", "--word", "nowhere", "--missing", "skip"), ["queen"]),
     ],
 )
 def test_export_selects(
@@ -48,6 +48,13 @@ def test_export_selects(
     assert ask("export", run_folder, tmp_path / "x.jsonl", *arguments).code == 0
     lines = (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["word"] for line in lines] == words
+
+
+def test_an_export_of_nothing_says_so(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
+    """The file is written, since a job may expect it."""
+    answer = ask("export", run_folder, tmp_path / "x.npy", "--prefix", "nothing")
+    assert (answer.code, np.load(tmp_path / "x.npy").shape) == (0, (0, DIM))
+    assert "no row is meant" in answer.err
 
 
 def test_export_of_the_words_of_a_file(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
@@ -63,7 +70,7 @@ def test_export_of_the_words_of_a_file(ask: Ask, run_folder: Path, tmp_path: Pat
         (("x.bin",), 2, "word2vec cannot hold the word 'tab\\there' of row 2006"),
         (("x.what",), 2, "--format must"),
         (("x.bin", "--rows", "1"), 2, "--rows expects A:B"),
-        (("x.bin", "--only", "nowhere"), 1, "no word 'nowhere'"),
+        (("x.bin", "--word", "nowhere"), 1, "no word 'nowhere'"),
         (("taken.jsonl",), 2, "taken.jsonl exists; --overwrite replaces it"),
     ],
 )

@@ -62,6 +62,32 @@ def test_selections(
     assert [row[0] for row in answer.rows] == words
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--prefix", "nothing"), "no word begins with 'nothing'"),
+        (("--range", "kz", "kz"), "no word from 'kz' up to 'kz'"),
+        (("--rows", "9000:"), "no row 9000:: there are 2,009"),
+        (("--words-file", "{}"), "no word in {}"),
+    ],
+)
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_nothing_is_said_to_be_nothing(
+    ask: Ask,
+    run_folder: Path,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    told: str,
+    how: tuple[str, ...],
+) -> None:
+    """On standard error: an empty answer looks like a command that did not work."""
+    file = tmp_path / "none.txt"
+    file.touch()
+    answer = ask("get", run_folder, *(part.format(file) for part in arguments), *how)
+    assert (answer.code, answer.out) == (0, "")
+    assert told.format(file) in answer.err.replace("\n", "")
+
+
 def test_a_step_can_be_chosen(ask: Ask, run_folder: Path) -> None:
     """--step reads that step's numbers."""
     (row,) = ask("get", run_folder, "king", "--step", 10).rows

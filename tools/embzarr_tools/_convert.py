@@ -85,4 +85,4 @@ def convert(
         show_json({"read": told, "written": asdict(done)})
         return
     tell_passed_over(found)
-    show_exported(done)
+    show_exported(done, target)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embzarr_tools._options import AsJson, Place, Which, storage_options_of
-from embzarr_tools._screen import Column, Name, Size, progress, show_json, show_table
+from embzarr_tools._screen import (
+    Column,
+    Name,
+    Size,
+    progress,
+    say_aside,
+    show_json,
+    show_table,
+)
 from embzarr_tools._selection import row_bytes, row_range, words_of
 
 if TYPE_CHECKING:
@@ -45,7 +53,7 @@ class Choices:
             "of FILE says.",
         ),
     ] = None
-    only: Annotated[
+    word: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help="This word alone; may be repeated."),
     ] = None
@@ -78,8 +86,8 @@ class Choices:
         """Return them as arguments of it."""
         given = asdict(self)
         file, rows = given.pop("words_file"), given.pop("rows")
-        only = given.pop("only")
-        given["words"] = only if file is None else [*(only or ()), *words_of(file)]
+        words = given.pop("word")
+        given["words"] = words if file is None else [*(words or ()), *words_of(file)]
         given["rows"] = None if rows is None else range(len(checkpoint))[slice(*row_range(rows))]
         return given
 
@@ -118,15 +126,28 @@ def export(
     if as_json:
         show_json(asdict(done))
         return
-    show_exported(done)
+    show_exported(done, target)
 
 
-def show_exported(done: "Exported") -> None:
-    """Show the files that were written."""
+def show_exported(done: "Exported", target: str) -> None:
+    """Show the files that were written, where they lie, and say so where nothing is in them."""
+    import embzarr  # noqa: PLC0415 - slow to import, see _options
+
+    name = done.files[0].name
+    folder = embzarr.errors.masked(target.removesuffix(name)) if target.endswith(name) else ""
     show_table(
         _COLUMNS,
         [
-            (file.name, Size(file.bytes), done.rows, Name(done.dim), done.dtype, file.sha256)
+            (
+                f"{folder}{file.name}",
+                Size(file.bytes),
+                done.rows,
+                Name(done.dim),
+                done.dtype,
+                file.sha256,
+            )
             for file in done.files
         ],
     )
+    if not done.rows:
+        say_aside("no row is meant: a file without vectors was written")

@@ -154,8 +154,8 @@ def get(
     if words:
         found, missing = _look_up(checkpoint, words, selection.absent)
         show_part(found, as_json=as_json)
-    for part in _parts(checkpoint, selection):
-        show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
+    else:
+        _show_parts(checkpoint, selection, as_json=as_json)
     if asides.verbose:
         _tell_cost(checkpoint, begin)
     if missing:
@@ -170,6 +170,28 @@ def _tell_cost(checkpoint: "embzarr.Checkpoint", begin: float) -> None:
         f"{cost.requests} requests in {cost.round_trips} round trips, "
         f"{size(cost.bytes_read)}, {seconds:.3f} s"
     )
+
+
+def _show_parts(checkpoint: "embzarr.Checkpoint", selection: Selection, *, as_json: bool) -> None:
+    shown = 0
+    for part in _parts(checkpoint, selection):
+        show_part(Part(part.words, part.rows.tolist(), part.vectors), as_json=as_json)
+        shown += len(part)
+    if not shown:
+        _tell_empty(checkpoint, selection)
+
+
+def _tell_empty(checkpoint: "embzarr.Checkpoint", selection: Selection) -> None:
+    """Say that nothing was printed, and why: else it looks like something that did not work."""
+    if selection.prefix is not None:
+        why = f"no word begins with {selection.prefix!r}"
+    elif selection.between:
+        why = f"no word from {selection.between[0]!r} up to {selection.between[1]!r}"
+    elif selection.rows:
+        why = f"no row {selection.rows}: there are {len(checkpoint):,}"
+    else:
+        why = f"no word in {selection.words_file}"
+    say_aside(why)
 
 
 def _tell_missing(missing: Sequence[str], asked: int) -> None:

@@ -7,7 +7,7 @@ from embzarr._storage.counting import CountingStore, Traffic
 from embzarr._storage.durable import sync_folder
 from embzarr._storage.identity import identity_of
 from embzarr._storage.interrupts import Latch, Task, interruptible
-from embzarr._storage.open import open_store
+from embzarr._storage.open import open_store, refuse_collapsed
 from embzarr._storage.parallel import WORKERS, ByteBudget, Crew, Later
 from embzarr._storage.port import (
     Body,
@@ -61,6 +61,7 @@ __all__ = [
     "parts_of",
     "persistently",
     "pieces",
+    "refuse_collapsed",
     "size_of",
     "sync_folder",
 ]

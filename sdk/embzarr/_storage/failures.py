@@ -47,6 +47,10 @@ _CONNECTION: tuple[tuple[re.Pattern[str], str], ...] = (
         "the server's name is not resolved: {0}; AWS_ENDPOINT_URL names a server of your own",
     ),
     (re.compile(r"InvalidMessage\(\s*(\w+)"), "the server speaks no TLS: {0}"),
+    (
+        re.compile(r"ConnectionRefused"),
+        "Connection refused: no server listens there; AWS_ENDPOINT_URL names one of your own",
+    ),
 )
 _UNANSWERED = re.compile(
     r"error sending request|TimedOut|operation timed out|IncompleteBody|BrokenPipe"

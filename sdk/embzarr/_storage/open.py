@@ -93,9 +93,10 @@ def open_store(
 def _open_text(
     url: str | bytes, options: dict[str, object], *, single_writer: bool, pickle_secrets: bool
 ) -> Store:
-    if not isinstance(url, str) or not url or _COLLAPSED.match(url) or _has_no_name(url):
-        shown = shown_url(url.replace(":/", "://", 1)) if isinstance(url, str) else "bytes"
+    if not isinstance(url, str) or not url or _has_no_name(url):
+        shown = shown_url(url) if isinstance(url, str) else "bytes"
         raise InvalidInputError("input-argument", f"{shown!r} is neither a URL nor a path")
+    refuse_collapsed(url)
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else ""
     if ("::" in url and "://" in url) or scheme not in {*_HERE, *_NATIVE}:
@@ -115,6 +116,19 @@ def _open_text(
             "input-argument", f"expected a folder or a URL, found file {folder}"
         )
     return local_folder(folder)
+
+
+def refuse_collapsed(url: str) -> None:
+    """Refuse a URL with one slash where two belong, which would be a folder of this machine.
+
+    Raises:
+        InvalidInputError: code ``input-argument``.
+    """
+    if _COLLAPSED.match(url):
+        meant = shown_url(url.replace(":/", "://", 1))
+        raise InvalidInputError(
+            "input-argument", f"a URL has two slashes behind its colon: expected {meant}, found one"
+        )
 
 
 def _is_file(path: Path) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from embzarr._storage import refuse_collapsed
 from embzarr.convert import _remote
 from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
@@ -63,6 +64,7 @@ class Source:
         self._shown = shown
         if isinstance(given, str | os.PathLike) and os.fspath(given):
             self.name = os.fspath(given)
+            refuse_collapsed(self.name)
         elif callable(getattr(given, "read", None)):
             self.name = str(getattr(given, "name", "the open file"))
         else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
-from embzarr._storage import open_store, sync_folder
+from embzarr._storage import open_store, refuse_collapsed, sync_folder
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -224,6 +224,7 @@ def target_of(target: object, options: Mapping[str, Any] | None) -> Target:
     text = os.fspath(target) if isinstance(target, str | os.PathLike) else None
     if not isinstance(text, str) or not text or "\0" in text or text.endswith(("/", os.sep)):
         raise InvalidInputError("input-argument", "target: expected a path or URL of a file")
+    refuse_collapsed(text)
     scheme, separator, rest = text.partition("://")
     if "::" in text and separator:
         return _by_fsspec(text, options)

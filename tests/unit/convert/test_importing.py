@@ -150,6 +150,7 @@ def test_an_open_file_is_read_from_where_it_stands(tmp_path: Path) -> None:
         ("missing.bin", "object-missing"),
         (".", "input-file"),
         ("nonsense://x", "input-argument"),
+        ("s3:/bucket/a.bin", "input-argument"),
         ("memory://imports/none", "object-missing"),
         ("", "input-argument"),
         (7, "input-argument"),
