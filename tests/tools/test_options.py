@@ -82,3 +82,12 @@ def test_train_has_the_trainers_options_and_defaults() -> None:
     expected = {name: p.default for name, p in trainer.items() if name not in others}
     settings = inspect.signature(Settings).parameters
     assert {name: p.default for name, p in settings.items()} == expected
+
+
+def test_where_no_server_listens_the_option_for_it_is_named(ask: Ask) -> None:
+    """Who has a server of their own has most often forgotten to say so."""
+    options = ("key=a", "secret=b", 'retry_config:={"max_retries": 0}')
+    given = [part for option in options for part in ("--storage-option", option)]
+    answer = ask("ls", "s3://bucket/run", "--endpoint-url", "http://127.0.0.1:1", *given)
+    assert answer.code == 2
+    assert "or --endpoint-url, names a server of your own" in answer.err.replace("\n", " ")

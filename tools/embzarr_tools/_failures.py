@@ -37,6 +37,7 @@ _OPTIONS = {
     "format= must": "--format must",
     "missing='zeros'": "--missing zeros",
     "overwrite=True": "--overwrite",
+    "the storage option endpoint_url": "--endpoint-url",
     "vocabulary=": "--vocabulary",
 }
 """What messages of the SDK call by its arguments, and a command line by its options."""

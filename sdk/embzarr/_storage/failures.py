@@ -49,7 +49,10 @@ _CONNECTION: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"InvalidMessage\(\s*(\w+)"), "the server speaks no TLS: {0}"),
     (
         re.compile(r"ConnectionRefused"),
-        "Connection refused: no server listens there; AWS_ENDPOINT_URL names one of your own",
+        (
+            "Connection refused: no server listens there; AWS_ENDPOINT_URL, or the storage option "
+            "endpoint_url, names a server of your own"
+        ),
     ),
 )
 _UNANSWERED = re.compile(
