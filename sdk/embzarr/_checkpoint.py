@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _VECTORS = (spec.VECTORS,)
+_SPARED = 64 * 1024
+"""Bytes that many processes together read over at most, each time."""
 _STREAM_PARTS = 4
 """Three batches of a stream, one of them in use, and what is under way."""
 
@@ -64,15 +66,31 @@ class Checkpoint:
         (4, (4, 4), False)
     """
 
-    def __init__(self, store: CountingStore, commit: Commit, *, cache: Cache | None = None) -> None:
-        """Wrap a commit; nothing is read."""
+    def __init__(
+        self,
+        store: CountingStore,
+        commit: Commit,
+        *,
+        cache: Cache | None = None,
+        widest: int | None = None,
+    ) -> None:
+        """Wrap a commit; nothing is read.
+
+        Args:
+            store: where it is.
+            commit: its manifest.
+            cache: what keeps chunks that were read.
+            widest: bytes between two chunks that are read over at most, so as to send one request
+                less; by default as many as take no longer.
+        """
         self._store = store
         self._commit = commit
         self._cache = cache
+        self._widest = widest
         living = LivingStore(store, commit.number)
         asked = store.identity
         kept = (cache or Cache()).of(asked.text, on_disk=asked.lasting)
-        link = link_to(store.capabilities.kind, kept)
+        link = link_to(store.capabilities.kind, kept, widest=widest)
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
         self.tensors = Tensors(living, commit.manifest.tensors, link)
@@ -92,7 +110,8 @@ class Checkpoint:
         To be unpickled takes no request. Where the commit was given up by then, reading from it is
         a `NotFoundError` with code ``commit-expired``.
         """
-        return partial(type(self), cache=self._cache), (self._store, self._commit)
+        again = partial(type(self), cache=self._cache, widest=self._widest)
+        return again, (self._store, self._commit)
 
     @property
     def step(self) -> int:
@@ -618,3 +637,13 @@ class Checkpoint:
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 
         return _group.open_group(self._store, self._commit)
+
+
+def sparing(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the same for one of many processes that share the way to a store.
+
+    Alone, what lies between two chunks is read over where that takes no longer than to ask twice;
+    where others wait for the same link, those bytes are theirs.
+    """
+    store, commit = checkpoint._store, checkpoint._commit  # noqa: SLF001 - of this module
+    return Checkpoint(store, commit, cache=checkpoint._cache, widest=_SPARED)  # noqa: SLF001

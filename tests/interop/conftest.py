@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 from embzarr_bench.servers._program import free_port
+from interop.sparking import java_is_there, running_spark
 
 _NEEDED = {
     "test_gensim.py": ("gensim",),
@@ -110,3 +112,23 @@ def weka_jvm() -> Iterator[Any]:
     jvm.start(max_heap_size="256m", logging_level=40)
     yield jvm
     jvm.stop()
+
+
+@pytest.fixture(scope="session")
+def spark_folder() -> Iterator[Path]:
+    """Where the session of Spark keeps its event log and its executors' logs."""
+    with tempfile.TemporaryDirectory(prefix="embzarr-spark-", ignore_cleanup_errors=True) as place:
+        yield Path(place)
+
+
+@pytest.fixture(scope="session")
+def spark(spark_folder: Path, _clean_environment: None) -> Iterator[Any]:
+    """One Spark with two executors for all tests, which know the data source."""
+    pytest.importorskip("pyspark")
+    if not java_is_there():
+        pytest.skip("no Java on PATH, which Spark needs")
+    from embzarr.interop.spark import register  # noqa: PLC0415 - where the library is
+
+    with running_spark(spark_folder) as session:
+        register(session)
+        yield session

@@ -25,21 +25,36 @@ LARGE = {
     "hnswlib": "torch",
     "keras": "keras",
     "lightgbm": "torch",
+    "mllib": "spark",
     "mxnet": "mxnet",
     "sentence_transformers": "torch",
     "spacy": "torch",
+    "spark": "spark",
     "tensorflow": "keras",
     "torch": "torch",
     "weka": "java",
     "xgboost": "torch",
 }
 """Whose libraries are large or compiled, and the environments that they are tested in."""
-RUNNING = {"h2o": "h2o_cluster", "weka": "weka_jvm"}
+RUNNING = {"h2o": "h2o_cluster", "mllib": "spark", "spark": "spark", "weka": "weka_jvm"}
 """What must run before their adapters do anything."""
+LIBRARIES = {"mllib": "pyspark", "spark": "pyspark"}
+"""Which have another name than their adapters."""
 SHOWN_BY_ANOTHER = {"CheckpointDataset"}
 """Classes that a function makes, and its example shows."""
 WORDS = ["king", "queen", "man", "woman"]
-HEAVY = ["dask", "faiss", "gensim", "pandas", "polars", "pyarrow", "sklearn", "torch", "xarray"]
+HEAVY = [
+    "dask",
+    "faiss",
+    "gensim",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyspark",
+    "sklearn",
+    "torch",
+    "xarray",
+]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -56,14 +71,14 @@ def test_examples_are_true(adapter: str, tmp_path: Path, request: pytest.Fixture
     """A reader who types them in finds the same, given a run of four words."""
     checkpoint = embzarr.save(tmp_path / "run", WORDS, np.eye(4, dtype="f4"), step=100)
     # Not imported here: MXNet can be only by ours.
-    if adapter in LARGE and importlib.util.find_spec(adapter) is None:
+    if adapter in LARGE and importlib.util.find_spec(LIBRARIES.get(adapter, adapter)) is None:
         pytest.skip(f"could not import {adapter!r}")
+    known = {"checkpoint": checkpoint, "np": np, "embzarr": embzarr}
     if adapter in RUNNING:
-        request.getfixturevalue(RUNNING[adapter])
+        known["spark"] = request.getfixturevalue(RUNNING[adapter])
     module = importlib.import_module(f"embzarr.interop.{adapter}")
     for name in set(module.__all__) - SHOWN_BY_ANOTHER:
-        known = {"checkpoint": checkpoint, "folder": str(tmp_path / name), "np": np}
-        known |= {"embzarr": embzarr, adapter: sys.modules.get(adapter)}
+        known |= {"folder": str(tmp_path / name), adapter: sys.modules.get(adapter)}
         text = inspect.getdoc(getattr(module, name)) or ""
         example = doctest.DocTestParser().get_doctest(text, known, name, None, 0)
         assert example.examples, f"no example of {name}"

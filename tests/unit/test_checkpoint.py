@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import embzarr
+from embzarr._checkpoint import sparing
 from oracle import make_vectors, make_words
 
 ROWS = 3000
@@ -419,3 +421,13 @@ def test_what_was_saved_last_is_the_newest(tmp_path: Path) -> None:
     assert embzarr.open(tmp_path).step == 60
     assert embzarr.open(tmp_path, step=100)["a"].tolist() == [100]
     assert embzarr.save(tmp_path, ["a"], np.ones((1, 1), "f4")).step == 61
+
+
+def test_one_of_many_processes_reads_over_less(tmp_path: Path) -> None:
+    """What takes no longer alone is not read by one who shares a link, here or unpickled."""
+    words = [f"w{row}" for row in range(400)]
+    alone = embzarr.save(tmp_path, words, make_vectors(400, 64), chunk_bytes=1024)
+    shared = pickle.loads(pickle.dumps(sparing(alone)))  # noqa: S301 - as an engine sends it
+    asked = ["w0", "w280"]  # 70 KB apart
+    assert (alone.plan(asked).requests, shared.plan(asked).requests) == (1, 2)
+    assert np.array_equal(shared[asked], alone[asked])

@@ -104,6 +104,13 @@ def _within(factor: float) -> float:
     return min(max(factor, least), most)
 
 
-def link_to(kind: str, cache: StoreCache | None = None) -> Link:
-    """Return the way to a store of some kind (`Capabilities.kind`), before anything was read."""
-    return Link(_PRIORS.get(kind, _NETWORK), cache)
+def link_to(kind: str, cache: StoreCache | None = None, *, widest: int | None = None) -> Link:
+    """Return the way to a store of some kind (`Capabilities.kind`), before anything was read.
+
+    Args:
+        kind: of the store.
+        cache: what keeps what came over it.
+        widest: bytes that a request may read over; None for as many as take no longer.
+    """
+    prior = _PRIORS.get(kind, _NETWORK)
+    return Link(prior if widest is None else replace(prior, widest=widest), cache)

@@ -12,6 +12,8 @@
     from embzarr.interop.keras import embedding, save_embedding  # so have mxnet, chainer, h2o, ...
     from embzarr.interop.spacy import to_vocab
     from embzarr.interop.sentence_transformers import static_embedding
+    from embzarr.interop.spark import MeanVectors, placed, register  # a source of data frames
+    from embzarr.interop.mllib import from_word2vec, load, save, to_word2vec
 
 Nothing of it is imported by ``import embzarr``, and no library before its own module is. Where one
 is not installed, importing its module is an `embzarr.UnsupportedError`, code ``url-unsupported``,

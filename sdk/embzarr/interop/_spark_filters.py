@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from embzarr._format import arguments
 from embzarr.interop._door import needs
 from embzarr.interop._record_batches import WORD
 from embzarr.interop._spark_rows import ROW
@@ -85,6 +86,22 @@ class Wanted:
     def before_row(self, row: int) -> Wanted:
         """Return those before a row."""
         return replace(self, stop=row if self.stop is None else min(self.stop, row))
+
+
+def wanted_of(options: Mapping[str, Any]) -> Wanted:
+    """Return the rows that options ask for.
+
+    Args:
+        options: ``words``, ``prefix``, ``first``, ``last``, ``start`` and ``stop``, some of them.
+
+    Raises:
+        InvalidInputError: code ``input-word``: something else among words.
+    """
+    wanted = Wanted(start=options.get("start", 0), stop=options.get("stop"))
+    if "words" in options:
+        wanted = wanted.among_words(arguments.words("words", options["words"]))
+    wanted = wanted.with_prefix(options.get("prefix", ""))
+    return wanted.from_word(options.get("first", "")).before_word(options.get("last"))
 
 
 _NARROW: Final[Mapping[Any, Callable[[Wanted, Any], Wanted]]] = {

@@ -12,11 +12,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FLAGS = {"true": True, "false": False}
-_WHOLE = ("step", "commit", "partitions", "chunk_bytes", "text_length", "bytes_length")
-_BOOLEAN = ("allow_nonfinite", "allow_new_dim", "single_writer")
-_JSON = ("metadata", "storage_options")
-_TEXT = ("path", "tag", "columns", "by", "vectors", "dtype", "placement", "compression")
-READING = frozenset({"step", "commit", "tag", "columns", "partitions", "by", "vectors"})
+_OF_SAVE = ("allow_nonfinite", "allow_new_dim", "single_writer")
+_OF_ROWS = ("words", "prefix", "first", "last", "start", "stop")
+_WHOLE = (
+    "step",
+    "commit",
+    "partitions",
+    "start",
+    "stop",
+    "chunk_bytes",
+    "text_length",
+    "bytes_length",
+)
+_BOOLEAN = (*_OF_SAVE, "pushdown")
+_JSON = {"metadata": dict, "storage_options": dict, "words": list}
+_TEXT = (
+    "path",
+    "tag",
+    "columns",
+    "by",
+    "vectors",
+    "prefix",
+    "first",
+    "last",
+    "dtype",
+    "placement",
+    "compression",
+)
+READING = frozenset(
+    {"step", "commit", "tag", "columns", "partitions", "by", "vectors", "pushdown", *_OF_ROWS}
+)
 """Options that only a read has."""
 WRITING = frozenset(
     {
@@ -28,7 +53,7 @@ WRITING = frozenset(
         "text_length",
         "bytes_length",
         "metadata",
-        *_BOOLEAN,
+        *_OF_SAVE,
     }
 )
 """Options that only a write has."""
@@ -91,17 +116,18 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401 - by name
             return _FLAGS[text.lower()]
         raise _refusal(name, "true or false", text)
     if name in _JSON:
-        return _members(name, text)
+        return _parsed(name, text)
     return text
 
 
-def _members(name: str, text: str) -> dict[str, Any]:
+def _parsed(name: str, text: str) -> Any:  # noqa: ANN401 - by name
     try:
         found = json.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict):  # its text may hold secrets
-        raise InvalidInputError("input-argument", f"option {name!r}: expected a JSON object")
+    if not isinstance(found, _JSON[name]):  # its text may hold secrets
+        kind = "an object" if _JSON[name] is dict else "a list"
+        raise InvalidInputError("input-argument", f"option {name!r}: expected JSON, {kind}")
     return found
 
 

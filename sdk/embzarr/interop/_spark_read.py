@@ -11,7 +11,6 @@ from embzarr._format import arguments, placements, spec
 from embzarr._storage import parallel
 from embzarr.interop._door import needs
 from embzarr.interop._spark_door import Sent
-from embzarr.interop._spark_filters import Wanted
 from embzarr.interop._spark_rows import Rows
 
 with needs("pyspark", extra="spark"):
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._reading import Loaded
+    from embzarr.interop._spark_filters import Wanted
 
 WAYS: Final = ("rows", "weight", "hash")
 """By what rows are divided."""
@@ -52,12 +52,14 @@ class ListedWords(InputPartition):  # type: ignore[misc]  # pyspark is an extra
 
 
 class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an extra
-    """Reads what the filters leave of one checkpoint, whatever is committed meanwhile."""
+    """Reads some rows of one checkpoint, whatever is committed meanwhile."""
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         schema: Any,  # noqa: ANN401 - pyspark is an extra
+        wanted: Wanted,
+        *,
         partitions: int | None,
         by: str,
     ) -> None:
@@ -66,6 +68,7 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
         Args:
             checkpoint: which.
             schema: the columns, as Spark has them.
+            wanted: which rows.
             partitions: how many tasks read rows; by default as many as 32 MiB each make.
             by: by what rows are divided among them, one of `WAYS`.
         """
@@ -75,16 +78,7 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
         self._partitions = (
             None if partitions is None else arguments.whole("partitions", partitions, least=1)
         )
-        self._wanted = Wanted()
-
-    def pushFilters(self, filters: Iterable[Any]) -> Iterator[Any]:  # noqa: N802 - Spark's name
-        """Take the filters that are of words and rows, and yield the others."""
-        for one in filters:
-            narrowed = self._wanted.narrowed(one)
-            if narrowed is None:
-                yield one
-            else:
-                self._wanted = narrowed
+        self._wanted = wanted
 
     # On the driver --------------------------------------------------------------------------------
     def partitions(self) -> list[Any]:
@@ -193,6 +187,24 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
                 return None
             return [wanted.has_row(row) for row in loaded.rows.tolist()]
         return [wanted.has_word(word) for word in loaded.words] if wanted.is_of_words else None
+
+
+class PushedReader(Reader):
+    """The same, which takes filters from Spark, too.
+
+    Spark 4.1 to 4.3 keeps what a source in Python was last told of a data frame, and reads by it in
+    each later query of that data frame, whatever its filters are, and in both of a union: only
+    where a caller vouches for one query is this a reader to use.
+    """
+
+    def pushFilters(self, filters: Iterable[Any]) -> Iterator[Any]:  # noqa: N802 - Spark's name
+        """Take the filters that are of words and rows, and yield the others."""
+        for one in filters:
+            narrowed = self._wanted.narrowed(one)
+            if narrowed is None:
+                yield one
+            else:
+                self._wanted = narrowed
 
 
 def _is_one_run(rows: NDArray[np.int64]) -> bool:

@@ -45,6 +45,8 @@ _KINDS: Final = {
     types.TimestampNTZType: "datetime64[us]",
     types.DayTimeIntervalType: "timedelta64[us]",
 }
+_UNSIGNED: Final = types.DecimalType(20, 0)
+"""As uint64 is read."""
 _DENSE: Final = 1
 
 
@@ -157,6 +159,8 @@ def _kind(name: str, kind: Any, lengths: Mapping[str, int | None]) -> str:  # no
             return _KINDS[type(inner)]
     elif type(inner) in _KINDS:
         return _KINDS[type(inner)]
+    elif inner == _UNSIGNED:
+        return "uint64"
     elif isinstance(inner, types.StringType | types.BinaryType):
         return _text_kind(name, "U" if isinstance(inner, types.StringType) else "S", lengths)
     expected = (
@@ -210,9 +214,20 @@ def _numbers(name: str, column: Any, words: list[str]) -> NDArray[Any]:  # noqa:
         return _of_mllib(column, words)
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         return _of_lists(name, column, words)
+    if pa.types.is_decimal(column.type):
+        return _unsigned(name, column)
     if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
         return np.array(column.to_pylist())
     found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _unsigned(name: str, column: Any) -> NDArray[Any]:  # noqa: ANN401 - pyarrow has no types
+    try:
+        found: NDArray[Any] = column.cast(pa.uint64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as exc:
+        message = f"{_where()}: {name}: expected numbers from 0 to below 2**64: {exc}"
+        raise InvalidInputError("input-argument", message) from exc
     return found
 
 

@@ -2,19 +2,26 @@
 
     register(spark)
     words = spark.read.format("embzarr").load("s3://bucket/run")
-    words.where("word IN ('king', 'queen')")  # two words are looked up, the rest is not read
+    spark.read.format("embzarr").option("prefix", "inter").load("s3://bucket/run")  # these alone
     words.write.format("embzarr").mode("overwrite").save("s3://bucket/other")
 
 A row is a ``word``, its ``row``, its ``vectors``, an array, and the further columns by their names.
 embzarr must be installed in the Python of every executor.
 
 **Reading.** A data frame, or a temporary view, is the commit that was newest when it was made, or
-that of an option ``step``, ``tag`` or ``commit``, whatever is committed while it is used. Filters
-on ``word`` (``=``, ``IN``, ``LIKE 'inter%'``, ``<`` and the like) and on ``row`` become partial
-loads. Spark does not tell a source in Python which columns a query needs: say it by the option
-``columns``, such as ``word,counts``, or by ``schema(...)``. ``partitions`` sets how many tasks read
-rows, by default 32 MiB each, ``by`` how rows are divided: ``rows``, ``weight`` (by ``counts``) or
-``hash``, by whole groups of such a placement. ``vectors`` set to ``mllib`` makes them MLlib's.
+that of an option ``step``, ``tag`` or ``commit``, whatever is committed while it is used. Options
+say what is loaded of it: ``words``, a list as JSON; ``prefix``; ``first`` and ``last``, a range of
+words, and ``start`` and ``stop``, of rows, each up to and without its end; ``columns``, such as
+``word,counts``, of which Spark tells a source in Python nothing; or ``schema(...)``. ``partitions``
+sets how many tasks read rows, by default 32 MiB each, ``by`` how rows are divided: ``rows``,
+``weight`` (by ``counts``) or ``hash``, by whole groups of such a placement. ``vectors`` set to
+``mllib`` makes them MLlib's.
+
+Filters are Spark's own work, unless the option ``pushdown`` is true: then those on ``word`` (``=``,
+``IN``, ``LIKE 'inter%'``, ``<`` and the like) and on ``row`` become partial loads. Give it to a
+data frame that *one* query uses: Spark (4.1 to 4.3) remembers the filters that it pushed down last
+and leaves their rows out of every later query of the same data frame or view, and of both sides of
+a union or join of one with itself.
 
 **Writing.** Each task stores its rows; then the driver makes one commit of them, in the order of
 the data frame, or none. Mode ``overwrite`` saves a full step; ``append`` lays rows upon the newest
@@ -38,14 +45,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from embzarr._checkpoint import sparing
 from embzarr._format import placements, word_table
 from embzarr._open import open_checkpoint
 from embzarr.errors import InvalidInputError
 from embzarr.interop import _spark_options
 from embzarr.interop._door import needs
+from embzarr.interop._spark_filters import wanted_of
 from embzarr.interop._spark_options import READING
-from embzarr.interop._spark_read import Reader
+from embzarr.interop._spark_read import PushedReader, Reader
 from embzarr.interop._spark_rows import FORMS, check_schema, schema_of
+from embzarr.interop._spark_texts import MeanVectors
 from embzarr.interop._spark_write import Writer
 
 with needs("pyspark", extra="spark"):
@@ -53,13 +63,13 @@ with needs("pyspark", extra="spark"):
     from pyspark.sql import functions
     from pyspark.sql.datasource import DataSource
 
-__all__ = ["EmbzarrSource", "placed", "register"]
+__all__ = ["EmbzarrSource", "MeanVectors", "placed", "register"]
 
 _PUSHDOWN = "spark.sql.python.filterPushdown.enabled"
 
 
 def register(spark: Any) -> None:  # noqa: ANN401 - pyspark is an extra
-    """Let a session read and write ``format("embzarr")``, with filters pushed down.
+    """Let a session read and write ``format("embzarr")``.
 
     Args:
         spark: a `SparkSession`.
@@ -67,8 +77,7 @@ def register(spark: Any) -> None:  # noqa: ANN401 - pyspark is an extra
     Example:
         >>> from embzarr.interop.spark import register
         >>> register(spark)
-        >>> words = spark.read.format("embzarr").load(url)
-        >>> words.where("word LIKE 'ki%'").select("word", "row", "vectors").collect()
+        >>> spark.read.format("embzarr").option("prefix", "ki").load(checkpoint.url).collect()
         [Row(word='king', row=0, vectors=[1.0, 0.0, 0.0, 0.0])]
     """
     spark.conf.set(_PUSHDOWN, "true")
@@ -87,9 +96,10 @@ def placed(frame: Any, placement: str, *, partitions: int | None = None) -> Any:
         InvalidInputError: code ``input-argument``: another placement.
 
     Example:
+        >>> import embzarr
         >>> from embzarr.interop.spark import placed, register
         >>> register(spark)
-        >>> words = spark.read.format("embzarr").load(url)
+        >>> words = spark.read.format("embzarr").load(checkpoint.url)
         >>> ordered = placed(words, "hash:2")
         >>> _ = ordered.write.format("embzarr").option("placement", "hash:2").mode(
         ...     "overwrite"
@@ -122,14 +132,16 @@ class EmbzarrSource(DataSource):  # type: ignore[misc]  # pyspark is an extra
     Example:
         >>> from embzarr.interop.spark import EmbzarrSource
         >>> spark.dataSource.register(EmbzarrSource)
-        >>> spark.read.format("embzarr").option("columns", "word").load(url).count()
+        >>> spark.read.format("embzarr").option("columns", "word").load(checkpoint.url).count()
         4
     """
 
     def __init__(self, options: Any) -> None:  # noqa: ANN401 - pyspark is an extra
         """Take the options apart; nothing is read."""
         super().__init__(options)
-        self._options = _spark_options.parse(dict(options))
+        self._options = _spark_options.parse(
+            {name.lower(): text for name, text in dict(options).items()}
+        )
         self._commit: int | None = None
 
     @classmethod
@@ -145,7 +157,14 @@ class EmbzarrSource(DataSource):  # type: ignore[misc]  # pyspark is an extra
         """Return what reads that commit; of a schema that the caller gave, its columns."""
         checkpoint, own = self._open(), self._options.own
         check_schema(schema, self._schema(checkpoint))
-        return Reader(checkpoint, schema, own.get("partitions"), own.get("by", "rows"))
+        kind = PushedReader if own.get("pushdown") else Reader
+        return kind(
+            checkpoint,
+            schema,
+            wanted_of(own),
+            partitions=own.get("partitions"),
+            by=own.get("by", "rows"),
+        )
 
     def writer(self, schema: Any, overwrite: bool) -> Writer:  # noqa: ANN401, FBT001 - Spark's call
         """Return what writes a data frame as one commit."""
@@ -165,7 +184,7 @@ class EmbzarrSource(DataSource):  # type: ignore[misc]  # pyspark is an extra
             pickle_secrets=True,
         )
         self._commit = checkpoint.commit
-        return checkpoint
+        return sparing(checkpoint)
 
     def _schema(self, checkpoint: Any) -> Any:  # noqa: ANN401 - a Checkpoint and a StructType
         own, listed = self._options.own, self._options.own.get("columns")

@@ -133,7 +133,7 @@ def test_words_twice_are_named_with_their_partitions(tmp_path: Path) -> None:
 def test_shares_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     """Vectors of another length in another partition; no rows at all."""
     plan = plan_of(tmp_path, columns={})
-    shares = []
+    shares: list[Share] = []
     for dim in (4, 5, 4):
         with ShareWriter(target_of(tmp_path), plan) as writer:
             writer.append([f"of {dim} {len(shares)}"], {"vectors": np.ones((1, dim))})
@@ -197,7 +197,7 @@ def test_a_delta_updates_and_appends(tmp_path: Path) -> None:
     embzarr.save(tmp_path, WORDS[:600], VECTORS[:600], counts=COUNTS[:600].astype("u4"))
     plan = plan_of(tmp_path, upon=True)
     assert (plan.is_delta, plan.columns) == (True, {"counts": "uint32"})
-    shares = []
+    shares: list[Share] = []
     for start, stop in ((650, 700), (590, 650)):
         with ShareWriter(target_of(tmp_path), plan) as writer:
             rows = slice(start, stop)
