@@ -24,7 +24,14 @@ def test_a_user_gets_the_sdk_and_the_programs_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [Path(name) for name in archive.namelist() if ".dist-info/" not in name]
 
-    packages = ["embzarr", "embzarr_eval", "embzarr_tools", "embzarr_trainer", "embzarr_words"]
+    packages = [
+        "embzarr",
+        "embzarr_eval",
+        "embzarr_spark",
+        "embzarr_tools",
+        "embzarr_trainer",
+        "embzarr_words",
+    ]
     assert sorted({name.parts[0] for name in names}) == packages
     assert Path("embzarr/__main__.py") in names
     assert Path("embzarr/py.typed") in names

@@ -101,7 +101,7 @@ def test_scenes_that_make_no_sense(name: str) -> None:
     """Named."""
     scene = {"words": 10, "dim": 10, "workers": 1, name: -1}
     with pytest.raises(BenchError, match=f"{name}: expected"):
-        Scene(**scene)  # type: ignore[arg-type]
+        Scene(**scene)
 
 
 def test_the_command_shows_and_writes_it(

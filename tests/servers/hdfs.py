@@ -1,4 +1,4 @@
-"""A real HDFS as two child processes, a NameNode and a DataNode, from Hadoop's own jars."""
+"""A real HDFS as child processes, a NameNode and DataNodes, from Hadoop's own jars."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _SMALL = (
     "-XX:TieredStopAtLevel=1",
     "-Djava.net.preferIPv4Stack=true",
 )
+_WEB_APPLICATIONS = ("hdfs", "datanode", "static", "cluster", "node", "jobhistory", "proxy")
 _LOG = """\
 log4j.rootLogger=WARN,out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
@@ -47,8 +48,14 @@ class Hdfs:
 
     url: str
     """``hdfs://127.0.0.1:port``, without a slash at the end."""
-    data_node: ExitStack
-    """Ends the one DataNode when it is closed; the NameNode goes on, and soon takes notice."""
+    data_nodes: tuple[ExitStack, ...]
+    """Each ends one DataNode when it is closed; the NameNode goes on, and soon takes notice."""
+
+    @property
+    def data_node(self) -> ExitStack:
+        """The only one."""
+        (only,) = self.data_nodes
+        return only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +75,40 @@ def find_hdfs() -> Program | None:
 
 
 @contextmanager
-def running_hdfs(program: Program) -> Iterator[Hdfs]:
-    """Run both until the block ends, then end those processes and remove their data."""
-    with (
-        _program.running("namenode", lambda place: _name_node(program, place)) as (url, web),
-        ExitStack() as data,
-    ):
-        data.enter_context(
-            _program.running("datanode", lambda place: _data_node(program, place, url))
+def running_hdfs(program: Program, *, data_nodes: int = 1) -> Iterator[Hdfs]:
+    """Run all until the block ends, then end those processes and remove their data.
+
+    Each DataNode has a copy of every file.
+    """
+    with ExitStack() as all_of_them:
+        url, web = all_of_them.enter_context(
+            _program.running("namenode", lambda place: _name_node(program, place, data_nodes))
         )
-        _wait_for_data_node(web)
-        yield Hdfs(url=url, data_node=data)
+        nodes = tuple(all_of_them.enter_context(ExitStack()) for _ in range(data_nodes))
+        for node in nodes:
+            node.enter_context(
+                _program.running(
+                    "datanode", lambda place: _data_node(program, place, url, data_nodes)
+                )
+            )
+        _wait_for_data_nodes(web, data_nodes)
+        yield Hdfs(url=url, data_nodes=nodes)
 
 
-@contextmanager
-def silent_data_node() -> Iterator[None]:
-    """Have every DataNode that this process has started say nothing more until the block ends."""
-    ours = [
+def data_node_processes() -> list[int]:
+    """Return the numbers of the DataNodes that this process has started."""
+    return [
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")
         if f"PPid:\t{os.getpid()}\n" in _told(process / "status")
         and "datanode.DataNode" in _told(process / "cmdline")
     ]
+
+
+@contextmanager
+def silent_data_node() -> Iterator[None]:
+    """Have every DataNode that this process has started say nothing more until the block ends."""
+    ours = data_node_processes()
     assert ours
     for process_id in ours:
         os.kill(process_id, signal.SIGSTOP)
@@ -107,7 +126,7 @@ def _told(path: Path) -> str:
         return ""  # it has ended meanwhile
 
 
-def _name_node(program: Program, place: Path) -> _program.Launch[tuple[str, str]]:
+def _name_node(program: Program, place: Path, copies: int) -> _program.Launch[tuple[str, str]]:
     """Format an empty name space, and plan its start on ports that are free now."""
     url = f"hdfs://127.0.0.1:{_program.free_port()}"
     web = f"127.0.0.1:{_program.free_port()}"
@@ -119,21 +138,31 @@ def _name_node(program: Program, place: Path) -> _program.Launch[tuple[str, str]
         "dfs.namenode.http-address": web,
         "dfs.namenode.safemode.extension": "0",
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
-        "dfs.replication": "1",
+        "dfs.replication": str(copies),
+        "dfs.permissions.enabled": "false",
+        # A DataNode that is dead is noticed after 2 x recheck + 10 x heartbeat: 12 seconds.
+        "dfs.heartbeat.interval": "1",
+        "dfs.namenode.heartbeat.recheck-interval": "1000",
+        "dfs.namenode.stale.datanode.interval": "3000",
+        "dfs.namenode.avoid.read.stale.datanode": "true",
+        "dfs.namenode.avoid.write.stale.datanode": "true",
+        # Hive asks as whoever its user is.
+        "hadoop.proxyuser.tester.hosts": "*",
+        "hadoop.proxyuser.tester.groups": "*",
     }
-    command = _command(program, place, f"{_MAIN}.namenode.NameNode", settings)
+    command = command_of(program, place, f"{_MAIN}.namenode.NameNode", settings)
     subprocess.run(  # noqa: S603 - our own command
         [*command, "-format", "-nonInteractive"], check=True, capture_output=True, timeout=120
     )
     return _program.Launch(
         command=command,
-        environment=_environment(place),
+        environment=environment_of(place),
         health=f"http://{web}/jmx?qry=java.lang:type=Runtime",
         server=(url, f"http://{web}"),
     )
 
 
-def _data_node(program: Program, place: Path, url: str) -> _program.Launch[None]:
+def _data_node(program: Program, place: Path, url: str, copies: int) -> _program.Launch[None]:
     web = f"127.0.0.1:{_program.free_port()}"
     settings = {
         "fs.defaultFS": url,
@@ -143,31 +172,37 @@ def _data_node(program: Program, place: Path, url: str) -> _program.Launch[None]
         "dfs.datanode.http.address": web,
         "dfs.datanode.hostname": "127.0.0.1",
         "dfs.heartbeat.interval": "1",
-        "dfs.replication": "1",
+        "dfs.replication": str(copies),
     }
     return _program.Launch(
-        command=_command(program, place, f"{_MAIN}.datanode.DataNode", settings),
-        environment=_environment(place),
+        command=command_of(program, place, f"{_MAIN}.datanode.DataNode", settings),
+        environment=environment_of(place),
         health=f"http://{web}/jmx?qry=java.lang:type=Runtime",
         server=None,
     )
 
 
-def _command(
+def command_of(
     program: Program, place: Path, main: str, settings: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Write the configuration, and return how to run one of Hadoop's programs with it."""
     configuration = place / "configuration"
-    for web_application in ("hdfs", "datanode", "static"):
-        (configuration / "webapps" / web_application / "WEB-INF").mkdir(parents=True, exist_ok=True)
-    (configuration / "log4j.properties").write_text(_LOG)
-    for name in ("core-site.xml", "hdfs-site.xml"):
-        (configuration / name).write_text(_xml(settings))
+    write_configuration(configuration, settings)
     classes = f"{configuration}:{program.jars}/*"
     return (str(program.java), *_SMALL, *_OPEN, "-cp", classes, main)
 
 
-def _xml(settings: Mapping[str, str]) -> str:
+def write_configuration(place: Path, settings: Mapping[str, str]) -> None:
+    """Write what programs of Hadoop look for on their class path."""
+    for web_application in _WEB_APPLICATIONS:
+        (place / "webapps" / web_application / "WEB-INF").mkdir(parents=True, exist_ok=True)
+    (place / "log4j.properties").write_text(_LOG)
+    for name in ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "mapred-site.xml"):
+        (place / name).write_text(xml_of(settings))
+
+
+def xml_of(settings: Mapping[str, str]) -> str:
+    """Return settings as Hadoop reads them."""
     members = "".join(
         f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
         for name, value in settings.items()
@@ -175,17 +210,21 @@ def _xml(settings: Mapping[str, str]) -> str:
     return f"<configuration>{members}</configuration>"
 
 
-def _environment(place: Path) -> dict[str, str]:
-    return {"HOME": str(place), "HADOOP_USER_NAME": "tester"}
+def environment_of(place: Path) -> dict[str, str]:
+    """Return what a program of Hadoop needs to know, with its temporary files in its place."""
+    temporary = place / "temporary"
+    temporary.mkdir(exist_ok=True)
+    options = f"-Djava.io.tmpdir={temporary}"
+    return {"HOME": str(place), "HADOOP_USER_NAME": "tester", "JAVA_TOOL_OPTIONS": options}
 
 
-def _wait_for_data_node(web: str) -> None:
-    """Wait until the NameNode knows its DataNode and lets files be written."""
+def _wait_for_data_nodes(web: str, number: int) -> None:
+    """Wait until the NameNode knows its DataNodes and lets files be written."""
     deadline = time.monotonic() + _program.READY_WITHIN
     state: Mapping[str, object] = {}
     while time.monotonic() < deadline:
         (state,) = json.loads(_program.fetch(f"{web}{_STATE}", timeout=10))["beans"]
-        if state["NumLiveDataNodes"] == 1 and state["FSState"] == "Operational":
+        if state["NumLiveDataNodes"] == number and state["FSState"] == "Operational":
             return
         time.sleep(0.2)
     raise RuntimeError(f"no DataNode came up: {state}")

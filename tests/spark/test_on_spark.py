@@ -117,8 +117,8 @@ def test_what_spark_began_one_process_ends(
     with SparkEngine(spark, frame) as engine, pytest.raises(KeyboardInterrupt):
         embzarr_spark.train(engine, url, progress=stop, **SETTINGS)
     rounds: list[BlockProgress] = []
-    with LocalEngine(corpus) as engine:
-        made = embzarr_spark.train(engine, url, resume=True, progress=rounds.append, **SETTINGS)
+    with LocalEngine(corpus) as alone:
+        made = embzarr_spark.train(alone, url, resume=True, progress=rounds.append, **SETTINGS)
 
     assert [now.round for now in rounds] == [3, 4]
     assert_same(made, expected)

@@ -82,8 +82,12 @@ def planned(folder: Path) -> list[object]:
 
 
 TRAIN = ("--vector-size", 4, "--epochs", 1, "--min-count", 1, "--workers", 1)
+BLOCKS = ("--vector-size", 4, "--epochs", 1, "--min-count", 1, "--groups", 2, "--segments", 1)
 ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
     "train": [lambda f: ["train", text(f), f / "run", *TRAIN]],
+    "train-spark": [
+        lambda f: ["train-spark", text(f), f / "run", *BLOCKS, "--processes", 1],
+    ],
     "import": [
         lambda f: ["import", glove(f), f / "run", "--on-error", "skip", "--duplicates", "first"],
         lambda f: ["import", glove(f, sound=True), f / "run", "--limit", 2],
@@ -136,7 +140,7 @@ ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
     "probe": [lambda f: ["probe", f / "run"]],
 }
 CASES = [
-    pytest.param(name, number, marks=[pytest.mark.slow] * (name == "train"))
+    pytest.param(name, number, marks=[pytest.mark.slow] * name.startswith("train"))
     for name, asked in ASKED.items()
     for number in range(len(asked))
 ]

@@ -95,10 +95,11 @@ def _through_temporary(
 
 
 def _pipe(fs: AbstractFileSystem, path: str, data: bytes, **how: str) -> None:
-    seconds = deadline.seconds_for(len(data))
     if hdfs.is_native(fs):
+        seconds = hdfs.seconds_for(len(data))
         deadline.within(seconds, lambda: hdfs.write(fs, path, data))
     else:
+        seconds = deadline.seconds_for(len(data))
         deadline.within(seconds, lambda: fs.pipe_file(path, data, **how))
 
 

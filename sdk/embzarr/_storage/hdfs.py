@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from embzarr._storage import forks
+from embzarr._storage import deadline, forks
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types
+
+
+_SECONDS: Final = 20.0
+_SLOWEST: Final = 2**20
+"""Bytes a second. A shard of 16 MiB gets 36 seconds."""
+
+
+def seconds_for(nbytes: int) -> float:
+    """Return the seconds after which a write is given up: fewer than of other stores.
+
+    What was begun within a dozen seconds of a DataNode's death may hang for minutes, though two
+    others are there: the sooner it ends in an error, the sooner the next save is a whole one.
+    """
+    return min(_SECONDS + nbytes / _SLOWEST, deadline.seconds_for(nbytes))
 
 
 def is_native(fs: AbstractFileSystem) -> bool:
