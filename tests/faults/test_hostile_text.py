@@ -59,6 +59,7 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
 }  # fmt: skip
 ELSEWHERE = {
     "train": "see test_training",
+    "train-spark": "see tests/spark/test_train_blocks.py",
     "demo": "reads no store but its own",
     "bench": "reads no store but its own",
 }

@@ -185,6 +185,39 @@ def test_another_run_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:
         train(less, url, resume=True, epochs=1, segments=1)
 
 
+STRANGE: dict[str, tuple[dict[str, Any], tuple[int, int], int]] = {
+    "no plan": ({"plan": None}, (0, 0), 1),
+    "a shape of its own": ({}, (2, 0), 1),
+    "other vectors": ({}, (0, 1), 1),
+    "a step beyond the end": ({}, (0, 0), 99),
+    "time that is none": ({"metrics": {"seconds": "\x1b[2J"}}, (0, 0), 1),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_state_that_somebody_else_wrote_is_refused(
+    corpus: Path, tmp_path: Path, case: str
+) -> None:
+    """By what it says, before a worker reads it."""
+    url, short = tmp_path / "run", {"epochs": 1, "segments": 1}
+    train(corpus, url, **short)
+    rows = f"{url}.state/rows"
+    with embzarr.open(rows) as state:
+        told, shape = state.metadata["blocks"], state.shape
+    changes, more, step = STRANGE[case]
+    size = (shape[0] + more[0], shape[1] + more[1])
+    words = [f"x{row}" for row in range(size[0])]
+    metadata = {"blocks": {**told, **changes}}
+    zeros = np.zeros(size, np.float32)
+    step = step if step > 1 else told["plan"]["groups"]
+    embzarr.save(rows, words, zeros, step=step, metadata=metadata, allow_new_dim=True)
+
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        train(corpus, url, resume=True, **short)
+    assert caught.value.code == "input-argument"
+    assert "\x1b" not in str(caught.value)
+
+
 def test_vectors_that_run_away_are_not_committed(corpus: Path, tmp_path: Path) -> None:
     """A task that finds them so ends the run, and the rounds before stay."""
     url = tmp_path / "run"

@@ -9,12 +9,13 @@ many words, so that a commit, which names its rows, stays small however large th
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 import embzarr
-from embzarr_trainer import refused
+from embzarr_trainer import check_integer, check_number, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,20 +98,36 @@ def newest_round(places: Places, plan: BlockPlan) -> embzarr.Checkpoint | None:
     return None
 
 
+def seconds_of(checkpoint: embzarr.Checkpoint) -> float:
+    """Return the training time that a commit of the state tells, of all rounds before."""
+    told = checkpoint.metadata[MEMBER].get("metrics")
+    seconds = told.get("seconds") if isinstance(told, dict) else 0.0
+    check_number(f"metadata.{MEMBER}.metrics.seconds", seconds, low=0.0, high=sys.float_info.max)
+    return float(seconds)
+
+
 def _check_same(checkpoint: embzarr.Checkpoint, plan: BlockPlan) -> None:
+    """Refuse the state of another run, and what is no state."""
     told = checkpoint.metadata.get(MEMBER)
     if not isinstance(told, dict) or not isinstance(told.get("plan"), dict):
         raise refused(f"metadata.{MEMBER}", "the plan of a run in blocks", told)
     before, now = _flat(told["plan"]), _flat(plan.to_json())
-    names = sorted(now.keys() | before.keys())
-    changed = [name for name in names if before.get(name) != now.get(name)]
+    changed = sorted(
+        name for name in now.keys() | before.keys() if before.get(name) != now.get(name)
+    )
     if changed:
         name = changed[0]
         raise embzarr.InvalidInputError(
             "trainer-changed",
-            f"cannot resume: {name} was {before.get(name)!r:.80}, and is {now.get(name)!r:.80}; "
-            "another address, or another state, begins anew",
+            f"cannot resume: {name:.40} was {before.get(name)!r:.80}, and is "
+            f"{now.get(name)!r:.80}; another address, or another state, begins anew",
         )
+    check_integer("step of the state", checkpoint.step, low=0, high=plan.rounds)
+    shape = (2 * plan.groups * plan.rows, plan.packed * plan.options.vector_size)
+    if checkpoint.shape != shape or checkpoint.dtype != np.float32:
+        found = f"{checkpoint.dtype} {checkpoint.shape}"
+        raise refused("vectors of the state", f"float32 {shape}", found)
+    seconds_of(checkpoint)
 
 
 def _flat(plan: Mapping[str, Any]) -> dict[str, object]:

@@ -12,11 +12,11 @@ from embzarr_spark._gather import gather
 from embzarr_spark._places import places_of
 from embzarr_spark._plan import BlockPlan
 from embzarr_spark._state import (
-    MEMBER,
     newest_round,
     packing,
     plan_round,
     publish_round,
+    seconds_of,
 )
 from embzarr_spark._tasks import Beginning, Round, begin_group
 from embzarr_spark._words import store_words, vocabulary_of
@@ -274,7 +274,7 @@ class _Driver:
         step = plan_round(places, plan, number + 1)
         job = Round(places=places, plan=plan, number=number, base=state.commit, step=step)
         reports = self._engine.train(job)
-        before = _seconds(state)
+        before = seconds_of(state)
         seconds = time.perf_counter() - begin
         metrics = _metrics(plan, number, reports, before=before, seconds=seconds)
         state.close()
@@ -285,11 +285,6 @@ class _Driver:
         if self._progress is not None:
             self._progress(_progress(plan, number, reports, metrics, saves=saves))
         return made
-
-
-def _seconds(state: embzarr.Checkpoint) -> float:
-    told = state.metadata[MEMBER].get("metrics")
-    return float(told["seconds"]) if told else 0.0
 
 
 def _metrics(

@@ -17,7 +17,7 @@ from embzarr_trainer._corpus import cut_sentences
 from embzarr_trainer._docstrings import library_prose
 from embzarr_trainer._kernel_gate import Blocks
 from embzarr_trainer._numba import require_numba
-from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, refused
+from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, check_number, refused
 from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._record import MODEL
 from embzarr_trainer._sampling import build_tables, keep_thresholds
@@ -40,6 +40,7 @@ __all__ = [
     "Windows",
     "build_tables",
     "check_integer",
+    "check_number",
     "cut_sentences",
     "find_tokenizer",
     "keep_thresholds",
