@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import embzarr
+from embzarr._storage import Leftovers, open_store
 from servers import hdfs as hadoop
 from servers.hdfs import Hdfs
 
@@ -95,3 +97,22 @@ def test_saves_end_and_reads_go_on(three: Hdfs, at: float) -> None:
     assert there >= set(acknowledged)
     for commit in run.commits():
         assert run.open(commit=commit.commit).verify().problems == ()
+
+
+def test_a_save_ends_though_no_data_node_says_anything(three: Hdfs) -> None:
+    """As machines that lost their network with a shard half written: an error, well in time."""
+    url = f"{three.url}/run"
+    assert save(url, 0)
+    store = open_store(url)
+    assert isinstance(store, Leftovers)
+    with ThreadPoolExecutor(1) as threads:
+        saving = threads.submit(save, url, 1)
+        until = time.monotonic() + ENDS_WITHIN
+        while not saving.done() and not list(store.leftovers("")) and time.monotonic() < until:
+            time.sleep(0.005)
+        begun = time.monotonic()
+        with hadoop.silent_data_node():
+            saved = saving.result(2 * ENDS_WITHIN)
+
+    assert time.monotonic() - begun < ENDS_WITHIN
+    assert embzarr.open(url).step == int(saved)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from embzarr._storage import deadline, hdfs
 from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
 from embzarr.errors import StoreError
 
@@ -46,3 +47,12 @@ def test_a_deadline_follows_from_what_is_moved() -> None:
     assert seconds_for(0) == seconds_for(2**21) == LITTLE_SECONDS
     assert seconds_for(2**21 + 1) == seconds_for(2**26) == LARGE_SECONDS
     assert seconds_for(2**26 + 1) == 2 * LARGE_SECONDS
+
+
+def test_a_write_to_hdfs_is_given_up_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard of 16 MiB gets 36 seconds, where other stores have minutes; never more than they."""
+    assert hdfs.seconds_for(16 * 2**20) == 36.0
+    assert hdfs.seconds_for(0) == 20.0
+    assert hdfs.seconds_for(2**24) < deadline.seconds_for(2**24)
+    monkeypatch.setattr(deadline, "LITTLE_SECONDS", 4.0)
+    assert hdfs.seconds_for(1000) == 4.0

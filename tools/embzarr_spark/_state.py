@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 import embzarr
-from embzarr_trainer import check_integer, check_number, refused
+from embzarr_trainer import check_integer, check_number, padded, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -30,6 +30,8 @@ OUTPUT: Final = 1
 MEMBER: Final = "blocks"
 """What ``metadata`` of the state's commits, and of a checkpoint's trainer, calls the plan."""
 _ROW_BYTES: Final = 128 * 1024
+_BLOCK_BYTES: Final = 32 * 2**20
+"""Read or written at once."""
 _PADDING: Final = 16
 """A group is padded by about this part of itself at most."""
 
@@ -101,7 +103,7 @@ def newest_round(places: Places, plan: BlockPlan) -> embzarr.Checkpoint | None:
 def seconds_of(checkpoint: embzarr.Checkpoint) -> float:
     """Return the training time that a commit of the state tells, of all rounds before."""
     told = checkpoint.metadata[MEMBER].get("metrics")
-    seconds = told.get("seconds") if isinstance(told, dict) else 0.0
+    seconds: Any = told.get("seconds") if isinstance(told, dict) else 0.0
     check_number(f"metadata.{MEMBER}.metrics.seconds", seconds, low=0.0, high=sys.float_info.max)
     return float(seconds)
 
@@ -150,9 +152,23 @@ def read_words(
 def read_group(
     checkpoint: embzarr.Checkpoint, plan: BlockPlan, half: int, group: int
 ) -> npt.NDArray[np.float32]:
-    """Return a group of one matrix."""
-    bounds = plan.bounds()
-    return read_words(checkpoint, plan, half, group, 0, int(bounds[group + 1] - bounds[group]))
+    """Return a group of one matrix as the compiled loops want it: rows padded with zeros.
+
+    It is read block by block, so that memory holds it once.
+    """
+    bounds, size = plan.bounds(), plan.options.vector_size
+    words = int(bounds[group + 1] - bounds[group])
+    wide = padded(np.zeros((0, size), np.float32), rows=words)
+    for start, stop in _blocks_of(plan, words):
+        wide[start:stop, :size] = read_words(checkpoint, plan, half, group, start, stop)
+    return wide
+
+
+def _blocks_of(plan: BlockPlan, words: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of words that are whole rows of the state, some MiB each."""
+    rows = max(_BLOCK_BYTES // (plan.packed * plan.options.vector_size * 4), 1)
+    for start in range(0, words, rows * plan.packed):
+        yield start, min(start + rows * plan.packed, words)
 
 
 def write_group(
@@ -163,13 +179,15 @@ def write_group(
     group: int,
     words: npt.NDArray[np.float32],
 ) -> int:
-    """Write a group of one matrix as a part of a step; return its bytes."""
-    dim = plan.options.vector_size
-    whole = np.zeros((plan.rows * plan.packed, dim), np.float32)
-    whole[: len(words)] = words
+    """Write a group of one matrix, padded or not, as a part of a step; return its bytes."""
+    size = plan.options.vector_size
     index = half * plan.groups + group
     with embzarr.write_part(
         places.rows, step, index, storage_options=places.storage_options
     ) as part:
-        part.append(whole.reshape(plan.rows, plan.packed * dim))
-    return whole.nbytes
+        for start, stop in _blocks_of(plan, plan.rows * plan.packed):
+            block = np.zeros((stop - start, size), np.float32)
+            there = words[start:stop, :size]
+            block[: len(there)] = there
+            part.append(block.reshape(-1, plan.packed * size))
+    return plan.rows * plan.packed * size * 4

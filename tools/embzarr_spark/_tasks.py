@@ -17,7 +17,7 @@ import embzarr
 from embzarr_spark._state import INPUT, OUTPUT, read_group, read_words, write_group
 from embzarr_spark._windows import Share, merge
 from embzarr_spark._words import counts_between
-from embzarr_trainer import Blocks, Method, Weights, build_tables, padded, start_weights
+from embzarr_trainer import Blocks, Method, Weights, build_tables, start_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,15 +80,14 @@ def train_block(job: Round, task: int, shares: Iterable[bytes]) -> Report:
         outputs = read_group(state, plan, OUTPUT, task)
         read = state.traffic.bytes_read
     counts = counts_between(job.places, *(int(n) for n in plan.bounds()[task : task + 2]))
-    weights = Weights(padded(inputs), padded(outputs))
+    weights = Weights(inputs, outputs)
     method = Method(window=plan.options.window, negative=plan.options.negative, cbow=False)
     blocks = Blocks(method=method, weights=weights, tables=build_tables(counts, sample=0))
     seed = plan.seed("negatives", *plan.position(job.number), task)
     loss = blocks.train(windows, alpha=plan.alpha(job.number), seed=seed)
     written = 0
-    for half, number, trained in ((INPUT, group, weights.inputs), (OUTPUT, task, weights.outputs)):
-        rows = _finite(trained[:, : plan.options.vector_size])
-        written += write_group(job.places, plan, job.step, half, number, rows)
+    for half, number, trained in ((INPUT, group, inputs), (OUTPUT, task, outputs)):
+        written += write_group(job.places, plan, job.step, half, number, _finite(trained))
     return Report(
         task=task,
         loss=loss,
@@ -125,7 +124,7 @@ def begin_group(job: Beginning, group: int) -> None:
     size = job.plan.options.vector_size
     start = start_weights(int(np.diff(bounds)[group]), vector_size=size, seed=seed)
     for half, rows in ((INPUT, start.inputs), (OUTPUT, start.outputs)):
-        write_group(job.places, job.plan, job.step, half, group, rows[:, :size])
+        write_group(job.places, job.plan, job.step, half, group, rows)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
