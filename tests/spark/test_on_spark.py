@@ -15,7 +15,7 @@ import embzarr_spark
 from embzarr_spark import BlockProgress, LocalEngine, SparkEngine, _spark
 
 pytestmark = [
-    pytest.mark.frameworks,
+    pytest.mark.frameworks(environment="spark"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of py4j, when a session ends
 ]
