@@ -1,4 +1,4 @@
-"""Text as numbers: shards of about a million words, each a worker's to hold."""
+"""Text as numbers: shards of half a million words, each a worker's to hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     import embzarr
 
-SHARD_WORDS: Final = 1 << 20
+SHARD_WORDS: Final = 1 << 19
+"""Their windows, while they are dealt out, take some 150 bytes a word."""
 _UNKNOWN: Final = -1
 _BREAK: Final = -2
 

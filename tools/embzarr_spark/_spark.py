@@ -160,7 +160,9 @@ def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
         ) from None
     except Py4JError as exc:
         raise embzarr.StoreError(
-            "store-failed", f"no Spark session of master {master!r}: {str(exc)[:500]}"
+            "store-failed",
+            f"no Spark session of master {master!r}: it does not answer, or refused ("
+            f"{str(exc).partition(chr(10))[0][:200]})",
         ) from None
 
 

@@ -18,7 +18,7 @@ def compact(
     single_writer: SingleWriter = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn the newest checkpoint's chain of deltas into a full step.
+    """Turn the newest chain of deltas into a full step.
 
     It is a new commit of the same step, in bounded memory; the chain stays until `embzarr gc` gives
     it up. A checkpoint that is a full step already stays as it is.

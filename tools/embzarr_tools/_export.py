@@ -106,7 +106,7 @@ def export(
     which: Which,
     as_json: AsJson = False,
 ) -> None:
-    """Write vectors as a file that gensim, numpy, Arrow or others read.
+    """Write vectors as a file that gensim, numpy and others read.
 
     The file gets its name when it is whole: after an error or an interrupt nothing new is there.
     Words that the format cannot hold are refused first. Numbers keep their bits: where the format

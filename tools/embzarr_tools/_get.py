@@ -133,7 +133,7 @@ def get(
     as_json: AsJson = False,
     asides: Asides,
 ) -> None:
-    """Print vectors by word, prefix, range or row, a tensor or a file.
+    """Print vectors by word, range or row, or a tensor or a file.
 
     A terminal shows the first numbers of each vector. Through a pipe a line is a word and all its
     numbers, separated by tabs; letters that do not show are spelled as in Python, a backslash is
