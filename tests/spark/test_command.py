@@ -57,7 +57,7 @@ def test_two_engines_are_one_too_many(
     assert "give one" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["quicker_alone", "start_session", "train"])
+@pytest.mark.parametrize("name", ["LocalEngine", "quicker_alone", "start_session", "train"])
 def test_an_example_is_true(name: str, corpus: Path, tmp_path: Path) -> None:
     """A reader who types it in finds the same."""
     text = tmp_path / "text.txt"

@@ -137,6 +137,19 @@ def test_tasks_that_cannot_reach_the_package_say_so(
         SparkEngine(spark, corpus)
 
 
+def failing(_: None, number: int) -> None:
+    raise embzarr.NotFoundError("store-missing", f"no bucket {number}")
+
+
+def test_errors_of_tasks_are_typed_here(spark: Any, corpus: Path) -> None:
+    """With the code and the words that the executor gave them."""
+    with SparkEngine(spark, corpus) as engine, pytest.raises(embzarr.NotFoundError) as caught:
+        engine.run(failing, None, 1)
+
+    assert caught.value.code == "store-missing"
+    assert "as often as Spark allows: no bucket 0" in str(caught.value)
+
+
 def test_text_that_is_none_is_refused(spark: Any) -> None:
     """Before Spark is asked anything."""
     with pytest.raises(embzarr.InvalidInputError, match="corpus: expected paths"):

@@ -242,3 +242,6 @@ def test_it_says_when_one_machine_is_quicker() -> None:
     assert "14,000,000 words x 100" in told
     assert embzarr_spark.quicker_alone(14_000_001, 100, memory=16 * 10**9) is None
     assert _train.quicker_alone(1000, 100) is not None
+    for wrong in ((0, 100, None), (10, 0, None), (10, 10, 0)):
+        with pytest.raises(embzarr.InvalidInputError):
+            embzarr_spark.quicker_alone(*wrong[:2], memory=wrong[2])

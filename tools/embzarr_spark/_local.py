@@ -33,7 +33,13 @@ T = TypeVar("T")
 
 
 class LocalEngine:
-    """Runs a block plan by processes of this machine, to see or test what a cluster would do."""
+    """Runs a block plan by processes of this machine, to see or test what a cluster would do.
+
+    Example:
+        >>> with embzarr_spark.LocalEngine(corpus) as engine:
+        ...     engine.slots
+        1
+    """
 
     def __init__(self, corpus: Any, *, processes: int = 1) -> None:  # noqa: ANN401 - as `train`'s
         """Remember the text; read nothing yet.

@@ -71,6 +71,11 @@ class BlockPlan:
         """Rounds of the whole run."""
         return (self.segments + self.options.epochs - 1) * self.groups
 
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the state, both matrices, between two rounds."""
+        return 2 * self.groups * self.rows * self.packed * self.options.vector_size * 4
+
     def position(self, number: int) -> Position:
         """Return where round ``number`` of the whole run is; past the last, the end."""
         turn, within = divmod(number, self.groups)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -32,10 +33,17 @@ T = TypeVar("T")
 _PARTS_OF_A_SLOT: Final = 3
 """Partitions of the text for each task that runs at once, so that none is waited for long."""
 _NO_PACKAGE: Final = "No module named 'embzarr"
+_RAISED: Final = re.compile(r"embzarr\.errors\.(\w+Error): (.*) \[([a-z-]+)\]")
+"""What Python on an executor says of a typed error; Spark hands on its text alone."""
 
 
 class SparkEngine:
-    """Runs a block plan on the executors of a Spark session."""
+    """Runs a block plan on the executors of a Spark session.
+
+    Example:
+        >>> with embzarr_spark.SparkEngine(session, "hdfs://name:9000/texts") as engine:
+        ...     embzarr_spark.train(engine, "s3://bucket/run", groups=64)  # doctest: +SKIP
+    """
 
     def __init__(self, spark: Any, corpus: Any) -> None:  # noqa: ANN401 - pyspark is untyped here
         """Remember the text; read nothing yet.
@@ -191,7 +199,7 @@ def _are_you_there(number: int) -> str:
 
 @contextlib.contextmanager
 def _explaining() -> Iterator[None]:
-    """Say what to do where executors lack this package; tell errors of tasks by their text."""
+    """Say what to do where executors lack this package; raise the typed errors of tasks as such."""
     from py4j.protocol import Py4JJavaError  # noqa: PLC0415 - an extra
     from pyspark.errors import PythonException  # noqa: PLC0415
 
@@ -205,11 +213,12 @@ def _explaining() -> Iterator[None]:
                 "executors have no embzarr: install 'embzarr[spark,train]' there, or name a Python"
                 " that has it as PYSPARK_PYTHON",
             ) from None
-        if "training-diverged" in told:
-            raise embzarr.InvalidInputError(
-                "training-diverged", "vectors are no longer finite: a lower alpha may help"
-            ) from None
-        raise
+        failed = _RAISED.findall(told)
+        if not failed:
+            raise
+        name, message, code = failed[-1]
+        kind = getattr(embzarr, name, embzarr.StoreError)
+        raise kind(code, f"a task failed as often as Spark allows: {message}") from None
 
 
 def _blocks(lines: Iterable[str], tokenizer: str) -> Iterator[list[str]]:

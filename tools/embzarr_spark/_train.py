@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from embzarr_spark._places import Places
     from embzarr_spark._tasks import Report
 
-_ROUNDS_A_COLLECTION: Final = 8
+_UNCOLLECTED_BYTES: Final = 4 * 2**30
+"""About so much of old rounds may lie about before it is collected, which costs a commit."""
 _SHARE_OF_MEMORY: Final = 0.7
 
 
@@ -175,6 +176,10 @@ def quicker_alone(words: int, vector_size: int, *, memory: int | None = None) ->
     Example:
         >>> embzarr_spark.quicker_alone(1_000_000_000, 300, memory=16 * 2**30)
     """
+    check_integer("words", words, low=1, high=2**53)
+    check_integer("vector_size", vector_size, low=1, high=4096)
+    if memory is not None:
+        check_integer("memory", memory, low=1, high=2**63)
     have = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     model = 2 * 4 * words * vector_size
     most = int(have * _SHARE_OF_MEMORY)
@@ -279,7 +284,8 @@ class _Driver:
         metrics = _metrics(plan, number, reports, before=before, seconds=seconds)
         state.close()
         made = publish_round(places, plan, step, {"metrics": metrics.to_json()})
-        if (number + 1) % _ROUNDS_A_COLLECTION == 0 or number + 1 == plan.rounds:
+        each = max(min(_UNCOLLECTED_BYTES // plan.state_bytes, plan.groups), 1)
+        if (number + 1) % each == 0 or number + 1 == plan.rounds:
             with places.run(places.rows) as run:
                 run.gc(keep_last=2)
         if self._progress is not None:
