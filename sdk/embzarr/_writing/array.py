@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import mmap
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from embzarr._format import ChunkIndex, Codec
     from embzarr._storage import Body, Data, Put, Store
     from embzarr._writing.jobs import Job, Jobs
+
+
+_LARGE_BYTES = 2**20
 
 
 class ObjectWriter:
@@ -310,9 +315,26 @@ class ArrayWriter:
 
 def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     """Return the rows of all blocks, and let go of the blocks."""
-    rows = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    if len(blocks) == 1:
+        return blocks.pop()
+    shape = (sum(map(len, blocks)), *blocks[0].shape[1:])
+    rows = _room(shape, blocks[0].dtype)
+    np.concatenate(blocks, out=rows)
     blocks.clear()
     return rows
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array of any numbers, whose memory goes back to the system once nobody has it.
+
+    The allocator keeps what a thread has freed for that thread, and shards are made by one thread
+    and sent by another, so that of gigabytes some hundred megabytes would stay.
+    """
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes < _LARGE_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.empty(shape, dtype)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return np.ndarray(shape, dtype, mmap.mmap(-1, nbytes, flags=flags))
 
 
 def _chunk_of(bytes_per_row: int, chunk_bytes: int | None) -> int:
