@@ -54,8 +54,10 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
 
     ``import_vectors("GoogleNews-vectors-negative300.bin.gz", "s3://bucket/news")``
 
-    The file is read once, in blocks of a few MiB, whatever its size. Nothing is visible at `url`
-    before all of it was read and found sound, and nothing after an error. The checkpoint's metadata
+    The file is read once, in blocks of a few MiB, whatever its size. Where the network to a URL
+    breaks, it is read on from there, if the server comes back within a minute, knows ranges and has
+    the same file. Nothing is visible at `url` before all of it was read and found sound, and
+    nothing after an error. The checkpoint's metadata
     tell what came of it under ``import``: the format, the file's name, size and SHA-256, and the
     counts of the result.
 
@@ -100,7 +102,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     Raises:
         InvalidInputError: codes ``input-file``: the file is damaged, or of no format that is read;
             ``input-duplicate-word``; ``input-nonfinite``; ``input-word``; ``input-changed``: it
-            was written to meanwhile; ``input-argument``.
+            was written to meanwhile, or replaced; ``input-argument``.
         UnsupportedError: code ``feature-unsupported``: a part of a format that is not read, or a
             library that is not installed.
         NotFoundError: code ``object-missing``: no such file.
