@@ -8,7 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ def test_every_type_of_column_comes_and_goes(place: Place) -> None:
         "span": np.arange(9).astype("timedelta64[us]"),
         "more": np.arange(54, dtype="f4").reshape(9, 3, 2),
     }
-    options = {"storage_options": place.options}
+    options: dict[str, Any] = {"storage_options": place.options}
     embzarr.save(place.url, WORDS[:9], VECTORS[:9].astype("f8"), columns=columns, **options)
     place.write(place.read(), text_length=2, bytes_length=2)
     first, second = (place.open(commit=number) for number in (1, 2))
@@ -211,7 +211,7 @@ def test_words_that_are_asked_for_are_looked_up_alone(place: Place) -> None:
     """No filter stays for Spark, and few bytes leave the server: they are counted on their way."""
     rows = 60_000
     words, vectors = make_words(rows), make_vectors(rows, 100)
-    options = {"storage_options": place.options, "chunk_bytes": 4096}
+    options: dict[str, Any] = {"storage_options": place.options, "chunk_bytes": 4096}
     embzarr.save(place.url, words, vectors, **options)
     asked = words[::2000]
     port = int(place.options["endpoint_url"].rpartition(":")[2])
@@ -458,6 +458,7 @@ moment, place, url, options = sys.argv[1], Path(sys.argv[2]), sys.argv[3], json.
 
 class Deadly(ours.Writer):
     def commit(self, messages):
+        (place / "began").touch()
         java = int(Path(f"/proc/{{os.getppid()}}/stat").read_text().rsplit(")", 1)[1].split()[1])
         def end():
             os.kill(java, 9)
@@ -493,6 +494,7 @@ def test_a_driver_that_dies_in_commit(moment: str, place: Place, tmp_path: Path)
     command = [sys.executable, "-c", program, *given]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - ours
     assert done.returncode != 0
+    assert (tmp_path / "began").exists(), done.stderr[-2000:]
     found = place.open()
     assert found.commit in {"before": {1}, "in": {1, 2}}.get(moment, {2}), done.stderr[-2000:]
     assert len(found) == (1 if found.commit == 1 else 20000)
@@ -565,7 +567,7 @@ def test_an_executor_without_embzarr_says_so(held: Place) -> None:
     from embzarr.interop.spark import EmbzarrSource  # noqa: PLC0415 - where the library is
 
     source = EmbzarrSource({"path": held.url, **held.options})
-    sent: Callable[[], Any] = cloudpickle.dumps(source.reader(source.schema()))  # type: ignore[assignment]
+    sent: bytes = cloudpickle.dumps(source.reader(source.schema()))
     program = (
         "import sys, pickle; sys.modules['embzarr'] = None\npickle.loads(sys.stdin.buffer.read())"
     )
@@ -574,4 +576,4 @@ def test_an_executor_without_embzarr_says_so(held: Place) -> None:
     )
     assert b"cannot import embzarr" in done.stderr
     assert b"embzarr[spark]" in done.stderr
-    assert pickle.loads(sent).partitions()  # type: ignore[arg-type]  # noqa: S301 - where it is
+    assert pickle.loads(sent).partitions()  # noqa: S301 - where it is

@@ -19,14 +19,14 @@ pytestmark = [
 ROWS, DIM = 30_000, 16
 WORDS = make_words(ROWS)
 VECTORS = make_vectors(ROWS, DIM)
-TEXTS = [
+TEXTS: list[tuple[int, list[str | None] | None]] = [
     (0, [WORDS[1], WORDS[20_000], "nowhere", WORDS[1]]),
     (1, ["nowhere"]),
     (2, []),
     (3, None),
     (4, [WORDS[7], None]),
-    *((at, [WORDS[at * 37 % ROWS], WORDS[at]]) for at in range(5, 40)),
 ]
+TEXTS += [(at, [WORDS[at * 37 % ROWS], WORDS[at]]) for at in range(5, 40)]
 
 
 def expected(words: list[str | None] | None) -> Any:

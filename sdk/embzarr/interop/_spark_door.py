@@ -39,4 +39,4 @@ class Sent:
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         """Pickle so that an executor without embzarr says what it lacks."""
-        return arrived, (pickle.dumps((type(self), dict(vars(self)))),)
+        return arrived, (cloudpickle.dumps((type(self), dict(vars(self)))),)

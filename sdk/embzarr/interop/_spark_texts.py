@@ -16,6 +16,7 @@ from embzarr.interop._spark_door import Sent
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyspark.ml import Transformer
     from pyspark.ml.functions import array_to_vector
     from pyspark.ml.param import Param, Params, TypeConverters
@@ -36,8 +37,12 @@ _KEPT_BYTES: Final = 256 * 1024 * 1024
 """Vectors that a task remembers from one batch of texts to the next."""
 
 
-class MeanVectors(  # type: ignore[misc]  # pyspark is an extra
-    Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable, DefaultParamsWritable
+class MeanVectors(
+    Transformer,  # type: ignore[misc]  # pyspark is an extra
+    HasInputCol,  # type: ignore[misc]  # pyspark is an extra
+    HasOutputCol,  # type: ignore[misc]  # pyspark is an extra
+    DefaultParamsReadable,  # type: ignore[misc]  # pyspark is an extra
+    DefaultParamsWritable,  # type: ignore[misc]  # pyspark is an extra
 ):
     """A transformer of pipelines, from lists of words to the mean of their vectors.
 
@@ -128,7 +133,8 @@ class Lookup(Sent):
         """Yield the mean of each list of words, as lists of float32."""
         known = _Known(self._checkpoint, self._table)
         for batch in batches:
-            words, ends = batch.flatten().to_pylist(), np.cumsum([0, *_lengths(batch)])
+            lengths = pc.list_value_length(batch).fill_null(0).to_numpy()
+            words, ends = batch.flatten().to_pylist(), np.cumsum([0, *lengths])
             vectors, rows = known.rows_of(words)
             means = np.zeros((len(batch), self._checkpoint.dim), np.float32)
             for text in range(len(batch)):
@@ -138,10 +144,6 @@ class Lookup(Sent):
                     means[text] = vectors[found].mean(axis=0)
             offsets = np.arange(len(batch) + 1, dtype=np.int32) * np.int32(means.shape[1])
             yield pa.ListArray.from_arrays(pa.array(offsets), pa.array(means.reshape(-1)))
-
-
-def _lengths(batch: Any) -> list[int]:  # noqa: ANN401 - pyarrow has no types
-    return [0 if value is None else len(value) for value in batch]
 
 
 class _Known:

@@ -28,8 +28,9 @@ with needs("pyspark", extra="spark"):
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.ml.feature import Word2VecModel
+    from pyspark.ml.functions import vector_to_array
     from pyspark.ml.util import DefaultParamsReader, MLWritable
-    from pyspark.sql import SparkSession, functions
+    from pyspark.sql import SparkSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -166,7 +167,7 @@ def from_word2vec(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoi
         raise InvalidInputError(
             "input-argument", f"model: expected a Word2VecModel, found {type(model).__name__}"
         )
-    vector = functions.vector_to_array("vector", "float32").alias("vector")
+    vector = vector_to_array("vector", "float32").alias("vector")
     table = model.getVectors().select("word", vector).toArrow().combine_chunks()
     words = table["word"].to_pylist()
     flat = table["vector"].combine_chunks().flatten().to_numpy()
@@ -260,7 +261,7 @@ def _name_in(path: Path, file: Path) -> str:
 
 
 def _class_in(path: Path) -> str:
-    name: str = json.loads((path / _METADATA).read_text())["class"]
+    name: str = json.loads(next((path / "metadata").glob("part-*")).read_text())["class"]
     return name
 
 
