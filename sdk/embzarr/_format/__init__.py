@@ -2,6 +2,7 @@
 
 from embzarr._format import (
     arguments,
+    checksums,
     chunk_coding,
     chunk_index,
     collections,
@@ -23,6 +24,7 @@ from embzarr._format import (
     word_table,
     zarr_json,
 )
+from embzarr._format.chunk_coding import Chunks
 from embzarr._format.chunk_index import ChunkIndex, Places
 from embzarr._format.collections import Collection, Tombstone
 from embzarr._format.dtypes import itemsize, numpy_dtype
@@ -60,6 +62,7 @@ __all__ = [
     "Array",
     "Change",
     "ChunkIndex",
+    "Chunks",
     "Codec",
     "Collection",
     "Contents",
@@ -88,6 +91,7 @@ __all__ = [
     "Tombstone",
     "WordTable",
     "arguments",
+    "checksums",
     "chunk_coding",
     "chunk_index",
     "collections",

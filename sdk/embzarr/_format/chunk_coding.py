@@ -5,17 +5,19 @@ Source: Zarr v3 codecs ``sharding_indexed``, ``bytes`` and ``crc32c``; compresso
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._format import arguments, chunk_index, codecs, digests, spec
+from embzarr._format import arguments, checksums, chunk_index, codecs, digests, spec
 from embzarr._format.codecs import COMPRESSORS
 from embzarr._format.manifests import Codec
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 Piece: TypeAlias = bytes | bytearray | memoryview
 
 NONE, ZSTD = codecs.NONE, codecs.ZSTD
+_RUN = 4
+"""Chunks in a row from which on one checksum for all of them is sooner worked out than theirs."""
 _SAMPLES = 4
 _WORTHWHILE = 0.9
 """`choose` compresses only what shrinks below this: less does not pay for its decoding."""
@@ -110,7 +114,7 @@ def is_as_indexed(shard: list[Piece], index: ChunkIndex) -> bool:
 def decode_chunk(
     stored: memoryview, *, codec: Codec, crc32c: int, size: int, what: str
 ) -> NDArray[np.uint8]:
-    """Check one chunk and return its uncompressed bytes, as `decode_chunks` does.
+    """Check one chunk and return its uncompressed bytes.
 
     Args:
         stored: the bytes of the chunk, checksum included.
@@ -122,50 +126,159 @@ def decode_chunk(
     Raises:
         DamagedError: codes ``chunk-checksum`` and ``chunk-decode``.
     """
-    bounds = [(0, len(stored))]
-    found, _ = decode_chunks(
-        stored, bounds, codec=codec, crc32c=[crc32c], size=size, what=lambda _: what
-    )
+    chunks = Chunks(stored, np.array([0]), np.array([len(stored)]), lambda _: what)
+    chunks.check(np.array([crc32c]))
+    found, _ = chunks.decoded(codec, size)
     return found.reshape(size)
 
 
-def decode_chunks(
-    data: memoryview,
-    bounds: Sequence[tuple[int, int]],
-    *,
-    codec: Codec,
-    crc32c: Sequence[int],
-    size: int,
-    what: Callable[[int], str],
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Check chunks, and return their uncompressed bytes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunks:
+    """Chunks as they are stored, at hand together; checked, and then decoded."""
 
-    Args:
-        data: holds the chunks.
-        bounds: where they lie in it, half-open, checksums included.
-        codec: the array's compression.
-        crc32c: the checksums that the chunk index names.
-        size: uncompressed bytes that each chunk must have; no more are ever allocated.
-        what: names one of them, for messages.
+    data: memoryview
+    starts: NDArray[np.int64]
+    """Where in `data` each begins."""
+    stops: NDArray[np.int64]
+    """Where each ends, its checksum included."""
+    what: Callable[[int], str]
+    """Names one of them, for messages."""
 
-    Returns:
-        Bytes of shape (slots, size), and the slot of each chunk. Uncompressed chunks are not
-        copied: what lies between them has slots, too.
+    def take(self, which: slice | NDArray[np.bool_]) -> Chunks:
+        """Return some of them."""
+        at = np.arange(len(self.starts))[which]
+        return Chunks(
+            self.data, self.starts[at], self.stops[at], lambda one: self.what(int(at[one]))
+        )
 
-    Raises:
-        DamagedError: code ``chunk-checksum``, or ``chunk-decode`` where the bytes are as they were
-            written but cannot be decoded to `size` bytes.
-    """
-    whole = np.frombuffer(data, np.uint8)
-    bodies = [whole[start : max(stop - spec.CRC_BYTES, start)] for start, stop in bounds]
-    found = [digests.crc32c(body) for body in bodies]
-    ends = [data[max(stop - spec.CRC_BYTES, start) : stop] for start, stop in bounds]
-    suffixes = [int.from_bytes(end, "little") for end in ends]
-    if not found == suffixes == list(crc32c):
-        _refuse_sums(found, suffixes, crc32c, what)
-    if codec.name == "none" and all(len(body) == size for body in bodies):
-        return _in_place(whole, bounds, size)
-    return _decoded(bodies, codec, size, what), np.arange(len(bodies))
+    def check(
+        self, crc32c: NDArray[np.int64], marks: Callable[[], NDArray[np.uint64]] | None = None
+    ) -> None:
+        """Compare with the checksums that the chunk index names.
+
+        Args:
+            crc32c: one a chunk.
+            marks: gives those of the chunks' ends, where runs may be checked by one call each.
+
+        Raises:
+            DamagedError: code ``chunk-checksum``: the first that is not as it was written.
+        """
+        whole = np.frombuffer(self.data, np.uint8)
+        if not self._end_with(whole, crc32c):
+            self._refuse(whole, crc32c)
+        apart = np.flatnonzero(self.starts[1:] != self.stops[:-1]) + 1
+        for first, last in itertools.pairwise([0, *apart.tolist(), len(self.starts)]):
+            of = marks()[first:last] if marks and last - first >= _RUN else None
+            if not self._is_sound(whole, first, last, of):
+                self._refuse(whole, crc32c)
+
+    def decoded(self, codec: Codec, size: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return uncompressed bytes of chunks that were checked.
+
+        Args:
+            codec: the array's compression.
+            size: uncompressed bytes that each must have; no more are ever allocated.
+
+        Returns:
+            Bytes of shape (slots, size), and the slot of each chunk. Uncompressed chunks are not
+            copied: what lies between them has slots, too.
+
+        Raises:
+            DamagedError: code ``chunk-decode``: the bytes are as they were written, but cannot be
+                decoded to `size` bytes.
+        """
+        self._require_sizes(codec, size)
+        if codec.name == "none":
+            return _in_place(np.frombuffer(self.data, np.uint8), self.starts, size)
+        slots = np.arange(len(self.starts))
+        out = np.empty(len(slots) * size, np.uint8)
+        self._decompress(out, slots * size, codec, size)
+        return out.reshape(len(slots), size), slots
+
+    def decode_to(
+        self, out: NDArray[np.uint8], places: NDArray[np.int64], codec: Codec, size: int
+    ) -> None:
+        """Decode compressed chunks that were checked to their places in `out`.
+
+        Args:
+            out: bytes, of one dimension.
+            places: where in it each goes.
+            codec: the array's compression.
+            size: uncompressed bytes that each must have.
+
+        Raises:
+            DamagedError: as of `decoded`.
+        """
+        self._require_sizes(codec, size)
+        self._decompress(out, places, codec, size)
+
+    def _end_with(self, whole: NDArray[np.uint8], crc32c: NDArray[np.int64]) -> bool:
+        """Tell whether each chunk is followed by its checksum."""
+        if (self.stops - self.starts < spec.CRC_BYTES).any():
+            return False
+        ends = whole[(self.stops - spec.CRC_BYTES)[:, None] + np.arange(spec.CRC_BYTES)]
+        return np.array_equal(ends.view("<u4")[:, 0], crc32c)
+
+    def _is_sound(
+        self, whole: NDArray[np.uint8], first: int, last: int, marks: NDArray[np.uint64] | None
+    ) -> bool:
+        """Tell whether chunks that lie one behind the other are what their checksums say."""
+        starts, stops = self.starts[first:last].tolist(), self.stops[first:last].tolist()
+        if marks is not None:
+            return checksums.is_run(digests.crc32c(whole[starts[0] : stops[-1]]), marks)
+        sums = (
+            digests.crc32c(whole[start:stop]) for start, stop in zip(starts, stops, strict=True)
+        )
+        return all(found == checksums.RESIDUE for found in sums)
+
+    def _refuse(self, whole: NDArray[np.uint8], crc32c: NDArray[np.int64]) -> None:
+        """Refuse the first chunk that is not as it was written, if there is one.
+
+        Raises:
+            DamagedError: code ``chunk-checksum``.
+        """
+        bounds = zip(self.starts.tolist(), self.stops.tolist(), crc32c.tolist(), strict=True)
+        for at, (start, stop, known) in enumerate(bounds):
+            end = max(stop - spec.CRC_BYTES, start)
+            ours, suffix = digests.crc32c(whole[start:end]), _number(whole[end:stop])
+            if not ours == suffix == known:
+                raise DamagedError(
+                    "chunk-checksum",
+                    f"{self.what(at)}: expected CRC-32C {known:08x}, found {ours:08x} "
+                    f"(stored {suffix:08x})",
+                )
+
+    def _require_sizes(self, codec: Codec, size: int) -> None:
+        """Refuse what would not decode to `size` bytes each, before anything is decoded.
+
+        Raises:
+            DamagedError: code ``chunk-decode``: one is or claims to be of another size.
+        """
+        ends = self.stops - spec.CRC_BYTES
+        if codec.name == "none":
+            claimed, found = ends - self.starts, f"expected {size} bytes, found"
+        else:
+            whole = np.frombuffer(self.data, np.uint8)
+            claimed = COMPRESSORS[codec.name].claimed(whole, self.starts, ends)
+            found = f"expected {size} uncompressed bytes, its header claims"
+        if (claimed != size).any():
+            at = int((claimed != size).argmax())
+            told = int(claimed[at]) if claimed[at] >= 0 else None
+            raise DamagedError("chunk-decode", f"{self.what(at)}: {found} {told}")
+
+    def _decompress(
+        self, out: NDArray[np.uint8], places: NDArray[np.int64], codec: Codec, size: int
+    ) -> None:
+        whole, decompress = np.frombuffer(self.data, np.uint8), COMPRESSORS[codec.name].decompress
+        ends = (self.stops - spec.CRC_BYTES).tolist()
+        at = 0
+        try:
+            for at, (start, end, place) in enumerate(  # noqa: B007 - told where it fails
+                zip(self.starts.tolist(), ends, places.tolist(), strict=True)
+            ):
+                decompress(whole[start:end], out[place : place + size])
+        except (ValueError, RuntimeError) as exc:
+            raise DamagedError("chunk-decode", f"{self.what(at)}: {exc}") from exc
 
 
 def shard_index(tail: memoryview, *, what: str) -> NDArray[np.uint64]:
@@ -208,65 +321,17 @@ def _compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
     return COMPRESSORS[codec.name].compress(chunk, codec)
 
 
-def _refuse_sums(
-    found: Sequence[int],
-    suffixes: Sequence[int],
-    expected: Sequence[int],
-    what: Callable[[int], str],
-) -> None:
-    """Tell the first of the chunks whose checksums are not those expected.
-
-    Raises:
-        DamagedError: code ``chunk-checksum``.
-    """
-    for at, (ours, suffix, known) in enumerate(zip(found, suffixes, expected, strict=True)):
-        if not ours == suffix == known:
-            raise DamagedError(
-                "chunk-checksum",
-                f"{what(at)}: expected CRC-32C {known:08x}, found {ours:08x} (stored {suffix:08x})",
-            )
-
-
-def _decoded(
-    bodies: Sequence[NDArray[np.uint8]], codec: Codec, size: int, what: Callable[[int], str]
-) -> NDArray[np.uint8]:
-    """Return chunks decoded; none is before all are known to have the right size."""
-    at = 0
-    try:
-        for at, body in enumerate(bodies):  # noqa: B007 - told where it fails
-            _check_size(body, codec, size)
-        out = np.empty((len(bodies), size), np.uint8)
-        decompress = COMPRESSORS[codec.name].decompress
-        for at, body in enumerate(bodies):
-            decompress(body, out[at])
-    except (ValueError, RuntimeError) as exc:
-        raise DamagedError("chunk-decode", f"{what(at)}: {exc}") from exc
-    return out
+def _number(ending: NDArray[np.uint8]) -> int:
+    return int.from_bytes(ending.tobytes(), "little")
 
 
 def _in_place(
-    whole: NDArray[np.uint8], bounds: Sequence[tuple[int, int]], size: int
+    whole: NDArray[np.uint8], starts: NDArray[np.int64], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return uncompressed chunks where they lie, and what lies between them, as slots."""
-    starts = np.array([start for start, _ in bounds])
     stride = size + spec.CRC_BYTES
     slots, off = np.divmod(starts - starts[0], stride)
     if off.any():
         return np.stack([whole[start : start + size] for start in starts]), np.arange(len(starts))
     count = int(slots[-1]) + 1
     return np.ndarray((count, size), np.uint8, whole, int(starts[0]), (stride, 1)), slots
-
-
-def _check_size(body: NDArray[np.uint8], codec: Codec, size: int) -> None:
-    """Refuse what would not decode to `size` bytes, before anything is decoded.
-
-    Raises:
-        ValueError: it is or claims to be of another size.
-    """
-    if codec.name == "none":
-        if len(body) != size:
-            raise ValueError(f"expected {size} bytes, found {len(body)}")
-        return
-    claimed = COMPRESSORS[codec.name].claimed(body)
-    if claimed != size:
-        raise ValueError(f"expected {size} uncompressed bytes, its header claims {claimed}")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
 from embzarr._format import spec
@@ -18,12 +19,13 @@ from embzarr._format.manifests import Codec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
 NONE: Final = Codec(name="none")
 ZSTD: Final = Codec(name="zstd", level=3)
 
+_BLOSC_HEADER: Final = 16
+"""Bytes: four of versions and flags, then the lengths decoded, of a block, and of all of it."""
 _LEVEL: Final = re.compile(r"-?[0-9]{1,6}")
 _SHUFFLES: Final = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 blosc.get_mutex()
@@ -44,9 +46,9 @@ class Compressor:
     compress: Callable[[NDArray[np.uint8], Codec], bytes]
     decompress: Callable[[NDArray[np.uint8], NDArray[np.uint8]], object]
     """From a chunk's bytes into memory of the size that `claimed` told."""
-    claimed: Callable[[NDArray[np.uint8]], int | None]
-    """Bytes that the header of a chunk claims to hold, asked before it is decoded; None where it
-    does not tell, or lies."""
+    claimed: Callable[[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
+    """Bytes that the headers of chunks claim to hold, asked before any is decoded, given where each
+    begins and ends; below zero where one does not tell, or lies."""
 
 
 def _zstd_parse(rest: list[str], _: int) -> Codec | None:
@@ -57,7 +59,17 @@ def _zstd_parse(rest: list[str], _: int) -> Codec | None:
     return Codec(name="zstd", level=int(rest[0])) if in_range else None
 
 
-def _zstd_claimed(body: NDArray[np.uint8]) -> int | None:
+def _zstd_claimed(
+    whole: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    bounds = zip(starts.tolist(), ends.tolist(), strict=True)
+    claimed = (_content_size(whole[start:end]) for start, end in bounds)
+    # What is above is no size of a chunk either.
+    told = (-1 if size is None else min(size, 2**62) for size in claimed)
+    return np.fromiter(told, np.int64, len(starts))
+
+
+def _content_size(body: NDArray[np.uint8]) -> int | None:
     """Return the content size in the header of the only Zstandard frame (RFC 8878, 3.1.1.1).
 
     None where it does not state it, needs a dictionary, or is not alone. The library fills a buffer
@@ -125,14 +137,18 @@ def _blosc_compress(chunk: NDArray[np.uint8], codec: Codec) -> bytes:
     )
 
 
-def _blosc_claimed(body: NDArray[np.uint8]) -> int | None:
-    """Return what a Blosc 1 header claims, None where it lies about its own length.
+def _blosc_claimed(
+    whole: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return what Blosc 1 headers claim, -1 where one lies about its own length.
 
     The library trusts both lengths, so they are compared with the truth first.
     """
-    header = body[:16].tobytes()
-    own = int.from_bytes(header[12:16], "little")
-    return int.from_bytes(header[4:8], "little") if len(body) >= 16 and own == len(body) else None  # noqa: PLR2004 - header's length
+    claimed = np.full(len(starts), -1, np.int64)
+    long = ends - starts >= _BLOSC_HEADER
+    headers = whole[starts[long, None] + np.arange(_BLOSC_HEADER)].view("<u4").astype(np.int64)
+    claimed[long] = np.where(headers[:, 3] == (ends - starts)[long], headers[:, 1], -1)
+    return claimed
 
 
 COMPRESSORS: Final = {

@@ -7,15 +7,15 @@ their places in the result, so that no byte is touched twice and none waits for 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._format import chunk_coding, chunk_index, dtypes
+from embzarr._format import Chunks, checksums, chunk_coding, chunk_index, dtypes
 from embzarr._reading import merging, selecting
 from embzarr._reading.cache import ChunkName
 from embzarr._reading.chunk_table import ChunkTable
-from embzarr._reading.fetch import Stored, fetch
+from embzarr._reading.fetch import fetch
 from embzarr._reading.options import WHOLE
 from embzarr._reading.prefetch import Ahead
 from embzarr._reading.scheduler import ArrayPlan, read
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from embzarr._reading.selecting import Selection
     from embzarr._storage import GetRange
 
+Bounds: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
 _TOGETHER_BYTES = 1024 * 1024
 """Compressed chunks are decoded up to so many bytes at a time, and copied by one call."""
 
@@ -142,6 +143,7 @@ class ArrayReader:
             InvalidInputError: a memory limit that does not hold one chunk.
         """
         index = parallel.Later(lambda: self._table.of(selection.chunks))
+        marks = parallel.Later(lambda: checksums.marks(index().offset + index().nbytes))
         room = view.room(self.least)
         cost = self._link.cost().within(room - self._chunk_bytes)
         places = self._places(selection.chunks, cost) or index()
@@ -153,7 +155,7 @@ class ArrayReader:
         for request in early:
             lacks[request.wanted] = False
         lacking = np.flatnonzero(lacks)
-        return ArrayPlan(self, selection, places, index, cost, lacking, early, kept, keeps)
+        return ArrayPlan(self, selection, places, index, marks, cost, lacking, early, kept, keeps)
 
     def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
         """Return the requests of a plan, beside others that together fetch so many bytes."""
@@ -219,16 +221,16 @@ class ArrayReader:
 
     def claim(self, request: Request, view: View) -> int:
         """Return the bytes that a request holds at once, what is decoded of it included."""
-        decoded = 0 if self._raw else min(len(request.wanted), self._together(request, view))
+        decoded = 0 if self._raw else min(len(request.wanted), self._together(request.length, view))
         return request.length + decoded * self._chunk_bytes
 
     @property
     def _raw(self) -> bool:
         return self._array.codec.name == "none"
 
-    def _together(self, request: Request, view: View) -> int:
+    def _together(self, nbytes: int, view: View) -> int:
         """Return how many chunks to decode together: they may grow far beyond what is stored."""
-        room = min(view.room(self.least) - request.length, _TOGETHER_BYTES)
+        room = min(view.room(self.least) - nbytes, _TOGETHER_BYTES)
         return max(room // self._chunk_bytes, 1)
 
     def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
@@ -242,42 +244,83 @@ class ArrayReader:
         """
         early = planned.early.get(request)
         data = early() if early else self._fetch(request)
-        places = planned.index().take(request.wanted)
-        starts = places.offset - request.start
-        bounds = list(zip(starts.tolist(), (starts + places.nbytes).tolist(), strict=True))
-        stored = Stored(data, bounds, request.wanted)
-        for part in [stored] if self._raw else stored.parts(self._together(request, view)):
-            self.take(part, planned, view, out)
-        self._keep(stored, planned)
+        index = planned.index().take(request.wanted)
+        starts = index.offset - request.start
+        stops = starts + index.nbytes
+        self.take(data, (starts, stops), request.wanted, planned, view, out)
+        self._keep(data, (starts, stops), request.wanted, planned)
 
     def _fetch(self, request: Request) -> memoryview:
         key = self._layer.shard_key(self._name, request.shard)
         return fetch(self._store, key, request.start, request.length)
 
-    def _keep(self, stored: Stored, planned: ArrayPlan) -> None:
+    def _keep(
+        self, data: memoryview, bounds: Bounds, ats: NDArray[np.int64], planned: ArrayPlan
+    ) -> None:
         cache = self._link.cache
         if cache is None or not planned.keeps:
             return
-        for at, (start, stop) in zip(stored.ats.tolist(), stored.bounds, strict=True):
+        for at, start, stop in zip(ats.tolist(), *(b.tolist() for b in bounds), strict=True):
             name = self._chunk_name(planned.selection.chunks[at], planned.index(), at)
-            cache.keep(name, bytes(stored.data[start:stop]))
+            cache.keep(name, bytes(data[start:stop]))
 
-    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
-        """Check and decode wanted chunks, and copy their rows into `out`."""
-        chunks = planned.selection.chunks[stored.ats]
-        raw, slots = chunk_coding.decode_chunks(
-            stored.data,
-            stored.bounds,
-            codec=self._array.codec,
-            crc32c=planned.index().crc32c[stored.ats].tolist(),
-            size=self._chunk_bytes,
-            what=lambda at: f"{self._layer.path}/{self._name} chunk {chunks[at]}",
+    def take(
+        self,
+        data: memoryview,
+        bounds: Bounds,
+        ats: NDArray[np.int64],
+        planned: ArrayPlan,
+        view: View,
+        out: NDArray[Any],
+    ) -> None:
+        """Check and decode wanted chunks, and copy their rows into `out`.
+
+        Args:
+            data: holds them as they are stored.
+            bounds: where in it each begins and ends.
+            ats: which of the wanted chunks they are.
+            planned: the plan.
+            view: how the rows are wanted.
+            out: where they go.
+        """
+        names = planned.selection.chunks[ats]
+        chunks = Chunks(
+            data, *bounds, lambda at: f"{self._layer.path}/{self._name} chunk {names[at]}"
         )
+        chunks.check(planned.index().crc32c[ats], lambda: planned.marks()[ats])
+        left = ats
+        if not self._raw and self._is_as_stored(view, out):
+            rows = planned.selection.whole(ats)
+            here = rows >= 0
+            places = rows[here] * (self._chunk_bytes // self.chunk)
+            flat = chunk_coding.as_bytes(out)
+            chunks.take(here).decode_to(flat, places, self._array.codec, self._chunk_bytes)
+            chunks, left = chunks.take(~here), ats[~here]
+        together = max(len(left), 1) if self._raw else self._together(len(data), view)
+        for first in range(0, len(left), together):
+            part = slice(first, first + together)
+            self._copy(chunks.take(part), left[part], planned.selection, view, out)
+
+    def _is_as_stored(self, view: View, out: NDArray[Any]) -> bool:
+        """Tell whether rows of the result have the bytes that are stored, and need no look."""
+        same = out.dtype == self._dtype and view.dims is None and out.flags.c_contiguous
+        return same and self._dtype.kind != "U"
+
+    def _copy(
+        self,
+        chunks: Chunks,
+        ats: NDArray[np.int64],
+        selection: Selection,
+        view: View,
+        out: NDArray[Any],
+    ) -> None:
+        """Copy the rows of some chunks into `out`."""
+        raw, slots = chunks.decoded(self._array.codec, self._chunk_bytes)
         rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])
         if self._dtype.kind == "U":  # between the wanted chunks lie others, which nobody checked
             dtypes.check_values(rows[slots], f"{self._layer.path}/{self._name}")
-        numbers = self._numbers(Blocks(stored.ats, rows, slots), chunks)
-        planned.selection.copy(view.cut(numbers), out)
+        numbers = self._numbers(Blocks(ats, rows, slots), selection.chunks[ats])
+        selection.copy(view.cut(numbers), out)
 
     def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:  # noqa: ARG002
         """Return what the stored numbers of chunks mean."""

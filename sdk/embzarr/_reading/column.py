@@ -83,6 +83,8 @@ class ColumnReader:
             rows: int64 of shape (k,), each from 0 to below the number of rows.
             view: which dimensions, as what, and where to.
         """
+        if len(rows) and _follow_each_other(rows):
+            return self.range(int(rows[0]), int(rows[0]) + len(rows), view)
         return self._read(self._of_rows(rows), len(rows), view)
 
     def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
@@ -183,6 +185,10 @@ class ScaledReader(ArrayReader):
         factors = self.scales()[chunks]
         numbers *= factors.reshape(*factors.shape, *[1] * (numbers.ndim - 2))
         return Blocks(blocks.ats, numbers, np.arange(len(numbers)))
+
+
+def _follow_each_other(rows: NDArray[np.int64]) -> bool:
+    return bool(rows[-1] - rows[0] == len(rows) - 1 and np.all(rows[1:] == rows[:-1] + 1))
 
 
 def _tried(call: Callable[[], object]) -> None:

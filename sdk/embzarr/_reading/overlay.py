@@ -38,6 +38,10 @@ class RestSelection:
     chunks: NDArray[np.int64]
     """The chunks with rows to copy, ascending, each once."""
 
+    def whole(self, ats: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return -1 for each: of any of them rows may be left out."""
+        return np.full(len(ats), -1)
+
     def copy(self, blocks: Blocks, out: NDArray[Any]) -> None:
         """Copy the wanted rows of decoded chunks to their places in `out`."""
         for at, block in blocks.each():

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embzarr._reading import merging
-from embzarr._reading.fetch import Stored
 from embzarr._storage import parallel
 
 if TYPE_CHECKING:
@@ -65,7 +64,15 @@ class Reader(Protocol):
         """Send one request, and copy its rows into `out`."""
         ...
 
-    def take(self, stored: Stored, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
+    def take(
+        self,
+        data: memoryview,
+        bounds: tuple[NDArray[np.int64], NDArray[np.int64]],
+        ats: NDArray[np.int64],
+        planned: ArrayPlan,
+        view: View,
+        out: NDArray[Any],
+    ) -> None:
         """Copy the rows of chunks that are at hand into `out`."""
         ...
 
@@ -80,6 +87,8 @@ class ArrayPlan:
     """Where to look for the wanted chunks."""
     index: Later[ChunkIndex]
     """Where they lie, and their checksums, which may come while the chunks do."""
+    marks: Later[NDArray[np.uint64]]
+    """Of the ends of the chunks, by which runs of them are checked at once."""
     cost: CostModel
     lacking: NDArray[np.int64]
     """Wanted chunks that must be fetched, by their places."""
@@ -110,8 +119,8 @@ def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) 
     """Send the requests of several arrays at once, all into one result."""
     for planned in plans:
         for at, data in planned.kept.items():
-            stored = Stored(memoryview(data), [(0, len(data))], np.array([at]))
-            planned.reader.take(stored, planned, view, out)
+            bounds = np.array([0]), np.array([len(data)])
+            planned.reader.take(memoryview(data), bounds, np.array([at]), planned, view, out)
     feed = Feed(plans, view, link)
 
     def drain() -> None:

@@ -54,6 +54,10 @@ class Selection(Protocol):
         """The chunks, ascending, each once."""
         ...
 
+    def whole(self, ats: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in the result the first row of chunks goes that go there whole, else -1."""
+        ...
+
     def copy(self, blocks: Blocks, out: NDArray[Any]) -> None:
         """Copy the wanted rows of decoded chunks to their places in `out`."""
         ...
@@ -74,6 +78,11 @@ class RangeSelection:
         if self.stop <= self.start:
             return np.empty(0, np.int64)
         return np.arange(self.start // self.chunk, (self.stop - 1) // self.chunk + 1)
+
+    def whole(self, ats: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in the result the first row of chunks goes that go there whole, else -1."""
+        lows = (self.start // self.chunk + ats) * self.chunk - self.start
+        return np.where(lows + self.chunk <= self.stop - self.start, np.maximum(lows, -1), -1)
 
     def copy(self, blocks: Blocks, out: NDArray[Any]) -> None:
         """Copy the wanted rows of decoded chunks to their places in `out`."""
@@ -106,6 +115,10 @@ class RowSelection:
     """Where each of `rows` goes in the result."""
     edges: NDArray[np.int64]
     """Rows ``edges[i]`` to ``edges[i + 1]`` lie in ``chunks[i]``: one more entry than chunks."""
+
+    def whole(self, ats: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return -1 for each: rows that follow each other are a range."""
+        return np.full(len(ats), -1)
 
     def copy(self, blocks: Blocks, out: NDArray[Any]) -> None:
         """Copy the wanted rows of decoded chunks to their places in `out`."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embzarr._format import chunk_coding, spec, validate_layers, zarr_json
+from embzarr._format import chunk_coding, digests, spec, validate_layers, zarr_json
 from embzarr._format.codecs import COMPRESSORS, Compressor
 from embzarr._format.manifests import Codec
 from embzarr.errors import UnsupportedError
@@ -33,7 +33,12 @@ def test_one_more_codec_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
         configuration=lambda found: {"level": found.level},
         compress=lambda chunk, found: zlib.compress(chunk.tobytes(), found.level or 0),
         decompress=decompress,
-        claimed=lambda body: len(zlib.decompress(body.tobytes())),
+        claimed=lambda whole, starts, ends: np.array(
+            [
+                len(zlib.decompress(whole[start:end].tobytes()))
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        ),
     )
     monkeypatch.setitem(COMPRESSORS, "deflate", row)
 
@@ -46,5 +51,12 @@ def test_one_more_codec_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.arange(64, dtype="f4").reshape(8, 8)
     stored = zlib.compress(rows.tobytes(), 1)
     assert chunk_coding._compress(chunk_coding.as_bytes(rows), codec) == stored
-    decoded = chunk_coding._decoded([np.frombuffer(stored, np.uint8)], codec, rows.nbytes, str)
-    np.testing.assert_array_equal(decoded[0], chunk_coding.as_bytes(rows))
+    crc32c = digests.crc32c(stored)
+    decoded = chunk_coding.decode_chunk(
+        memoryview(stored + crc32c.to_bytes(4, "little")),
+        codec=codec,
+        crc32c=crc32c,
+        size=rows.nbytes,
+        what="chunk",
+    )
+    np.testing.assert_array_equal(decoded, chunk_coding.as_bytes(rows))

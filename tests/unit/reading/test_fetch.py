@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from embzarr._reading.fetch import Stored, fetch
+from embzarr._reading.fetch import fetch
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Data
 from embzarr.errors import DamagedError, NotFoundError
@@ -46,14 +45,3 @@ def test_a_missing_object_is_damage_unless_its_commit_has_expired() -> None:
     with pytest.raises(NotFoundError) as expired:
         fetch(ExpiredStore(), "absent", 0, 1)
     assert expired.value.code == "commit-expired"
-
-
-def test_chunks_are_taken_some_at_a_time() -> None:
-    """All of them, in order, the rest last."""
-    bounds = [(0, 2), (2, 5), (7, 9)]
-    stored = Stored(memoryview(b"012345678"), bounds, np.array([4, 5, 7]))
-
-    parts = list(stored.parts(2))
-
-    assert [part.bounds for part in parts] == [bounds[:2], bounds[2:]]
-    assert [part.ats.tolist() for part in parts] == [[4, 5], [7]]
