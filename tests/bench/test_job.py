@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embzarr_bench import Case, _memory
+from embzarr_bench import Case, _lock, _memory
 from embzarr_bench._cases import Request
 from embzarr_bench._job import Job, Work, carry_out, is_right
 from embzarr_bench._matrix import Matrix, MatrixFiles
@@ -80,6 +80,30 @@ def test_a_failing_peer_is_an_outcome(tmp_path: Any) -> None:
 
     assert outcome.failure == "ZeroDivisionError: b words"
     assert not outcome.wrong
+
+
+class _Quick(Peer):
+    name = "quick"
+    settings = ""
+    cases = frozenset(Case)
+
+    def read(self, *_: object) -> Answer:
+        return Answer(vectors=VECTORS[[2, 0]])
+
+
+@pytest.mark.parametrize("lock", [True, False])
+def test_only_who_asks_for_the_lock_waits_for_its_figure(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, *, lock: bool
+) -> None:
+    """Else nothing is read a second time."""
+    monkeypatch.setattr(_lock, "held", lambda work: 0.25 if work() else 0.0)
+    files = MatrixFiles(vectors=tmp_path, words=tmp_path)
+    work = Work(files=files, matrix=MATRIX, requests={Case.WORDS: BY_NAME})
+
+    outcome = carry_out(Job(case=Case.WORDS, place=PLACE, lock=lock), _Quick(), work)
+
+    assert not outcome.failure
+    assert outcome.held == (0.25 if lock else None)
 
 
 def test_a_place_does_not_show_its_secret() -> None:

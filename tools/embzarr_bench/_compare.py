@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr_bench import _cases, _figures, _links, _matrix, _stage
+from embzarr_bench import _cases, _figures, _links, _lock, _matrix, _stage
 from embzarr_bench._cases import Case, Sizes
 from embzarr_bench._errors import BenchError
 from embzarr_bench._figures import Comparison
@@ -51,6 +51,8 @@ class Plan:
     """A text, for words and for what a user asks for: its halves are two texts of one kind."""
     sizes: Sizes = field(default_factory=Sizes)
     seed: int = 0
+    lock: bool = False
+    """Whether to measure for how long reads hold the interpreter's lock."""
 
 
 def compare(plan: Plan, *, progress: Advance) -> Comparison:
@@ -65,6 +67,8 @@ def compare(plan: Plan, *, progress: Advance) -> Comparison:
     links = _links.links(plan.latencies, plan.bandwidths)
     if plan.repeats < 1:
         raise BenchError("expected at least one repeat")
+    if plan.lock:
+        _lock.require()
     with tempfile.TemporaryDirectory(prefix="embzarr-bench-") as folder:
         files, text = _prepared(plan, Path(folder))
         matrix = files.open()
@@ -79,7 +83,7 @@ def compare(plan: Plan, *, progress: Advance) -> Comparison:
             "seed": plan.seed,
             **_figures.machine(),
         }
-        with _stage.staged(peers, links, files=files, requests=requests) as stage:
+        with _stage.staged(peers, links, files=files, requests=requests, lock=plan.lock) as stage:
             run = _Run(stage, progress)
             run.prepare(cases)
             run.measure(cases, links, plan.repeats, seed=plan.seed)

@@ -32,6 +32,8 @@ class Measurement:
     """Bytes that it received."""
     peak: int | None
     """Bytes of memory above what was there before, without the result."""
+    held: float | None = None
+    """Seconds for which a read holds the interpreter's lock, where that was asked for."""
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -51,6 +53,8 @@ class Figure:
     fetched: int
     sent: int
     peak: int | None
+    held: float | None
+    """Seconds for which a read holds the interpreter's lock, where that was asked for."""
     notes: Mapping[str, int]
 
 
@@ -58,6 +62,7 @@ def figure(rounds: Sequence[Measurement]) -> Figure:
     """Sum up the rounds of one piece of work: medians, but of memory the most."""
     seconds = [one.seconds for one in rounds]
     first = rounds[0]
+    held = [one.held for one in rounds if one.held is not None]
     peaks = [one.peak for one in rounds if one.peak is not None]
     return Figure(
         link=first.link,
@@ -71,6 +76,7 @@ def figure(rounds: Sequence[Measurement]) -> Figure:
         fetched=_middle(one.fetched for one in rounds),
         sent=_middle(one.sent for one in rounds),
         peak=max(peaks, default=None),
+        held=statistics.median(held) if held else None,
         notes={name: _middle(one.notes[name] for one in rounds) for name in first.notes},
     )
 

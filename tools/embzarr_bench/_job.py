@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr_bench import _memory
+from embzarr_bench import _lock, _memory
 from embzarr_bench._matrix import Matrix
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Job:
     """Store what is then read, in place of the case's work."""
     check: bool = False
     """Read what was saved and compare, in place of saving it."""
+    lock: bool = False
+    """After the time of reading, measure for how long it holds the interpreter's lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Outcome:
     """Bytes of memory above what was there before, without the result."""
     notes: Mapping[str, int] = field(default_factory=dict)
     """Figures that only the peer knows."""
+    held: float | None = None
+    """Seconds for which reading holds the interpreter's lock, where that was asked for."""
     wrong: bool = False
     """Whether the answer differs from the truth."""
     failure: str = ""
@@ -74,13 +78,7 @@ def carry_out(job: Job, peer: Peer, work: Work) -> Outcome:
     except Exception as exc:  # noqa: BLE001 - a peer that fails is left out, whatever it raises
         return Outcome(failure=f"{type(exc).__name__}: {exc}")
     late = tuple(name for name in sys.modules if name not in known)
-    return Outcome(
-        seconds=outcome.seconds,
-        peak=outcome.peak,
-        notes=outcome.notes,
-        wrong=outcome.wrong,
-        modules=late,
-    )
+    return replace(outcome, modules=late)
 
 
 def _carry_out(job: Job, peer: Peer, work: Work) -> Outcome:
@@ -104,6 +102,7 @@ def _read(job: Job, peer: Peer, work: Work) -> Outcome:
         seconds=seconds,
         peak=None if peak is None else max(peak - result, 0),
         notes=answer.notes,
+        held=_lock.held(reading) if job.lock else None,
         wrong=not is_right(answer, request, work.matrix),
     )
 

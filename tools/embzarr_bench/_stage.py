@@ -48,6 +48,8 @@ class Stage:
     workers: dict[str, Worker]
     skipped: dict[str, str]
     """Peers whose packages are missing, and why."""
+    lock: bool
+    """Whether to measure for how long reads hold the interpreter's lock."""
     saved: int = 0
     """Saves so far: each goes to a place of its own."""
 
@@ -86,8 +88,14 @@ class Stage:
             fetched=counts.sent,
             sent=counts.received,
             peak=outcome.peak,
+            held=self._held(peer, case, link) if self.lock and not case.saves else None,
             notes=outcome.notes,
         )
+
+    def _held(self, peer: str, case: Case, link: Link) -> float | None:
+        """Return for how long a read holds the lock, once its requests are counted."""
+        job = Job(case=case, place=self._kept(peer, case, link), lock=True)
+        return self._run(peer, job, link).held
 
     def _run(self, peer: str, job: Job, link: Link) -> Outcome:
         outcome = self.workers[peer].run(job)
@@ -123,6 +131,7 @@ def staged(
     *,
     files: MatrixFiles,
     requests: Mapping[Case, Request],
+    lock: bool = False,
 ) -> Iterator[Stage]:
     """Start a server, the ways to it and a process for each peer; end them with the block.
 
@@ -151,4 +160,5 @@ def staged(
             addresses=addresses,
             workers={peer: worker for peer, worker in started.items() if not missing[peer]},
             skipped={peer: reason for peer, reason in missing.items() if reason},
+            lock=lock,
         )

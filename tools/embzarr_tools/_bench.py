@@ -24,6 +24,7 @@ embzarr bench
 embzarr bench --case words --case word --latency 20 --latency 100 --bandwidth 100
 embzarr bench --peer lance --peer raw --rows 50000 --repeats 3 --json figures.json
 embzarr bench --text corpus.txt
+embzarr bench --gil --case load --case load-compressed --case words --latency 0
 embzarr bench scale --plot growth.svg
 """
 SCALE_EXAMPLES = """
@@ -83,6 +84,14 @@ class Wanted:
             "the user's; without it, a vocabulary is made up.",
         ),
     ] = None
+    gil: Annotated[
+        bool,
+        typer.Option(
+            "--gil",
+            help="Also measure for how long each read holds the interpreter's lock: "
+            "four seconds of reads a round, by the package gilknocker.",
+        ),
+    ] = False
 
 
 def bench(
@@ -116,6 +125,7 @@ def bench(
         matrix=wanted.matrix,
         words=wanted.words,
         text=wanted.text,
+        lock=wanted.gil,
     )
     with failing(), progress("preparing") as advance:
         found = embzarr_bench.compare(plan, progress=advance)
@@ -220,6 +230,7 @@ def _show(found: "embzarr_bench.Comparison") -> None:
         _show_speed(found, link)
         _show_cost(found, link)
         _show_medians(found, link)
+        _show_lock(found, link)
     for name, settings in found.peers.items():
         say(f"{name}: {settings}")
     for name, reason in found.skipped.items():
@@ -285,6 +296,24 @@ def _show_medians(found: "embzarr_bench.Comparison", link: str) -> None:
         rows.append([peer, *(round(one.median / _MILLI) if one else None for one in figures)])
     columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
     show_table(columns, rows, title=f"Everybody's medians over {link}")
+
+
+def _show_lock(found: "embzarr_bench.Comparison", link: str) -> None:
+    """Print for how long everybody's reads hold the interpreter's lock, where it was measured."""
+    held = {
+        (one.peer, one.case): one.held
+        for one in found.figures
+        if one.link == link and one.held is not None
+    }
+    if not held:
+        return
+    cases = [case for other, case in found.work if other == link and not case.saves]
+    rows: list[list[Cell]] = []
+    for peer in found.peers:
+        times = [held.get((peer, case)) for case in cases]
+        rows.append([peer, *(None if one is None else round(one / _MILLI, 1) for one in times)])
+    columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
+    show_table(columns, rows, title=f"The interpreter's lock, held by a read over {link}")
 
 
 def _ratio(number: float | None) -> Ratio | None:

@@ -21,6 +21,8 @@ _BITS = 8
 PART = 1 << 18
 """Words that are looked at together where there are many: what is in between takes several times
 the memory of what comes out."""
+_SAMPLES = 4
+"""Words of a table, for each that is looked for, that draw its bounds together first."""
 _FEW = 32
 """Words that are found one by one before all steps of a search in bulk are set up."""
 
@@ -146,14 +148,14 @@ def search(
 def _narrow(
     table: Windows, words: Windows, low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Draw bounds together, in place, by the first windows of as many words as are looked for.
+    """Draw bounds together, in place, by the first windows of some words of the table.
 
     Windows of the whole table would take longer than the steps that they save.
 
     Returns:
         Which of `words` come first in byte order: memory is read faster along it.
     """
-    step = max(len(table) // max(len(words), 1), 1)
+    step = max(len(table) // max(_SAMPLES * len(words), 1), 1)
     keys = table.window(np.arange(0, len(table), step), 0)
     sought = words.firsts()
     order = np.argsort(sought)
