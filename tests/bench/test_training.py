@@ -33,6 +33,8 @@ from embzarr_bench.training._trainers import (
     Settings,
     Trained,
     installed,
+    last_rate,
+    ours,
 )
 from embzarr_tools import cli
 from embzarr_trainer import Progress
@@ -281,3 +283,23 @@ def test_checkpoints_to_a_server_are_measured(corpus: Path, tmp_path: Path) -> N
     assert min(cost.without) > 0
     assert min(cost.stalls) > 0
     assert min(cost.own_cpu, cost.server_cpu) > 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "epochs", "expected"),
+    [(1, 1, 1e-4), (1, 5, 1e-4), (2, 1, 0.01255), (2, 5, 0.00259), (4, 1, 0.018775)],
+)
+def test_all_train_at_the_rates_that_gensim_ends_with(
+    workers: int, epochs: int, expected: float
+) -> None:
+    """A thread of gensim's goes through its part of the words, and reckons by all of them."""
+    settings = Settings(vector_size=8, epochs=epochs, workers=workers)
+
+    # gensim's `get_next_alpha`, for a thread that trains words evenly.
+    share = np.linspace(0, 1 / workers, 1001)
+    progress = (np.arange(epochs)[:, None] + share) / epochs
+    rates = 0.025 - (0.025 - 1e-4) * progress
+    assert last_rate(settings) == pytest.approx(expected)
+    assert last_rate(settings) == pytest.approx(rates.min())
+    assert (0.025 + last_rate(settings)) / 2 == pytest.approx(rates.mean())
+    assert ours(settings)["min_alpha"] == last_rate(settings)

@@ -1,8 +1,6 @@
 """How good the vectors are, over seeds: word similarity and analogies of all trainers.
 
-One epoch is no fair comparison with gensim on several threads: each of its threads lets the
-learning rate fall by the words of its own part of the file, so that with two it ends half way
-down. With one thread, or with ``min_alpha`` at half of ``alpha`` for ours, the rates are the same.
+All train at the rates that gensim does with so many threads: see `_trainers.last_rate`.
 """
 
 from __future__ import annotations
