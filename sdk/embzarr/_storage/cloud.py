@@ -12,6 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
+import obstore
+
 # By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
 from obstore import exceptions as obstore_errors
 from obstore import store as obstore_stores
@@ -23,7 +25,7 @@ from embzarr._redact import (
     secrets_of_environment,
     user_of_url,
 )
-from embzarr._storage import aws, library, redirects
+from embzarr._storage import aws, guards, library, redirects
 from embzarr._storage.capabilities import s3_capabilities
 from embzarr._storage.client import Client, shared
 from embzarr._storage.credentials import S3_OPTIONS, resolve_s3
@@ -94,7 +96,9 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     place = replace(_place(url, options, access.secrets), region_of=region_of)
     insecure = endpoint.startswith("http://")
 
-    def connect(client_options: ClientConfig, retry: RetryConfig) -> obstore_stores.S3Store:
+    def connect(
+        config: Mapping[str, object], client_options: ClientConfig, retry: RetryConfig
+    ) -> obstore_stores.S3Store:
         to_it = redirects.only_to(endpoint, client_options)
         # One that reaches one host, and that without TLS, has no use for the certificates of the
         # system, which take 3 ms to read. Whoever could redirect it there can answer himself.
@@ -102,7 +106,7 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         return obstore_stores.S3Store(
             bucket,
             prefix=prefix,
-            config=cast("S3Config", access.config),
+            config=cast("S3Config", config),
             client_options=cast("ClientConfig", {**to_it, **without_tls, **client_options}),
             retry_config=retry,
             credential_provider=access.provider,
@@ -112,8 +116,10 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     server = s3_capabilities(endpoint, bucket)
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
     identify = partial(_identity, "s3", tenant, options)
+    by_crc64 = partial(connect, {**access.config, **guards.BY_CRC64})
+    is_said = access.provider is None or guards.BY_CRC64.keys() & access.config.keys()
     store = _build(
-        connect,
+        partial(connect, access.config),
         options,
         place,
         identify,
@@ -121,6 +127,7 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         single_writer=single_writer,
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
+        unsigned=None if is_said else _Unsigned(by_crc64, endpoint, known=server.kind == "s3"),
     )
     connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     return Opened(store, {**access.settled, **connection})
@@ -228,8 +235,11 @@ def _build(
     single_writer: bool,
     allow_http: bool = False,
     made_of: object = None,
+    unsigned: _Unsigned | None = None,
 ) -> ObstoreStore:
-    clients = _clients(connect, options, place, allow_http=allow_http, made_of=made_of)
+    clients = _clients(
+        connect, options, place, allow_http=allow_http, made_of=made_of, unsigned=unsigned
+    )
     identity = identify(clients.little)
     return ObstoreStore(
         clients.little,
@@ -267,8 +277,31 @@ class _Clients:
     """Reads of up to 2 MiB, writes of up to 1 MiB, listings and deletes."""
     large: Callable[[], ObjectStoreMethods]
     """Makes what reads more."""
-    uploads: Callable[[], ObjectStoreMethods]
-    """Makes what writes more: nothing comes down meanwhile, so that silence says nothing."""
+    uploads: Callable[[str | None], ObjectStoreMethods]
+    """Makes what writes more, a key by one request or (None) otherwise: nothing comes down
+    meanwhile, so that silence says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsigned:
+    """Clients whose uploads a server guards, if it does."""
+
+    connect: _Connect
+    endpoint: str
+    known: bool
+    """Whether it is known to."""
+
+    def guard(self, client: ObjectStoreMethods, options: Mapping[str, Any]) -> guards.Guard:
+        """Return what tells whether it does, by URLs that `client` signs."""
+        minute = timedelta(minutes=1)
+        return guards.Guard(
+            endpoint=self.endpoint,
+            known=self.known,
+            sign=lambda key: obstore.sign(
+                cast("obstore_stores.S3Store", client), "PUT", key, minute
+            ),
+            trusted=options,
+        )
 
 
 def _clients(
@@ -278,6 +311,7 @@ def _clients(
     *,
     allow_http: bool,
     made_of: object,
+    unsigned: _Unsigned | None = None,
 ) -> _Clients:
     """Return clients; those made of the same, where that is told, are one for this process."""
     library.OBSTORE.for_this_process()
@@ -293,14 +327,21 @@ def _clients(
 
     environment = _environment()
 
-    def client(how: Mapping[str, object]) -> Client[ObjectStoreMethods]:
-        make = partial(connect, cast("ClientConfig", how), cast("RetryConfig", retry))
+    def client(
+        how: Mapping[str, object], by: _Connect = connect, kind: str = ""
+    ) -> Client[ObjectStoreMethods]:
+        make = partial(by, cast("ClientConfig", how), cast("RetryConfig", retry))
         if made_of is None:
             return Client(make)
-        return shared((made_of, how, retry, environment), make)
+        return shared((made_of, how, retry, environment, kind), make)
 
     try:
-        return _Clients(little=client(little)(), large=client(large), uploads=client(uploading))
+        first, signed = client(little)(), client(uploading)
+        found = _Clients(little=first, large=client(large), uploads=lambda _: signed())
+        if unsigned is None:
+            return found
+        free, guard = client(uploading, unsigned.connect, "unsigned"), unsigned.guard(first, given)
+        return replace(found, uploads=lambda key: (free if key and guard.holds(key) else signed)())
     except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.

@@ -63,7 +63,7 @@ class ObstoreStore:
         *,
         place: Place,
         large: Callable[[], ObjectStoreMethods] | None = None,
-        uploads: Callable[[], ObjectStoreMethods] | None = None,
+        uploads: Callable[[str | None], ObjectStoreMethods] | None = None,
         web: bool = False,
         single_writer: bool = False,
         identity: Identity | None = None,
@@ -75,7 +75,8 @@ class ObstoreStore:
             client: what asks; of one that was handed in, the tries are its own.
             place: how messages name it.
             large: makes what reads more than a little.
-            uploads: makes what writes more than a little.
+            uploads: makes what writes more than a little, by one request for a key; by several, or
+                where nothing may be there yet, that is None.
             web: whether it is a web server's folder, which is neither listed nor written.
             single_writer: look before a create, where the store cannot exclude others.
             identity: whom it asks, where that is known.
@@ -84,7 +85,7 @@ class ObstoreStore:
         self._client = client
         self._identity = identity
         self._large = large or (lambda: client)
-        self._uploads = uploads or (lambda: client)
+        self._uploads = uploads or (lambda _: client)
         self._place = place
         self._web = web
         self._single_writer = single_writer
@@ -184,8 +185,8 @@ class ObstoreStore:
         """Return the client whose deadline fits what is asked for."""
         return self._client if nbytes <= LITTLE_BYTES else self._large()
 
-    def _writer(self, size: int) -> ObjectStoreMethods:
-        return self._client if size <= _SMALL_BYTES else self._uploads()
+    def _writer(self, size: int, key: str | None = None) -> ObjectStoreMethods:
+        return self._client if size <= _SMALL_BYTES else self._uploads(key)
 
     def _refuse_if_read_only(self, key: str) -> None:
         if self._web:
@@ -238,7 +239,7 @@ class ObstoreStore:
 
     def _put(self, key: str, data: Body) -> None:
         size = size_of(data)
-        self._writer(size).put(
+        self._writer(size, key if size <= _WHOLE_BYTES else None).put(
             key,
             self._flat(data),
             use_multipart=size > _WHOLE_BYTES,
