@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
 Provider: TypeAlias = "Callable[[], S3Credential]"
 
+FILES = {
+    "AWS_CONFIG_FILE": "~/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+}
+"""Variables that name them, and where they are else."""
+_LASTING = {"config-file", "env", "shared-credentials-file"}
+"""Where botocore finds credentials that are good until the environment or a file changes."""
+_MOST_KEPT = 32
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 _REGION_SECONDS = 4.0
 """What the name of a region may take, which only an error message waits for."""
@@ -61,18 +70,61 @@ class Answer:
     provider: Provider | None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Given:
+    """Gives the same credentials for ever; equal if they are, and shows nothing of them."""
+
+    key: str
+    secret: str
+    token: str | None
+
+    def __call__(self) -> S3Credential:
+        """Return them."""
+        return {
+            "access_key_id": self.key,
+            "secret_access_key": self.secret,
+            "token": self.token,
+            "expires_at": None,
+        }
+
+
+_kept: dict[object, Answer] = {}
+"""What botocore found before, which takes it 20 ms, by all that decided it."""
+
+
 def ask(asked: Asked) -> Answer:
     """Ask botocore, for no longer than a request may take.
+
+    Not again as long as neither the environment nor a file of its changes, where that is all that
+    it goes by: what else it finds credentials from is asked for each store.
 
     Raises:
         AccessDeniedError: code ``access-denied``: no credentials are found, or not in time.
         InvalidInputError: code ``input-argument``: no such profile, no name of a bucket, or what
             else botocore refuses.
     """
+    decided = (asked, frozenset(os.environ.items()), *map(_state, FILES.items()))
+    if decided in _kept:
+        return _kept[decided]
     try:
-        return deadline.within(deadline.LITTLE_SECONDS, lambda: _ask(asked))
+        answer = deadline.within(deadline.LITTLE_SECONDS, lambda: _ask(asked))
     except StoreError as exc:
         raise denied(exc.args[0]) from None
+    if answer.provider is None or isinstance(answer.provider, Given):
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[decided] = answer
+    return answer
+
+
+def _state(file: tuple[str, str]) -> tuple[int, ...] | None:
+    """Return what is another one when a file is, by the variable that names it and its place."""
+    name, path = file
+    try:
+        found = Path(os.environ.get(name) or path).expanduser().stat()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
 
 
 def _ask(asked: Asked) -> Answer:
@@ -198,6 +250,9 @@ def _provider(session: Any) -> Provider:  # noqa: ANN401 - botocore has no types
     """Return what gives the credentials that are found; they are had once, to see that they can."""
     try:
         credentials = session.get_credentials()
+        if _lasts(credentials):
+            frozen = credentials.get_frozen_credentials()
+            return Given(frozen.access_key, frozen.secret_key, frozen.token)
         provider = None if credentials is None else Credentials(credentials)
         if provider is not None:
             provider()  # now, where the error can be told, and not inside of the first request
@@ -209,6 +264,13 @@ def _provider(session: Any) -> Provider:  # noqa: ANN401 - botocore has no types
         # Its text may quote what a credential process said.
         found = type(exc).__name__
     raise denied(found)
+
+
+def _lasts(credentials: Any) -> bool:  # noqa: ANN401 - botocore has no types
+    """Tell whether credentials are good as long as what they were found in says so."""
+    return getattr(credentials, "method", "") in _LASTING and not hasattr(
+        credentials, "refresh_needed"
+    )
 
 
 def denied(found: str) -> AccessDeniedError:

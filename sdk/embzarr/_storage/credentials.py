@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embzarr._storage.aws import Answer, Asked, ask
+from embzarr._storage.aws import FILES, Answer, Asked, Given, ask
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from obstore.store import S3Credential
 
     from embzarr._storage.aws import Provider
 
@@ -25,11 +23,6 @@ _DEFAULT_REGION = "us-east-1"
 _OF_REGION = ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_REGION")
 _OF_CERTIFICATES = ("AWS_CA_BUNDLE", "AWS_DEFAULT_PROFILE", "AWS_PROFILE", "REQUESTS_CA_BUNDLE")
 """Variables by which botocore would find one."""
-_FILES = {
-    "AWS_CONFIG_FILE": "~/.aws/config",
-    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
-}
-"""Variables that name them, and where they are else."""
 
 # fsspec's (s3fs), obstore's and boto3's names for the same thing.
 _SPELLINGS = {
@@ -78,23 +71,6 @@ class S3Access:
     def key_id(self) -> str:
         """Which key signs requests: its name, which is no secret; empty where none does."""
         return self.secrets[0] if self.secrets else ""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Given:
-    """Gives the same credentials for ever; equal if they are, and shows nothing of them."""
-
-    key: str
-    secret: str
-    token: str | None
-
-    def __call__(self) -> S3Credential:
-        return {
-            "access_key_id": self.key,
-            "secret_access_key": self.secret,
-            "token": self.token,
-            "expires_at": None,
-        }
 
 
 def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
@@ -159,7 +135,7 @@ def _says_all(asked: Asked, trusted: Mapping[str, object] | None) -> bool:
 
 def _has_files() -> bool:
     return any(
-        Path(os.environ.get(name) or path).expanduser().is_file() for name, path in _FILES.items()
+        Path(os.environ.get(name) or path).expanduser().is_file() for name, path in FILES.items()
     )
 
 
@@ -202,7 +178,7 @@ def _believing(ca_bundle: str | bytes | None) -> dict[str, object]:
         raise InvalidInputError("input-argument", message) from exc
 
 
-def _options_of(given: _Given | None) -> dict[str, object]:
+def _options_of(given: Given | None) -> dict[str, object]:
     if given is None:
         return {}
     return {
@@ -244,7 +220,7 @@ def _flag(known: dict[str, object], name: str) -> bool | None:
     raise InvalidInputError("input-argument", f"storage option {name!r} is not a bool")
 
 
-def _given_credentials(known: dict[str, object]) -> _Given | None:
+def _given_credentials(known: dict[str, object]) -> Given | None:
     """Return keys that stand in the options; no token of the environment joins them."""
     names = ("access_key_id", "secret_access_key", "session_token")
     key, secret, token = (_text(known, name) for name in names)
@@ -252,7 +228,7 @@ def _given_credentials(known: dict[str, object]) -> _Given | None:
         raise InvalidInputError("input-argument", "storage options hold one of key and secret only")
     if not key or not secret:
         return None
-    return _Given(key, secret, token)
+    return Given(key, secret, token)
 
 
 def _endpoint(known: dict[str, object]) -> str | None:
