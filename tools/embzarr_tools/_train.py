@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -150,8 +150,7 @@ def train(
     import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
 
     plot.check()
-    if settings.resume:
-        settings = _as_before(settings, embzarr_trainer.recorded_options(place.run()), context)
+    settings = _as_before(settings, place, context)
     begin = time.perf_counter()
     losses = embzarr_eval.LossLine()
     with training_log(losses, silent=as_json) as log:
@@ -175,14 +174,13 @@ def train(
     plot.draw(place.run(), losses.points)
 
 
-def _as_before(settings: Settings, before: Any, context: typer.Context) -> Settings:  # noqa: ANN401 - of a module that loads late
-    """Return settings of which those that were not given are as before, and say which are.
+def _as_before(settings: Settings, place: Place, context: typer.Context) -> Settings:
+    """Return settings of which, on resuming, those not given are the run's; say which differ."""
+    if not settings.resume:
+        return settings
+    from embzarr_trainer import recorded_options  # noqa: PLC0415 - loads a compiler, as above
 
-    Args:
-        settings: as the command line has them, defaults included.
-        before: the trainer's options of the run; None for nothing to go on from.
-        context: which tells what was given.
-    """
+    before = recorded_options(place.run())
     told = {} if before is None else before.to_json()
     kept = {
         name: value
