@@ -237,12 +237,30 @@ def test_numba_absent(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_public_names() -> None:
     """The public names are these."""
     assert embzarr_trainer.__all__ == [
+        "LINE_END",
+        "MAX_SENTENCE",
         "MODEL",
+        "Blocks",
+        "Method",
         "Metrics",
         "Progress",
         "SaveOptions",
         "TrainOptions",
+        "Weights",
+        "Windows",
+        "build_tables",
+        "check_integer",
+        "check_number",
+        "cut_sentences",
+        "find_tokenizer",
+        "keep_thresholds",
         "library_prose",
+        "padded",
+        "read_text",
+        "recorded_options",
+        "refused",
+        "require_numba",
+        "start_weights",
         "train",
     ]
 
