@@ -252,6 +252,24 @@ def test_a_zarr_group_brings_its_words(tmp_path: Path) -> None:
 
 
 @needs("lmdb")
+@pytest.mark.parametrize("left", [100, 4096, 5000, 9000, -4096, -1])
+def test_a_cut_file_of_lmdb_is_told(tmp_path: Path, left: int) -> None:
+    """Its library would read behind the end of the file that it has mapped: SIGBUS."""
+    import lmdb  # noqa: PLC0415 - it may not be there
+
+    with lmdb.open(str(tmp_path / "db"), subdir=False, map_size=1 << 20) as database:
+        for word in WORDS:
+            with database.begin(write=True) as writing:
+                writing.put(word.encode(), bytes(3000))
+    file = tmp_path / "db"
+    file.write_bytes(file.read_bytes()[:left])
+
+    with pytest.raises(embzarr.InvalidInputError, match="cut short") as caught:
+        import_vectors(file, tmp_path / "run", format="lmdb")
+    assert caught.value.code == "input-file"
+
+
+@needs("lmdb")
 def test_lmdb_is_imported(tmp_path: Path) -> None:
     """In the order of its keys, by folder or by file."""
     import lmdb  # noqa: PLC0415 - it may not be there

@@ -6,6 +6,7 @@ Read by the library of that name (extra ``lmdb``), in the order of the keys.
 from __future__ import annotations
 
 import importlib
+import struct
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from embzarr.errors import EmbzarrError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 MARK: Final = rb".{16}\xde\xc0\xef\xbe"
 """How such a file begins."""
+_META: Final = struct.Struct("<16x2I16xI92xQ8x")
+"""Behind a page's head: magic, version, and of the databases the size of pages and the last one."""
+_MAGIC, _VERSION = 0xBEEFC0DE, 1
+_PAGE_SIZES: Final = frozenset(1 << power for power in range(8, 17))
 _NUMBER_BYTES: Final = 4
 _PICKLE: Final = b"\x80"
 
@@ -39,6 +45,7 @@ def read(given: Given) -> Table:
     lmdb = _library()
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream))
+        _refuse_cut(path, given.damage)
         try:
             database = lmdb.open(str(path), subdir=False, readonly=True, lock=False)
             stack.callback(database.close)
@@ -48,6 +55,27 @@ def read(given: Given) -> Table:
             raise given.damage.error(f"lmdb cannot read it: {exc}") from exc
         dim = check_dim(given.damage, _dim_of(first, given.damage))
         return Table(dim=dim, dtype="float32", blocks=_blocks(rows, dim, given, stack.pop_all()))
+
+
+def _refuse_cut(path: Path, damage: Damage) -> None:
+    """Refuse a file that ends before its last page, of which the library would read: SIGBUS.
+
+    Two pages begin with what is known of all; either may be the newer one.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_META.size)
+        page = _META.unpack(head)[2] if len(head) == _META.size else 0
+        file.seek(page)
+        metas = [head, file.read(_META.size)]
+    for meta in metas:
+        magic, version, page_size, last = _META.unpack(meta.ljust(_META.size, b"\0"))
+        is_sound = (magic, version, page_size) == (_MAGIC, _VERSION, page) and page in _PAGE_SIZES
+        if not is_sound or (last + 1) * page > size:
+            raise damage.error(f"lmdb cannot read it: cut short, or no sound head: {size} bytes")
 
 
 def _library() -> Any:  # noqa: ANN401 - lmdb has no types
