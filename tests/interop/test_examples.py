@@ -96,3 +96,10 @@ def test_nothing_heavy_is_imported_unasked() -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
     assert not {*done.stdout.split()} & {*HEAVY}
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy is old enough")
+def test_an_adapter_tells_of_a_numpy_that_is_too_new() -> None:
+    """MXNet's, before MXNet itself fails at a name that numpy does not have any more."""
+    with pytest.raises(embzarr.UnsupportedError, match="needs numpy below 2, as MXNet does"):
+        importlib.import_module("embzarr.interop.mxnet")

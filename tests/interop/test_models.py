@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import embzarr
+from interop import between
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 on_torch = pytest.mark.frameworks(environment="torch")
@@ -396,3 +397,40 @@ def test_what_is_no_model_of_it_is_refused(library: str, tmp_path: Path) -> None
     assert (missing.value.code, foreign.value.code) == ("model-missing", "model-foreign")
     with pytest.raises(embzarr.InvalidInputError):
         adapter.save(tmp_path / "n", {"a": 3} if library == "torch" else 3)
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        pytest.param("torch", marks=on_torch),
+        *(pytest.param(name, marks=on_keras) for name in ("keras", "tensorflow")),
+        *(
+            pytest.param(name, marks=pytest.mark.frameworks(environment="mxnet"))
+            for name in ("mxnet", "chainer")
+        ),
+    ],
+)
+def test_a_vocabulary_is_as_long_as_its_embedding(library: str, tmp_path: Path) -> None:
+    """Of a model that has no such matrix, or one of another length, all matrices are told."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"could not import {library!r}")
+    adapter = importlib.import_module(f"embzarr.interop.{library}")
+    make, _, (kernel, _), turned = between.DENSE[library]
+    model, words = make(), [f"w{row}" for row in range(5)]
+    shape = "(2, 3)" if turned else "(3, 2)"
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        adapter.save(tmp_path / "m", model, vocabulary=words)
+    assert f"whose 5 rows the vocabulary names, found none among {kernel} {shape}" in str(
+        caught.value
+    )
+    with pytest.raises(embzarr.InvalidInputError) as caught:
+        adapter.save(tmp_path / "m", model, vocabulary=words, embedding=kernel)
+    assert (
+        f"a matrix of 5 rows, one for each word of the vocabulary, found {kernel!r} {shape}"
+        in str(caught.value)
+    )
+    with pytest.raises(embzarr.InvalidInputError, match="expected its vocabulary beside it"):
+        adapter.save(tmp_path / "m", model, embedding=kernel)
+    with pytest.raises(embzarr.InvalidInputError, match="found 'nothing' missing"):
+        adapter.save(tmp_path / "m", model, vocabulary=words, embedding="nothing")
+    assert not (tmp_path / "m").exists()

@@ -113,13 +113,15 @@ def _embedding(tensors: Mapping[str, NDArray[Any]], rows: int, name: str | None)
                 f"vocabulary, found {name!r} {'missing' if shape is None else shape}",
             )
         return name
-    matrices = (key for key, one in tensors.items() if one.ndim == 2 and len(one) == rows)  # noqa: PLR2004
-    found = [key for key in matrices if not key.startswith(OPTIMIZERS)]
+    own = {key: one for key, one in tensors.items() if not key.startswith(OPTIMIZERS)}
+    matrices = {key: one.shape for key, one in own.items() if one.ndim == 2}  # noqa: PLR2004
+    found = [key for key, shape in matrices.items() if shape[0] == rows]
     if len(found) != 1:
+        told = some(found or [f"{key} {shape}" for key, shape in matrices.items()])
         raise InvalidInputError(
             "input-argument",
             f"embedding: expected the name of the matrix whose {rows} rows the vocabulary names, "
-            f"found {some(found) if found else 'no such matrix'}",
+            f"found {'' if found else 'none among '}{told or 'no matrix'}",
         )
     return found[0]
 
