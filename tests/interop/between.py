@@ -14,7 +14,8 @@ import json
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,22 @@ def gensim_holds(checkpoint: Any, words: list[str] | None) -> Held:
     return table.index_to_key, table.vectors
 
 
+def mllib_saves(url: str, how: Store) -> None:
+    import embzarr
+    from embzarr.interop import mllib as adapter
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = adapter.to_word2vec(embzarr.save(folder, WORDS, VECTORS))
+    adapter.from_word2vec(url, model, **how)
+
+
+def mllib_holds(checkpoint: Any, words: list[str] | None) -> Held:
+    from embzarr.interop import mllib as adapter
+
+    rows = adapter.to_word2vec(checkpoint, words).getVectors().collect()
+    return [row.word for row in rows], np.array([row.vector.toArray() for row in rows])
+
+
 def trainer_saves(url: str, how: Store) -> None:
     import embzarr
 
@@ -313,15 +330,32 @@ def main(url: str, options: Store, frameworks: list[str]) -> None:
     print(json.dumps(found), flush=True)
 
 
+@contextmanager
+def h2o_runs() -> Iterator[None]:
+    """Run a cluster while a block runs."""
+    import h2o
+
+    from interop.conftest import h2o_options
+
+    h2o.init(**h2o_options())
+    h2o.no_progress()
+    yield
+    h2o.cluster().shutdown()
+
+
+@contextmanager
+def mllib_runs() -> Iterator[None]:
+    """Run Spark in this process and its JVM while a block runs."""
+    from interop.sparking import running_spark
+
+    with tempfile.TemporaryDirectory() as folder, running_spark(Path(folder), "local[1]"):
+        yield
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if "h2o" in sys.argv[3:]:
-        import h2o
-
-        from interop.conftest import h2o_options
-
-        h2o.init(**h2o_options())
-        h2o.no_progress()
-    main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:])
-    if "h2o" in sys.argv[3:]:
-        h2o.cluster().shutdown()
+    with ExitStack() as running:
+        for framework in sys.argv[3:]:
+            if f"{framework}_runs" in globals():
+                running.enter_context(globals()[f"{framework}_runs"]())
+        main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:])

@@ -28,6 +28,7 @@ PLACES = {
     "keras": ["keras", "tensorflow"],
     "mxnet": ["mxnet", "chainer"],
     "java": ["h2o"],
+    "spark": ["mllib"],
     "": ["gensim", "trainer"],
 }
 """Which frameworks are looked at in which environment; the one without a name is this one."""
@@ -92,8 +93,9 @@ def test_words_and_vectors_go_from_any_to_any(
     expected = {word: rows[word] for word in (between.PART if part else between.WORDS)}
     held = found["words", writer, reader, part]
     held.pop(between.LEARNED, None)  # the trainer's own
-    assert list(held) == list(expected)
     assert held == expected
+    if "mllib" not in {writer, reader}:  # which has an order of its own
+        assert list(held) == list(expected)
 
 
 @pytest.mark.parametrize(("writer", "reader"), [*itertools.product(between.DENSE, between.DENSE)])

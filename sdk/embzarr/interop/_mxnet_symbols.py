@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,10 @@ def block_of(
         told = record[_MEMBER]
         inputs = [mx.sym.var(name) for name in told["inputs"]]
         # Of what was checked, not of a text that MXNet may read otherwise.
-        block = gluon.SymbolBlock(mx.sym.load_json(json.dumps(graph)), inputs)
+        symbol = mx.sym.load_json(json.dumps(graph))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Cannot decide type")  # its parameters tell below
+            block = gluon.SymbolBlock(symbol, inputs)
         for name, parameter in block.collect_params().items():
             array = arrays[told["parameters"][name]]
             parameter.cast(array.dtype.name)
