@@ -26,6 +26,7 @@ from embzarr._reading import (
     nearest,
     views,
 )
+from embzarr._redact import html_facts
 from embzarr._storage import interruptible, interrupts
 from embzarr._table import Table
 from embzarr._verify import losses, verifying
@@ -162,6 +163,11 @@ class Checkpoint:
             f"<embzarr.Checkpoint {self._store.url} step {self.step} (commit {self.commit}): "
             f"{', '.join(held)}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks; nothing is read."""
+        facts = {"place": self.url, **describe.facts(self.info())}
+        return html_facts("embzarr checkpoint", facts)
 
     @property
     def url(self) -> str:
@@ -358,12 +364,20 @@ class Checkpoint:
         return made
 
     @interruptible
-    def load_range(self, first: str | None, last: str | None, **how: Unpack[How]) -> Loaded:
+    def load_range(
+        self, first: str | None, last: str | None, *, limit: int | None = None, **how: Unpack[How]
+    ) -> Loaded:
         """Return the rows of all words from `first` up to, not including, `last`.
 
         Words compare by their UTF-8 bytes, which is the order of their code points, and come back
         in that order. None leaves an end open: ``load_range("inter", None)`` is every word from
         "inter" on.
+
+        Args:
+            first: the first word, or what would lie before it.
+            last: what lies behind the last one.
+            limit: no more than so many words, the first ones; by default all.
+            **how: see `load`.
 
         Raises:
             InvalidInputError: `first` lies after `last`.
@@ -376,18 +390,23 @@ class Checkpoint:
         end = None if last is None else arguments.word("last", last).encode()
         if end is not None and end < begin:
             raise InvalidInputError("input-argument", f"{first!r} lies after {last!r}")
-        return self._table.between(begin, end, how)
+        return self._table.between(begin, end, limit, how)
 
     @interruptible
-    def load_prefix(self, prefix: str, **how: Unpack[How]) -> Loaded:
+    def load_prefix(self, prefix: str, *, limit: int | None = None, **how: Unpack[How]) -> Loaded:
         """Return the rows of all words that begin with `prefix`, in byte order.
+
+        Args:
+            prefix: any text.
+            limit: no more than so many words, the first ones; by default all.
+            **how: see `load`.
 
         Example:
             >>> checkpoint.load_prefix("ki").words
             ('king',)
         """
         begin = arguments.word("prefix", prefix).encode()
-        return self._table.between(begin, lookups.prefix_end(begin), how)
+        return self._table.between(begin, lookups.prefix_end(begin), limit, how)
 
     # By row ---------------------------------------------------------------------------------------
     @interruptible
@@ -490,6 +509,32 @@ class Checkpoint:
             listed = arguments.words_in_any_order("wanted", wanted)
             rows = self._table.rows_of(listed, _VECTORS)
         return self._table.vectors.plan(rows[(rows >= 0) & (rows < len(self))])
+
+    @interruptible
+    def stored_sizes(
+        self, array: str = spec.VECTORS, *, layer: int = 0, shard: int | None = None
+    ) -> NDArray[np.int64]:
+        """Return how many bytes each shard of an array takes, or each chunk in one shard.
+
+        The manifest tells of shards, and nothing is read for them; for chunks the part of the chunk
+        table that tells of them is.
+
+        Args:
+            array: its name, as `info` lists it.
+            layer: which of the checkpoint's layers, from 0, the oldest.
+            shard: of which to return the chunks; by default all shards are returned.
+
+        Returns:
+            int64 of shape (shards,) or (chunks,).
+
+        Raises:
+            InvalidInputError: there is no such layer, array or shard.
+
+        Example:
+            >>> len(checkpoint.stored_sizes()), len(checkpoint.stored_sizes(shard=0))
+            (1, 1)
+        """
+        return self._table.reader.stored_sizes(layer, array, shard)
 
     def to_numpy(self) -> NDArray[Any]:
         """Return all vectors, shape (rows, dim).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from embzarr._checkpoint import Checkpoint
@@ -10,6 +11,8 @@ from embzarr._format import arguments, keys
 from embzarr._gc import Policy, collect
 from embzarr._history import describe, history, probe, quarantine, tagging
 from embzarr._open import find
+from embzarr._reading import Cache
+from embzarr._redact import html_facts, html_table
 from embzarr._storage import CountingStore, ReadOnlyStore, interruptible, interrupts, open_store
 from embzarr._version import __version__
 from embzarr._writing import (
@@ -41,6 +44,8 @@ R = TypeVar("R")
 EXIT_SECONDS = 300.0
 """For how long the end of the process waits for a save, by default."""
 _BY_SIZE = DeltaPolicy()
+_MOST_SHOWN = 10
+"""Commits in a notebook."""
 
 
 class Run:
@@ -95,6 +100,22 @@ class Run:
         """Return the place."""
         return f"<embzarr.Run {self._store.url}>"
 
+    @interruptible
+    def _repr_html_(self) -> str:
+        """Return a small table of the newest commits for notebooks; an error is told in it."""
+        names = ("commit", "step", "created", "kind", "rows", "dim", "type", "bytes written")
+        title = f"embzarr run {self.url}"
+        try:
+            newest = [*islice(history.history(self._store), _MOST_SHOWN)]
+        except EmbzarrError as exc:
+            return html_facts(title, {"error": exc})
+        found = [describe.of_commit(commit) for commit in newest]
+        rows = [
+            (c.commit, str(c.step), c.created, c.kind, c.rows, c.dim, c.dtype, c.bytes_stored)
+            for c in found
+        ]
+        return html_table(title, names, rows)
+
     @property
     def url(self) -> str:
         """Where the run is, without secrets."""
@@ -127,16 +148,23 @@ class Run:
 
     @interruptible
     def open(
-        self, *, step: int | None = None, tag: str | None = None, commit: int | None = None
+        self,
+        *,
+        step: int | None = None,
+        tag: str | None = None,
+        commit: int | None = None,
+        cache: Cache | None = None,
     ) -> Checkpoint:
-        """Open the newest commit, or one by step, tag or number; errors as `embzarr.open`.
+        """Open the newest commit, or one by step, tag or number; all as `embzarr.open` takes it.
 
         Example:
             >>> run.open(step=100)["king"]
             array([1., 0., 0., 0.], dtype=float32)
         """
         store = CountingStore(self._store)
-        return Checkpoint(store, find(store, step=step, tag=tag, commit=commit))
+        if cache is not None and not isinstance(cache, Cache):
+            raise arguments.refusal("cache", "an embzarr.Cache", cache)
+        return Checkpoint(store, find(store, step=step, tag=tag, commit=commit), cache=cache)
 
     @interruptible
     def tag(self, name: str, *, step: int | None = None, commit: int | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import from_words, spec
+from embzarr._format import arguments, from_words, spec
 from embzarr._reading import (
     BATCH_BYTES,
     SUBWORDS,
@@ -149,10 +149,11 @@ class Table:
         return Loaded(np.arange(first, last), read, lambda: words(first, last))
 
     @_pointing()
-    def between(self, first: bytes, last: bytes | None, how: How) -> Loaded:
-        """Return the rows of words from `first` up to, not including, `last`."""
+    def between(self, first: bytes, last: bytes | None, limit: int | None, how: How) -> Loaded:
+        """Return the rows of words from `first` up to, not including, `last`: the first `limit`."""
         wanted = views(how)
-        words, rows = self.reader.find_between(first, last, wanted)
+        most = None if limit is None else arguments.whole("limit", limit, least=0)
+        words, rows = self.reader.find_between(first, last, wanted, most)
         return Loaded(rows, self.reader.rows(rows, wanted), lambda: words)
 
     def batches(

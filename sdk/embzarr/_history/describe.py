@@ -160,6 +160,22 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
     )
 
 
+def facts(info: CheckpointInfo) -> dict[str, object]:
+    """Return what a notebook shows of a checkpoint; None of what it does not hold."""
+    return {
+        "step": str(info.step),
+        "commit": info.commit,
+        "created": info.created,
+        "kind": info.kind,
+        "vectors": f"{info.rows:,} x {info.dim} {info.dtype}" if info.dim else None,
+        "tensors": len(info.tensors) or None,
+        "files": len(info.files) or None,
+        "bytes stored": info.bytes_stored,
+        "bytes raw": info.bytes_raw,
+        "layers": len(info.layers),
+    }
+
+
 def of_commit(commit: Commit) -> CommitInfo:
     """Describe a commit in one line."""
     manifest = commit.manifest

@@ -93,6 +93,11 @@ class ArrayReader:
         """Read the chunk table, where it is small enough to be worth having whole."""
         self._table.prepare()
 
+    def chunk_sizes(self, shard: int) -> NDArray[np.int64]:
+        """Return the bytes of each chunk in a shard, as stored."""
+        chunks = self._grid.chunks_of_shard(shard)
+        return self._table.of(np.arange(chunks.start, chunks.stop)).nbytes.astype(np.int64)
+
     def ahead(self, count: int, view: View) -> Ahead | None:
         """Ask for the first chunks, where `count` rows want most of them whichever they are.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -53,16 +54,30 @@ class LookupReader:
             found[here] = lookups.find([block for _, block in batch], words.take(here), which)
         return found
 
-    def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:
-        """Return words from `first` up to, not including, `last`, in byte order, and their rows."""
+    def between(
+        self, first: bytes, last: bytes | None, limit: int | None = None
+    ) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words from `first` up to, not including, `last`, in byte order, and their rows.
+
+        With a `limit` the first so many, for which no block is read that lies behind them.
+        """
         tables: list[WordTable] = []
         rows: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-        for _, block in self._read(lookups.blocks_of_range(self._fences, first, last)):
+        left = sys.maxsize if limit is None else limit
+        numbers = lookups.blocks_of_range(self._fences, first, last)
+        for _, block in self._read(numbers) if limit is None else self._one_by_one(numbers):
             low = block.place(first)
-            high = len(block.rows) if last is None else block.place(last)
+            high = min(len(block.rows) if last is None else block.place(last), low + left)
             tables.append(block.words.take(np.arange(low, high)))
             rows.append(block.rows[low:high])
+            left -= high - low
+            if left == 0:
+                break
         return word_table.concatenate(tables), np.concatenate(rows)
+
+    def _one_by_one(self, numbers: Iterable[int]) -> Iterator[tuple[int, LookupBlock]]:
+        for number in numbers:
+            yield from self._read([number])
 
     def blocks(self) -> Iterator[LookupBlock]:
         """Yield every block in order."""

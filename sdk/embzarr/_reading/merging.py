@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr._format import grids, spec
+from embzarr._redact import html_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,6 +128,20 @@ class Plan:
     in_chunks_of: Mapping[int, int]
     """About how many bytes would be wanted had `embzarr.save` been given another ``chunk_bytes``:
     by that number, of rows of the base that compress as the wanted ones do."""
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        facts: dict[str, object] = {
+            "requests": self.requests,
+            "chunks": self.chunks,
+            "bytes wanted": self.bytes_wanted,
+            "bytes fetched": self.bytes_fetched,
+            "seconds": f"{self.seconds:.3g}",
+        }
+        other = {
+            f"wanted in chunks of {size:,}": count for size, count in self.in_chunks_of.items()
+        }
+        return html_facts("Plan of a load", {**facts, **other})
 
 
 def requests(

@@ -48,7 +48,7 @@ class Neighbours:
 
     def close(self) -> None:
         """Let go of the vectors that are kept."""
-        self._kept = self._kept[:0]
+        self._kept = self._kept[:0].copy()  # a view would keep them all
 
     @property
     def _row_bytes(self) -> int:

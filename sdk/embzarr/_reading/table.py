@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from embzarr._format import placements, spec, word_table
+from embzarr._format import arguments, placements, spec, word_table
 from embzarr._reading import loaded
+from embzarr._reading.array import ArrayReader
 from embzarr._reading.column import ColumnReader
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.vocabulary import VocabularyReader
@@ -37,6 +38,7 @@ class TableReader:
     def __init__(self, store: GetRange, manifest: Manifest, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
         self.manifest = manifest
+        self._store, self._link = store, link
         self.vocabulary = VocabularyReader(store, manifest.layers, link)
         self._columns = {
             name: ColumnReader(store, manifest.layers, name, link) for name in manifest.base.columns
@@ -66,6 +68,22 @@ class TableReader:
         """Return views of which the first rows are asked for, where `count` rows will want them."""
         return {name: self.column(name).expecting(count, view) for name, view in views.items()}
 
+    def stored_sizes(self, layer: int, name: str, shard: int | None) -> NDArray[np.int64]:
+        """Return the bytes of each shard of any array, or of each chunk in one of its shards.
+
+        Raises:
+            InvalidInputError: there is no such layer, array or shard.
+        """
+        layers = self.manifest.layers
+        at = layers[arguments.whole("layer", layer, least=0, most=len(layers) - 1)]
+        if arguments.text("array", name) not in at.arrays:
+            raise InvalidInputError("input-argument", f"layer {layer} has no array {name!r}")
+        if shard is None:
+            return at.shard_sizes(name)
+        array = ArrayReader(self._store, at, name, self._link)
+        last = array.grid.shards - 1
+        return array.chunk_sizes(arguments.whole("shard", shard, least=0, most=last))
+
     def find(self, words: WordTable, columns: Iterable[str]) -> NDArray[np.int64]:
         """Return the rows of words, -1 where there is none, and make ready to read `columns`.
 
@@ -80,13 +98,14 @@ class TableReader:
         return found[0]
 
     def find_between(
-        self, first: bytes, last: bytes | None, columns: Iterable[str]
+        self, first: bytes, last: bytes | None, columns: Iterable[str], limit: int | None = None
     ) -> tuple[WordTable, NDArray[np.int64]]:
         """Return words and rows of a range of words, and make ready to read `columns`."""
+        self.column(spec.VECTORS)
         readers = [self.column(name) for name in columns]
         found: list[tuple[WordTable, NDArray[np.int64]]] = []
         parallel.together(
-            lambda: found.append(self.vocabulary.between(first, last)),
+            lambda: found.append(self.vocabulary.between(first, last, limit)),
             *(reader.prepare for reader in readers),
         )
         return found[0]
@@ -126,7 +145,9 @@ class TableReader:
         Raises:
             WordNotFoundError: code ``word-missing``.
             InvalidInputError: NaN for a column of whole numbers.
+            NotFoundError: code ``table-missing``, whatever is wanted of the words.
         """
+        self.column(spec.VECTORS)
         wanted = self.expecting(len(asked), views)
         rows = self.find(word_table.from_words(asked), wanted)
         lost = rows < 0

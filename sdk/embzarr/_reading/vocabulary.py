@@ -69,19 +69,24 @@ class VocabularyReader:
         rows: NDArray[np.int64] = np.max(found, axis=0)
         return rows
 
-    def between(self, first: bytes, last: bytes | None) -> tuple[WordTable, NDArray[np.int64]]:
-        """Return words from `first` up to, not including, `last`, in byte order, and their rows."""
+    def between(
+        self, first: bytes, last: bytes | None, limit: int | None = None
+    ) -> tuple[WordTable, NDArray[np.int64]]:
+        """Return words from `first` up to, not including, `last`, in byte order, and their rows.
+
+        With a `limit` no more than the first so many.
+        """
         if len(self._layers) == 1:
-            return self._layers[0].lookup.between(first, last)
+            return self._layers[0].lookup.between(first, last, limit)
         tables = [word_table.from_words([]) for _ in self._layers]
         rows = [np.empty(0, np.int64) for _ in self._layers]
 
         def find(at: int) -> None:
-            tables[at], rows[at] = self._layers[at].lookup.between(first, last)
+            tables[at], rows[at] = self._layers[at].lookup.between(first, last, limit)
 
         parallel.together(*(partial(find, at) for at in range(len(tables))))
         table = word_table.concatenate(tables)
-        order = table.argsort()
+        order = table.argsort()[:limit]
         return table.take(order), np.concatenate(rows)[order]
 
     def suggest(self, word: str) -> list[str]:

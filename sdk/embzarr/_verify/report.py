@@ -6,8 +6,14 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embzarr._redact import html_facts, html_table
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+_MOST_SHOWN = 20
+"""Problems in a notebook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,32 @@ class VerifyReport:
     def ok(self) -> bool:
         """Whether everything is as it was written."""
         return not self.problems
+
+    def _repr_html_(self) -> str:
+        """Return small tables for notebooks: what was read, and the first problems."""
+        facts = {
+            "step": str(self.step),
+            "commit": self.commit,
+            "objects": self.objects,
+            "chunks": None if self.quick else self.chunks,
+            "bytes": self.bytes,
+            "problems": len(self.problems),
+            "warnings": len(self.warnings) or None,
+        }
+        told = "Sound" if self.ok else "Damaged"
+        html = html_facts(f"{told}: sizes alone" if self.quick else told, facts)
+        if not self.problems:
+            return html
+        shown = self.problems[:_MOST_SHOWN]
+        names = ("code", "object", "chunk", "rows", "words", "message")
+        rows = [
+            (p.code, p.key, p.chunk, _span(p.rows), ", ".join(p.words), p.message) for p in shown
+        ]
+        return html + html_table(f"{len(shown)} of {len(self.problems)} problems", names, rows)
+
+
+def _span(rows: tuple[int, int] | None) -> str | None:
+    return None if rows is None else f"{rows[0]}:{rows[1]}"
 
 
 class Findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,14 @@ def test_a_checkpoint_without_a_table_says_so() -> None:
     assert (len(saved), list(saved), "king" in saved, saved.columns) == (0, [], False, ())
     assert saved.info().dim == 0
     assert saved.model == {"framework": "x"}
-    for ask in (lambda: saved["king"], lambda: saved.shape, saved.to_numpy):
+    bare: list[Callable[[], object]] = [
+        lambda: saved["king"],
+        lambda: saved.shape,
+        saved.to_numpy,
+        lambda: saved.load(["king"], columns=()),
+        lambda: saved.load_prefix("k", columns=()),
+    ]
+    for ask in bare:
         with pytest.raises(embzarr.NotFoundError) as caught:
             ask()
         assert caught.value.code == "table-missing"
