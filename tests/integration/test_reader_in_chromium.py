@@ -198,3 +198,36 @@ def test_an_address_of_no_store_is_told(page: Page, url: str) -> None:
     """An address at which no store is ends in the code for it."""
     page.go(f"{url}/reader/index.html#url={url}/reader")
     page.wait_for("document.querySelector('#status').textContent.includes('checkpoint-missing')")
+
+
+def test_tensors_and_files_are_listed(page: Page, url: str) -> None:
+    """All that the SDK finds, by name, and the beginning of one of each is shown when asked for."""
+    checkpoint = embzarr.open(SPEC / "checkpoints" / "tensors" / "store")
+    page.go(f"{url}/reader/index.html#url={url}/checkpoints/tensors/store")
+    page.wait_for("document.querySelector('#status').textContent.includes('commits')")
+    page.wait_for("document.querySelector('#files tbody tr') !== null")
+
+    names = "[...document.querySelectorAll('#{} tbody tr td:first-child')].map(x => x.textContent)"
+    assert sorted(page.ask(names.format("tensors"))) == sorted(map(_visible, checkpoint.tensors))
+    assert sorted(page.ask(names.format("files"))) == sorted(map(_visible, checkpoint.files))
+    assert page.ask("document.querySelector('#words').hidden")
+
+    _look(page, "dense/kernel:0")
+    first = checkpoint.tensors["dense/kernel:0"][0]
+    shown = [float(text) for text in _text(page, "#part pre").split() if text != "…"]
+    np.testing.assert_allclose(shown, first[: len(shown)], rtol=1e-6)
+    _look(page, "model.json")
+    assert _text(page, "#part pre") == checkpoint.files["model.json"].read().decode()
+    assert _complaints(page) == []
+
+
+def _visible(name: str) -> str:
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _look(page: Page, name: str) -> None:
+    """Ask for the beginning of a tensor or a file, and wait until it is there."""
+    rows = "[...document.querySelectorAll('#contents tr')]"
+    row = f"{rows}.find(x => x.innerText.startsWith({name!r}))"
+    page.ask(f"{row}.querySelector('button').click()")
+    page.wait_for(f"document.querySelector('#part h3').textContent === {name!r}")

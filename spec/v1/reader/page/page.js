@@ -12,6 +12,7 @@ import {
   httpStore,
 } from '../index.js'
 import { apart, button, element, find, row, say, visible } from './dom.js'
+import { showContents } from './contents.js'
 import { LOOKED_AT, neighbours } from './neighbours.js'
 
 const MOST_STEPS = 500
@@ -51,7 +52,7 @@ function hint(error) {
 function openStore(make) {
   current.stop.abort()
   current = { stop: new AbortController(), checkpoint: null }
-  for (const section of ['#checkpoint', '#words', '#health']) find(section).hidden = true
+  for (const section of ['#checkpoint', '#contents', '#words', '#health']) find(section).hidden = true
   const { signal } = current.stop
   return attempt(async () => {
     say('#status', 'Reading the history\u2026')
@@ -152,6 +153,8 @@ async function showCheckpoint(store, found, line, signal) {
   for (const section of ['#checkpoint', '#health']) find(section).hidden = false
   const table = checkpoint.columns.length > 0
   find('#words').hidden = !table
+  find('#columns').hidden = !table
+  showContents(checkpoint, attempt)
   find('#health table').hidden = true
   say('#verdict', '')
   find('#word').hidden = true
