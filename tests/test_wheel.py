@@ -24,15 +24,11 @@ def test_a_user_gets_the_sdk_and_the_programs_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [Path(name) for name in archive.namelist() if ".dist-info/" not in name]
 
-    packages = [
-        "embzarr",
-        "embzarr_eval",
-        "embzarr_spark",
-        "embzarr_tools",
-        "embzarr_trainer",
-        "embzarr_words",
-    ]
+    programs = ("compare", "eval", "spark", "tools", "trainer", "view", "words")
+    packages = ["embzarr", *(f"embzarr_{name}" for name in programs)]
     assert sorted({name.parts[0] for name in names}) == packages
+    page = (CHECKOUT / "tools/embzarr_view/static").rglob("*.*")
+    assert {path.relative_to(CHECKOUT / "tools") for path in page} <= {*names}
     assert Path("embzarr/__main__.py") in names
     assert Path("embzarr/py.typed") in names
     assert not [name for name in names if {"fixtures", "tests", "examples"} & {*name.parts}]

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
     "convert": (
         ("{vectors}", "{url}.vec"), ("{vectors}", "{url}.csv", "--json"), ("{file}", "{text}.vec"),
     ),
+    "report": (("{url}", "-o", "{url}.html"), ("{url}", "-o", "{url}.html", "--json")),
     "verify": (("{url}",), ("{url}", "--json"), ("{url}", "--all"), ("{url}", "--quick")),
     "repair": (("{url}",), ("{url}", "--json")),
     "tag": (("{url}", "good"), ("{url}", "{text}"), ("{url}", "good", "--delete")),
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Sequence[Sequence[str]]] = {
 ELSEWHERE = {
     "train": "see test_training",
     "train-spark": "see tests/spark/test_train_blocks.py",
+    "view": "prints an address alone, see tests/view",
     "demo": "reads no store but its own",
     "bench": "reads no store but its own",
 }

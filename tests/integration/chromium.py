@@ -71,6 +71,11 @@ class Page:
         for kind in ("dragEnter", "dragOver", "drop"):
             self._call("Input.dispatchDragEvent", type=kind, x=20, y=20, data=data)
 
+    def prefer(self, scheme: str) -> None:
+        """Have the page believe that its reader likes ``light`` or ``dark``."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._call("Emulation.setEmulatedMedia", features=features)
+
     def picture(self) -> bytes:
         """Return what is seen, as PNG."""
         shot = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)

@@ -20,7 +20,8 @@ def test_all_commands_are_there() -> None:
     """The program offers what the README promises."""
     expected = {"demo", "train", "inspect", "ls", "get", "similar", "verify", "tag", "eval", "gc"}
     expected |= {"repair", "compact", "probe", "publish", "import", "export"}
-    expected |= {"head", "analogy", "stats", "diff", "convert", "cp", "train-spark"}
+    expected |= {"head", "analogy", "stats", "diff", "convert", "cp", "view", "report"}
+    expected |= {"train-spark"}
     assert set(COMMANDS) == expected
 
 

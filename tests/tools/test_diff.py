@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr_tools._changes import PERCENTILES, Comparison, differences
+from embzarr_compare import PERCENTILES, Comparison, differences
 from tools.asking import WORDS, Ask, vectors
 
 

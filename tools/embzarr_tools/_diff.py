@@ -1,9 +1,7 @@
 """``embzarr diff``: what changed from one checkpoint to another."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,12 +18,9 @@ from embzarr_tools._screen import (
     show_row,
     show_table,
 )
-from embzarr_tools._selection import row_bytes
-from embzarr_tools._tensor_changes import file_changes, tensor_changes
 
 if TYPE_CHECKING:
     import embzarr
-    from embzarr_tools._changes import Changes
 
 EXAMPLES = """
 embzarr diff s3://bucket/run --step 100 --to-step 200
@@ -33,8 +28,6 @@ embzarr diff s3://bucket/run s3://bucket/other
 embzarr diff runs/wiki --tag best -n 20 --json
 """
 
-_WORDS_AT_ONCE = 2**16
-_BATCH_BYTES = 16 * 2**20
 _NAMED = frozenset({"step", "commit", "dim"})
 """Numbers that are names."""
 _LONGEST = 120
@@ -71,107 +64,26 @@ def diff(
     before = place.open(which)
     elsewhere = place if other is None else replace(place, url=other)
     after = elsewhere.open(Which(step=to_step, tag=to_tag, commit=to_commit))
-    changes, lost = _compared(before, after, count)
-    document = _document(before, after, changes, lost, count)
+    document = _document(before, after, count)
     if as_json:
         show_json(document)
     else:
         _show(document)
 
 
-def _compared(
-    before: "embzarr.Checkpoint", after: "embzarr.Checkpoint", count: int
-) -> "tuple[Changes, list[str]]":
-    """Return the changes of all words that both have, and the first words that are lost."""
-    from embzarr_tools._changes import Comparison  # noqa: PLC0415 - numpy takes a while
-
-    comparison, lost, done = Comparison(count), list[str](), 0
-    if not (before.columns and after.columns):
-        return comparison.changes(), lost
-    with progress("comparing", unit_bytes=row_bytes(before)) as advance:
-        for old, new, gone in _pairs(before, after):
-            comparison.add(new.words, old, new.vectors)
-            lost += gone[: count - len(lost)]
-            done += len(new) + len(gone)
-            advance(done, len(before))
-    return comparison.changes(), lost
-
-
-def _pairs(
-    before: "embzarr.Checkpoint", after: "embzarr.Checkpoint"
-) -> "Iterator[tuple[Any, embzarr.Loaded, list[str]]]":
-    """Yield vectors, those of the same words in the other checkpoint, and words it has not."""
-    start = 0
-    for old in before.stream(batch_bytes=_BATCH_BYTES):
-        # Most often both have the same words in the same rows, where no word is looked up.
-        new = after.load_rows(start, start + len(old), columns=())
-        start += len(old)
-        if new.words == old.words:
-            new = after.load_rows(start - len(old), start)
-            yield old.vectors, new, []
-            continue
-        new = after.load(list(old.words), missing="skip")
-        there = frozenset(new.words)
-        kept = [place for place, word in enumerate(old.words) if word in there]
-        yield old.vectors[kept], new, [word for word in old.words if word not in there]
-
-
-def _added(before: "embzarr.Checkpoint", after: "embzarr.Checkpoint") -> Iterator[str]:
-    """Yield words that only the second has, in its order."""
-    words = iter(after)
-    while some := list(islice(words, _WORDS_AT_ONCE)):
-        there = frozenset(before.load(some, missing="skip", columns=()).words)
-        yield from (word for word in some if word not in there)
-
-
 def _document(
-    before: "embzarr.Checkpoint",
-    after: "embzarr.Checkpoint",
-    changes: "Changes",
-    lost: list[str],
-    count: int,
+    before: "embzarr.Checkpoint", after: "embzarr.Checkpoint", count: int
 ) -> dict[str, Any]:
-    from embzarr_tools._changes import differences  # noqa: PLC0415 - numpy takes a while
+    import embzarr_compare  # noqa: PLC0415 - numpy takes a while
 
-    added = len(after) - changes.common
-    cuts = changes.cosines
-    return {
-        "from": _about(before),
-        "to": _about(after),
-        "words": {
-            "common": changes.common,
-            "added": added,
-            "lost": len(before) - changes.common,
-            "first_added": list(islice(_added(before, after), min(count, added))) if added else [],
-            "first_lost": lost,
-        },
-        "rows_changed": changes.changed,
-        "cosine": None if cuts is None else {f"p{cut}": value for cut, value in cuts.items()},
-        "moved": [{"word": word, "cosine": cosine} for word, cosine in changes.moved],
-        "tensors": _tensors(before, after),
-        "files": file_changes(before, after),
-        "metadata": {
-            name: {"from": old, "to": new}
-            for name, (old, new) in differences(before.metadata, after.metadata).items()
-        },
-    }
+    with progress("comparing") as advance:
 
+        def tell(what: str, done: int, total: int) -> None:
+            advance(done, total, f"comparing {what}")
 
-def _tensors(before: "embzarr.Checkpoint", after: "embzarr.Checkpoint") -> dict[str, Any]:
-    with progress("comparing tensors") as advance:
-        return tensor_changes(before, after, advance)
-
-
-def _about(checkpoint: "embzarr.Checkpoint") -> dict[str, Any]:
-    info = checkpoint.info()
-    return {
-        "url": checkpoint.url,
-        "step": checkpoint.step,
-        "commit": checkpoint.commit,
-        "rows": len(checkpoint),
-        "dim": info.dim,
-        "dtype": info.dtype,
-    }
+        document = embzarr_compare.compare(before, after, count=count, advance=tell)
+    del document["histogram"]  # a picture's
+    return document
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -30,12 +30,14 @@ from embzarr_tools import (
     _probe,
     _publish,
     _repair,
+    _report,
     _similar,
     _stats,
     _tag,
     _train,
     _train_spark,
     _verify,
+    _view,
 )
 from embzarr_tools._failures import EXIT_CODES, tell
 from embzarr_tools._options import command
@@ -96,6 +98,8 @@ _add(_train.train, _train.EXAMPLES)
 _add(_train_spark.train_spark, _train_spark.EXAMPLES, name="train-spark")
 _add(_import.import_file, _import.EXAMPLES, name="import")
 _add(_inspect.inspect, _inspect.EXAMPLES)
+_add(_view.view, _view.EXAMPLES)
+_add(_report.report, _report.EXAMPLES)
 _add(_ls.ls, _ls.EXAMPLES)
 _add(_get.get, _get.EXAMPLES)
 _add(_head.head, _head.EXAMPLES)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 100)
+_BARS = 40
+_NARROWEST = 1e-3
+"""From the first edge to the last: what is narrower is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,9 @@ class Changes:
     zero; None where no row is, or vectors differ in length."""
     moved: tuple[tuple[str, float], ...]
     """Words whose vectors changed, and the cosine, the smallest first."""
+    histogram: dict[str, list[float]] | None
+    """How many rows have which cosine: ``counts``, and the ``edges`` around them, one more; None as
+    `cosines` is."""
 
 
 class Comparison:
@@ -80,7 +86,15 @@ class Comparison:
             changed=self._changed,
             cosines=None if cuts is None else dict(zip(PERCENTILES, cuts, strict=True)),
             moved=tuple((word, cosine) for cosine, word in self._moved),
+            histogram=_histogram(every) if len(every) else None,
         )
+
+
+def _histogram(cosines: NDArray[np.float32]) -> dict[str, list[float]]:
+    """Return bars from the smallest cosine to 1."""
+    low = min(float(cosines.min()), 1 - _NARROWEST)
+    counts, edges = np.histogram(cosines, bins=_BARS, range=(low, 1))
+    return {"counts": counts.tolist(), "edges": edges.tolist()}
 
 
 def _cosines(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:

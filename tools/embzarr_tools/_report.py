@@ -1,0 +1,44 @@
+"""``embzarr report``: a run in one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embzarr_tools._options import AsJson, Place
+from embzarr_tools._screen import Size, say, show_json
+
+EXAMPLES = """
+embzarr report s3://bucket/run -o report.html
+embzarr report runs/wiki -o wiki.html --eval wordsim353.tsv
+"""
+
+
+def report(
+    place: Place,
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")
+    ] = Path("report.html"),
+    evaluate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--eval",
+            metavar="FILE",
+            help="Word pairs or analogies to score every step on; may be repeated.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the plots and tables of a run into one HTML file.
+
+    It holds no script and fetches nothing, so that it can be sent to anybody, and printed.
+    """
+    import embzarr_view  # noqa: PLC0415 - imports embzarr, which --help need not wait for
+
+    opened = embzarr_view.Opened(place.url, storage_options=place.storage_options)
+    told = embzarr_view.report(opened, output, files=evaluate or ())
+    if as_json:
+        show_json(told)
+    else:
+        say(f"{told['file']}: {told['steps']} steps, {Size(told['bytes']).shown()}")
