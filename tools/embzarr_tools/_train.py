@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -182,7 +182,7 @@ def _as_before(settings: Settings, place: Place, context: typer.Context) -> Sett
 
     before = recorded_options(place.run())
     told = {} if before is None else before.to_json()
-    kept = {
+    kept: dict[str, Any] = {
         name: value
         for name, value in told.items()
         if name not in _OF_A_SESSION and not _is_given(context, name)
