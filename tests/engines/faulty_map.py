@@ -14,7 +14,7 @@ import unit_map
 import embzarr
 
 FIRST = os.environ[unit_map.ATTEMPT].endswith("_0")
-HANGS_FOR = 100.0
+HANGS_FOR = 400.0
 WRITE = unit_map.write
 
 
