@@ -135,23 +135,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
         >>> made["sea"].shape
         (8,)
     """
+    options = _options_of(locals())
     require_numba()
-    options = TrainOptions(
-        vector_size=vector_size,
-        window=window,
-        negative=negative,
-        sg=True,
-        epochs=epochs,
-        min_count=min_count,
-        max_vocab=max_vocab,
-        sample=sample,
-        alpha=alpha,
-        min_alpha=min_alpha,
-        workers=1,
-        seed=seed,
-        unicode_errors="replace",
-        tokenizer=tokenizer,
-    )
     check_integer("checkpoints", checkpoints, low=1, high=100_000)
     if keep_last is not None:
         check_integer("keep_last", keep_last, low=1, high=100_000)
@@ -160,6 +145,13 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
     plan = _prepare(engine, places, options, groups=groups, segments=segments)
     driver = _Driver(engine, places, plan, progress=progress)
     return driver.run(checkpoints=checkpoints, keep_last=keep_last)
+
+
+def _options_of(given: Mapping[str, Any]) -> TrainOptions:
+    """Return the settings that any trainer has, and those that training in blocks fixes."""
+    names = {field.name for field in dataclasses.fields(TrainOptions)} & given.keys()
+    fixed: dict[str, Any] = {"sg": True, "workers": 1, "unicode_errors": "replace"}
+    return TrainOptions(**{name: given[name] for name in names}, **fixed)
 
 
 def quicker_alone(words: int, vector_size: int, *, memory: int | None = None) -> str | None:

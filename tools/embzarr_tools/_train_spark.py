@@ -12,6 +12,9 @@ from embzarr_tools._options import AsJson, Place
 from embzarr_tools._screen import on_terminal, say, say_aside, show_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import embzarr
     import embzarr_spark
 
 EXAMPLES = """
@@ -103,12 +106,20 @@ def train_spark(
             progress=report,
             **asdict(settings),
         )
-    seconds = time.perf_counter() - begin
-    alone = embzarr_spark.quicker_alone(len(checkpoint), checkpoint.dim)
+    _tell(checkpoint, time.perf_counter() - begin, report.bytes, as_json=as_json)
+
+
+def _tell(
+    checkpoint: "embzarr.Checkpoint", seconds: float, moved: "Mapping[str, int]", *, as_json: bool
+) -> None:
+    """Print what was made, and whether one machine would have been quicker."""
+    from embzarr_spark import quicker_alone  # noqa: PLC0415 - as above
+
+    alone = quicker_alone(len(checkpoint), checkpoint.dim)
     if as_json:
         known = {"step": checkpoint.step, "commit": checkpoint.commit, "rows": len(checkpoint)}
         told = {"dim": checkpoint.dim, "seconds": seconds, "quicker_alone": alone}
-        show_json({**known, **told, **report.bytes})
+        show_json({**known, **told, **moved})
         return
     if on_terminal():
         say(

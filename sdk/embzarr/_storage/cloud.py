@@ -28,7 +28,7 @@ from embzarr._redact import (
 from embzarr._storage import aws, guards, library, redirects
 from embzarr._storage.capabilities import s3_capabilities
 from embzarr._storage.client import Client, shared
-from embzarr._storage.credentials import S3_OPTIONS, resolve_s3
+from embzarr._storage.credentials import S3_OPTIONS, S3Access, resolve_s3
 from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr._storage.failures import Place, shown_url
 from embzarr._storage.identity import of_object, of_place
@@ -94,24 +94,7 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     virtual = bool(access.config.get("virtual_hosted_style_request"))
     region_of = partial(aws.region_of, endpoint, "" if virtual else bucket)
     place = replace(_place(url, options, access.secrets), region_of=region_of)
-    insecure = endpoint.startswith("http://")
-
-    def connect(
-        config: Mapping[str, object], client_options: ClientConfig, retry: RetryConfig
-    ) -> obstore_stores.S3Store:
-        to_it = redirects.only_to(endpoint, client_options)
-        # One that reaches one host, and that without TLS, has no use for the certificates of the
-        # system, which take 3 ms to read. Whoever could redirect it there can answer himself.
-        without_tls = {"allow_invalid_certificates": True} if to_it and insecure else {}
-        return obstore_stores.S3Store(
-            bucket,
-            prefix=prefix,
-            config=cast("S3Config", config),
-            client_options=cast("ClientConfig", {**to_it, **without_tls, **client_options}),
-            retry_config=retry,
-            credential_provider=access.provider,
-        )
-
+    connect = partial(_connect_s3, access, bucket, prefix)
     # Some servers have buckets of one name for each of their tenants, whom a key tells apart.
     server = s3_capabilities(endpoint, bucket)
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
@@ -123,7 +106,7 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         options,
         place,
         identify,
-        allow_http=insecure,
+        allow_http=endpoint.startswith("http://"),
         single_writer=single_writer,
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
@@ -131,6 +114,30 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     )
     connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     return Opened(store, {**access.settled, **connection})
+
+
+def _connect_s3(
+    access: S3Access,
+    bucket: str,
+    prefix: str | None,
+    config: Mapping[str, object],
+    client_options: ClientConfig,
+    retry: RetryConfig,
+) -> obstore_stores.S3Store:
+    endpoint = str(access.config.get("endpoint", ""))
+    to_it = redirects.only_to(endpoint, client_options)
+    # One that reaches one host, and that without TLS, has no use for the certificates of the
+    # system, which take 3 ms to read. Whoever could redirect it there can answer himself.
+    insecure = endpoint.startswith("http://")
+    without_tls = {"allow_invalid_certificates": True} if to_it and insecure else {}
+    return obstore_stores.S3Store(
+        bucket,
+        prefix=prefix,
+        config=cast("S3Config", config),
+        client_options=cast("ClientConfig", {**to_it, **without_tls, **client_options}),
+        retry_config=retry,
+        credential_provider=access.provider,
+    )
 
 
 def open_gcs(url: str, options: Mapping[str, object], *, single_writer: bool) -> Opened:
