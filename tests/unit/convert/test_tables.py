@@ -173,6 +173,21 @@ def test_other_columns_and_lists_of_any_kind_are_read(tmp_path: Path, ending: st
 
 
 @pytest.mark.peers
+@pytest.mark.peers
+def test_a_word_of_parquet_that_is_no_utf8_is_told(tmp_path: Path) -> None:
+    """pyarrow takes a file's word for it; skipped or replaced, as of every format."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    words = pa.array([b"a", b"\xe4b", b"c"], pa.binary()).view(pa.string())
+    vectors = pa.array(vector_files.vectors(3, 2).tolist(), pa.list_(pa.float32(), 2))
+    pq.write_table(pa.table({"word": words, "vector": vectors}), tmp_path / "a.parquet")
+
+    with pytest.raises(embzarr.InvalidInputError, match="row 1: a word that is not UTF-8"):
+        import_vectors(tmp_path / "a.parquet", tmp_path / "run")
+    found = import_vectors(tmp_path / "a.parquet", tmp_path / "run", on_error="replace")
+    assert list(found.checkpoint.words) == ["a", "\ufffdb", "c"]
+
+
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 def test_a_damaged_file_of_arrow_is_told(tmp_path: Path, ending: str) -> None:
     """Cut anywhere, it is an error of ours; nothing is stored."""

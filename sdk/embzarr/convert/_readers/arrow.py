@@ -173,7 +173,8 @@ class _Rows:
         if len(sound) < len(lengths):
             words, vectors = words.take(sound), vectors.take(sound)
         return Block(
-            words=[word.encode() for word in words.to_pylist()],
+            # As bytes: what is not UTF-8 is told of where all formats' words are.
+            words=words.cast("large_binary").to_pylist(),
             vectors=self._floats(vectors, len(sound)),
             place=lambda at: f"row {first + sound[at]}",
         )

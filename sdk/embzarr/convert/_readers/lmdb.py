@@ -1,6 +1,7 @@
 """LMDB: a word is a key, its vector the value: plain float32, little-endian, all of one length.
 
-Read by the library of that name (extra ``lmdb``), in the order of the keys.
+Read by the library of that name (extra ``lmdb``), in the order of the keys. It maps the file and
+follows what stands in it: a file that was made to deceive can end the process.
 """
 
 from __future__ import annotations
