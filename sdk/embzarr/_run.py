@@ -336,10 +336,13 @@ class Run:
 
     def save_async(  # noqa: PLR0913 - the settings of a save, all keyword-only
         self,
-        words: Sequence[str],
-        vectors: NDArray[Any],
+        words: Sequence[str] | None = None,
+        vectors: NDArray[Any] | None = None,
         *,
         columns: Mapping[str, NDArray[Any]] | None = None,
+        tensors: Mapping[str, ArrayLike] | None = None,
+        files: Mapping[str, Source] | None = None,
+        model: Mapping[str, Any] | None = None,
         changed: ArrayLike | Mapping[str, ArrayLike] | None = None,
         base: Checkpoint | None = None,
         step: int | None = None,
@@ -361,13 +364,18 @@ class Run:
         as they are then. Close the run, or use it in a ``with`` block, to wait for the last one.
 
         Args:
-            words: all of them; may be more than before, appended, not others.
+            words: all of them; may be more than before, appended, not others. None, as `vectors`,
+                for tensors and files alone.
             vectors: shape (rows, dim).
             columns: further arrays of as many rows.
-            changed: rows that changed since `base`: numbers or a mask, for all columns or for each.
-                They alone are copied, and saved as a delta where `policy` allows; else, and without
-                this, everything is saved as a full step. Tensors and files of `base` stay with
-                this, and without it a step has none.
+            tensors: arrays by name, all of which are copied.
+            files: bytes, paths or open files by name, which are read before this returns.
+            model: any JSON.
+            changed: rows that changed since `base`: numbers or a mask, for all columns or for each;
+                ``{}`` for none. They alone are copied, and saved as a delta where `policy` allows;
+                else, and without this, everything is saved as a full step. With this, tensors and
+                files that are as `base` has them are not written again, and those that are not
+                named stay; without it a step has those that are named, and no others.
             base: the commit that `changed` is counted from; by default that of the save before.
             step: the step's number; by default one more than the newest commit's.
             metadata: any JSON.
@@ -379,7 +387,8 @@ class Run:
             allow_new_dim: let vectors be longer or shorter than those of the newest commit.
 
         Raises:
-            InvalidInputError: arrays or rows that do not fit the words.
+            InvalidInputError: arrays or rows that do not fit the words, or a file that cannot be
+                read.
             EmbzarrError: what the save before ended with; this one was not begun.
 
         Example:
@@ -387,7 +396,9 @@ class Run:
             >>> future.result()["king"]
             array([1., 1., 1., 1.])
         """
-        table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}))
+        is_beside = any(given is not None for given in (tensors, files, model))
+        extras = interrupts.apart(lambda: Extras.of(tensors, files, model)) if is_beside else None
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}, extras))
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
             step=step,
@@ -399,10 +410,15 @@ class Run:
             chunk_bytes=chunk_bytes,
             allow_new_dim=allow_new_dim,
         )
-        return self._ask(lambda saver: saver.save(table, rows, base, options))
+        return self._ask(lambda saver: saver.save(table, rows, base, options, extras))
 
     def reserve(
-        self, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
+        self,
+        words: Sequence[str] | None = None,
+        vectors: NDArray[Any] | None = None,
+        columns: Mapping[str, NDArray[Any]] | None = None,
+        *,
+        tensors: Mapping[str, ArrayLike] | None = None,
     ) -> None:
         """Have the memory that `save_async` needs for copies of all this.
 
@@ -415,8 +431,9 @@ class Run:
         Example:
             >>> run.reserve(["king"], np.ones((1, 4), "f4"), {})
         """
-        table = interrupts.apart(lambda: Table.of(words, vectors, columns))
-        self._ask(lambda saver: saver.reserve(table))
+        extras = interrupts.apart(lambda: Extras.of(tensors, None, None))
+        table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}, extras))
+        self._ask(lambda saver: saver.reserve(table, extras))
 
     @property
     def saving(self) -> bool:

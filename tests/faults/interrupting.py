@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,7 @@ SLOW_SECONDS = 0.0008
 """For which a write takes longer than it need, so that there is something to interrupt."""
 OPERATIONS = (
     *("save", "async", "async", "async and wait", "async and wait", "delta", "changed"),
+    *("async tensors", "async tensors"),
     *("load", "load into", "stream", "gc", "repair", "verify", "compact", "open", "create"),
 )
 MOST_BYTECODES = 3000
@@ -198,6 +199,13 @@ class Pile:
         step = self._full()
         return lambda: self.futures.append(self.run.save_async(WORDS, self.vectors, step=step))
 
+    def _async_tensors(self) -> Callable[[], object]:
+        step = self._full()
+        tensors = {"whole": self.vectors, "row": self.vectors[0]}
+        return lambda: self.futures.append(
+            self.run.save_async(WORDS, self.vectors, tensors=tensors, step=step)
+        )
+
     def _async_and_wait(self) -> Callable[[], object]:
         step = self._full()
 
@@ -324,10 +332,16 @@ class Pile:
                 found[int(path.stem)] = manifest["step"]
                 if not np.array_equal(_plain(root, manifest), self.truth[manifest["step"]]):
                     wrong.append(f"commit {path.stem}, step {manifest['step']}, is torn")
+                if any(self._is_torn(whole) for whole in _tensors(root, manifest)):
+                    wrong.append(f"commit {path.stem}, step {manifest['step']}: a torn tensor")
         for number, step in self.acknowledged.items():
             if number >= self.floor and found.get(number) != step:
                 wrong.append(f"commit {number}, step {step}, was acknowledged and is not there")
         return wrong
+
+    def _is_torn(self, whole: Matrix) -> bool:
+        """Tell whether a tensor is not that of the step that its first number names."""
+        return not np.array_equal(whole, self.truth[int(whole[0, 0])])
 
 
 def _go_on(take: Callable[[], object]) -> None:
@@ -346,6 +360,14 @@ def _plain(root: Path, manifest: Mapping[str, Any]) -> Matrix:
         group = zarr.open_group(root / delta["path"], mode="r")
         vectors[np.asarray(group["rows/vectors"])] = np.asarray(group["vectors"])
     return vectors
+
+
+def _tensors(root: Path, manifest: Mapping[str, Any]) -> Iterator[Matrix]:
+    """Yield the large tensor of each layer that has it, read by zarr alone."""
+    for layer in manifest["layers"]:
+        if "whole" in layer.get("tensors", {}):
+            group = zarr.open_group(root / layer["path"], mode="r")
+            yield np.asarray(group[layer["tensors"]["whole"]["array"]])
 
 
 def rounds(url: str, options: Options, count: int, *, seed: int) -> dict[str, Any]:

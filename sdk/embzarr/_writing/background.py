@@ -19,7 +19,8 @@ from embzarr._history import probe
 from embzarr._storage import CountingStore, forks, interrupts
 from embzarr._writing import delta, saves
 from embzarr._writing.checks import arrays_of, check_lengths, kinds_of, taken, vectors_of
-from embzarr._writing.save import save
+from embzarr._writing.extras import NO_EXTRAS
+from embzarr._writing.save import save_given
 from embzarr._writing.snapshot import Snapshots
 from embzarr._writing.unsaved import Promise
 from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr._storage import Store
     from embzarr._writing.delta import DeltaOptions
+    from embzarr._writing.extras import Extras
     from embzarr._writing.saves import Saving
     from embzarr._writing.snapshot import Copy
 
@@ -49,15 +51,23 @@ class Table:
 
     @classmethod
     def of(
-        cls, words: Sequence[str], vectors: NDArray[Any], columns: Mapping[str, NDArray[Any]]
+        cls,
+        words: Sequence[str] | None,
+        vectors: NDArray[Any] | None,
+        columns: Mapping[str, NDArray[Any]],
+        extras: Extras | None = None,
     ) -> Table:
-        """Return vectors and further columns as one.
+        """Return vectors and further columns as one; nothing where there are extras alone.
 
         Raises:
             InvalidInputError: a column without a row for each word, of another type, or of a name
-                that no column may have.
+                that no column may have; or nothing at all.
         """
-        (matrix, _), further, listed = vectors_of(vectors), arrays_of(columns), taken(words)
+        further = arrays_of(columns)
+        if words is None and vectors is None:
+            (extras or NO_EXTRAS).require_something(further)
+            return cls([], {})
+        (matrix, _), listed = vectors_of(vectors), taken(() if words is None else words)
         kinds_of(further)
         arrays = {spec.VECTORS: matrix, **further}
         check_lengths(len(listed), arrays)
@@ -128,6 +138,8 @@ class AsyncSaver:
         """What was committed last; None where that is not known."""
         self._owed: Changed | None = {}
         """Rows that changed since then; None for all."""
+        self._kept: tuple[Extras, Copy] | None = None
+        """Tensors and files that the newest save has, or should have had: copies."""
         self._words: list[str] | None = None
         """Its words; None where they are not known."""
         self._seen: Saving[Checkpoint] | None = None
@@ -144,11 +156,12 @@ class AsyncSaver:
         """Whether a save is under way, so that the next would wait for it."""
         return self._saving is not None and not self._saving.done()
 
-    def reserve(self, table: Table) -> None:
+    def reserve(self, table: Table, extras: Extras) -> None:
         """Have memory for a copy of everything."""
+        tensors = {name: tensor.array for name, tensor in extras.tensors.items()}
         with self._turn:
             self._settle()
-            self._snapshots.reserve(table.columns)
+            self._snapshots.reserve(table.columns, tensors)
 
     def save(
         self,
@@ -156,6 +169,7 @@ class AsyncSaver:
         changed: Changed | None,
         base: Checkpoint | None,
         options: DeltaOptions,
+        extras: Extras | None = None,
     ) -> Saving[Checkpoint]:
         """Copy what is to be saved, and return what will be the checkpoint.
 
@@ -164,6 +178,7 @@ class AsyncSaver:
             changed: rows of each column that changed since `base`; None for all.
             base: the commit that they are counted from; None for that of the save before.
             options: how to save.
+            extras: tensors and files, changed or not.
 
         Raises:
             EmbzarrError: what the save before ended with; nothing was copied.
@@ -175,9 +190,12 @@ class AsyncSaver:
                 self._owed = _joined(self._owed, changed)
                 raise
             if base is not None:
-                self._last, self._owed = base, {}
+                self._last, self._owed, self._kept = base, {}, None
             self._owed = _joined(self._owed, changed)
-            return self._begin(table, options)
+            if changed is not None and self._kept is not None:
+                owed, _ = self._kept
+                extras = owed if extras is None else extras.over(owed)
+            return self._begin(table, options, extras)
 
     def wait(self) -> None:
         """Wait until nothing is under way.
@@ -212,17 +230,24 @@ class AsyncSaver:
             if saving.failure is not None and saving is not self._seen:
                 raise saving.failure
 
-    def _begin(self, table: Table, options: DeltaOptions) -> Saving[Checkpoint]:
+    def _begin(
+        self, table: Table, options: DeltaOptions, extras: Extras | None
+    ) -> Saving[Checkpoint]:
         words, upon, before = [*table.words], self._last, self._saving
-        rows = _delta_rows(table, self._owed, upon, options) if upon and self._owed else None
+        rows, owed = None, self._owed
+        if upon is not None and owed is not None and (owed or extras is not None):
+            rows = _delta_rows(table, owed, upon, options, extras)
+        held = None if extras is None else extras.copied(self._snapshots)
+        beside = None if held is None else held[0]
         if upon is None or rows is None:
             copy = self._snapshots.whole(table.columns)
-            save = partial(self._save_full, words, copy.columns, options)
+            save = partial(self._save_full, words, copy.columns, options, beside)
         else:
             copy = self._snapshots.rows(table.columns, rows)
-            save = partial(self._save_delta, words, upon, rows, copy.columns, options)
+            save = partial(self._save_delta, words, upon, rows, copy.columns, options, beside)
         # The copy may have been made while the caller, interrupted, went on to change its source.
         interrupts.check()
+        self._kept = held
         step = "the next step" if options.step is None else f"step {options.step}"
         promise = Promise(what=f"{step} of {self._store.url}", patience=self._patience)
         self._saving = saves.begin(promise, partial(self._carry_out, before, save, copy))
@@ -243,16 +268,24 @@ class AsyncSaver:
         finally:
             self._snapshots.give(copy)
         self._owed = {}
+        if self._kept is not None:
+            self._snapshots.give(self._kept[1])
+            self._kept = None
         return self._last
 
     def _save_full(
-        self, words: list[str | bytes], columns: dict[str, NDArray[Any]], options: DeltaOptions
+        self,
+        words: list[str | bytes],
+        columns: dict[str, NDArray[Any]],
+        options: DeltaOptions,
+        extras: Extras | None,
     ) -> Checkpoint:
         further = {name: array for name, array in columns.items() if name != spec.VECTORS}
-        checkpoint = save(
+        checkpoint = save_given(
             self._store,
-            words,
-            columns[spec.VECTORS],
+            words if columns else None,
+            columns.get(spec.VECTORS),
+            extras or NO_EXTRAS,
             step=options.step,
             columns=further,
             metadata=options.metadata,
@@ -272,20 +305,27 @@ class AsyncSaver:
         rows: Changed,
         values: dict[str, NDArray[Any]],
         options: DeltaOptions,
+        extras: Extras | None,
     ) -> Checkpoint:
         probe.require_sound(self._store, single_writer=self._single_writer)
         words = arguments.words("words", given)
+        new = self._appended(words, base) if words else []
+        store = CountingStore(self._store)
+        head = delta.newest(store, base)
+        checkpoint = delta.save_delta(
+            store, head, rows or None, values or None, new, options, extras
+        )
+        self._words = words or self._words
+        return checkpoint
+
+    def _appended(self, words: list[str], base: Checkpoint) -> list[str]:
+        """Return the words that the base has not; of a table that is not given, there are none."""
         known = [*base.words] if self._words is None else self._words
         if words[: len(known)] != known:
             raise InvalidInputError(
                 "input-argument", "words may be appended to those of the base, and not changed"
             )
-        store = CountingStore(self._store)
-        head = delta.newest(store, base)
-        new = words[len(known) :]
-        checkpoint = delta.save_delta(store, head, rows, values, new, options)
-        self._words = words
-        return checkpoint
+        return words[len(known) :]
 
 
 def _joined(one: Changed | None, other: Changed | None) -> Changed | None:
@@ -297,10 +337,16 @@ def _joined(one: Changed | None, other: Changed | None) -> Changed | None:
 
 
 def _delta_rows(
-    table: Table, changed: Changed, base: Checkpoint, options: DeltaOptions
+    table: Table,
+    changed: Changed,
+    base: Checkpoint,
+    options: DeltaOptions,
+    extras: Extras | None,
 ) -> Changed | None:
     """Return the rows of each column that a delta holds; None where a full step is to be saved."""
     manifest = base._commit.manifest  # noqa: SLF001 - the two are one thing
+    if not table.columns and not changed:
+        return {}
     stored = {name: manifest.base.arrays[name] for name in manifest.base.columns}
     same = stored.keys() == table.columns.keys() and all(
         (tuple(array.shape[1:]), array.dtype) == (held.shape[1:], dtypes.stored_name(held.dtype))
@@ -314,5 +360,5 @@ def _delta_rows(
         rows = {name: np.union1d(changed.get(name, new), new) for name in table.columns}
     counts = {name: len(numbers) for name, numbers in rows.items()}
     # Tensors and files are not at hand here: a full step takes them over from the chain.
-    is_more = bool(manifest.tensors or manifest.files)
+    is_more = bool(manifest.tensors or manifest.files) or extras is not None
     return rows if is_more or options.policy.allows(manifest, counts, options.lossy) else None

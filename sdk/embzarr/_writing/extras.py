@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from embzarr._format import from_words
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Change, WordTable
     from embzarr._writing.given_files import GivenFile, Source
+    from embzarr._writing.snapshot import Copy, Snapshots
     from embzarr._writing.tensor_rows import GivenTensor
 
 
@@ -50,6 +51,26 @@ class Extras:
         """Bytes of all of it, before compression; open files left out."""
         tensors = sum(tensor.array.nbytes for tensor in self.tensors.values())
         return tensors + sum(file.size or 0 for file in self.files.values())
+
+    def over(self, others: Self) -> Self:
+        """Return these, and of others what has another name."""
+        return replace(
+            self,
+            tensors={**others.tensors, **self.tensors},
+            files={**others.files, **self.files},
+            model=others.model if self.model is None else self.model,
+        )
+
+    def copied(self, snapshots: Snapshots) -> tuple[Self, Copy]:
+        """Return copies, which stay as they are now, and the memory of tensors among them.
+
+        Raises:
+            InvalidInputError: a file that cannot be read.
+        """
+        files = {name: file.held() for name, file in self.files.items()}
+        copy = snapshots.packed({name: one.array for name, one in self.tensors.items()})
+        tensors = {n: replace(one, array=copy.columns[n]) for n, one in self.tensors.items()}
+        return replace(self, tensors=tensors, files=files), copy
 
     def require_something(self, columns: Mapping[str, object]) -> None:
         """Refuse a save without words that has nothing else, or columns of no words.

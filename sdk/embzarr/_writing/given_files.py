@@ -8,7 +8,7 @@ import mimetypes
 import os
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -75,6 +75,17 @@ class GivenFile:
             for part in parts:
                 found.update(part)
         return found.hexdigest()
+
+    def held(self) -> GivenFile:
+        """Return it with its bytes in hand, as they are now.
+
+        Raises:
+            InvalidInputError: as `stretches`.
+        """
+        if isinstance(self.source, bytes):
+            return self
+        with self.stretches() as parts:
+            return replace(self, source=b"".join(parts))
 
     @property
     def is_read_again(self) -> bool:

@@ -126,8 +126,49 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         >>> saved.step, saved.commit, saved["queen"]
         (7, 1, array([0., 1.], dtype=float32))
     """
+    return save_given(
+        url,
+        words,
+        vectors,
+        Extras.of(tensors, files, model),
+        step=step,
+        counts=counts,
+        columns=columns,
+        metadata=metadata,
+        placement=placement,
+        families=families,
+        compression=compression,
+        chunk_bytes=chunk_bytes,
+        dtype=dtype,
+        allow_nonfinite=allow_nonfinite,
+        allow_new_dim=allow_new_dim,
+        single_writer=single_writer,
+        storage_options=storage_options,
+    )
+
+
+def save_given(  # noqa: PLR0913 - the settings of a save, all keyword-only
+    url: object,
+    words: Iterable[str | bytes] | None,
+    vectors: ArrayLike | None,
+    extras: Extras,
+    *,
+    step: int | None = None,
+    counts: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    placement: str = "given",
+    families: Sequence[str | int] | None = None,
+    compression: str = "auto",
+    chunk_bytes: int | None = None,
+    dtype: DTypeLike | None = None,
+    allow_nonfinite: bool = False,
+    allow_new_dim: bool = False,
+    single_writer: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Save, as `save`, tensors and files that were looked at before."""
     further = arrays_of(columns, counts)
-    extras = Extras.of(tensors, files, model)
     given = _Given.of(words, vectors, further, extras, dtype).arranged(placement, families)
     settings = LayerSettings(
         dim=given.dim,

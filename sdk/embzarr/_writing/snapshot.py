@@ -18,13 +18,17 @@ import numpy as np
 from embzarr._storage import parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
 _LEAST_BYTES = 1024 * 1024
 """Less than this is not worth a thread."""
 _GATHERED_ROWS = 256
+_ALIGNMENT = 64
+"""Bytes: arrays in one buffer begin where processors load them quickly."""
+_PACKED = ""
+"""The buffer of arrays that lie in one; no column is called so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +51,20 @@ class Snapshots:
         """Begin without memory."""
         self._free: dict[str, NDArray[np.uint8]] = {}
 
-    def reserve(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Have memory for copies of whole arrays, with its pages found."""
+    def reserve(
+        self,
+        arrays: dict[str, NDArray[Any]],
+        beside: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Have memory for copies of whole arrays, with its pages found.
+
+        Args:
+            arrays: each in a buffer of its own.
+            beside: all in one buffer, as `packed` has them.
+        """
         copy = self._empty(arrays, {name: len(array) for name, array in arrays.items()})
+        if beside:
+            copy.buffers[_PACKED] = self._buffer(_PACKED, sum(map(_padded, beside.values())))
         for buffer in copy.buffers.values():
             buffer.fill(0)
         self.give(copy)
@@ -57,11 +72,7 @@ class Snapshots:
     def whole(self, arrays: dict[str, NDArray[Any]]) -> Copy:
         """Return copies of arrays."""
         copy = self._empty(arrays, {name: len(array) for name, array in arrays.items()})
-        _run(
-            partial(np.copyto, copy.columns[name][cut], array[cut])
-            for name, array in arrays.items()
-            for cut in _cuts(len(array), array.nbytes)
-        )
+        _run(job for name, array in arrays.items() for job in _copies(copy.columns[name], array))
         return copy
 
     def rows(self, arrays: dict[str, NDArray[Any]], rows: dict[str, NDArray[np.int64]]) -> Copy:
@@ -72,6 +83,20 @@ class Snapshots:
             for name, numbers in rows.items()
             for cut in _cuts(len(numbers), copy.columns[name].nbytes)
         )
+        return copy
+
+    def packed(self, arrays: Mapping[str, NDArray[Any]]) -> Copy:
+        """Return copies of arrays of any shape in one buffer, whatever their names and number."""
+        starts, end = {}, 0
+        for name, array in arrays.items():
+            starts[name] = end
+            end += _padded(array)
+        buffer = self._buffer(_PACKED, end)
+        copy = Copy({}, {_PACKED: buffer})
+        for name, array in arrays.items():
+            stored = buffer[starts[name] : starts[name] + array.nbytes].view(array.dtype)
+            copy.columns[name] = stored.reshape(array.shape)
+        _run(job for name, array in arrays.items() for job in _copies(copy.columns[name], array))
         return copy
 
     def give(self, copy: Copy) -> None:
@@ -91,12 +116,25 @@ class Snapshots:
             array = arrays[name]
             shape = (count, *array.shape[1:])
             nbytes = math.prod(shape) * array.itemsize
-            buffer = self._free.pop(name, None)
-            if buffer is None or len(buffer) < nbytes:
-                buffer = np.empty(nbytes, np.uint8)
-            copy.buffers[name] = buffer
-            copy.columns[name] = buffer[:nbytes].view(array.dtype).reshape(shape)
+            copy.buffers[name] = self._buffer(name, nbytes)
+            copy.columns[name] = copy.buffers[name][:nbytes].view(array.dtype).reshape(shape)
         return copy
+
+    def _buffer(self, name: str, nbytes: int) -> NDArray[np.uint8]:
+        buffer = self._free.pop(name, None)
+        return np.empty(nbytes, np.uint8) if buffer is None or len(buffer) < nbytes else buffer
+
+
+def _padded(array: NDArray[Any]) -> int:
+    """Return the bytes that an array takes among others."""
+    return -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+
+
+def _copies(out: NDArray[Any], array: NDArray[Any]) -> list[Callable[[], object]]:
+    """Return what copies an array, by a few threads where it is large."""
+    if array.flags.c_contiguous:
+        out, array = out.reshape(-1), array.reshape(-1)
+    return [partial(np.copyto, out[cut], array[cut]) for cut in _cuts(len(array), array.nbytes)]
 
 
 def _run(jobs: Iterable[Callable[[], object]]) -> None:

@@ -17,9 +17,8 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._storage.open import open_store
 from embzarr._writing import unsaved
-from faulty import PassThrough
+from gate import Gate
 from interrupted import Boom, signals
 from oracle import make_vectors, make_words
 
@@ -29,58 +28,14 @@ COUNTS = np.arange(400)
 ALWAYS = embzarr.DeltaPolicy(max_deltas=63, max_share=1000)
 
 
-class _Gate(PassThrough):
-    """Holds everything back until it is opened, and fails where it is told to."""
-
-    def __init__(self, store: Any) -> None:
-        super().__init__(open_store(store))
-        self.opened = threading.Event()
-        self.opened.set()
-        self.fails = False
-        self.fails_behind_a_commit = False
-
-    def put(self, key: str, data: Any) -> None:
-        """Put, once the gate is open."""
-        self._pass()
-        super().put(key, data)
-
-    def create(self, key: str, data: Any) -> None:
-        """Create, once the gate is open."""
-        self._pass()
-        super().create(key, data)
-        if self.fails_behind_a_commit and key.startswith("commits/"):
-            self.fails = True
-            raise embzarr.StoreError("store-failed", "the store is away")
-
-    def get_range(self, key: str, start: int, length: int) -> Any:
-        """Get, unless the store is away."""
-        self._pass()
-        return super().get_range(key, start, length)
-
-    def get(self, key: str) -> Any:
-        """Get, unless the store is away."""
-        self._pass()
-        return super().get(key)
-
-    def head(self, key: str) -> Any:
-        """Look, unless the store is away."""
-        self._pass()
-        return super().head(key)
-
-    def _pass(self) -> None:
-        assert self.opened.wait(30)
-        if self.fails:
-            raise embzarr.StoreError("store-failed", "the store is away")
-
-
 @pytest.fixture
-def gate() -> _Gate:
+def gate() -> Gate:
     """A store that can be held back."""
-    return _Gate(MemoryStore())
+    return Gate(MemoryStore())
 
 
 @pytest.fixture
-def run(gate: _Gate) -> Iterator[embzarr.Run]:
+def run(gate: Gate) -> Iterator[embzarr.Run]:
     """A run of it, closed at the end whatever its saves ended with."""
     found = embzarr.Run(gate)
     yield found
@@ -89,7 +44,7 @@ def run(gate: _Gate) -> Iterator[embzarr.Run]:
         found.close()
 
 
-def test_what_is_saved_is_what_was_there_at_the_call(run: embzarr.Run, gate: _Gate) -> None:
+def test_what_is_saved_is_what_was_there_at_the_call(run: embzarr.Run, gate: Gate) -> None:
     """Arrays that change while the save is under way do not change what is saved."""
     gate.opened.clear()
     vectors, counts = VECTORS.copy(), COUNTS.copy()
@@ -179,7 +134,7 @@ def test_another_table_is_a_full_step(run: embzarr.Run, vectors: Any, columns: A
     np.testing.assert_array_equal(saved.to_numpy(), vectors)
 
 
-def test_a_delta_lies_upon_the_commit_that_is_named(run: embzarr.Run, gate: _Gate) -> None:
+def test_a_delta_lies_upon_the_commit_that_is_named(run: embzarr.Run, gate: Gate) -> None:
     """A run that goes on after a restart names the checkpoint that it goes on from."""
     base = embzarr.save(gate, WORDS, VECTORS)
     vectors = VECTORS + 1
@@ -189,7 +144,7 @@ def test_a_delta_lies_upon_the_commit_that_is_named(run: embzarr.Run, gate: _Gat
     np.testing.assert_array_equal(saved.to_numpy()[[8, 9]], [VECTORS[8], vectors[9]])
 
 
-def test_the_next_save_waits_for_the_one_before(run: embzarr.Run, gate: _Gate) -> None:
+def test_the_next_save_waits_for_the_one_before(run: embzarr.Run, gate: Gate) -> None:
     """At most one is under way, and commits come in the order of the calls."""
     gate.opened.clear()
     first = run.save_async(WORDS, VECTORS, step=1)
@@ -202,7 +157,7 @@ def test_the_next_save_waits_for_the_one_before(run: embzarr.Run, gate: _Gate) -
 
 
 def test_an_error_is_raised_by_the_future_and_by_the_next_call(
-    run: embzarr.Run, gate: _Gate
+    run: embzarr.Run, gate: Gate
 ) -> None:
     """Once each; and all rows that either call named are in the save after it."""
     run.save_async(WORDS, VECTORS).result()
@@ -222,7 +177,7 @@ def test_an_error_is_raised_by_the_future_and_by_the_next_call(
     np.testing.assert_array_equal(saved.to_numpy(), expected)
 
 
-def test_a_full_step_that_failed_is_made_up_for(run: embzarr.Run, gate: _Gate) -> None:
+def test_a_full_step_that_failed_is_made_up_for(run: embzarr.Run, gate: Gate) -> None:
     """Where all rows may have changed, the rows that a later call names are not enough."""
     run.save_async(WORDS, VECTORS).result()
     gate.fails = True
@@ -238,7 +193,7 @@ def test_a_full_step_that_failed_is_made_up_for(run: embzarr.Run, gate: _Gate) -
     np.testing.assert_array_equal(saved.to_numpy(), VECTORS + 1)
 
 
-def test_nothing_is_laid_upon_a_commit_that_may_not_stand(run: embzarr.Run, gate: _Gate) -> None:
+def test_nothing_is_laid_upon_a_commit_that_may_not_stand(run: embzarr.Run, gate: Gate) -> None:
     """After an answer that was lost the next save is whole, whichever commit is the newest."""
     run.save_async(WORDS, VECTORS).result()
     gate.fails_behind_a_commit = True
@@ -254,7 +209,7 @@ def test_nothing_is_laid_upon_a_commit_that_may_not_stand(run: embzarr.Run, gate
     np.testing.assert_array_equal(saved.to_numpy(), VECTORS + 2)
 
 
-def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: _Gate) -> None:
+def test_a_delta_behind_another_writer_is_refused(run: embzarr.Run, gate: Gate) -> None:
     """The other's commit is not built upon, and the save after is a full step."""
     run.save_async(WORDS, VECTORS).result()
     embzarr.save(gate, ["other"], VECTORS[:1])
@@ -279,7 +234,7 @@ def interrupt_soon(interrupt: Callable[[], None]) -> None:
     _thread.start_new_thread(later, ())
 
 
-def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate: _Gate) -> None:
+def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate: Gate) -> None:
     """It goes on with memory of its own; the next call waits for it, and both are as they were."""
     gate.opened.clear()
     first = run.save_async(WORDS, VECTORS, step=1, compression="none")
@@ -298,7 +253,7 @@ def test_an_interrupted_wait_leaves_a_save_what_it_reads(run: embzarr.Run, gate:
     assert [commit.step for commit in run.commits()] == [2, 1]
 
 
-def test_an_interrupted_wait_hides_no_failure(run: embzarr.Run, gate: _Gate) -> None:
+def test_an_interrupted_wait_hides_no_failure(run: embzarr.Run, gate: Gate) -> None:
     """Whoever was interrupted before it was told is told by the next call."""
     gate.opened.clear()
     gate.fails = True
@@ -351,7 +306,7 @@ def test_a_callback_may_save(run: embzarr.Run) -> None:
     assert (later[0].commit, later[1].result(30).commit) == (2, 3)
 
 
-def test_what_comes_back_is_a_future(run: embzarr.Run, gate: _Gate) -> None:
+def test_what_comes_back_is_a_future(run: embzarr.Run, gate: Gate) -> None:
     """As `concurrent.futures` and asyncio know it; it cannot be cancelled."""
     gate.opened.clear()
     future = run.save_async(WORDS, VECTORS)
@@ -383,7 +338,7 @@ def test_a_callback_that_fails_is_logged(
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_forked_child_waits_for_no_save_of_its_parent(run: embzarr.Run, gate: _Gate) -> None:
+def test_a_forked_child_waits_for_no_save_of_its_parent(run: embzarr.Run, gate: Gate) -> None:
     """It has not the thread; it is told, and its end waits for nothing."""
     gate.opened.clear()
     future = run.save_async(WORDS, VECTORS)
@@ -401,7 +356,7 @@ def test_a_forked_child_waits_for_no_save_of_its_parent(run: embzarr.Run, gate: 
     assert future.result().commit == 1
 
 
-def save_and_fail(gate: _Gate, then: Callable[[], object] = lambda: None) -> None:
+def save_and_fail(gate: Gate, then: Callable[[], object] = lambda: None) -> None:
     """Save to a store that is away, in a block that goes on with `then`."""
     with embzarr.Run(gate) as run:
         gate.fails = True
@@ -409,7 +364,7 @@ def save_and_fail(gate: _Gate, then: Callable[[], object] = lambda: None) -> Non
         then()
 
 
-def test_leaving_a_block_waits(gate: _Gate) -> None:
+def test_leaving_a_block_waits(gate: Gate) -> None:
     """The last save is committed when the block has ended; its error is raised there."""
     with embzarr.Run(gate) as run:
         future = run.save_async(WORDS, VECTORS)
@@ -420,13 +375,13 @@ def test_leaving_a_block_waits(gate: _Gate) -> None:
         save_and_fail(gate)
 
 
-def test_an_error_of_the_block_is_the_one_that_is_raised(gate: _Gate) -> None:
+def test_an_error_of_the_block_is_the_one_that_is_raised(gate: Gate) -> None:
     """What went wrong in the block is not hidden by what went wrong behind it."""
     with pytest.raises(ZeroDivisionError):
         save_and_fail(gate, lambda: 1 // 0)
 
 
-def test_other_saves_of_the_run_wait(run: embzarr.Run, gate: _Gate) -> None:
+def test_other_saves_of_the_run_wait(run: embzarr.Run, gate: Gate) -> None:
     """A delta and a compaction build upon what is under way."""
     gate.opened.clear()
     run.save_async(WORDS, VECTORS)
