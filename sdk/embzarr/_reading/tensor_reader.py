@@ -42,6 +42,11 @@ class TensorReader:
         self._reader = ArrayReader(store, layer, member.array, link)
 
     @property
+    def length(self) -> int:
+        """Indices of the first dimension; one where there are no dimensions."""
+        return self.shape[0] if self.shape else 1
+
+    @property
     def nbytes(self) -> int:
         """Bytes of its numbers in memory."""
         return self.size * dtypes.itemsize(self._stored.dtype)
@@ -83,25 +88,29 @@ class TensorReader:
             raise InvalidInputError("input-dtype", message)
         return out
 
-    def jobs(self, out: NDArray[Any], limit: int) -> list[Callable[[], object]]:
-        """Return the reads that fill `out`, in each of which `limit` bytes may be under way."""
-        return self._jobs(0, self.shape[0] if self.shape else 1, out, limit)
-
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Return indices `first` up to, not including, `last` of the first dimension."""
         shape = (last - first, *self.shape[1:])
         out = View().target(1, shape, self.dtype).reshape(shape)
-        for job in self._jobs(first, last, out, UNDER_WAY_BYTES):
+        for job in self.jobs(first, last, out, UNDER_WAY_BYTES):
             job()
         return out
 
-    def _jobs(
+    def jobs(
         self, first: int, last: int, out: NDArray[Any], limit: int
     ) -> list[Callable[[], object]]:
+        """Return the reads of a range of the first dimension.
+
+        Args:
+            first: index.
+            last: past the last.
+            out: what they fill.
+            limit: bytes that each may have under way.
+        """
         if not out.size:
             return []
         stored = out if self.member.type is None else out.view(np.uint8)
-        each = self.size // (self.shape[0] if self.shape else 1)
+        each = self.size // self.length
         if self.member.start is not None:
             start = self.member.start
             ends = (start + first * each, start + last * each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -180,7 +180,7 @@ class Tensor:
         """
         arguments.check_flags(raw=raw)
         result = self._reader.target(out, raw=raw)
-        for job in self._reader.jobs(result, UNDER_WAY_BYTES):
+        for job in self._reader.jobs(0, self._reader.length, result, UNDER_WAY_BYTES):
             job()
         return result
 
@@ -242,30 +242,46 @@ class Tensors(Members[TensorMember, Tensor]):
             )
         tensors = {name: self._reader(name) for name in wanted}
         found = {name: one.target(given.get(name), raw=raw) for name, one in tensors.items()}
-        large = [one for one in tensors.values() if one.member.start is None]
-        limit = UNDER_WAY_BYTES // max(min(len(large), _AT_ONCE), 1)
-        jobs = [job for one in large for job in one.jobs(found[one.name], limit)]
-        small = [one for one in tensors.values() if one.member.start is not None and one.size]
-        jobs = [*self._stretches(small, found), *jobs]
-        _side_by_side(jobs)
+        _fill([(one, 0, one.length, found[name]) for name, one in tensors.items()])
         return found
 
-    def _stretches(
-        self, tensors: Sequence[TensorReader], found: Mapping[str, NDArray[Any]]
-    ) -> list[Callable[[], object]]:
-        """Return the reads of small tensors: of those that lie near each other, one."""
-        groups: list[list[TensorReader]] = []
-        for one in sorted(tensors, key=_place):
-            last = groups[-1][-1] if groups else None
-            if (
-                last is not None
-                and _is_near(last, one)
-                and _span(groups[-1][0], one) <= _GROUP_BYTES
-            ):
-                groups[-1].append(one)
-            else:
-                groups.append([one])
-        return [partial(_read_group, group, found) for group in groups]
+    @interruptible
+    def fill(self, parts: Iterable[tuple[str, int, int, NDArray[Any]]]) -> None:
+        """Read ranges of the first dimension of many tensors side by side.
+
+        Args:
+            parts: of each the name, first and past-the-last index (0 and 1 where there are no
+                dimensions), and the array to fill, in C order, of that shape and the tensor's type.
+        """
+        _fill([(self._reader(name), first, last, out) for name, first, last, out in parts])
+
+
+_Part: TypeAlias = "tuple[TensorReader, int, int, NDArray[Any]]"
+"""A tensor, first and past-the-last index of what is wanted of it, and where that goes."""
+
+
+def _fill(parts: Sequence[_Part]) -> None:
+    large = [part for part in parts if part[0].member.start is None]
+    limit = UNDER_WAY_BYTES // max(min(len(large), _AT_ONCE), 1)
+    jobs = [job for one, first, last, out in large for job in one.jobs(first, last, out, limit)]
+    small = [part for part in parts if part[0].member.start is not None and part[0].size]
+    _side_by_side([*_stretches(small), *jobs])
+
+
+def _stretches(parts: Sequence[_Part]) -> list[Callable[[], object]]:
+    """Return the reads of small tensors: of those that lie near each other, one."""
+    groups: list[list[_Part]] = []
+    for part in sorted(parts, key=lambda part: _place(part[0])):
+        group = groups[-1] if groups else []
+        if (
+            group
+            and _is_near(group[-1][0], part[0])
+            and _span(group[0][0], part[0]) <= _GROUP_BYTES
+        ):
+            group.append(part)
+        else:
+            groups.append([part])
+    return [partial(_read_group, group) for group in groups]
 
 
 def _place(tensor: TensorReader) -> tuple[str, str, int]:
@@ -285,16 +301,15 @@ def _span(first: TensorReader, last: TensorReader) -> int:
     return count * (last.nbytes // last.size)
 
 
-def _read_group(group: Sequence[TensorReader], found: Mapping[str, NDArray[Any]]) -> None:
+def _read_group(group: Sequence[_Part]) -> None:
     """Read small tensors that lie near each other at once."""
-    first, last = group[0], group[-1]
-    start = first.member.start or 0
-    stop = (last.member.start or 0) + last.size
-    numbers = first.numbers(start, stop)
-    for one in group:
+    leader, final = group[0][0], group[-1][0]
+    start = leader.member.start or 0
+    numbers = leader.numbers(start, (final.member.start or 0) + final.size)
+    for one, first, last, out in group:
         at = (one.member.start or 0) - start
-        stored = numbers[at : at + one.size].reshape(one.shape)
-        out = found[one.name]
+        each = one.size // max(one.length, 1)
+        stored = numbers[at + first * each : at + last * each].reshape(out.shape)
         out[...] = stored if one.member.type is None else stored.view(out.dtype)
 
 

@@ -15,15 +15,17 @@ from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop import _models
 from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._models import HowToSave, HowToSaveLater, ModelParts, Where
 
 with needs("keras", extra="keras"):
     import keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from concurrent.futures import Future
 
     from embzarr._checkpoint import Checkpoint
+    from embzarr._run import Run
     from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
 
@@ -63,22 +65,46 @@ def save(
         >>> load(folder).predict(np.ones((1, 2)), verbose=0).shape
         (1, 1)
     """
-    if not isinstance(model, keras.Model):
-        raise InvalidInputError(
-            "input-argument", f"model: expected a keras.Model, found {type(model).__name__}"
-        )
-    if not model.built:
-        raise InvalidInputError("input-argument", "model: expected one that is built; call it once")
-    tensors = {name: keras.ops.convert_to_numpy(one) for name, one in _variables(model).items()}
-    parts = ModelParts(
-        framework="keras",
-        version=keras.__version__,
-        name=f"{type(model).__module__}.{type(model).__qualname__}",
-        form="tensors",
-        tensors=tensors,
-        record=_config(model),
-    )
+    parts = _parts_of(model)
     return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+
+
+def save_async(
+    run: Run,
+    model: Any,  # noqa: ANN401 - keras is an extra
+    *,
+    vocabulary: Iterable[str | bytes] | None = None,
+    embedding: str | None = None,
+    **how: Unpack[HowToSaveLater],
+) -> Future[Checkpoint]:
+    """Save a model with its optimizer in the background.
+
+    Training may go on as soon as this returns: all variables are copied by then, and sent by a
+    thread of the run, see `embzarr.Run.save_async`.
+
+    Args:
+        run: where to; it keeps the memory for copies, and saves in the order of the calls.
+        model: as `save` takes it.
+        vocabulary: as `save` takes it.
+        embedding: as `save` takes it.
+        **how: ``step``, ``metadata``, ``changed``, ``base`` and others, as `Run.save_async` takes
+            them: ``changed={}`` writes only variables that differ from those of the save before.
+
+    Raises:
+        InvalidInputError: as `save`; nothing was begun.
+        EmbzarrError: what the save before ended with; this one was not begun.
+
+    Example:
+        >>> import keras
+        >>> from embzarr.interop.keras import save_async
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="out")])
+        >>> with embzarr.Run(folder) as run:
+        ...     saving = save_async(run, model)
+        >>> sorted(saving.result().tensors)
+        ['out/bias', 'out/kernel']
+    """
+    parts = _parts_of(model)
+    return _models.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -139,6 +165,25 @@ def load(
     for name in common:
         variables[name].assign(arrays[name])
     return model
+
+
+def _parts_of(model: Any) -> ModelParts:  # noqa: ANN401 - keras is an extra
+    """Return a model as a checkpoint holds it."""
+    if not isinstance(model, keras.Model):
+        raise InvalidInputError(
+            "input-argument", f"model: expected a keras.Model, found {type(model).__name__}"
+        )
+    if not model.built:
+        raise InvalidInputError("input-argument", "model: expected one that is built; call it once")
+    tensors = {name: keras.ops.convert_to_numpy(one) for name, one in _variables(model).items()}
+    return ModelParts(
+        framework="keras",
+        version=keras.__version__,
+        name=f"{type(model).__module__}.{type(model).__qualname__}",
+        form="tensors",
+        tensors=tensors,
+        record=_config(model),
+    )
 
 
 def _variables(model: Any) -> dict[str, Any]:  # noqa: ANN401 - keras is an extra

@@ -14,12 +14,15 @@ from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
     from types import ModuleType
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embzarr._checkpoint import Checkpoint
+    from embzarr._run import Run
+    from embzarr._writing import DeltaPolicy
     from embzarr.interop._door import Source
 
 OPTIMIZERS = ("optimizer.", "optimizer/")
@@ -38,6 +41,18 @@ class HowToSave(TypedDict, total=False):
     storage_options: Mapping[str, Any] | None
 
 
+class HowToSaveLater(TypedDict, total=False):
+    """Keywords of every ``save_async`` of a model, as `embzarr.Run.save_async` has them."""
+
+    step: int | None
+    metadata: Mapping[str, Any] | None
+    compression: str
+    allow_new_dim: bool
+    changed: ArrayLike | Mapping[str, ArrayLike] | None
+    base: Checkpoint | None
+    policy: DeltaPolicy
+
+
 class Where(TypedDict, total=False):
     """Keywords of every ``load`` of a model, as `embzarr.open` has them."""
 
@@ -45,6 +60,14 @@ class Where(TypedDict, total=False):
     tag: str | None
     commit: int | None
     storage_options: Mapping[str, Any] | None
+
+
+class _Beside(TypedDict):
+    """What goes beside a table."""
+
+    tensors: Mapping[str, NDArray[Any]]
+    files: Mapping[str, bytes | Path]
+    model: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +107,27 @@ def save_model(
     Raises:
         InvalidInputError: a vocabulary of another length than the embedding, or none to be found.
     """
+    words, vectors, given = _arranged(parts, vocabulary, embedding)
+    return save(url, words, vectors, **given, **how)
+
+
+def save_later(
+    run: Run,
+    parts: ModelParts,
+    *,
+    vocabulary: Iterable[str | bytes] | None = None,
+    embedding: str | None = None,
+    how: HowToSaveLater,
+) -> Future[Checkpoint]:
+    """Save a model in the background, as `save_model` does."""
+    words, vectors, given = _arranged(parts, vocabulary, embedding)
+    return run.save_async(words, vectors, **given, **how)
+
+
+def _arranged(
+    parts: ModelParts, vocabulary: Iterable[str | bytes] | None, embedding: str | None
+) -> tuple[list[str] | None, NDArray[Any] | None, _Beside]:
+    """Return the table of a model, if it has one, and what goes beside it."""
     tensors = dict(parts.tensors)
     record = {
         "framework": parts.framework,
@@ -99,7 +143,7 @@ def save_model(
         vectors = tensors.pop(name)
     elif embedding is not None:
         raise InvalidInputError("input-argument", "embedding: expected its vocabulary beside it")
-    return save(url, words, vectors, tensors=tensors, files=parts.files, model=record, **how)
+    return words, vectors, {"tensors": tensors, "files": parts.files, "model": record}
 
 
 def _embedding(tensors: Mapping[str, NDArray[Any]], rows: int, name: str | None) -> str:
@@ -239,8 +283,12 @@ def vocabulary_of(checkpoint: Checkpoint) -> list[str] | None:
     return list(checkpoint.words) if checkpoint.columns else None
 
 
-def scalar(value: object) -> Any:  # noqa: ANN401 - JSON
+def scalar(value: object, *, what: str = "") -> Any:  # noqa: ANN401 - JSON
     """Return a number, text or None of a framework as JSON has it; numpy's among them.
+
+    Args:
+        value: of a framework.
+        what: where it stands, for messages.
 
     Raises:
         InvalidInputError: code ``input-argument``: anything else.
@@ -250,5 +298,6 @@ def scalar(value: object) -> Any:  # noqa: ANN401 - JSON
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise InvalidInputError(
-        "input-argument", f"expected a number, a text or None, found {type(value).__name__}"
+        "input-argument",
+        f"{what or 'state'}: expected a number, a text or None, found {type(value).__name__}",
     )

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-
-from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
+from embzarr.errors import DamagedError, NotFoundError
 from embzarr.interop import _models
 from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._models import HowToSave, HowToSaveLater, ModelParts, Where
+from embzarr.interop._torch_state import distinct, flat, in_place, nested, to_array, to_tensor
 
 with needs("torch", extra="torch"):
     import torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from concurrent.futures import Future
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
+    from embzarr._run import Run
     from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
 
 _OPTIMIZER = "optimizer."
 _OPTIMIZER_MEMBER = "optimizer"
-_BITS = {1: torch.uint8, 2: torch.uint16}
 
 
 def save(
@@ -69,26 +70,48 @@ def save(
         >>> bool((again.weight == layer.weight).all())
         True
     """
-    state = model if isinstance(model, dict) else model.state_dict()
-    kept, shared = _distinct(state)
-    tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
-    record: dict[str, Any] = {"shared": shared} if shared else {}
-    if optimizer is not None:
-        prefix = _OPTIMIZER
-        while any(name.startswith(prefix) for name in tensors):
-            prefix = f"{_OPTIMIZER}{prefix}"
-        told, further = _flat(optimizer.state_dict())
-        record[_OPTIMIZER_MEMBER] = {"prefix": prefix, "state": told}
-        tensors |= {f"{prefix}{name}": to_array(name, one) for name, one in further.items()}
-    parts = ModelParts(
-        framework="torch",
-        version=torch.__version__,
-        name=f"{type(model).__module__}.{type(model).__qualname__}",
-        form="tensors",
-        tensors=tensors,
-        record=record,
-    )
+    parts = _parts_of(model, optimizer)
     return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+
+
+def save_async(
+    run: Run,
+    model: Any,  # noqa: ANN401 - torch is an extra
+    *,
+    optimizer: Any = None,  # noqa: ANN401 - torch is an extra
+    vocabulary: Iterable[str | bytes] | None = None,
+    embedding: str | None = None,
+    **how: Unpack[HowToSaveLater],
+) -> Future[Checkpoint]:
+    """Save a module, or a state dict, and its optimizer in the background.
+
+    Training may go on as soon as this returns: all tensors are copied by then, and sent by a thread
+    of the run, see `embzarr.Run.save_async`.
+
+    Args:
+        run: where to; it keeps the memory for copies, and saves in the order of the calls.
+        model: as `save` takes it.
+        optimizer: as `save` takes it.
+        vocabulary: as `save` takes it.
+        embedding: as `save` takes it.
+        **how: ``step``, ``metadata``, ``changed``, ``base`` and others, as `Run.save_async` takes
+            them: ``changed={}`` writes only tensors that differ from those of the save before.
+
+    Raises:
+        InvalidInputError: as `save`; nothing was begun.
+        EmbzarrError: what the save before ended with; this one was not begun.
+
+    Example:
+        >>> import torch
+        >>> from embzarr.interop.torch import load, save_async
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> with embzarr.Run(f"{folder}/layer") as run:
+        ...     saving = save_async(run, layer, step=10)
+        >>> sorted(load(saving.result()))
+        ['bias', 'weight']
+    """
+    parts = _parts_of(model, optimizer)
+    return _models.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -146,7 +169,7 @@ def load(
     out = {
         name: array
         for name in common
-        if name in state and name not in shared and (array := _in_place(state[name])) is not None
+        if name in state and name not in shared and (array := in_place(state[name])) is not None
     }
     out = {name: array for name, array in out.items() if array.dtype == _dtype(checkpoint, name)}
     arrays = _models.tensors_of(checkpoint, out)
@@ -163,51 +186,27 @@ def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
             state[name].copy_(to_tensor(array))
 
 
-def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is an extra
-    """Return a tensor's numbers, without a copy where they are on the host.
-
-    Raises:
-        InvalidInputError: it is no dense tensor with numbers.
-    """
-    is_dense = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-    if not is_dense or tensor.is_quantized or tensor.is_meta:
-        kind = f"{tensor.layout} on {tensor.device}" if isinstance(tensor, torch.Tensor) else ""
-        raise InvalidInputError(
-            "input-dtype",
-            f"tensor {name!r}: expected a dense tensor, found {kind or type(tensor).__name__}",
-        )
-    host = tensor.detach().cpu().resolve_conj().resolve_neg()
-    kind = str(host.dtype).removeprefix("torch.")
-    try:
-        return np.asarray(host.numpy())
-    except TypeError:  # numpy has no such type, ml_dtypes may
-        return np.asarray(host.view(_BITS[host.element_size()]).numpy().view(_ml_dtype(name, kind)))
-
-
-def to_tensor(array: NDArray[Any]) -> Any:  # noqa: ANN401 - torch is an extra
-    """Return numbers as a tensor, without a copy."""
-    if array.dtype.isbuiltin == 1:
-        return torch.from_numpy(np.require(array, requirements="W"))
-    bits = torch.from_numpy(array.view(f"u{array.itemsize}"))
-    return bits.view(getattr(torch, array.dtype.name))
-
-
-def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
-    with needs("ml_dtypes", extra="bfloat16"):
-        import ml_dtypes  # noqa: PLC0415 - an extra of its own
-    found = getattr(ml_dtypes, kind, None)
-    if found is None:
-        raise InvalidInputError("input-dtype", f"tensor {name!r}: no type of ml_dtypes for {kind}")
-    dtype: np.dtype[Any] = np.dtype(found)
-    return dtype
-
-
-def _in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra
-    """Return an array over a tensor's own memory, where it can be filled."""
-    is_plain = tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg()
-    if tensor.device.type != "cpu" or not is_plain:
-        return None
-    return to_array("", tensor)
+def _parts_of(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - torch is an extra
+    """Return a module and its optimizer as a checkpoint holds them."""
+    state = model if isinstance(model, dict) else model.state_dict()
+    kept, shared = distinct(state)
+    tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
+    record: dict[str, Any] = {"shared": shared} if shared else {}
+    if optimizer is not None:
+        prefix = _OPTIMIZER
+        while any(name.startswith(prefix) for name in tensors):
+            prefix = f"{_OPTIMIZER}{prefix}"
+        told, further = flat(optimizer.state_dict())
+        record[_OPTIMIZER_MEMBER] = {"prefix": prefix, "state": told}
+        tensors |= {f"{prefix}{name}": to_array(name, one) for name, one in further.items()}
+    return ModelParts(
+        framework="torch",
+        version=torch.__version__,
+        name=f"{type(model).__module__}.{type(model).__qualname__}",
+        form="tensors",
+        tensors=tensors,
+        record=record,
+    )
 
 
 def _shared_of(
@@ -241,7 +240,7 @@ def _state_of(
     prefix = told["prefix"]
     own = {name[len(prefix) :]: one for name, one in arrays.items() if name.startswith(prefix)}
     try:
-        return _nested(told.get("state"), own)
+        return nested(told.get("state"), own)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         message = f"{checkpoint.url}: the state of its optimizer has another form: {exc!r}"
         raise DamagedError("model-invalid", message) from exc
@@ -250,55 +249,3 @@ def _state_of(
 def _dtype(checkpoint: Checkpoint, name: str) -> np.dtype[Any]:
     is_table = name == checkpoint.model.get("embedding")
     return checkpoint.dtype if is_table else checkpoint.tensors[name].dtype
-
-
-def _distinct(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return tensors without those that are others under a second name, and those names."""
-    kept: dict[str, Any] = {}
-    shared: dict[str, str] = {}
-    seen: dict[tuple[Any, ...], str] = {}
-    for name, tensor in state.items():
-        has_place = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-        if has_place and tensor.numel() and not tensor.is_meta:
-            place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.device)
-            first = seen.setdefault(place, name)
-            if first != name:
-                shared[name] = first
-                continue
-        kept[name] = tensor
-    return kept, shared
-
-
-def _flat(value: Any, path: str = "") -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - any state
-    """Return nested state as JSON that names its tensors, and the tensors by those names."""
-    if isinstance(value, torch.Tensor):
-        return {"tensor": path}, {path: value}
-    if isinstance(value, dict):
-        pairs = [(key, *_flat(one, _below(path, key))) for key, one in value.items()]
-        told = [[_models.scalar(key), one] for key, one, _ in pairs]
-        return {"dict": told}, {k: v for _, _, held in pairs for k, v in held.items()}
-    if isinstance(value, list | tuple):
-        items = [_flat(one, _below(path, at)) for at, one in enumerate(value)]
-        kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [one for one, _ in items]}, {k: v for _, h in items for k, v in h.items()}
-    return {"value": _models.scalar(value)}, {}
-
-
-def _below(path: str, key: object) -> str:
-    """Return the name of a member; texts that look like a number or a path are told apart."""
-    is_odd = isinstance(key, str) and ("." in key or key.lstrip("-").isdigit())
-    name = repr(key) if is_odd else str(key)
-    return f"{path}.{name}" if path else name
-
-
-def _nested(told: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401 - as `_flat`
-    """Return the state that `_flat` took apart."""
-    ((kind, held),) = told.items()
-    if kind == "tensor":
-        return to_tensor(arrays[held])
-    if kind == "dict":
-        return {key: _nested(one, arrays) for key, one in held}
-    if kind in {"list", "tuple"}:
-        items = [_nested(one, arrays) for one in held]
-        return tuple(items) if kind == "tuple" else items
-    return held

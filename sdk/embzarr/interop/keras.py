@@ -9,7 +9,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.interop._door import Source, loaded_once, needs, opened
 from embzarr.interop._embeddings import save_rows
-from embzarr.interop._keras_models import load, save
+from embzarr.interop._keras_models import load, save, save_async
 
 with needs("keras", extra="keras"):
     import keras
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._models import HowToSave
 
-__all__ = ["embedding", "load", "save", "save_embedding"]
+__all__ = ["embedding", "load", "save", "save_async", "save_embedding"]
 
 
 def embedding(

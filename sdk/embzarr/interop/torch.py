@@ -11,7 +11,8 @@ from embzarr._format import arguments, placements
 from embzarr.errors import InvalidInputError, WordNotFoundError
 from embzarr.interop._door import Source, loaded_once, needs, opened
 from embzarr.interop._embeddings import save_rows
-from embzarr.interop._torch_models import load, save, to_array
+from embzarr.interop._torch_models import load, save, save_async
+from embzarr.interop._torch_state import to_array
 
 with needs("torch", extra="torch"):
     import torch
@@ -33,6 +34,7 @@ __all__ = [
     "embedding_bag",
     "load",
     "save",
+    "save_async",
     "save_embedding",
 ]
 
