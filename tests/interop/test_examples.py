@@ -25,6 +25,7 @@ LARGE = {
     "hnswlib": "torch",
     "keras": "keras",
     "lightgbm": "torch",
+    "lightning": "torch",
     "mllib": "spark",
     "mxnet": "mxnet",
     "sentence_transformers": "torch",
@@ -32,13 +33,15 @@ LARGE = {
     "spark": "spark",
     "tensorflow": "keras",
     "torch": "torch",
+    "torch_distributed": "torch",
+    "transformers": "torch",
     "weka": "java",
     "xgboost": "torch",
 }
 """Whose libraries are large or compiled, and the environments that they are tested in."""
 RUNNING = {"h2o": "h2o_cluster", "mllib": "spark", "spark": "spark", "weka": "weka_jvm"}
 """What must run before their adapters do anything."""
-LIBRARIES = {"mllib": "pyspark", "spark": "pyspark"}
+LIBRARIES = {"mllib": "pyspark", "spark": "pyspark", "torch_distributed": "torch"}
 """Which have another name than their adapters."""
 SHOWN_BY_ANOTHER = {"CheckpointDataset"}
 """Classes that a function makes, and its example shows."""

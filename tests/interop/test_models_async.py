@@ -12,11 +12,14 @@ import pytest
 
 import embzarr
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
+on_torch = pytest.mark.frameworks(environment="torch")
+on_keras = pytest.mark.frameworks(environment="keras")
 
 WORDS = [f"word {row}" for row in range(50)]
 
 
+@on_torch
 def test_torch_goes_on_training_while_it_saves(place: Any) -> None:
     """Each step is resumed to the same bits, though its weights were trained on meanwhile."""
     torch: Any = pytest.importorskip("torch")
@@ -47,6 +50,7 @@ def test_torch_goes_on_training_while_it_saves(place: Any) -> None:
     assert run.open(step=3).words == WORDS
 
 
+@on_torch
 def test_torch_writes_what_has_changed(place: Any) -> None:
     """Of a network one layer of which is trained, that layer."""
     torch: Any = pytest.importorskip("torch")
@@ -63,6 +67,7 @@ def test_torch_writes_what_has_changed(place: Any) -> None:
         assert torch.equal(tensor, net.state_dict()[name])
 
 
+@on_keras
 def test_keras_goes_on_training_while_it_saves(place: Any) -> None:
     """Each epoch is resumed to the same losses, though its variables were trained on meanwhile."""
     keras = pytest.importorskip("keras")

@@ -22,7 +22,7 @@ from embzarr._reading.subwords import (
     ngram_hashes,
 )
 from embzarr._reading.table import By, Missing, TableReader
-from embzarr._reading.tensors import Tensor, Tensors
+from embzarr._reading.tensors import Tensor, Tensors, fill_tensors
 from embzarr._reading.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "as_array",
     "column",
     "fetch",
+    "fill_tensors",
     "has_subwords",
     "link_to",
     "nearest",

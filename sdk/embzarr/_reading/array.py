@@ -16,7 +16,7 @@ from embzarr._reading import merging, selecting
 from embzarr._reading.cache import ChunkName
 from embzarr._reading.chunk_table import ChunkTable
 from embzarr._reading.fetch import fetch
-from embzarr._reading.options import WHOLE
+from embzarr._reading.options import WHOLE, View
 from embzarr._reading.prefetch import Ahead
 from embzarr._reading.scheduler import ArrayPlan, read
 from embzarr._reading.selecting import Blocks
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from embzarr._format import ChunkIndex, Grid, Layer, Places
     from embzarr._reading.cost import Link
     from embzarr._reading.merging import CostModel, Request
-    from embzarr._reading.options import View
     from embzarr._reading.selecting import Selection
     from embzarr._storage import GetRange
 
@@ -126,6 +125,19 @@ class ArrayReader:
         """Return rows `start` up to, not including, `stop`."""
         chosen = selecting.RangeSelection(start, stop, self._grid.chunk)
         return self._read(chosen, stop - start, view)
+
+    def plan_into(self, start: int, stop: int, out: NDArray[Any], room: int) -> ArrayPlan:
+        """Return what reads rows `start` up to, not including, `stop` into an array.
+
+        Args:
+            start: a row.
+            stop: past the last.
+            out: of their shape and type, in C order.
+            room: bytes that may be under way; more where a chunk takes more.
+        """
+        view = View(memory_limit=max(room, self.least))
+        chosen = selecting.RangeSelection(start, stop, self._grid.chunk)
+        return replace(self.plan(chosen, view), out=out)
 
     def index_of(self, first: int, last: int) -> ChunkIndex:
         """Return the places of chunks `first` up to, not including, `last`."""

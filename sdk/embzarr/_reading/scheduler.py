@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embzarr._reading import merging
+from embzarr._reading.options import View
 from embzarr._storage import parallel
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from embzarr._format import ChunkIndex, Places
     from embzarr._reading.cost import Link
     from embzarr._reading.merging import CostModel, Request
-    from embzarr._reading.options import View
     from embzarr._reading.selecting import Selection
     from embzarr._storage import Later
 
@@ -98,6 +98,8 @@ class ArrayPlan:
     """Chunks at hand, by their places."""
     keeps: bool
     """Whether what is fetched goes to the cache."""
+    out: NDArray[Any] | None = None
+    """Where its rows go, if not to where those of all plans go."""
 
     def left(self) -> tuple[NDArray[np.int64], Places]:
         """Return the chunks that must be fetched, by number, and where they lie."""
@@ -115,17 +117,35 @@ def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
     ]
 
 
+def read_into(plans: Sequence[ArrayPlan], room: int, link: Link) -> None:
+    """Send the requests of several arrays at once, each into a result of its own.
+
+    Args:
+        plans: that have one.
+        room: bytes that may be under way.
+        link: the way to the store.
+    """
+    if plans:
+        read(plans, View(memory_limit=room), np.empty(0), link)
+
+
 def read(plans: Sequence[ArrayPlan], view: View, out: NDArray[Any], link: Link) -> None:
-    """Send the requests of several arrays at once, all into one result."""
+    """Send the requests of several arrays at once, into one result but where a plan has its own."""
+
+    def target(planned: ArrayPlan) -> NDArray[Any]:
+        return out if planned.out is None else planned.out
+
     for planned in plans:
         for at, data in planned.kept.items():
             bounds = np.array([0]), np.array([len(data)])
-            planned.reader.take(memoryview(data), bounds, np.array([at]), planned, view, out)
+            planned.reader.take(
+                memoryview(data), bounds, np.array([at]), planned, view, target(planned)
+            )
     feed = Feed(plans, view, link)
 
     def drain() -> None:
         while (job := feed.take()) is not None:
-            job.planned.reader.run(job.request, job.planned, view, out)
+            job.planned.reader.run(job.request, job.planned, view, target(job.planned))
             feed.note(job)
 
     def work(job: Callable[[], object]) -> None:

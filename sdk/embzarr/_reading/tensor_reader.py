@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,15 @@ import numpy as np
 from embzarr._format import dtypes, numpy_dtype
 from embzarr._reading.array import ArrayReader
 from embzarr._reading.options import View
+from embzarr._reading.scheduler import read_into
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from embzarr._format import Layer, TensorMember
     from embzarr._reading.cost import Link
+    from embzarr._reading.scheduler import ArrayPlan
     from embzarr._storage import GetRange
 
 UNDER_WAY_BYTES = 64 * 1024 * 1024
@@ -38,6 +37,7 @@ class TensorReader:
         self.path = layer.path
         self.shape = tuple(member.shape)
         self.size = math.prod(self.shape)
+        self.link = link
         self._stored = layer.arrays[member.array]
         self._reader = ArrayReader(store, layer, member.array, link)
 
@@ -92,43 +92,45 @@ class TensorReader:
         """Return indices `first` up to, not including, `last` of the first dimension."""
         shape = (last - first, *self.shape[1:])
         out = View().target(1, shape, self.dtype).reshape(shape)
-        for job in self.jobs(first, last, out, UNDER_WAY_BYTES):
-            job()
+        self.read(first, last, out)
         return out
 
-    def jobs(
-        self, first: int, last: int, out: NDArray[Any], limit: int
-    ) -> list[Callable[[], object]]:
-        """Return the reads of a range of the first dimension.
+    def read(self, first: int, last: int, out: NDArray[Any]) -> None:
+        """Read a range of the first dimension into an array."""
+        read_into(self.plans(first, last, out), max(UNDER_WAY_BYTES, self.least), self.link)
+
+    def plans(self, first: int, last: int, out: NDArray[Any]) -> list[ArrayPlan]:
+        """Return what reads a range of the first dimension.
 
         Args:
             first: index.
             last: past the last.
-            out: what they fill.
-            limit: bytes that each may have under way.
+            out: where it goes.
         """
         if not out.size:
             return []
         stored = out if self.member.type is None else out.view(np.uint8)
         each = self.size // self.length
+        plan = self._reader.plan_into
         if self.member.start is not None:
             start = self.member.start
-            ends = (start + first * each, start + last * each)
-            return [partial(self._read, *ends, stored.reshape(-1), limit)]
+            flat = stored.reshape(-1)
+            return [plan(start + first * each, start + last * each, flat, UNDER_WAY_BYTES)]
         cut = self._stored.cut
         if not cut.split:
-            return [partial(self._read, first, last, stored, limit)]
+            return [plan(first, last, stored, UNDER_WAY_BYTES)]
         blocks = stored.reshape(-1, cut.length, *cut.row_shape)
         before = first * cut.blocks // self.shape[0]
         starts = range(before * cut.block_rows, cut.rows, cut.block_rows)
         return [
-            partial(self._read, start, start + cut.length, block, limit)
+            plan(start, start + cut.length, block, UNDER_WAY_BYTES)
             for start, block in zip(starts, blocks, strict=False)
         ]
 
-    def _read(self, start: int, stop: int, out: NDArray[Any], limit: int) -> None:
-        room = max(limit, self._reader.least)
-        self._reader.range(start, stop, View(out=out, memory_limit=room))
+    @property
+    def least(self) -> int:
+        """Bytes that reading it takes at once."""
+        return self._reader.least
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return indices of the first dimension in the caller's order, repeats included."""

@@ -9,18 +9,17 @@ import numpy as np
 
 from embzarr._format import TensorMember, arguments, given_arrays
 from embzarr._reading.mapping import Members, as_array, near
+from embzarr._reading.scheduler import read_into
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
-from embzarr._storage import interruptible, parallel
+from embzarr._storage import interruptible, interrupts, parallel
 from embzarr.errors import EmbzarrError, InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
-_AT_ONCE = 8
-"""Tensors that are read side by side."""
 _ROWS_AT_ONCE_BYTES = 8 * 1024 * 1024
 _GROUP_BYTES = 8 * 1024 * 1024
 """Small tensors are read so many bytes at a time."""
@@ -180,8 +179,7 @@ class Tensor:
         """
         arguments.check_flags(raw=raw)
         result = self._reader.target(out, raw=raw)
-        for job in self._reader.jobs(0, self._reader.length, result, UNDER_WAY_BYTES):
-            job()
+        self._reader.read(0, self._reader.length, result)
         return result
 
 
@@ -245,31 +243,47 @@ class Tensors(Members[TensorMember, Tensor]):
         _fill([(one, 0, one.length, found[name]) for name, one in tensors.items()])
         return found
 
-    @interruptible
-    def fill(self, parts: Iterable[tuple[str, int, int, NDArray[Any]]]) -> None:
-        """Read ranges of the first dimension of many tensors side by side.
-
-        Args:
-            parts: of each the name, first and past-the-last index (0 and 1 where there are no
-                dimensions), and the array to fill, in C order, of that shape and the tensor's type.
-        """
-        _fill([(self._reader(name), first, last, out) for name, first, last, out in parts])
-
 
 _Part: TypeAlias = "tuple[TensorReader, int, int, NDArray[Any]]"
 """A tensor, first and past-the-last index of what is wanted of it, and where that goes."""
 
 
+def fill_tensors(tensors: Tensors, parts: Iterable[tuple[str, int, int, NDArray[Any]]]) -> None:
+    """Read ranges of the first dimension of many tensors side by side.
+
+    Args:
+        tensors: those of a checkpoint.
+        parts: of each the name, first and past-the-last index (0 and 1 where there are no
+            dimensions), and the array to fill, in C order, of that shape and the tensor's type.
+    """
+    read = tensors._reader  # noqa: SLF001 - one module
+    ready = [(read(name), first, last, out) for name, first, last, out in parts]
+    interrupts.apart(lambda: _fill(ready))
+
+
 def _fill(parts: Sequence[_Part]) -> None:
+    """Read all at once: the requests of large tensors side by side, small ones beside them."""
     large = [part for part in parts if part[0].member.start is None]
-    limit = UNDER_WAY_BYTES // max(min(len(large), _AT_ONCE), 1)
-    jobs = [job for one, first, last, out in large for job in one.jobs(first, last, out, limit)]
     small = [part for part in parts if part[0].member.start is not None and part[0].size]
-    _side_by_side([*_stretches(small), *jobs])
+    calls = [partial(_read_large, large)] if large else []
+    calls += [partial(_read_small, small)] if small else []
+    if calls:
+        parallel.together(*calls)
 
 
-def _stretches(parts: Sequence[_Part]) -> list[Callable[[], object]]:
-    """Return the reads of small tensors: of those that lie near each other, one."""
+def _read_small(parts: Sequence[_Part]) -> None:
+    parallel.each(_read_group, _stretches(parts))
+
+
+def _read_large(parts: Sequence[_Part]) -> None:
+    found = parallel.each(lambda part: part[0].plans(*part[1:]), parts, alone=True)
+    plans = [planned for some in found for planned in some]
+    room = max(UNDER_WAY_BYTES, *(part[0].least for part in parts))
+    read_into(plans, room, parts[0][0].link)
+
+
+def _stretches(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Return small tensors in groups, each of which lies so near that it is read at once."""
     groups: list[list[_Part]] = []
     for part in sorted(parts, key=lambda part: _place(part[0])):
         group = groups[-1] if groups else []
@@ -281,7 +295,7 @@ def _stretches(parts: Sequence[_Part]) -> list[Callable[[], object]]:
             group.append(part)
         else:
             groups.append([part])
-    return [partial(_read_group, group) for group in groups]
+    return groups
 
 
 def _place(tensor: TensorReader) -> tuple[str, str, int]:
@@ -311,14 +325,3 @@ def _read_group(group: Sequence[_Part]) -> None:
         each = one.size // max(one.length, 1)
         stored = numbers[at + first * each : at + last * each].reshape(out.shape)
         out[...] = stored if one.member.type is None else stored.view(out.dtype)
-
-
-def _side_by_side(jobs: Sequence[Callable[[], object]]) -> None:
-    """Run jobs, a few at a time, each of which may divide itself further."""
-    left = iter(jobs)
-
-    def work() -> None:
-        for job in left:
-            job()
-
-    parallel.together(*[work] * min(len(jobs), _AT_ONCE))

@@ -22,6 +22,7 @@ from embzarr._writing.given_files import Source
 from embzarr._writing.layer_files import LayerFiles
 from embzarr._writing.loss import LossMeter, LossSums
 from embzarr._writing.save import SaveSettings, save
+from embzarr._writing.tensor_parts import SharedSave, TensorPart, TensorPartWriter
 from embzarr._writing.writer import Writer, create
 
 __all__ = [
@@ -37,8 +38,11 @@ __all__ = [
     "LossyKind",
     "SaveSettings",
     "Shards",
+    "SharedSave",
     "Source",
     "Table",
+    "TensorPart",
+    "TensorPartWriter",
     "Writer",
     "WrittenArray",
     "arrays_of",

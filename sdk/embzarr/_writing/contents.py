@@ -13,6 +13,7 @@ from embzarr._storage import known_of
 from embzarr._writing import copying
 from embzarr._writing.given_files import GivenFile
 from embzarr._writing.tensor_rows import GivenTensor
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from embzarr._storage import Store
     from embzarr._writing.array import ArrayWriter
     from embzarr._writing.layer_files import LayerFiles
+    from embzarr._writing.tensor_parts import TensorPart
 
 
 class ContentsWriter:
@@ -52,6 +54,22 @@ class ContentsWriter:
             self._tensors[name] = self._put_tensor(name, tensor)
         for name, file in files.items():
             self._given[name] = self._put_file(name, file)
+
+    def adopt(self, part: TensorPart) -> None:
+        """Take tensors that another process has stored in this layer; its small ones are sent.
+
+        Raises:
+            InvalidInputError: code ``input-argument``: a name that another one has given.
+        """
+        names = part.tensors.keys() | part.small.keys()
+        twice = sorted(names & self._tensors.keys())
+        if twice:
+            message = f"{len(twice)} tensors given by two processes, such as {twice[0][:64]!r}"
+            raise InvalidInputError("input-argument", message)
+        for at, (name, array) in enumerate(part.arrays.items()):
+            self._files.adopt(name, array, {} if at else part.objects)
+        self._tensors |= part.tensors
+        self.put(part.small, {})
 
     def take_over(self, store: Store, manifest: Manifest) -> None:
         """Copy the tensors and files of a commit that were not put: large ones as they are stored.

@@ -158,7 +158,7 @@ class LayerFiles:
             room: bytes of copies that the manifest may hold.
         """
         self._jobs.made()
-        written = self._adopted | {name: one.written() for name, one in self._arrays.items()}
+        written = self._adopted | self.written()
         tables = self._write_tables(written)
         documents = zarr_json.layer_documents(
             # Of a table all is known by now but where its chunks lie, which no document tells.
@@ -185,6 +185,10 @@ class LayerFiles:
             )
             for name, array in written.items()
         }
+
+    def written(self) -> dict[str, WrittenArray]:
+        """Return the arrays that were written here, all of which is made."""
+        return {name: one.written() for name, one in self._arrays.items()}
 
     def wait(self) -> None:
         """Wait for the shards that are under way.

@@ -49,13 +49,19 @@ class OwnForm:
         Raises:
             InvalidInputError: the library cannot save it.
         """
+        return _models.save_model(url, self.parts(name, write, record), how=how)
+
+    def parts(
+        self, name: str, write: Callable[[], bytes], record: Mapping[str, Any] | None = None
+    ) -> ModelParts:
+        """Return what a library writes of a model as a checkpoint holds it; errors as of `save`."""
         try:
             data = write()
         except self.failures as exc:
             raise InvalidInputError(
                 "input-argument", f"model: {self.framework} cannot save it: {exc}"
             ) from exc
-        parts = ModelParts(
+        return ModelParts(
             framework=self.framework,
             version=self.version,
             name=name,
@@ -63,7 +69,6 @@ class OwnForm:
             files={self.file: data},
             record=record or {},
         )
-        return _models.save_model(url, parts, how=how)
 
     def open(
         self, source: Source, where: Where, *, allow_unsafe: bool = False

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
 
-_OPTIMIZER = "optimizer."
-_OPTIMIZER_MEMBER = "optimizer"
+OPTIMIZER, TRAINER = "optimizer", "trainer"
+"""Members of a record that tell of state beside the model's own."""
 
 
 def save(
@@ -70,7 +70,7 @@ def save(
         >>> bool((again.weight == layer.weight).all())
         True
     """
-    parts = _parts_of(model, optimizer)
+    parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
     return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
@@ -110,7 +110,7 @@ def save_async(
         >>> sorted(load(saving.result()))
         ['bias', 'weight']
     """
-    parts = _parts_of(model, optimizer)
+    parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
     return _models.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
@@ -158,11 +158,10 @@ def load(
         return state
     checkpoint, record = _models.open_model(source, "torch", where, version=torch.__version__)
     shapes = _models.shapes_of(checkpoint)
-    shared, told = _shared_of(checkpoint, record, shapes), _optimizer_of(checkpoint, record)
+    shared, told = _shared_of(checkpoint, record, shapes), _told(checkpoint, record, OPTIMIZER)
     if optimizer is not None and not told:
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
-    prefix = told.get("prefix")
-    held = {name: at for name, at in shapes.items() if not prefix or not name.startswith(prefix)}
+    held = _own(checkpoint, record, shapes)
     held |= {name: shapes[other] for name, other in shared.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
     common = _models.check_fits(held, wanted, strict=strict)
@@ -186,18 +185,47 @@ def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
             state[name].copy_(to_tensor(array))
 
 
-def _parts_of(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - torch is an extra
-    """Return a module and its optimizer as a checkpoint holds them."""
+def load_beside(
+    source: Source, member: str, where: Where
+) -> tuple[Checkpoint, dict[str, Any], Any]:
+    """Return a checkpoint, its model's tensors by name, and state that was saved beside them.
+
+    Args:
+        source: an open checkpoint, or the place of a run.
+        member: `TRAINER` or `OPTIMIZER`.
+        where: as `load` takes it.
+
+    Raises:
+        NotFoundError: code ``model-missing``: there is no such state.
+    """
+    checkpoint, record = _models.open_model(source, "torch", where)
+    shapes = _models.shapes_of(checkpoint)
+    shared, told = _shared_of(checkpoint, record, shapes), _told(checkpoint, record, member)
+    if not told:
+        raise NotFoundError("model-missing", f"{checkpoint.url}: saved without its {member}")
+    arrays = _models.tensors_of(checkpoint)
+    state = _state_of(checkpoint, told, arrays)
+    own = {name: to_tensor(arrays[name]) for name in _own(checkpoint, record, shapes)}
+    return checkpoint, own | {name: own[other] for name, other in shared.items()}, state
+
+
+def parts_of(model: Any, beside: Mapping[str, Any]) -> ModelParts:  # noqa: ANN401 - torch is an extra
+    """Return a module, or a state dict, as a checkpoint holds it.
+
+    Args:
+        model: whose tensors have their own names.
+        beside: nested state of `OPTIMIZER` or `TRAINER`.
+    """
     state = model if isinstance(model, dict) else model.state_dict()
     kept, shared = distinct(state)
     tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
     record: dict[str, Any] = {"shared": shared} if shared else {}
-    if optimizer is not None:
-        prefix = _OPTIMIZER
+    for member, nested_state in beside.items():
+        prefix = f"{member}."
         while any(name.startswith(prefix) for name in tensors):
-            prefix = f"{_OPTIMIZER}{prefix}"
-        told, further = flat(optimizer.state_dict())
-        record[_OPTIMIZER_MEMBER] = {"prefix": prefix, "state": told}
+            prefix = f"{member}.{prefix}"
+        told, further = flat(nested_state)
+        record[member] = {"prefix": prefix, "state": told}
         tensors |= {f"{prefix}{name}": to_array(name, one) for name, one in further.items()}
     return ModelParts(
         framework="torch",
@@ -207,6 +235,15 @@ def _parts_of(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - torch
         tensors=tensors,
         record=record,
     )
+
+
+def _own(
+    checkpoint: Checkpoint, record: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a model's own tensors, without those of state beside it."""
+    found = [_told(checkpoint, record, member) for member in (OPTIMIZER, TRAINER)]
+    prefixes = tuple(told["prefix"] for told in found if told)
+    return {name: shape for name, shape in shapes.items() if not name.startswith(prefixes)}
 
 
 def _shared_of(
@@ -223,14 +260,14 @@ def _shared_of(
     return dict(shared)
 
 
-def _optimizer_of(checkpoint: Checkpoint, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record tells of an optimizer; nothing where there was none."""
-    told = record.get(_OPTIMIZER_MEMBER, {})
+def _told(checkpoint: Checkpoint, record: Mapping[str, Any], member: str) -> dict[str, Any]:
+    """Return what a record tells of state beside the model; nothing where there was none."""
+    told = record.get(member, {})
     is_sound = isinstance(told, dict) and (
         not told or (bool(told.get("prefix")) and isinstance(told["prefix"], str))
     )
     if not is_sound:
-        raise DamagedError("model-invalid", f"{checkpoint.url}: an optimizer of another form")
+        raise DamagedError("model-invalid", f"{checkpoint.url}: {member} of another form")
     return dict(told)
 
 
@@ -242,7 +279,7 @@ def _state_of(
     try:
         return nested(told.get("state"), own)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        message = f"{checkpoint.url}: the state of its optimizer has another form: {exc!r}"
+        message = f"{checkpoint.url}: state beside the model has another form: {exc!r}"
         raise DamagedError("model-invalid", message) from exc
 
 

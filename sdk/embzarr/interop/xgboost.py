@@ -8,16 +8,19 @@ from embzarr.errors import DamagedError, InvalidInputError
 from embzarr.interop import _models
 from embzarr.interop._door import needs
 from embzarr.interop._own_form import OwnForm, written
+from embzarr.interop._saves import Saves, every_of, is_due
 
 with needs("xgboost", extra="xgboost"):
     import xgboost
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models import HowToSave, ModelParts, Where
 
-__all__ = ["load", "save"]
+__all__ = ["SaveCallback", "load", "save"]
 
 _FORM = OwnForm(
     framework="xgboost",
@@ -48,13 +51,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         >>> bool((load(folder).predict(data) == model.predict(data)).all())
         True
     """
-    if not isinstance(model, xgboost.Booster | xgboost.XGBModel):
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a Booster or an estimator of xgboost, found {type(model).__name__}",
-        )
-    name = type(model).__name__
-    return _FORM.save(url, name, lambda: written(model.save_model, _FORM.file), how)
+    return _models.save_model(url, _parts_of(model), how=how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of the class that was saved
@@ -86,3 +83,75 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
     with _FORM.reading(checkpoint, record):
         model.load_model(bytearray(data))
     return model
+
+
+class SaveCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # an extra
+    """Saves a booster every so many rounds while it is trained, in the background.
+
+    The step is the number of rounds. Training goes on with ``xgb_model=load(url)``. The last round
+    is saved in any case, and waited for.
+
+    Example:
+        >>> import xgboost
+        >>> from embzarr.interop.xgboost import SaveCallback
+        >>> data = xgboost.DMatrix([[0.0], [1.0]], label=[0, 1])
+        >>> _ = xgboost.train({}, data, 5, callbacks=[SaveCallback(folder, every=2)])
+        >>> [commit.step for commit in embzarr.Run(folder).commits()]
+        [5, 4, 2]
+    """
+
+    def __init__(
+        self,
+        to: object,
+        *,
+        every: int = 10,
+        metadata: Mapping[str, Any] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Save to a run.
+
+        Args:
+            to: an `embzarr.Run`, or where one is.
+            every: rounds from one save to the next.
+            metadata: any JSON.
+            storage_options: credentials and endpoint, of a place.
+        """
+        super().__init__()
+        self._every = every_of(every)
+        self._metadata = metadata
+        self._saves = Saves(to, storage_options)
+        self._saved: int | None = None
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ANN401
+        """Save, if it is time; never end the training.
+
+        Raises:
+            InvalidInputError: no single booster is trained.
+            EmbzarrError: what the save before ended with.
+        """
+        del epoch, evals_log
+        if is_due(model.num_boosted_rounds(), self._every):
+            self._save(model)
+        return False
+
+    def after_training(self, model: Any) -> Any:  # noqa: ANN401 - xgboost's own
+        """Save the last round, and wait for it."""
+        if self._saved != model.num_boosted_rounds():
+            self._save(model)
+        self._saves.close()
+        return model
+
+    def _save(self, model: Any) -> None:  # noqa: ANN401 - xgboost's own
+        self._saved = rounds = model.num_boosted_rounds()
+        how: _models.HowToSaveLater = {"step": rounds, "metadata": self._metadata}
+        _models.save_later(self._saves.run, _parts_of(model), how=how)
+
+
+def _parts_of(model: Any) -> ModelParts:  # noqa: ANN401 - xgboost is an extra
+    """Return a model as a checkpoint holds it."""
+    if not isinstance(model, xgboost.Booster | xgboost.XGBModel):
+        raise InvalidInputError(
+            "input-argument",
+            f"model: expected a Booster or an estimator of xgboost, found {type(model).__name__}",
+        )
+    return _FORM.parts(type(model).__name__, lambda: written(model.save_model, _FORM.file))
