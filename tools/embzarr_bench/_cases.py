@@ -25,8 +25,22 @@ _PART_OF_ALL = 20
 _PREFIX_LETTERS = 3
 
 
-class Case(StrEnum):
-    """A piece of work."""
+class Work(StrEnum):
+    """Kinds of work, by the names that reports have of them."""
+
+    @property
+    def saves(self) -> bool:
+        """Whether it writes."""
+        raise NotImplementedError
+
+    @property
+    def compressed(self) -> bool:
+        """Whether what is stored is compressed."""
+        return False
+
+
+class Case(Work):
+    """A piece of work on a matrix."""
 
     WORDS = "words"
     """1,000 random words by name."""

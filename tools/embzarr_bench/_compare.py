@@ -21,8 +21,9 @@ from embzarr_bench._stage import PeerFailure
 from embzarr_bench.peers import ALL, chosen, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from embzarr_bench._cases import Work
     from embzarr_bench._figures import Measurement
     from embzarr_bench._links import Link
     from embzarr_bench._stage import Advance, Stage
@@ -83,8 +84,9 @@ def compare(plan: Plan, *, progress: Advance) -> Comparison:
             "seed": plan.seed,
             **_figures.machine(),
         }
-        with _stage.staged(peers, links, files=files, requests=requests, lock=plan.lock) as stage:
-            run = _Run(stage, progress)
+        tasks = _stage.matrix_tasks(files, requests)
+        with _stage.staged(peers, links, task=tasks, lock=plan.lock) as stage:
+            run = Rounds(stage, progress, _does)
             run.prepare(cases)
             run.measure(cases, links, plan.repeats, seed=plan.seed)
     return Comparison(
@@ -126,17 +128,25 @@ def _prepared(plan: Plan, folder: Path) -> tuple[MatrixFiles, Path | None]:
     return _matrix.make(folder, rows=plan.rows, dim=plan.dim, text=learnt), own
 
 
-class _Run:
+class Rounds:
     """The measurements as they come in."""
 
-    def __init__(self, stage: Stage, progress: Advance) -> None:
+    def __init__(self, stage: Stage, progress: Advance, does: Callable[[str, Work], bool]) -> None:
+        """Prepare to measure.
+
+        Args:
+            stage: who works where.
+            progress: shows how far it is.
+            does: tells whether a peer does a piece of work.
+        """
         self.failures: list[str] = []
-        self.rounds: dict[tuple[Link, Case, str], list[Measurement]] = defaultdict(list)
+        self.rounds: dict[tuple[Link, Work, str], list[Measurement]] = defaultdict(list)
+        self._does = does
         self._stage = stage
         self._progress = progress
-        self._failed: set[tuple[str, Case]] = set()
+        self._failed: set[tuple[str, Work]] = set()
 
-    def prepare(self, cases: Sequence[Case]) -> None:
+    def prepare(self, cases: Sequence[Work]) -> None:
         """Let all store, then do every piece of work once untimed."""
         pairs = self._pairs(cases)
         link = next(iter(self._stage.addresses))
@@ -150,7 +160,7 @@ class _Run:
                 self._stage.measure(peer, case, link)
 
     def measure(
-        self, cases: Sequence[Case], links: Sequence[Link], repeats: int, *, seed: int
+        self, cases: Sequence[Work], links: Sequence[Link], repeats: int, *, seed: int
     ) -> None:
         """Do all work `repeats` times; each time, the peers in a new random order."""
         chance = np.random.default_rng(seed)
@@ -167,7 +177,7 @@ class _Run:
                     self.rounds[link, case, peer].append(measured)
 
     @contextmanager
-    def _noting(self, peer: str, case: Case) -> Iterator[None]:
+    def _noting(self, peer: str, case: Work) -> Iterator[None]:
         """Note a failure, after which the peer is not asked for this work again."""
         try:
             yield
@@ -175,12 +185,14 @@ class _Run:
             self._failed.add((peer, case))
             self.failures.append(f"{peer}, {case}: {failure}")
 
-    def _pairs(self, cases: Sequence[Case]) -> list[tuple[str, Case]]:
-        return [(peer, case) for peer in self._stage.workers for case in cases if _does(peer, case)]
+    def _pairs(self, cases: Sequence[Work]) -> list[tuple[str, Work]]:
+        return [
+            (peer, case) for peer in self._stage.workers for case in cases if self._does(peer, case)
+        ]
 
-    def _peers(self, case: Case) -> list[str]:
-        return [peer for peer in self._stage.workers if _does(peer, case)]
+    def _peers(self, case: Work) -> list[str]:
+        return [peer for peer in self._stage.workers if self._does(peer, case)]
 
 
-def _does(peer: str, case: Case) -> bool:
+def _does(peer: str, case: Work) -> bool:
     return case in ALL[peer].cases

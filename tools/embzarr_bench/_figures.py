@@ -13,7 +13,7 @@ from embzarr_bench.peers import OURS, RAW
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from embzarr_bench._cases import Case
+    from embzarr_bench._cases import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Measurement:
     """One piece of work, done once."""
 
     link: str
-    case: Case
+    case: Work
     peer: str
     seconds: float
     requests: int
@@ -42,7 +42,7 @@ class Figure:
     """The same piece of work, over all rounds."""
 
     link: str
-    case: Case
+    case: Work
     peer: str
     median: float
     """Seconds."""
@@ -99,34 +99,34 @@ class Comparison:
     """Work that a peer could not do."""
     figures: Sequence[Figure]
 
-    def of(self, link: str, case: Case) -> dict[str, Figure]:
+    def of(self, link: str, case: Work) -> dict[str, Figure]:
         """Return the figures of one piece of work by peer."""
         return {one.peer: one for one in self.figures if (one.link, one.case) == (link, case)}
 
-    def best_peer(self, link: str, case: Case) -> Figure | None:
+    def best_peer(self, link: str, case: Work) -> Figure | None:
         """Return the fastest of the others, raw obstore left out; None where nobody else can."""
         others = [one for name, one in self.of(link, case).items() if name not in {OURS, RAW}]
         return min(others, key=lambda one: one.median, default=None)
 
-    def times_faster(self, link: str, case: Case) -> float | None:
+    def times_faster(self, link: str, case: Work) -> float | None:
         """Return the best peer's time in proportion to ours: 2 is twice as fast as anybody."""
         ours, best = self.of(link, case).get(OURS), self.best_peer(link, case)
         return best.median / ours.median if ours and best else None
 
-    def part_of_limit(self, link: str, case: Case) -> float | None:
+    def part_of_limit(self, link: str, case: Work) -> float | None:
         """Return raw obstore's time in proportion to ours: 1 is as fast as the bytes can move."""
         found = self.of(link, case)
         ours, raw = found.get(OURS), found.get(RAW)
         return raw.median / ours.median if ours and raw else None
 
-    def over_needed(self, link: str, case: Case) -> float | None:
+    def over_needed(self, link: str, case: Work) -> float | None:
         """Return the bytes that we fetched in proportion to the chunks that hold the answer."""
         ours, raw = (self.of(link, case).get(name) for name in (OURS, RAW))
         needed = raw.notes.get("needed") if raw else None
         return ours.fetched / needed if ours and needed else None
 
     @property
-    def work(self) -> list[tuple[str, Case]]:
+    def work(self) -> list[tuple[str, Work]]:
         """Link and case of all figures, in the order of the run."""
         return list(dict.fromkeys((one.link, one.case) for one in self.figures))
 

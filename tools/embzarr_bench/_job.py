@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr_bench import _lock, _memory
+from embzarr_bench._cases import Case
 from embzarr_bench._matrix import Matrix
+from embzarr_bench.peers import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from embzarr_bench._cases import Case, Request
+    from embzarr_bench._cases import Request
+    from embzarr_bench._cases import Work as Kind
     from embzarr_bench._matrix import MatrixFiles
     from embzarr_bench._place import Place
     from embzarr_bench.peers import Answer, Peer
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 class Job:
     """What a process is to do."""
 
-    case: Case
+    case: Kind
     place: Place
     setup: bool = False
     """Store what is then read, in place of the case's work."""
@@ -70,11 +73,36 @@ class Work:
         return Matrix(np.load(self.files.vectors), self.matrix.words)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixTask:
+    """What a peer's process needs to know to store and read a matrix."""
+
+    peer: str
+    files: MatrixFiles
+    requests: Mapping[Case, Request]
+    environment: Mapping[str, str]
+
+    def prepare(self) -> Callable[[Job], Outcome]:
+        """Import the peer's packages, and return what does a job.
+
+        Raises:
+            PeerMissingError: one is not installed.
+        """
+        peer = ALL[self.peer]()
+        work = Work(files=self.files, matrix=self.files.open(), requests=self.requests)
+        return lambda job: carry_out(job, peer, work)
+
+
 def carry_out(job: Job, peer: Peer, work: Work) -> Outcome:
     """Do a job; never raises but for interrupts."""
+    return never_raising(lambda: _carry_out(job, peer, work))
+
+
+def never_raising(work: Callable[[], Outcome]) -> Outcome:
+    """Return how work went, and what was imported on the way; raises nothing but interrupts."""
     known = set(sys.modules)
     try:
-        outcome = _carry_out(job, peer, work)
+        outcome = work()
     except Exception as exc:  # noqa: BLE001 - a peer that fails is left out, whatever it raises
         return Outcome(failure=f"{type(exc).__name__}: {exc}")
     late = tuple(name for name in sys.modules if name not in known)
@@ -83,15 +111,15 @@ def carry_out(job: Job, peer: Peer, work: Work) -> Outcome:
 
 def _carry_out(job: Job, peer: Peer, work: Work) -> Outcome:
     if job.setup:
-        peer.setup(job.place, work.in_memory(), compressed=job.case.compressed)
+        peer.setup(job.place, work.in_memory(), compressed=Case(job.case).compressed)
         return Outcome()
-    if job.case.saves and not job.check:
+    if Case(job.case).saves and not job.check:
         return _save(job, peer, work)
     return _read(job, peer, work)
 
 
 def _read(job: Job, peer: Peer, work: Work) -> Outcome:
-    request = work.requests[job.case]
+    request = work.requests[Case(job.case)]
     reading = peer.reading(job.place, request)
     gc.collect()
     memory, start = _memory.begin(), time.perf_counter()
@@ -109,7 +137,7 @@ def _read(job: Job, peer: Peer, work: Work) -> Outcome:
 
 def _save(job: Job, peer: Peer, work: Work) -> Outcome:
     """Save from memory, where a user who has just trained has the matrix."""
-    saving = peer.saving(job.place, work.in_memory(), compressed=job.case.compressed)
+    saving = peer.saving(job.place, work.in_memory(), compressed=Case(job.case).compressed)
     gc.collect()
     memory, start = _memory.begin(), time.perf_counter()
     notes = saving()

@@ -85,7 +85,7 @@ def _point(count: int, dim: int, link: _links.Link, repeats: int) -> Point:
         files = _matrix.make(Path(folder), rows=count, dim=dim)
         cases = (Case.SAVE, Case.WORD)
         requests = _cases.requests(files.open(), Sizes(), cases=cases)
-        with _stage.staged([OURS], [link], files=files, requests=requests) as stage:
+        with _stage.staged([OURS], [link], task=_stage.matrix_tasks(files, requests)) as stage:
             stage.store(OURS, Case.WORD)
             stage.measure(OURS, Case.WORD, link)  # the first imports, see `_worker`
             save = stage.measure(OURS, Case.SAVE, link)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 from embzarr_bench import _links
 from embzarr_bench._errors import BenchError, WrongResultError
 from embzarr_bench._figures import Measurement
-from embzarr_bench._job import Job
+from embzarr_bench._job import Job, MatrixTask
 from embzarr_bench._place import Place
-from embzarr_bench._worker import Task, working
+from embzarr_bench._worker import working
 from embzarr_bench.servers.minio import MISSING, find_minio, running_minio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from embzarr_bench._cases import Case, Request
+    from embzarr_bench._cases import Case, Request, Work
     from embzarr_bench._job import Outcome
     from embzarr_bench._links import Link
     from embzarr_bench._matrix import MatrixFiles
-    from embzarr_bench._worker import Worker
+    from embzarr_bench._worker import Task, Worker
     from embzarr_bench.servers.minio import Minio
 
 
@@ -53,7 +53,7 @@ class Stage:
     saved: int = 0
     """Saves so far: each goes to a place of its own."""
 
-    def store(self, peer: str, case: Case) -> None:
+    def store(self, peer: str, case: Work) -> None:
         """Let a peer store what `case` reads.
 
         Raises:
@@ -65,7 +65,7 @@ class Stage:
         if failure:
             raise PeerFailure(failure)
 
-    def measure(self, peer: str, case: Case, link: Link) -> Measurement:
+    def measure(self, peer: str, case: Work, link: Link) -> Measurement:
         """Let a peer do a piece of work once.
 
         Raises:
@@ -103,11 +103,11 @@ class Stage:
             raise PeerFailure(outcome.failure)
         if outcome.wrong:
             raise WrongResultError(
-                f"{peer}, {job.case} over {link}: the result is not the matrix's"
+                f"{peer}, {job.case} over {link}: the result is not what was stored"
             )
         return outcome
 
-    def _kept(self, peer: str, case: Case, link: Link) -> Place:
+    def _kept(self, peer: str, case: Work, link: Link) -> Place:
         return self._place(peer, link).below("compressed" if case.compressed else "plain")
 
     def _new(self, peer: str, link: Link) -> Place:
@@ -129,11 +129,15 @@ def staged(
     peers: Sequence[str],
     links: Sequence[Link],
     *,
-    files: MatrixFiles,
-    requests: Mapping[Case, Request],
+    task: Callable[[str, Mapping[str, str]], Task],
     lock: bool = False,
 ) -> Iterator[Stage]:
     """Start a server, the ways to it and a process for each peer; end them with the block.
+
+    Args:
+        peers: their names.
+        links: the ways.
+        task: returns what a peer's process needs to know, of its name and its environment.
 
     Raises:
         BenchError: a server's program is missing.
@@ -147,12 +151,7 @@ def staged(
         addresses = stack.enter_context(_links.addresses(server.endpoint_url, links))
         environment = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
         environment["AWS_EC2_METADATA_DISABLED"] = "true"
-        started = {
-            peer: stack.enter_context(
-                working(Task(peer=peer, files=files, requests=requests, environment=environment))
-            )
-            for peer in peers
-        }
+        started = {peer: stack.enter_context(working(task(peer, environment))) for peer in peers}
         missing = {peer: worker.ready() for peer, worker in started.items()}
         yield Stage(
             server=server,
@@ -162,3 +161,12 @@ def staged(
             skipped={peer: reason for peer, reason in missing.items() if reason},
             lock=lock,
         )
+
+
+def matrix_tasks(
+    files: MatrixFiles, requests: Mapping[Case, Request]
+) -> Callable[[str, Mapping[str, str]], Task]:
+    """Return what makes the tasks of peers that store and read a matrix."""
+    return lambda peer, environment: MatrixTask(
+        peer=peer, files=files, requests=requests, environment=environment
+    )

@@ -14,21 +14,14 @@ import signal
 import sys
 import warnings
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from embzarr_bench import _job
 from embzarr_bench._errors import BenchError, PeerMissingError
 from embzarr_bench._job import Job, Outcome
-from embzarr_bench.peers import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from multiprocessing.connection import Connection
-
-    from embzarr_bench._cases import Case, Request
-    from embzarr_bench._matrix import MatrixFiles
-    from embzarr_bench.peers import Peer
 
 LIMIT = 300.0
 """Seconds after which a measurement is given up."""
@@ -36,15 +29,21 @@ _ENDS_WITHIN = 5.0
 _OF_ACCOUNTS = "AWS_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What a peer's process needs to know once."""
+class Task(Protocol):
+    """What a peer's process needs to know once; it is sent there."""
 
-    peer: str
-    files: MatrixFiles
-    requests: Mapping[Case, Request]
-    environment: Mapping[str, str]
-    """In place of all ``AWS_`` variables."""
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """In place of all ``AWS_`` variables."""
+        ...
+
+    def prepare(self) -> Callable[[Job], Outcome]:
+        """Import the peer's packages, and return what does a job.
+
+        Raises:
+            PeerMissingError: one is not installed.
+        """
+        ...
 
 
 class Worker:
@@ -97,26 +96,25 @@ def _serve(channel: Connection, task: Task) -> None:
         del os.environ[name]
     os.environ.update(task.environment)
     try:
-        peer = ALL[task.peer]()
+        work = task.prepare()
         # Lance warns of forks, which harm what has begun: nothing has, when we fork.
         warnings.filterwarnings("ignore", message=".*fork", category=UserWarning)
         warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     except PeerMissingError as exc:
         channel.send(Outcome(failure=str(exc)))
         return
-    work = _job.Work(files=task.files, matrix=task.files.open(), requests=task.requests)
     channel.send(Outcome())
     with suppress(EOFError, KeyboardInterrupt):
         while True:
-            outcome = _in_a_copy(channel.recv(), peer, work)
+            outcome = _in_a_copy(channel.recv(), work)
             _import(outcome.modules)
             channel.send(outcome)
 
 
-def _in_a_copy(job: Job, peer: Peer, work: _job.Work) -> Outcome:
+def _in_a_copy(job: Job, work: Callable[[Job], Outcome]) -> Outcome:
     context = multiprocessing.get_context("fork")
     near, far = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(far, job, peer, work))
+    process = context.Process(target=_answer, args=(far, job, work))
     process.start()
     far.close()
     try:
@@ -140,9 +138,9 @@ def _outcome(near: Connection) -> Outcome:
     return outcome
 
 
-def _answer(far: Connection, job: Job, peer: Peer, work: _job.Work) -> None:
+def _answer(far: Connection, job: Job, work: Callable[[Job], Outcome]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the terminal's own end: no traceback of ours
-    far.send(_job.carry_out(job, peer, work))
+    far.send(work(job))
     far.close()
 
 

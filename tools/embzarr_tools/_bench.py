@@ -129,8 +129,8 @@ def bench(
     )
     with failing(), progress("preparing") as advance:
         found = embzarr_bench.compare(plan, progress=advance)
-    _write(json_file, found.as_json())
-    _show(found)
+    write_figures(json_file, found.as_json())
+    show_comparison(found)
     ours = [failure for failure in found.failures if failure.startswith(embzarr_bench.OURS)]
     if ours:
         raise ClaimError(ours[0])
@@ -163,7 +163,7 @@ def scale(
         )
         if plot:
             embzarr_bench.draw(found, plot)
-    _write(json_file, found.as_json())
+    write_figures(json_file, found.as_json())
     _show_growth(found)
 
 
@@ -220,12 +220,14 @@ def _leave(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)  # as a shell tells it; on its way out every block ends
 
 
-def _write(file: Path | None, document: dict[str, object]) -> None:
+def write_figures(file: Path | None, document: dict[str, object]) -> None:
+    """Write figures as JSON, if a file was named."""
     if file:
         file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _show(found: "embzarr_bench.Comparison") -> None:
+def show_comparison(found: "embzarr_bench.Comparison") -> None:
+    """Print figures, who made them, and who could not."""
     for link in dict.fromkeys(link for link, _ in found.work):
         _show_speed(found, link)
         _show_cost(found, link)

@@ -12,6 +12,7 @@ import typer
 
 from embzarr_tools import (
     _bench,
+    _bench_models,
     _bench_plan,
     _bench_train,
     _compact,
@@ -124,6 +125,7 @@ _bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXA
     command(_bench.bench)
 )
 _bench_app.command("scale", epilog=_epilog(_bench.SCALE_EXAMPLES))(command(_bench.scale))
+_bench_app.command("models", epilog=_epilog(_bench_models.EXAMPLES))(command(_bench_models.models))
 _bench_app.command("plan", epilog=_epilog(_bench_plan.EXAMPLES))(command(_bench_plan.plan))
 _bench_app.command("train", epilog=_epilog(_bench_train.EXAMPLES))(command(_bench_train.train))
 app.add_typer(_bench_app, name="bench")

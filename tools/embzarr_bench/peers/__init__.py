@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from embzarr_bench._errors import BenchError
 from embzarr_bench.peers._gensim import Gensim
@@ -10,13 +11,26 @@ from embzarr_bench.peers._icechunk import Icechunk, IcechunkByWord
 from embzarr_bench.peers._lance import Lance, LanceByWord
 from embzarr_bench.peers._obstore import RawObstore
 from embzarr_bench.peers._ours import Ours
-from embzarr_bench.peers._port import Answer, Peer
+from embzarr_bench.peers._port import Answer, Peer, library
 from embzarr_bench.peers._safetensors import Safetensors
 from embzarr_bench.peers._tensorstore import Tensorstore, TensorstoreByWord
 from embzarr_bench.peers._zarr_obstore import ZarrOverObstore, ZarrOverObstoreByWord
 from embzarr_bench.peers._zarr_s3fs import ZarrOverS3fs, ZarrOverS3fsByWord
 
-__all__ = ["ALL", "OURS", "RAW", "Answer", "Peer", "chosen", "versions"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "ALL",
+    "OURS",
+    "RAW",
+    "Answer",
+    "Peer",
+    "chosen",
+    "library",
+    "versions",
+    "versions_of",
+]
 
 ALL: dict[str, type[Peer]] = {
     peer.name: peer
@@ -58,8 +72,13 @@ def chosen(names: list[str] | None) -> list[str]:
 
 def versions(name: str) -> str:
     """Return the versions of a peer's packages, as far as they are installed."""
+    return versions_of(ALL[name].distributions)
+
+
+def versions_of(distributions: Iterable[str]) -> str:
+    """Return the versions of packages, as far as they are installed."""
     found = []
-    for distribution in ALL[name].distributions:
+    for distribution in distributions:
         try:
             found.append(f"{distribution} {version(distribution)}")
         except PackageNotFoundError:

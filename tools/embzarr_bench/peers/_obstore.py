@@ -54,12 +54,12 @@ class RawObstore(Peer):
         _save(memory, matrix, compressed=compressed)
         keys = [item["path"] for page in obstore.list(memory) for item in page]
         objects = {key: memoryview(memory.get(key).bytes()) for key in keys}
-        return partial(_put, place, objects)
+        return partial(put, place, objects)
 
     def reading(self, place: Place, request: Request) -> Reading:
         """Return work that gets the bytes of the chunks that are asked for."""
         if request.case.whole:
-            return partial(_get_shards, place, _shards(place))
+            return partial(get_shards, place, _shards(place))
         chunks = _Chunks(place, request.rows)
         return lambda: chunks.get(place)
 
@@ -82,7 +82,8 @@ def _save(url: object, matrix: Matrix, *, compressed: bool, **options: Any) -> N
     embzarr.save(url, matrix.words, matrix.vectors, compression=compression, **options)
 
 
-def _put(place: Place, objects: Mapping[str, memoryview]) -> None:
+def put(place: Place, objects: Mapping[str, memoryview]) -> None:
+    """Put whole objects, 16 at once."""
     store = client(place)
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(lambda key: obstore.put(store, key, objects[key]), objects))
@@ -99,7 +100,8 @@ def _shards(place: Place) -> dict[str, tuple[int, str]]:
     }
 
 
-def _get_shards(place: Place, shards: Mapping[str, tuple[int, str]]) -> Answer:
+def get_shards(place: Place, shards: Mapping[str, tuple[int, str]]) -> Answer:
+    """Get objects of known size and SHA-256 in ranges of 8 MiB, 16 at once."""
     store = client(place)
     pieces = [
         (key, start, min(start + _PIECE, size))

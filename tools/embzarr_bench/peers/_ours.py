@@ -33,7 +33,7 @@ class Ours(Peer):
             compression="lz4" if compressed else "none",
             storage_options=place.options,
         )
-        return _notes(checkpoint)
+        return notes_of(checkpoint)
 
     def read(self, place: Place, request: Request) -> Answer:
         """Open from the address and read."""
@@ -53,10 +53,11 @@ class Ours(Peer):
             vectors = checkpoint.load_rows(first, last + 1).vectors
         else:
             vectors = checkpoint.to_numpy()
-        return Answer(vectors=vectors, words=words, notes=_notes(checkpoint))
+        return Answer(vectors=vectors, words=words, notes=notes_of(checkpoint))
 
 
-def _notes(checkpoint: embzarr.Checkpoint) -> dict[str, int]:
+def notes_of(checkpoint: embzarr.Checkpoint) -> dict[str, int]:
+    """Return what a checkpoint has asked of its store."""
     traffic = checkpoint.traffic
     return {
         "requests": traffic.requests,

@@ -1,0 +1,97 @@
+"""``embzarr bench models``: a model saved and loaded beside other ways to keep it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embzarr_tools._bench import benchmark, failing, show_comparison, write_figures
+from embzarr_tools._failures import ClaimError
+from embzarr_tools._screen import Cell, Column, progress, show_table
+
+if TYPE_CHECKING:
+    import embzarr_bench
+
+EXAMPLES = """
+embzarr bench models
+embzarr bench models --mb 1000 --repeats 7 --json models.json
+embzarr bench models --case tensor --case many --case one --latency 20
+embzarr bench models --case load --peer raw --peer safetensors
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to compare, with the benchmark's defaults."""
+
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only this work; may be repeated. An unknown name shows all."
+        ),
+    ] = None
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only peers whose names begin so, and embzarr; may be repeated."
+        ),
+    ] = None
+    latency: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="MS",
+            help="Add so many milliseconds to each answer; may be repeated. By default 0.",
+        ),
+    ] = None
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds.")] = 5
+    mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Size of the state dict.")] = 256
+
+
+def models(
+    wanted: Wanted,
+    *,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
+    ] = None,
+) -> None:
+    """Measure a state dict of 300 tensors beside safetensors, PyTorch's own way and others.
+
+    Saved from memory and loaded from the address, cold, in turns: beside raw obstore, which moves
+    the same bytes and does nothing with them, safetensors by boto3, torch.distributed.checkpoint
+    over s3fs and the Run:ai model streamer, each as far as it is installed: pip install -e
+    '.[bench-models]'. Also what a step costs in which one of 24 layers changed, one tensor of 4 MB
+    out of all, and a thousand of 1 KB beside one of 1 MB. Results are compared with what was
+    stored, outside of the timing. Processor time is the client's alone, and tells most where other
+    programs run. Needs a minio as `embzarr bench` does; TMPDIR=/dev/shm spares the disk.
+    """
+    embzarr_bench = benchmark()
+    from embzarr_bench import models as ours  # noqa: PLC0415 - in a checkout only
+
+    plan = ours.Plan(
+        cases=wanted.case,
+        peers=wanted.peer,
+        latencies=wanted.latency or (0,),
+        repeats=wanted.repeats,
+        megabytes=wanted.mb,
+    )
+    with failing(), progress("preparing") as advance:
+        found = ours.compare(plan, progress=advance)
+    write_figures(json_file, found.as_json())
+    show_comparison(found)
+    for link in dict.fromkeys(link for link, _ in found.work):
+        _show_processor(found, link)
+    own = [failure for failure in found.failures if failure.startswith(embzarr_bench.OURS)]
+    if own:
+        raise ClaimError(own[0])
+
+
+def _show_processor(found: "embzarr_bench.Comparison", link: str) -> None:
+    """Print everybody's median of processor time, in milliseconds."""
+    cases = [case for other, case in found.work if other == link]
+    rows: list[list[Cell]] = []
+    for peer in found.peers:
+        figures = [found.of(link, case).get(peer) for case in cases]
+        rows.append([peer, *(one.notes["cpu_ms"] if one else None for one in figures)])
+    columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
+    show_table(columns, rows, title=f"Processor time over {link}")
