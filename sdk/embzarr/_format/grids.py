@@ -143,6 +143,7 @@ def cut_tensor(shape: tuple[int, ...], itemsize: int, *, target: int | None = No
     length, nbytes = shape[split], sizes[split]
     chunk = choose_chunk(nbytes, target=target or spec.TENSOR_CHUNK_BYTES)
     if math.prod(shape[:split]) == 1:
+        chunk = _tight(length, nbytes, fit(length, chunk, 1)[0])
         chunk, shard = fit(length, chunk, choose_shard(chunk * nbytes))
         return Cut(shape=shape, split=split, chunk=chunk, shard=shard)
     while -length % chunk * spec.PADDING_SHARE > length:
@@ -172,11 +173,15 @@ def choose_tight_chunk(rows: int, bytes_per_row: int) -> int:
 
     A delta of 1,350 rows in chunks of 256 would take a seventh more than its rows do.
     """
-    chunk = choose_chunk(bytes_per_row)
+    return fit(rows, _tight(rows, bytes_per_row, choose_chunk(bytes_per_row)), 1)[0]
+
+
+def _tight(rows: int, bytes_per_row: int, chunk: int) -> int:
+    """Return rows of a chunk, of `chunk` or less, with which little is padding."""
     spare = max(rows // spec.PADDING_SHARE, spec.PADDING_BYTES // max(bytes_per_row, 1))
     while -rows % chunk > spare:
         chunk //= 2
-    return fit(rows, chunk, 1)[0]
+    return chunk
 
 
 def fit(rows: int, chunk: int, shard: int) -> tuple[int, int]:

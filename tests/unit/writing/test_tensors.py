@@ -162,6 +162,17 @@ def test_no_chunk_is_large() -> None:
         assert cut.shape == shape
 
 
+def test_little_of_a_tensor_is_padding() -> None:
+    """However many rows there are, what is stored is a sixteenth longer at most, or 4 KiB."""
+    for shape in [(300, 100), (880, 880), (257, 1024), (129, 5000), (3, 300_000), (50_257, 768)]:
+        cut = cut_tensor(shape, 4)
+        padding = -cut.length % cut.chunk * int(np.prod(cut.row_shape)) * 4
+        assert padding <= max(int(np.prod(shape)) * 4 / 16, 4096)
+    saved = embzarr.save(MemoryStore(), tensors={"w": noise(300, 100)}, compression="none")
+    stored = sum(one.size for one in saved._commit.manifest.base.objects.values())
+    assert stored < 1.1 * noise(300, 100).nbytes
+
+
 def test_many_small_tensors_take_few_requests() -> None:
     """A thousand of a kilobyte are a few objects to write, and to read three round trips."""
     held = {f"layer.{at}.bias": noise(256) for at in range(1000)}
