@@ -28,6 +28,7 @@ class Saves:
         """
         self.run = to if isinstance(to, Run) else Run(to, storage_options=storage_options)
         self._failure: EmbzarrError | None = None
+        self._last: Future[Checkpoint] | None = None
 
     def named(self, saving: Future[Checkpoint], name: str) -> None:
         """Give a save a tag once it is committed.
@@ -37,7 +38,19 @@ class Saves:
         """
         keys.tag_key(name)
         self._check()
+        self._last = saving
         saving.add_done_callback(partial(self._tag, name))
+
+    def settle(self) -> None:
+        """Wait until all is saved, and named.
+
+        Raises:
+            EmbzarrError: what the last save ended with.
+        """
+        self.run.wait()
+        if self._last is not None:
+            cast("Any", self._last).settle()
+        self._check()
 
     def close(self) -> None:
         """Wait until all is saved, and named, and let memory go.

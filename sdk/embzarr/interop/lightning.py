@@ -41,7 +41,7 @@ def tag_of(path: str | os.PathLike[str]) -> str:
     Example:
         >>> from embzarr.interop.lightning import tag_of
         >>> tag_of("checkpoints/last.ckpt"), tag_of("checkpoints/epoch=0-step=10.ckpt")
-        ('last', 'epoch_0-step_10-0f0b2f1bb9e4')
+        ('last', 'epoch_0-step_10-7f9a215f5444')
     """
     name = PurePosixPath(str(path).replace("\\", "/")).name.removesuffix(_SUFFIX)
     plain = _NO_TAG.sub("_", name)[:_TAG_CHARS].lstrip("._-") or "checkpoint"
@@ -120,7 +120,7 @@ class CheckpointIO(_CheckpointIO):  # type: ignore[misc]  # lightning is an extr
             NotFoundError: nothing was saved to this path.
         """
         del weights_only
-        self._saves.run.wait()
+        self._saves.settle()
         checkpoint = self._saves.run.open(tag=tag_of(path))
         _, tensors, state = load_beside(checkpoint, TRAINER, {})
         if map_location is not None and not callable(map_location):
@@ -129,7 +129,7 @@ class CheckpointIO(_CheckpointIO):  # type: ignore[misc]  # lightning is an extr
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Take a checkpoint's tag away, if it has one."""
-        self._saves.run.wait()
+        self._saves.settle()
         try:
             self._saves.run.untag(tag_of(path))
         except NotFoundError as exc:

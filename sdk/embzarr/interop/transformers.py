@@ -149,10 +149,11 @@ def restore(source: Source, folder: str | os.PathLike[str], **where: Unpack[Wher
 
     Example:
         >>> from embzarr.interop.transformers import restore
-        >>> restore(checkpoint, folder)
-        Traceback (most recent call last):
-        ...
-        embzarr.errors.NotFoundError: ...: expected a model, found none [model-missing]
+        >>> try:
+        ...     restore(checkpoint, folder)  # of words and vectors alone
+        ... except embzarr.NotFoundError as exc:
+        ...     exc.code
+        'model-missing'
     """
     checkpoint, tensors, held = load_beside(source, TRAINER, where)
     path = Path(folder)

@@ -111,7 +111,7 @@ class Ours(ModelPeer):
         names = [_state.ONE_TENSOR] if case is ModelCase.TENSOR else None
         if case in {ModelCase.MANY, ModelCase.ONE}:
             place = place.below(case.value)
-        at = 0 if case in {ModelCase.LOAD, ModelCase.TENSOR} else None
+        at = 0 if case is ModelCase.LOAD else None
 
         def load() -> Loaded:
             checkpoint = embzarr.open(place.url, step=at, storage_options=place.options)
