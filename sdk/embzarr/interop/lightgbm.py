@@ -127,6 +127,11 @@ class SaveCallback:
             InvalidInputError: no single booster is trained.
             EmbzarrError: what the save before ended with.
         """
+        if not isinstance(env.model, lightgbm.Booster):
+            kind = type(env.model).__name__
+            raise InvalidInputError(
+                "input-argument", f"model: expected a Booster that is trained, found {kind}"
+            )
         rounds, is_last = env.iteration + 1, env.iteration + 1 == env.end_iteration
         if not is_last and not is_due(rounds, self._every):
             return

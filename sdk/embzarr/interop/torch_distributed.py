@@ -215,6 +215,17 @@ class StorageReader(dcp.StorageReader):  # type: ignore[misc]  # torch is an ext
     """Loads what `StorageWriter` saved into any sharding, by `torch.distributed.checkpoint.load`.
 
     Each rank reads the rows that its shards need, side by side, tensors on the host in place.
+
+    Example:
+        >>> import torch, torch.distributed.checkpoint as dcp
+        >>> from embzarr.interop.torch_distributed import StorageReader, StorageWriter
+        >>> writer = StorageWriter(folder)
+        >>> _ = dcp.save({"w": torch.eye(2)}, storage_writer=writer, no_dist=True)
+        >>> state = {"w": torch.zeros(2, 2)}
+        >>> dcp.load(state, storage_reader=StorageReader(folder, step=0), no_dist=True)
+        >>> state["w"]
+        tensor([[1., 0.],
+                [0., 1.]])
     """
 
     def __init__(self, source: Source, **where: Unpack[Where]) -> None:
