@@ -92,7 +92,7 @@ class Stage:
             notes=outcome.notes,
         )
 
-    def _held(self, peer: str, case: Case, link: Link) -> float | None:
+    def _held(self, peer: str, case: Work, link: Link) -> float | None:
         """Return for how long a read holds the lock, once its requests are counted."""
         job = Job(case=case, place=self._kept(peer, case, link), lock=True)
         return self._run(peer, job, link).held
@@ -138,6 +138,7 @@ def staged(
         peers: their names.
         links: the ways.
         task: returns what a peer's process needs to know, of its name and its environment.
+        lock: whether to measure for how long reads hold the interpreter's lock.
 
     Raises:
         BenchError: a server's program is missing.
