@@ -396,8 +396,7 @@ class Run:
             >>> future.result()["king"]
             array([1., 1., 1., 1.])
         """
-        is_beside = any(given is not None for given in (tensors, files, model))
-        extras = interrupts.apart(lambda: Extras.of(tensors, files, model)) if is_beside else None
+        extras = interrupts.apart(lambda: Extras.of_any(tensors, files, model))
         table = interrupts.apart(lambda: Table.of(words, vectors, columns or {}, extras))
         rows = None if changed is None else interrupts.apart(lambda: touched(changed, table))
         options = DeltaOptions(
@@ -494,11 +493,10 @@ class Run:
             self._saver = AsyncSaver(
                 self._store, single_writer=self._single_writer, patience=self._exit_seconds
             )
-        saver = self._saver
         try:
-            return interrupts.apart(partial(ask, saver))
+            return interrupts.apart(partial(ask, self._saver))
         except EmbzarrError:
-            saver.has_seen()
+            self._saver.has_seen()
             raise
 
     def __getstate__(self) -> dict[str, object]:

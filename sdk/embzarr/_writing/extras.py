@@ -46,6 +46,17 @@ class Extras:
             model=checks.model_of(model),
         )
 
+    @classmethod
+    def of_any(
+        cls,
+        tensors: Mapping[str, ArrayLike] | None,
+        files: Mapping[str, Source] | None,
+        model: Mapping[str, Any] | None,
+    ) -> Self | None:
+        """Return what a caller passed, as `of`; None where that is nothing at all."""
+        is_nothing = tensors is None and files is None and model is None
+        return None if is_nothing else cls.of(tensors, files, model)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all of it, before compression; open files left out."""

@@ -126,11 +126,8 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
         >>> saved.step, saved.commit, saved["queen"]
         (7, 1, array([0., 1.], dtype=float32))
     """
-    return save_given(
-        url,
-        words,
-        vectors,
-        Extras.of(tensors, files, model),
+    write = partial(save_given, url, words, vectors, Extras.of(tensors, files, model))
+    return write(
         step=step,
         counts=counts,
         columns=columns,
