@@ -261,9 +261,9 @@ class ArrayReader:
         """
         early = planned.early.get(request)
         data = early() if early else self._fetch(request)
-        index = planned.index().take(request.wanted)
-        starts = index.offset - request.start
-        stops = starts + index.nbytes
+        index = planned.index()
+        starts = index.offset[request.wanted] - request.start
+        stops = starts + index.nbytes[request.wanted]
         self.take(data, (starts, stops), request.wanted, planned, view, out)
         self._keep(data, (starts, stops), request.wanted, planned)
 
@@ -309,14 +309,16 @@ class ArrayReader:
         if not self._raw and self._is_as_stored(view, out):
             rows = planned.selection.whole(ats)
             here = rows >= 0
-            places = rows[here] * (self._chunk_bytes // self.chunk)
-            flat = chunk_coding.as_bytes(out)
-            chunks.take(here).decode_to(flat, places, self._array.codec, self._chunk_bytes)
-            chunks, left = chunks.take(~here), ats[~here]
+            if here.any():
+                places = rows[here] * (self._chunk_bytes // self.chunk)
+                flat = chunk_coding.as_bytes(out)
+                chunks.take(here).decode_to(flat, places, self._array.codec, self._chunk_bytes)
+                chunks, left = chunks.take(~here), ats[~here]
         together = max(len(left), 1) if self._raw else self._together(len(data), view)
         for first in range(0, len(left), together):
             part = slice(first, first + together)
-            self._copy(chunks.take(part), left[part], planned.selection, view, out)
+            some = chunks if together >= len(left) else chunks.take(part)
+            self._copy(some, left[part], planned.selection, view, out)
 
     def _is_as_stored(self, view: View, out: NDArray[Any]) -> bool:
         """Tell whether rows of the result have the bytes that are stored, and need no look."""
