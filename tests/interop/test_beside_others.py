@@ -1,8 +1,7 @@
 """README's table of what other libraries do with word vectors: each cell is tried, or has a source.
 
 Each library keeps fifty words and their vectors in a folder, by its own means. What the table says
-of Magnitude is what its documentation says (github.com/plasticityai/magnitude): it does not install
-beside numpy 2.
+of Magnitude is what its documentation says (github.com/plasticityai/magnitude); that is not tried.
 """
 
 from __future__ import annotations
@@ -324,7 +323,6 @@ def test_readme_has_this_table() -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
     lines = [line for line in readme.splitlines() if line.startswith("| ")]
     for row, cells in TABLE.items():
-        for line in lines:
-            if line.startswith(f"| {row} |"):
-                gensim, _magnitude, *others = [cell.strip() for cell in line.split("|")[2:-1]]
-                assert [gensim, *others] == ["yes" if cell else "no" for cell in cells]
+        (line,) = [line for line in lines if line.startswith(f"| {row} |")]
+        gensim, _magnitude, *others = [cell.strip() for cell in line.split("|")[2:-1]]
+        assert [gensim, *others] == ["yes" if cell else "no" for cell in cells]
