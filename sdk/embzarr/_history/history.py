@@ -5,6 +5,7 @@ Spec section "Finding a commit".
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -374,21 +375,36 @@ def _walked(store: Readable, hint: _Hint | None, *, reads_only: bool) -> Record 
 
 
 def _last_number(store: Readable) -> int:
-    """Return the last number of a store that cannot list; no manifest is read but the hint.
+    """Return the last number of a store that cannot list, found by going on from the hint.
+
+    What stands there is read: of a server that answers for whatever is missing with a web page,
+    only the body tells that nothing is there.
 
     Raises:
         AccessDeniedError: not even the first commit may be read.
+        DamagedError: so many in a row are damaged that the store may answer so for ever.
     """
     hint = _unless_denied(_hint, store)
     is_there = hint is not None and _size_of(store, hint.record.number) == hint.size
     last, ahead = hint.record.number if hint and is_there else 0, 1
     while True:
         numbers = range(last + 1, last + 1 + ahead)
-        for size in parallel.each(lambda number: _unless_denied(_size_of, store, number), numbers):
-            if size is None:
-                return last if last or _size_of(store, 1) is None else 1
-            last += 1
+        found = parallel.each(lambda number: _unless_denied(_sound_or_not, store, number), numbers)
+        there = list(itertools.takewhile(_is_there, found))
+        last += len(there)
+        if len(there) < ahead:
+            return last or int(_is_there(_sound_or_not(store, 1)))
+        damage = [one for one in there if isinstance(one, DamagedError)]
+        if len(damage) == _BATCH:
+            raise damage[0]
         ahead = min(2 * ahead, _BATCH)
+
+
+def _is_there(found: Record | Unread | NotFoundError | None) -> bool:
+    """Tell whether anything stands at a number, sound or not; None where one may not look."""
+    if isinstance(found, NotFoundError) and found.code != "commit-missing":
+        raise found
+    return found is not None and not isinstance(found, NotFoundError)
 
 
 def _unless_denied(ask: Callable[..., T], *what: object) -> T | None:
