@@ -15,8 +15,8 @@ from obstore.store import MemoryStore
 
 import embzarr
 from embzarr._storage.open import open_store
-from embzarr._storage.port import ObjectInfo
-from embzarr.errors import EmbzarrError, UnsupportedError
+from embzarr._storage.port import Data, ObjectInfo
+from embzarr.errors import DamagedError, EmbzarrError, NotFoundError, UnsupportedError
 from embzarr_tools.fixtures._plain import canonical, sha256
 from embzarr_tools.fixtures._plain_commit import commit_key
 from faulty import PassThrough
@@ -147,3 +147,23 @@ def test_a_number_that_no_commit_can_have_is_no_key_of_one(tmp_path: Path) -> No
 
     assert save(tmp_path, 2).commit == 2
     assert embzarr.Run(tmp_path).numbers() == [2, 1]
+
+
+class Babbling(NoListing):
+    """Answers with a line of text for whatever it does not have, and calls that success."""
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        try:
+            return super().get_range(key, start, length)
+        except NotFoundError:
+            return b"welcome"
+
+
+def test_a_store_that_answers_for_every_number_is_not_walked_for_ever() -> None:
+    """One damaged commit hides no other; sixteen in a row are what the store says of anything."""
+    client = MemoryStore()
+    for step in (1, 2):
+        save(client, step)
+
+    with pytest.raises(DamagedError, match=r"commits/\d+\.json: not JSON"):
+        embzarr.open(Babbling(open_store(client)), step=1)
