@@ -82,7 +82,8 @@ def test_examples_are_true(adapter: str, tmp_path: Path, request: pytest.Fixture
         known["spark"] = request.getfixturevalue(RUNNING[adapter])
     module = importlib.import_module(f"embzarr.interop.{adapter}")
     for name in set(module.__all__) - SHOWN_BY_ANOTHER:
-        known |= {"folder": str(tmp_path / name), adapter: sys.modules.get(adapter)}
+        known["folder"] = str(tmp_path / name)
+        known.setdefault(adapter, sys.modules.get(adapter))
         text = inspect.getdoc(getattr(module, name)) or ""
         example = doctest.DocTestParser().get_doctest(text, known, name, None, 0)
         assert example.examples, f"no example of {name}"

@@ -365,7 +365,7 @@ def bad_frames(spark: Any) -> Iterator[tuple[Any, str]]:
     yield made([("a", [1.0]), ("b", None)], usual), "vectors of 'b': expected a value, found null"
     yield made([("a", [1.0]), ("b", [None])], usual), "vectors of 'b': expected numbers"
     yield made([("a", [1.0, 2.0]), ("b", [1.0])], usual).coalesce(1), "vectors of 'b': expected 2"
-    yield made([("a", [1.0]), ("b", [float("nan")])], usual), "NaN"
+    yield made([("a", [1.0]), ("b", [float("nan")])], usual), "is nan"
     twice = made([("a", [1.0]), ("b", [2.0]), ("a", [3.0])], usual)
     yield twice.repartition(3), r"'a' in partitions \d and \d"
     yield made([], usual), "expected rows to save, found none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embzarr.errors import InvalidInputError
@@ -103,6 +104,8 @@ def parse(options: Mapping[str, str]) -> Options:
     plain = {
         name: _FLAGS.get(text.lower(), text) for name, text in options.items() if name not in known
     }
+    # A task has a folder of its own; the one that a relative path is meant in is the driver's.
+    url = url if "://" in url else str(Path(url).absolute())
     return Options(url=url, own=own, storage=plain | storage)
 
 
