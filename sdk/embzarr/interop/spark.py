@@ -100,12 +100,12 @@ def placed(frame: Any, placement: str, *, partitions: int | None = None) -> Any:
         >>> from embzarr.interop.spark import placed, register
         >>> register(spark)
         >>> words = spark.read.format("embzarr").load(checkpoint.url)
-        >>> ordered = placed(words, "hash:2")
-        >>> _ = ordered.write.format("embzarr").option("placement", "hash:2").mode(
+        >>> ordered = placed(words, "hash:4")
+        >>> _ = ordered.write.format("embzarr").option("placement", "hash:4").mode(
         ...     "overwrite"
         ... ).save(folder)
-        >>> embzarr.open(folder).load_part(0, 2, by="hash").words
-        ('woman',)
+        >>> embzarr.open(folder).load_part(3, 4, by="hash").words
+        ('king',)
     """
     order = placements.parse(placement)
     if order.kind not in {"lexical", "hash"}:
