@@ -202,6 +202,8 @@ def test_keras_goes_on_from_a_callback(place: Any) -> None:
     wrong = SaveCallback(run, monitor="val_loss")
     with pytest.raises(embzarr.InvalidInputError, match="monitor: expected one of"):
         model.fit(x, y, epochs=1, verbose=0, callbacks=[wrong])
+    run.wait()
+    assert run.numbers()[0] == 4  # nothing was saved of it
     with pytest.raises(embzarr.InvalidInputError, match="every"):
         SaveCallback(run, every=0)
 

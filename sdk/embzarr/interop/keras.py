@@ -207,6 +207,7 @@ class SaveCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras is 
             return
         told = {name: float(value) for name, value in (logs or {}).items()}
         finite = {name: value for name, value in told.items() if math.isfinite(value)}
+        is_best = self._monitor is not None and self._is_best(self._monitor, told)
         saving = save_async(
             self._saves.run,
             self.model,
@@ -216,7 +217,7 @@ class SaveCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras is 
             metadata={**self._metadata, "logs": finite},
             **self._how,
         )
-        if self._monitor is not None and self._is_best(self._monitor, told):
+        if is_best:
             self._saves.named(saving, "best")
 
     def _is_best(self, monitor: str, logs: Mapping[str, float]) -> bool:
