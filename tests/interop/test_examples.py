@@ -62,6 +62,7 @@ HEAVY = [
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
+@pytest.mark.filterwarnings("ignore:unclosed file .*h2o_:ResourceWarning")  # H2O's own
 @pytest.mark.parametrize(
     "adapter",
     [
