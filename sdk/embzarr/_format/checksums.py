@@ -68,7 +68,9 @@ def _product(a: Any, b: Any) -> Any:  # noqa: ANN401 - numbers, or arrays of the
         doubled = doubled | part & (_HOLES << rest)
     high, low = doubled >> 31, doubled << 1 & _LOW
     for _ in range(4):
-        low = _byte_steps()[low & 0xFF] ^ low >> 8
+        step = _byte_steps()[low & 0xFF]
+        # numpy below 2 combines no whole number of Python with one of its own.
+        low = (int(step) if isinstance(low, int) else step) ^ low >> 8
     return high ^ low
 
 
