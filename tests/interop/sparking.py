@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from contextlib import contextmanager
@@ -60,8 +61,12 @@ def running_spark(place: Path, master: str = CLUSTER) -> Iterator[Any]:
 
 def said(place: Path) -> str:
     """Return all that a session has written below its folder: events, and executors' logs."""
-    files = [file for file in place.rglob("*") if file.is_file() and file.suffix != ".jar"]
-    return "\n".join(file.read_text(errors="replace") for file in files)
+    found: list[str] = []
+    for file in place.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # executors remove what they shuffled
+            if file.is_file() and file.suffix != ".jar":
+                found.append(file.read_text(errors="replace"))
+    return "\n".join(found)
 
 
 def told(chosen: Any, options: Mapping[str, Any]) -> Any:

@@ -137,12 +137,12 @@ def test_tasks_that_cannot_reach_the_package_say_so(
         SparkEngine(spark, corpus)
 
 
-def failing(_: None, number: int) -> None:
-    raise embzarr.NotFoundError("store-missing", f"no bucket {number}")
-
-
 def test_errors_of_tasks_are_typed_here(spark: Any, corpus: Path) -> None:
     """With the code and the words that the executor gave them."""
+
+    def failing(_: None, number: int) -> None:  # inside: an executor does not have this module
+        raise embzarr.NotFoundError("store-missing", f"no bucket {number}")
+
     with SparkEngine(spark, corpus) as engine, pytest.raises(embzarr.NotFoundError) as caught:
         engine.run(failing, None, 1)
 

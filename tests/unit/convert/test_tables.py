@@ -173,7 +173,6 @@ def test_other_columns_and_lists_of_any_kind_are_read(tmp_path: Path, ending: st
 
 
 @pytest.mark.peers
-@pytest.mark.peers
 def test_a_word_of_parquet_that_is_no_utf8_is_told(tmp_path: Path) -> None:
     """pyarrow takes a file's word for it; skipped or replaced, as of every format."""
     pa = pytest.importorskip("pyarrow")
@@ -188,6 +187,7 @@ def test_a_word_of_parquet_that_is_no_utf8_is_told(tmp_path: Path) -> None:
     assert list(found.checkpoint.words) == ["a", "\ufffdb", "c"]
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 def test_a_damaged_file_of_arrow_is_told(tmp_path: Path, ending: str) -> None:
     """Cut anywhere, it is an error of ours; nothing is stored."""
