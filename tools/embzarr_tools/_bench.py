@@ -33,23 +33,28 @@ embzarr bench scale --most 1000000 --latency 0 --plot growth.png --json growth.j
 """
 _MILLI = 1e-3
 
+# What `bench models` takes as well.
+Cases = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Only this work; may be repeated. An unknown name shows all."
+    ),
+]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Only peers whose names begin so, and embzarr; may be repeated."
+    ),
+]
+Repeats = Annotated[int, typer.Option(min=1, help="Rounds.")]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What to compare, with the benchmark's defaults."""
 
-    case: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Only this work; may be repeated. An unknown name shows all."
-        ),
-    ] = None
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Only peers whose names begin so, and embzarr; may be repeated."
-        ),
-    ] = None
+    case: Cases = None
+    peer: Peers = None
     latency: Annotated[
         list[int] | None,
         typer.Option(
@@ -65,7 +70,7 @@ class Wanted:
             "all connections together; may be repeated.",
         ),
     ] = None
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds.")] = 5
+    repeats: Repeats = 5
     rows: Annotated[int, typer.Option(min=1, help="Words of a made-up matrix.")] = 200_000
     dim: Annotated[int, typer.Option(min=1, help="Its numbers in a vector.")] = 300
     matrix: Annotated[

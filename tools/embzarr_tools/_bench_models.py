@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._bench import benchmark, failing, show_comparison, write_figures
+from embzarr_tools._bench import (
+    Cases,
+    Peers,
+    Repeats,
+    benchmark,
+    failing,
+    show_comparison,
+    write_figures,
+)
 from embzarr_tools._failures import ClaimError
 from embzarr_tools._screen import Cell, Column, progress, show_table
 
@@ -25,18 +33,8 @@ embzarr bench models --case load --peer raw --peer safetensors
 class Wanted:
     """What to compare, with the benchmark's defaults."""
 
-    case: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Only this work; may be repeated. An unknown name shows all."
-        ),
-    ] = None
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Only peers whose names begin so, and embzarr; may be repeated."
-        ),
-    ] = None
+    case: Cases = None
+    peer: Peers = None
     latency: Annotated[
         list[int] | None,
         typer.Option(
@@ -44,7 +42,7 @@ class Wanted:
             help="Add so many milliseconds to each answer; may be repeated. By default 0.",
         ),
     ] = None
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds.")] = 5
+    repeats: Repeats = 5
     mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Size of the state dict.")] = 256
 
 
