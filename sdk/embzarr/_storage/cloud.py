@@ -90,27 +90,27 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     access = resolve_s3(bucket, _without_connection(options))
     client = {**access.client, **_mapping(options, "client_options")}
     options = {**options, **({"client_options": client} if client else {})}
-    endpoint = str(access.config.get("endpoint", ""))
     virtual = bool(access.config.get("virtual_hosted_style_request"))
-    region_of = partial(aws.region_of, endpoint, "" if virtual else bucket)
+    region_of = partial(aws.region_of, access.endpoint, "" if virtual else bucket)
     place = replace(_place(url, options, access.secrets), region_of=region_of)
     connect = partial(_connect_s3, access, bucket, prefix)
     # Some servers have buckets of one name for each of their tenants, whom a key tells apart.
-    server = s3_capabilities(endpoint, bucket)
+    server = s3_capabilities(access.endpoint, bucket)
     tenant = "" if server.kind in {"s3", "r2"} else access.key_id
     identify = partial(_identity, "s3", tenant, options)
     by_crc64 = partial(connect, {**access.config, **guards.BY_CRC64})
     is_said = access.provider is None or guards.BY_CRC64.keys() & access.config.keys()
+    unsigned = None if is_said else _Unsigned(by_crc64, access.endpoint, known=server.kind == "s3")
     store = _build(
         partial(connect, access.config),
         options,
         place,
         identify,
-        allow_http=endpoint.startswith("http://"),
+        allow_http=access.is_without_tls,
         single_writer=single_writer,
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
-        unsigned=None if is_said else _Unsigned(by_crc64, endpoint, known=server.kind == "s3"),
+        unsigned=unsigned,
     )
     connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     return Opened(store, {**access.settled, **connection})
@@ -124,17 +124,15 @@ def _connect_s3(
     client_options: ClientConfig,
     retry: RetryConfig,
 ) -> obstore_stores.S3Store:
-    endpoint = str(access.config.get("endpoint", ""))
-    to_it = redirects.only_to(endpoint, client_options)
+    to_it = redirects.only_to(access.endpoint, client_options)
     # One that reaches one host, and that without TLS, has no use for the certificates of the
     # system, which take 3 ms to read. Whoever could redirect it there can answer himself.
-    insecure = endpoint.startswith("http://")
-    without_tls = {"allow_invalid_certificates": True} if to_it and insecure else {}
+    unchecked = {"allow_invalid_certificates": True} if to_it and access.is_without_tls else {}
     return obstore_stores.S3Store(
         bucket,
         prefix=prefix,
         config=cast("S3Config", config),
-        client_options=cast("ClientConfig", {**to_it, **without_tls, **client_options}),
+        client_options=cast("ClientConfig", {**to_it, **unchecked, **client_options}),
         retry_config=retry,
         credential_provider=access.provider,
     )

@@ -68,6 +68,16 @@ class S3Access:
     """Options that reach the same bucket, whatever the environment says by then."""
 
     @property
+    def endpoint(self) -> str:
+        """The server's address; empty for AWS's own."""
+        return str(self.config.get("endpoint", ""))
+
+    @property
+    def is_without_tls(self) -> bool:
+        """Whether the address says that nothing is encrypted."""
+        return self.endpoint.startswith("http://")
+
+    @property
     def key_id(self) -> str:
         """Which key signs requests: its name, which is no secret; empty where none does."""
         return self.secrets[0] if self.secrets else ""
