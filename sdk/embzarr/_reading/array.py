@@ -1,26 +1,21 @@
-"""Reads rows of one array: says what to fetch, and makes rows of what comes in.
-
-Whoever fetches a request checks each chunk's CRC-32C, decodes it and copies the wanted rows to
-their places in the result, so that no byte is touched twice and none waits for another.
-"""
+"""Reads rows of one array: plans what to fetch; `executing` fetches and makes rows of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import Chunks, checksums, chunk_coding, chunk_index, dtypes
+from embzarr._format import checksums
 from embzarr._reading import merging, selecting
-from embzarr._reading.cache import ChunkName
 from embzarr._reading.chunk_table import ChunkTable
+from embzarr._reading.executing import execute
 from embzarr._reading.fetch import fetch
 from embzarr._reading.options import WHOLE, View
+from embzarr._reading.plans import ArrayPlan
 from embzarr._reading.prefetch import Ahead
-from embzarr._reading.scheduler import ArrayPlan, read
-from embzarr._reading.selecting import Blocks
-from embzarr._storage import forks, parallel
+from embzarr._reading.stored import StoredArray
+from embzarr._storage import parallel
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -32,17 +27,21 @@ if TYPE_CHECKING:
     from embzarr._reading.cost import Link
     from embzarr._reading.merging import CostModel, Request
     from embzarr._reading.selecting import Selection
-    from embzarr._storage import GetRange
-
-Bounds: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
-_TOGETHER_BYTES = 1024 * 1024
-"""Compressed chunks are decoded up to so many bytes at a time, and copied by one call."""
+    from embzarr._storage import GetRange, Later
 
 
 class ArrayReader:
     """Reads rows of one array of one layer."""
 
-    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
+    def __init__(
+        self,
+        store: GetRange,
+        layer: Layer,
+        name: str,
+        link: Link,
+        *,
+        scales: Later[NDArray[np.float32]] | None = None,
+    ) -> None:
         """Prepare to read; nothing is fetched yet.
 
         Args:
@@ -50,43 +49,35 @@ class ArrayReader:
             layer: what the manifest says of the layer.
             name: the array's path below the layer.
             link: the way to the store.
+            scales: gives what each row is multiplied by, of shape (chunks, rows in a chunk).
         """
         self._store = store
-        self._layer = layer
-        self._name = name
         self._link = link
-        self._array = layer.arrays[name]
-        self._grid = grid = self._array.grid
-        self.shape = (grid.rows, *self._array.shape[self._array.split + 1 :])
-        """Shape of the whole array as rows."""
-        self._dtype = dtypes.numpy_dtype(self._array.dtype)
+        self._array = StoredArray.of(layer, name)
+        self._scales = scales
         self._table = ChunkTable(
-            layer, name, grid, lambda path: ArrayReader(self._store, layer, path, link)
+            layer, name, self.grid, lambda path: ArrayReader(self._store, layer, path, link)
         )
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array as rows."""
+        return self._array.shape
+
+    @property
     def dtype(self) -> np.dtype[Any]:
-        """Data type of the array."""
-        return self._dtype
+        """Data type of the array as it is stored."""
+        return self._array.dtype
 
     @property
     def grid(self) -> Grid:
         """How its rows fall into chunks."""
-        return self._grid
+        return self._array.grid
 
     @property
-    def chunk(self) -> int:
-        """Rows in one chunk."""
-        return self._grid.chunk
-
-    @forks.cached_property
-    def _chunk_bytes(self) -> int:
-        return self._grid.chunk_bytes
-
-    @forks.cached_property
     def least(self) -> int:
         """Bytes that a read takes at once: one chunk, stored as badly as can be, and decoded."""
-        return self._chunk_bytes + chunk_index.longest(self._grid, raw=self._raw)
+        return self._array.least
 
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
@@ -94,8 +85,12 @@ class ArrayReader:
 
     def chunk_sizes(self, shard: int) -> NDArray[np.int64]:
         """Return the bytes of each chunk in a shard, as stored."""
-        chunks = self._grid.chunks_of_shard(shard)
+        chunks = self.grid.chunks_of_shard(shard)
         return self._table.of(np.arange(chunks.start, chunks.stop)).nbytes.astype(np.int64)
+
+    def index_of(self, first: int, last: int) -> ChunkIndex:
+        """Return the places of chunks `first` up to, not including, `last`."""
+        return self._table.of(np.arange(first, last, dtype=np.int64))
 
     def ahead(self, count: int, view: View) -> Ahead | None:
         """Ask for the first chunks, where `count` rows want most of them whichever they are.
@@ -107,10 +102,14 @@ class ArrayReader:
         cost = self._link.cost()
         nbytes = int(self._table.sizes.sum())
         room = view.room(self.least) // 2
-        wanted = merging.ahead(count, self._grid, nbytes, room, cost)
+        wanted = merging.ahead(count, self.grid, nbytes, room, cost)
         chunks = self._table.first(wanted, room)
-        requests = merging.requests(chunks, self._table.unread(chunks), self._grid.shard, cost)
+        requests = merging.requests(chunks, self._table.unread(chunks), self.grid.shard, cost)
         return Ahead(requests, self._fetch) if requests else None
+
+    def _fetch(self, request: Request) -> memoryview:
+        key = self._array.key(request.shard)
+        return fetch(self._store, key, request.start, request.length)
 
     def rows(self, rows: NDArray[np.int64], view: View = WHOLE) -> NDArray[Any]:
         """Return rows in the caller's order, repeats included.
@@ -119,12 +118,18 @@ class ArrayReader:
             rows: int64 of shape (k,), each from 0 to below the number of rows.
             view: which dimensions, as what, and where to.
         """
-        return self._read(selecting.select_rows(rows, self._grid.chunk), len(rows), view)
+        return self._read(selecting.select_rows(rows, self.grid.chunk), len(rows), view)
 
     def range(self, start: int, stop: int, view: View = WHOLE) -> NDArray[Any]:
         """Return rows `start` up to, not including, `stop`."""
-        chosen = selecting.RangeSelection(start, stop, self._grid.chunk)
+        chosen = selecting.RangeSelection(start, stop, self.grid.chunk)
         return self._read(chosen, stop - start, view)
+
+    def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
+        out = view.target(count, self.shape[1:], self.dtype)
+        within = view.within(self.least)
+        execute([self.plan(selection, within)], self._store, self._link, within, out)
+        return out
 
     def plan_into(self, start: int, stop: int, out: NDArray[Any], room: int) -> ArrayPlan:
         """Return what reads rows `start` up to, not including, `stop` into an array.
@@ -136,25 +141,18 @@ class ArrayReader:
             room: bytes that may be under way; more where a chunk takes more.
         """
         view = View(memory_limit=max(room, self.least))
-        chosen = selecting.RangeSelection(start, stop, self._grid.chunk)
-        return replace(self.plan(chosen, view), out=out)
+        chosen = selecting.RangeSelection(start, stop, self.grid.chunk)
+        return self.plan(chosen, view, out)
 
-    def index_of(self, first: int, last: int) -> ChunkIndex:
-        """Return the places of chunks `first` up to, not including, `last`."""
-        return self._table.of(np.arange(first, last, dtype=np.int64))
-
-    def _read(self, selection: Selection, count: int, view: View) -> NDArray[Any]:
-        out = view.target(count, self.shape[1:], self._dtype)
-        within = view.within(self.least)
-        read([self.plan(selection, within)], within, out, self._link)
-        return out
-
-    def plan(self, selection: Selection, view: View = WHOLE) -> ArrayPlan:
+    def plan(
+        self, selection: Selection, view: View = WHOLE, out: NDArray[Any] | None = None
+    ) -> ArrayPlan:
         """Return what reading `selection` fetches; the chunk table is read for it.
 
         Args:
             selection: the wanted rows.
             view: bounds the memory of a request.
+            out: where the rows go, if not to where those of other plans go.
 
         Raises:
             InvalidInputError: a memory limit that does not hold one chunk.
@@ -162,26 +160,30 @@ class ArrayReader:
         index = parallel.Later(lambda: self._table.of(selection.chunks))
         marks = parallel.Later(lambda: checksums.marks(index().offset + index().nbytes))
         room = view.room(self.least)
-        cost = self._link.cost().within(room - self._chunk_bytes)
+        cost = self._link.cost().within(room - self._array.chunk_bytes)
         places = self._places(selection.chunks, cost) or index()
         self._require_room(places, room)
         kept, keeps = self._kept(selection.chunks, places, index)
-        early = view.ahead.wanted(selection.chunks, places, self._grid.shard) if view.ahead else {}
+        early = view.ahead.wanted(selection.chunks, places, self.grid.shard) if view.ahead else {}
         lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
         for request in early:
             lacks[request.wanted] = False
-        lacking = np.flatnonzero(lacks)
-        return ArrayPlan(self, selection, places, index, marks, cost, lacking, early, kept, keeps)
-
-    def requests(self, planned: ArrayPlan, *, beside: int = 0) -> list[Request]:
-        """Return the requests of a plan, beside others that together fetch so many bytes."""
-        found = merging.requests(*planned.left(), self._grid.shard, planned.cost, beside=beside)
-        return [replace(request, wanted=planned.lacking[request.wanted]) for request in found]
-
-    def narrowed(self, planned: ArrayPlan) -> CostModel:
-        """Return the cost of a plan over a narrow link."""
-        return merging.narrowed(planned.cost, *planned.left(), self._grid.shard)
+        return ArrayPlan(
+            array=self._array,
+            selection=selection,
+            places=places,
+            index=index,
+            marks=marks,
+            is_ahead=not index.is_known,
+            cost=cost,
+            lacking=np.flatnonzero(lacks),
+            early=early,
+            kept=kept,
+            keeps=keeps,
+            scales=self._scales,
+            out=out,
+        )
 
     def _places(self, chunks: NDArray[np.int64], cost: CostModel) -> Places | None:
         """Return where to look for chunks before the chunk table says where they lie, if it may.
@@ -190,9 +192,9 @@ class ArrayReader:
         """
         if self._table.is_known:
             return None
-        if self._raw:
+        if self._array.is_raw:
             return self._table.unread(chunks)
-        if len(chunks) < self._grid.chunks:
+        if len(chunks) < self.grid.chunks:
             return None
         sizes = self._table.sizes
         total, largest = int(sizes.sum()), int(sizes.max(initial=0))
@@ -206,141 +208,25 @@ class ArrayReader:
         self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
     ) -> tuple[dict[int, bytes], bool]:
         """Return the chunks at hand, by their places in `chunks`; and whether to keep others."""
-        if self._array.data is not None:
-            return dict.fromkeys(range(len(chunks)), self._array.data), False
+        if self._array.inline is not None:
+            return dict.fromkeys(range(len(chunks)), self._array.inline), False
         cache = self._link.cache
         if cache is None or not cache.takes(int(places.nbytes.sum())):
             return {}, False
         if cache.is_empty:
             return {}, True
         known = index()
-        found = (cache.find(self._chunk_name(chunks[at], known, at)) for at in range(len(known)))
-        return {at: stored for at, stored in enumerate(found) if stored is not None}, True
-
-    def _chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
-        shard = int(chunk) // self._grid.shard
-        return ChunkName(
-            *self._layer.shard(self._name, shard),
-            int(index.offset[at]),
-            int(index.nbytes[at]),
-            int(index.crc32c[at]),
+        found = (
+            cache.find(self._array.chunk_name(chunks[at], known, at)) for at in range(len(known))
         )
+        return {at: stored for at, stored in enumerate(found) if stored is not None}, True
 
     def _require_room(self, places: Places, room: int) -> None:
         """Refuse a memory limit that does not hold one chunk."""
-        least = self._chunk_bytes + int(places.nbytes.max(initial=0))
+        least = self._array.chunk_bytes + int(places.nbytes.max(initial=0))
         if room < least:
             raise InvalidInputError(
                 "input-argument",
-                f"memory_limit: expected at least {least} bytes, what a chunk of {self._name} "
-                f"takes stored and decoded, found {room}",
+                f"memory_limit: expected at least {least} bytes, what a chunk of "
+                f"{self._array.name} takes stored and decoded, found {room}",
             )
-
-    def claim(self, request: Request, view: View) -> int:
-        """Return the bytes that a request holds at once, what is decoded of it included."""
-        decoded = 0 if self._raw else min(len(request.wanted), self._together(request.length, view))
-        return request.length + decoded * self._chunk_bytes
-
-    @property
-    def _raw(self) -> bool:
-        return self._array.codec.name == "none"
-
-    def _together(self, nbytes: int, view: View) -> int:
-        """Return how many chunks to decode together: they may grow far beyond what is stored."""
-        room = min(view.room(self.least) - nbytes, _TOGETHER_BYTES)
-        return max(room // self._chunk_bytes, 1)
-
-    def run(self, request: Request, planned: ArrayPlan, view: View, out: NDArray[Any]) -> None:
-        """Send one request; check and decode its chunks, and copy their rows into `out`.
-
-        Args:
-            request: one of the plan's.
-            planned: the plan.
-            view: how the rows are wanted.
-            out: where they go.
-        """
-        early = planned.early.get(request)
-        data = early() if early else self._fetch(request)
-        index = planned.index()
-        starts = index.offset[request.wanted] - request.start
-        stops = starts + index.nbytes[request.wanted]
-        self.take(data, (starts, stops), request.wanted, planned, view, out)
-        self._keep(data, (starts, stops), request.wanted, planned)
-
-    def _fetch(self, request: Request) -> memoryview:
-        key = self._layer.shard_key(self._name, request.shard)
-        return fetch(self._store, key, request.start, request.length)
-
-    def _keep(
-        self, data: memoryview, bounds: Bounds, ats: NDArray[np.int64], planned: ArrayPlan
-    ) -> None:
-        cache = self._link.cache
-        if cache is None or not planned.keeps:
-            return
-        for at, start, stop in zip(ats.tolist(), *(b.tolist() for b in bounds), strict=True):
-            name = self._chunk_name(planned.selection.chunks[at], planned.index(), at)
-            cache.keep(name, bytes(data[start:stop]))
-
-    def take(
-        self,
-        data: memoryview,
-        bounds: Bounds,
-        ats: NDArray[np.int64],
-        planned: ArrayPlan,
-        view: View,
-        out: NDArray[Any],
-    ) -> None:
-        """Check and decode wanted chunks, and copy their rows into `out`.
-
-        Args:
-            data: holds them as they are stored.
-            bounds: where in it each begins and ends.
-            ats: which of the wanted chunks they are.
-            planned: the plan.
-            view: how the rows are wanted.
-            out: where they go.
-        """
-        names = planned.selection.chunks[ats]
-        chunks = Chunks(
-            data, *bounds, lambda at: f"{self._layer.path}/{self._name} chunk {names[at]}"
-        )
-        chunks.check(planned.index().crc32c[ats], lambda: planned.marks()[ats])
-        left = ats
-        if not self._raw and self._is_as_stored(view, out):
-            rows = planned.selection.whole(ats)
-            here = rows >= 0
-            if here.any():
-                places = rows[here] * (self._chunk_bytes // self.chunk)
-                flat = chunk_coding.as_bytes(out)
-                chunks.take(here).decode_to(flat, places, self._array.codec, self._chunk_bytes)
-                chunks, left = chunks.take(~here), ats[~here]
-        together = max(len(left), 1) if self._raw else self._together(len(data), view)
-        for first in range(0, len(left), together):
-            part = slice(first, first + together)
-            some = chunks if together >= len(left) else chunks.take(part)
-            self._copy(some, left[part], planned.selection, view, out)
-
-    def _is_as_stored(self, view: View, out: NDArray[Any]) -> bool:
-        """Tell whether rows of the result have the bytes that are stored, and need no look."""
-        same = out.dtype == self._dtype and view.dims is None and out.flags.c_contiguous
-        return same and self._dtype.kind != "U"
-
-    def _copy(
-        self,
-        chunks: Chunks,
-        ats: NDArray[np.int64],
-        selection: Selection,
-        view: View,
-        out: NDArray[Any],
-    ) -> None:
-        """Copy the rows of some chunks into `out`."""
-        raw, slots = chunks.decoded(self._array.codec, self._chunk_bytes)
-        rows = raw.view(self._dtype).reshape(len(raw), self._grid.chunk, *self.shape[1:])
-        if self._dtype.kind == "U":  # between the wanted chunks lie others, which nobody checked
-            dtypes.check_values(rows[slots], f"{self._layer.path}/{self._name}")
-        numbers = self._numbers(Blocks(ats, rows, slots), selection.chunks[ats])
-        selection.copy(view.cut(numbers), out)
-
-    def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:  # noqa: ARG002
-        """Return what the stored numbers of chunks mean."""
-        return blocks

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import keys
-from embzarr._reading import merging, overlay, scheduler
+from embzarr._reading import merging, overlay
 from embzarr._reading.array import ArrayReader
+from embzarr._reading.executing import execute
 from embzarr._reading.options import WHOLE
-from embzarr._reading.selecting import Blocks
+from embzarr._reading.plans import requests
 from embzarr._storage import parallel
 from embzarr.errors import DamagedError
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from embzarr._reading.merging import Plan
     from embzarr._reading.options import View
     from embzarr._reading.overlay import RowNumbers
-    from embzarr._reading.scheduler import ArrayPlan
+    from embzarr._reading.plans import ArrayPlan
     from embzarr._reading.selecting import Selection
     from embzarr._storage import GetRange
 
@@ -47,7 +48,7 @@ class ColumnReader:
             name: the column's name.
             link: the way to the store.
         """
-        self._link = link
+        self._store, self._link = store, link
         self._base = ArrayReader(store, layers[0], name, link)
         self._deltas = [
             DeltaColumn(store, layer, name, link) for layer in layers[1:] if name in layer.columns
@@ -98,10 +99,10 @@ class ColumnReader:
     def plan(self, rows: NDArray[np.int64]) -> Plan:
         """Return what reading `rows` would fetch; chunk tables and row numbers are read for it."""
         plans = self._plans(self._of_rows(rows))
-        requests = [request for request, _ in scheduler.requests(plans)]
+        found = [request for request, _ in requests(plans)]
         wanted = [planned.index() for planned in plans]
         grid = self._base.grid
-        return merging.explain(requests, wanted, self._link.cost(), rows=rows, grid=grid)
+        return merging.explain(found, wanted, self._link.cost(), rows=rows, grid=grid)
 
     def _of_rows(self, rows: NDArray[np.int64]) -> list[Selection]:
         if self._deltas:
@@ -112,7 +113,7 @@ class ColumnReader:
         out = view.target(count, self.shape[1:], self.dtype)
         # One limit for the chunks of all layers, which are read together.
         within = view.within(max(part.least for part in self._parts()))
-        scheduler.read(self._plans(selections, within), within, out, self._link)
+        execute(self._plans(selections, within), self._store, self._link, within, out)
         return out
 
     def _plans(self, selections: list[Selection], view: View = WHOLE) -> list[ArrayPlan]:
@@ -131,7 +132,7 @@ class ColumnReader:
         return [delta.rows for delta in self._deltas]
 
     def _chunks(self) -> list[int]:
-        return [self._base.chunk, *(delta.numbers.chunk for delta in self._deltas)]
+        return [self._base.grid.chunk, *(delta.numbers.grid.chunk for delta in self._deltas)]
 
 
 class DeltaColumn:
@@ -144,14 +145,17 @@ class DeltaColumn:
         self._what = f"{layer.path}/{keys.rows_array(name)}"
         self.rows = parallel.Later(self._read_rows)
         """Gives the row numbers, rising; a `DamagedError` of code ``rows-invalid`` else."""
-        scaled = keys.scales_array(name) in layer.arrays
-        kind = ScaledReader if scaled else ArrayReader
-        self.numbers = kind(store, layer, name, link)
+        factors = keys.scales_array(name)
+        self._scales = None
+        if factors in layer.arrays:
+            reader = ArrayReader(store, layer, factors, link)
+            self._scales = parallel.Later(lambda: _scales(reader, layer.arrays[name].grid.chunk))
+        self.numbers = ArrayReader(store, layer, name, link, scales=self._scales)
         """Reads the rows by their place in the delta."""
 
     def prepares(self) -> list[Callable[[], object]]:
         """Return what may be read side by side before any row is."""
-        scales = [self.numbers.scales] if isinstance(self.numbers, ScaledReader) else []
+        scales = [] if self._scales is None else [self._scales]
         return [self.rows, self.numbers.prepare, *scales]
 
     def _read_rows(self) -> NDArray[np.int64]:
@@ -159,32 +163,12 @@ class DeltaColumn:
         return checked_rows(found, self._layer, self._what)
 
 
-class ScaledReader(ArrayReader):
-    """Reads rows of small integers that are multiplied by a number for each row."""
-
-    def __init__(self, store: GetRange, layer: Layer, name: str, link: Link) -> None:
-        """Prepare to read; nothing is fetched yet."""
-        super().__init__(store, layer, name, link)
-        self._factors = ArrayReader(store, layer, keys.scales_array(name), link)
-        self.scales = parallel.Later(self._read_scales)
-        """Gives what each row is multiplied by, float32 of shape (chunks, rows in a chunk)."""
-
-    def _read_scales(self) -> NDArray[np.float32]:
-        count = self._factors.shape[0]
-        padded = np.zeros(-(-count // self.chunk) * self.chunk, np.float32)
-        padded[:count] = self._factors.range(0, count)
-        return padded.reshape(-1, self.chunk)
-
-    def take(self, *what: Any, **how: Any) -> None:  # noqa: ANN401 - as the reader of arrays has it
-        """Check, decode and copy chunks; a product that the result cannot hold is infinity."""
-        with np.errstate(over="ignore"):
-            super().take(*what, **how)
-
-    def _numbers(self, blocks: Blocks, chunks: NDArray[np.int64]) -> Blocks:
-        numbers = blocks.rows[blocks.slots].astype(np.float32)
-        factors = self.scales()[chunks]
-        numbers *= factors.reshape(*factors.shape, *[1] * (numbers.ndim - 2))
-        return Blocks(blocks.ats, numbers, np.arange(len(numbers)))
+def _scales(reader: ArrayReader, chunk: int) -> NDArray[np.float32]:
+    """Return the numbers of an array, by chunks of so many, the last padded with zeros."""
+    count = reader.shape[0]
+    padded = np.zeros(-(-count // chunk) * chunk, np.float32)
+    padded[:count] = reader.range(0, count)
+    return padded.reshape(-1, chunk)
 
 
 def _follow_each_other(rows: NDArray[np.int64]) -> bool:

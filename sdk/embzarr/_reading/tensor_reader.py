@@ -10,8 +10,8 @@ import numpy as np
 
 from embzarr._format import dtypes, numpy_dtype
 from embzarr._reading.array import ArrayReader
+from embzarr._reading.executing import execute_apart
 from embzarr._reading.options import View
-from embzarr._reading.scheduler import read_into
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Layer, TensorMember
     from embzarr._reading.cost import Link
-    from embzarr._reading.scheduler import ArrayPlan
+    from embzarr._reading.plans import ArrayPlan
     from embzarr._storage import GetRange
 
 UNDER_WAY_BYTES = 32 * 1024 * 1024
@@ -38,7 +38,7 @@ class TensorReader:
         self.path = layer.path
         self.shape = tuple(member.shape)
         self.size = math.prod(self.shape)
-        self.link = link
+        self.store, self.link = store, link
         self._stored = layer.arrays[member.array]
         self._reader = ArrayReader(store, layer, member.array, link)
 
@@ -98,7 +98,8 @@ class TensorReader:
 
     def read(self, first: int, last: int, out: NDArray[Any]) -> None:
         """Read a range of the first dimension into an array."""
-        read_into(self.plans(first, last, out), max(UNDER_WAY_BYTES, self.least), self.link)
+        room = max(UNDER_WAY_BYTES, self.least)
+        execute_apart(self.plans(first, last, out), self.store, self.link, room)
 
     def plans(self, first: int, last: int, out: NDArray[Any]) -> list[ArrayPlan]:
         """Return what reads a range of the first dimension.

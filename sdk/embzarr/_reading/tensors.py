@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from embzarr._format import TensorMember, arguments, given_arrays
+from embzarr._reading.executing import execute_apart
 from embzarr._reading.mapping import Members, as_array, near
-from embzarr._reading.scheduler import read_into
 from embzarr._reading.tensor_reader import UNDER_WAY_BYTES, TensorReader
 from embzarr._storage import interruptible, interrupts, parallel
 from embzarr.errors import EmbzarrError, InvalidInputError, MemberNotFoundError
@@ -279,7 +279,7 @@ def _read_large(parts: Sequence[_Part]) -> None:
     found = parallel.each(lambda part: part[0].plans(*part[1:]), parts, alone=True)
     plans = [planned for some in found for planned in some]
     room = max(UNDER_WAY_BYTES, *(part[0].least for part in parts))
-    read_into(plans, room, parts[0][0].link)
+    execute_apart(plans, parts[0][0].store, parts[0][0].link, room)
 
 
 def _stretches(parts: Sequence[_Part]) -> list[list[_Part]]:
