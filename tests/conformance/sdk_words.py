@@ -46,7 +46,8 @@ def _unique(given: Any) -> None:
 
 def _decode_block(given: Any) -> Any:
     raw = bytes.fromhex(given["hex"]).ljust(given["block_bytes"], b"\0")
-    block = lookups.decode(np.frombuffer(raw, np.uint8), rows=given["rows"], what="fixture")
+    blocks = np.frombuffer(raw, np.uint8)[None]
+    (block,) = lookups.decode(blocks, rows=given["rows"], what=lambda _: "fixture")
     return {"words": list(block.words), "rows": block.rows.tolist()}
 
 

@@ -58,9 +58,9 @@ def _chunk_table(data: bytes) -> None:
 
 def _lookup_block(data: bytes) -> None:
     block = np.frombuffer(data.ljust(_BLOCK_BYTES, b"\0")[:_BLOCK_BYTES], np.uint8)
-    found = lookups.decode(block, rows=10, what="block")
-    lookups.find([found], _ASKED, np.zeros(len(_ASKED), np.int64))
-    list(found.words)
+    found = lookups.decode(block[None], rows=10, what=lambda _: "block")
+    lookups.find(found, _ASKED, np.zeros(len(_ASKED), np.int64))
+    list(found[0].words)
 
 
 def _shard_index(data: bytes) -> None:

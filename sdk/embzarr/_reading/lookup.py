@@ -105,14 +105,17 @@ class LookupReader:
             batch = numbers[at : at + step]
             blocks = self._cached(batch)
             missing = [number for number in batch if number not in blocks]
-            raw = self._blocks.rows(np.array(missing, np.int64))
-            for number, data in zip(missing, raw, strict=True):
-                what = f"{self._what} block {number}"
-                blocks[number] = lookups.decode(
-                    data.copy(), rows=self._rows, what=what, first=self._first
-                )
+            blocks.update(zip(missing, self._decoded(missing), strict=True))
             self._keep(blocks)
             yield sorted(blocks.items())
+
+    def _decoded(self, numbers: Sequence[int]) -> list[LookupBlock]:
+        return lookups.decode(
+            self._blocks.rows(np.array(numbers, np.int64)),
+            rows=self._rows,
+            what=lambda at: f"{self._what} block {numbers[at]}",
+            first=self._first,
+        )
 
     def _cached(self, numbers: Iterable[int]) -> dict[int, LookupBlock]:
         with self._cache_lock:
@@ -121,7 +124,8 @@ class LookupReader:
     def _keep(self, blocks: dict[int, LookupBlock]) -> None:
         with self._cache_lock:
             for number, block in blocks.items():
-                self._cache[number] = block
+                # A copy: those that came together share memory, and would keep all of it.
+                self._cache[number] = block if number in self._cache else block.copy()
                 self._cache.move_to_end(number)
             while len(self._cache) * self._block_bytes > _CACHE_BYTES:
                 self._cache.popitem(last=False)

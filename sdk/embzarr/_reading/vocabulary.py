@@ -9,7 +9,9 @@ import numpy as np
 
 from embzarr._format import spec, word_table
 from embzarr._reading.array import ArrayReader
+from embzarr._reading.executing import execute_apart
 from embzarr._reading.lookup import LookupReader
+from embzarr._reading.options import MEMORY_BYTES
 from embzarr._storage import parallel
 from embzarr.errors import DamagedError, WordNotFoundError
 
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from embzarr._reading.cost import Link
     from embzarr._storage import GetRange
 
+_MANY = 4096
+"""Words among which the leading ones are looked for first: fewer are found by few blocks."""
+
 
 class LayerWords:
     """The words of one layer: in row order, and by their lookup."""
 
     def __init__(self, store: GetRange, layer: Layer, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
+        self._store, self._link = store, link
         self.lookup = LookupReader(store, layer, link)
         self.first, self.stop = layer.first_new_row, layer.rows
         """The rows that the words name."""
@@ -50,6 +56,26 @@ class LayerWords:
         data = self._data.range(first, max(first, last))
         return word_table.from_store(data, offsets, what=self._what)
 
+    def leading(self, count: int, nbytes: int) -> WordTable:
+        """Return the first words of this layer: as many of `count` as `nbytes` of text hold.
+
+        Both arrays are asked at once, which `words` cannot: where the text of words lies is told by
+        their offsets.
+
+        Raises:
+            DamagedError: code ``words-invalid``.
+        """
+        offsets = np.empty(min(count, self.stop - self.first) + 1, self._offsets.dtype)
+        data = np.empty(min(nbytes, self._data.shape[0]), np.uint8)
+        plans = [
+            self._offsets.plan_into(0, len(offsets), offsets, MEMORY_BYTES),
+            self._data.plan_into(0, len(data), data, MEMORY_BYTES),
+        ]
+        execute_apart(plans, self._store, self._link, MEMORY_BYTES)
+        held = max(int(np.searchsorted(offsets, len(data), "right")), 1)
+        text = data[: int(offsets[held - 1])]
+        return word_table.from_store(text, offsets[:held], what=self._what)
+
 
 class VocabularyReader:
     """All words of a checkpoint and the rows that they name."""
@@ -60,6 +86,32 @@ class VocabularyReader:
 
     def rows(self, words: WordTable) -> NDArray[np.int64]:
         """Return the row of each word, -1 where there is none."""
+        rows = np.full(len(words), -1, np.int64)
+        if len(words) >= _MANY and self._layers:
+            rows = self._of_leading(words)
+        left = np.flatnonzero(rows < 0)
+        if len(left):
+            rows[left] = self._look_up(words if len(left) == len(words) else words.take(left))
+        return rows
+
+    def _of_leading(self, words: WordTable) -> NDArray[np.int64]:
+        """Return the row of each word that is among as many first words of the base, else -1.
+
+        Who asks for many words mostly asks for the commonest, with which vocabularies begin: to
+        read these takes a fraction of reading the lookup, which they are strewn over.
+        """
+        try:
+            table = self._layers[0].leading(len(words), len(words.data))
+        except DamagedError:  # the lookup knows them, too
+            return np.full(len(words), -1, np.int64)
+        first = self._layers[0].first
+        if np.array_equal(table.offsets, words.offsets) and np.array_equal(table.data, words.data):
+            return np.arange(first, first + len(words))
+        known = {text: row for row, text in enumerate(table.texts(), first)}
+        return np.array([known.get(text, -1) for text in words.texts()], np.int64)
+
+    def _look_up(self, words: WordTable) -> NDArray[np.int64]:
+        """Return the row of each word by the lookups, -1 where there is none."""
         found = [np.full(len(words), -1, np.int64) for _ in (*self._layers, None)]
 
         def find(at: int) -> None:

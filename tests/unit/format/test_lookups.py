@@ -50,7 +50,7 @@ class Model:
         self.rows = len(words)
         self.image = image
         self.fences = [fence.encode() for fence in image.fences]
-        self.blocks = [lookups.decode(b, rows=self.rows, what="b") for b in image.blocks]
+        self.blocks = lookups.decode(image.blocks, rows=self.rows, what=str)
 
     def find(self, words: Sequence[str]) -> list[int]:
         """Look for all words at once."""
@@ -70,6 +70,12 @@ class Model:
 
 def entries(block: LookupBlock) -> list[tuple[str, int]]:
     return list(zip(block.words, block.rows.tolist(), strict=True))
+
+
+def decode(block: NDArray[np.uint8], *, rows: int, what: str = "b") -> LookupBlock:
+    """Take apart one block."""
+    (found,) = lookups.decode(block[None], rows=rows, what=lambda _: what)
+    return found
 
 
 def pack(
@@ -357,16 +363,46 @@ def test_a_prefix_is_a_range(prefix: bytes, other: bytes) -> None:
     assert (prefix <= other and (end is None or other < end)) == other.startswith(prefix)
 
 
+@given(st.lists(VOCABULARIES.filter(bool), min_size=1, max_size=4))
+def test_many_blocks_are_taken_apart_as_each_alone(vocabularies: list[list[str]]) -> None:
+    """Blocks of any words, read together, are what each of them is read alone."""
+    packed = [pack([word.encode() for word in words], size=4096) for words in vocabularies]
+
+    read = lookups.decode(np.stack(packed), rows=100, what=str)
+
+    assert [entries(block) for block in read] == [
+        entries(decode(block, rows=100)) for block in packed
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (pack([b"a"], count=11), "lookup-invalid"),
+        (pack([b"ab", b"c"], ends=[2, 1]), "lookup-invalid"),
+        (pack([b"a"], rows=[10]), "lookup-invalid"),
+        (pack([b"\xa9b"]), "words-invalid"),
+    ],
+)
+def test_of_many_blocks_the_wrong_one_is_named(wrong: NDArray[np.uint8], code: str) -> None:
+    """Also where its bytes would go on with a character that the block before it begins."""
+    blocks = np.stack([pack([b"a", b"b"]), wrong, pack([b"c"])])
+    with pytest.raises(DamagedError, match=r"^block 1: ") as caught:
+        lookups.decode(blocks, rows=10, what=lambda at: f"block {at}")
+
+    assert caught.value.code == code
+
+
 # Hostile blocks -----------------------------------------------------------------------------------
 def refusal(block: NDArray[np.uint8], *, rows: int = 10) -> str:
     with pytest.raises(DamagedError, match=r"^lookup block 7: ") as caught:
-        lookups.decode(block, rows=rows, what="lookup block 7")
+        decode(block, rows=rows, what="lookup block 7")
     return caught.value.code
 
 
 def test_a_block_made_by_hand_is_read() -> None:
     """What the specification says is enough to write a block that we read."""
-    block = lookups.decode(pack([b"a", b"b\x00", "é".encode()], rows=[9, 0, 4]), rows=10, what="b")
+    block = decode(pack([b"a", b"b\x00", "é".encode()], rows=[9, 0, 4]), rows=10)
 
     assert entries(block) == [("a", 9), ("b\x00", 0), ("é", 4)]
     asked = word_table.from_words(["b\x00", "b"])
@@ -412,7 +448,7 @@ def test_any_block_is_read_or_refused(data: st.DataObject) -> None:
         block[at] = data.draw(st.integers(0, 255))
     code, words, rows = "", [""], {0}
     try:
-        read = lookups.decode(np.frombuffer(block, np.uint8), rows=3, what="b")
+        read = decode(np.frombuffer(block, np.uint8), rows=3)
         words, rows = list(read.words), set(read.rows.tolist())
     except DamagedError as exc:
         code = exc.code
@@ -426,6 +462,6 @@ def test_the_smallest_block_that_a_manifest_may_name_can_be_judged() -> None:
     """A block of just a header and an entry holds the empty word, or is refused by its code."""
     size = spec.MIN_BLOCK_BYTES
 
-    assert entries(lookups.decode(pack([b""], size=size), rows=1, what="b")) == [("", 0)]
+    assert entries(decode(pack([b""], size=size), rows=1)) == [("", 0)]
     assert refusal(np.zeros(size, np.uint8)) == "lookup-invalid"
     assert refusal(np.full(size, 255, np.uint8)) == "lookup-invalid"
