@@ -38,10 +38,8 @@ def assemble(
     """
     index, ats = plan.index(), request.wanted
     starts = index.offset[ats] - request.start
-    names, what = plan.selection.chunks[ats], plan.array.what
-    chunks = Chunks(
-        data, starts, starts + index.nbytes[ats], lambda at: f"{what} chunk {names[at]}"
-    )
+    stops, numbers = starts + index.nbytes[ats], plan.selection.chunks[ats]
+    chunks = Chunks(data, starts, stops, lambda at: plan.array.chunk_told(int(numbers[at])))
     chunks.check(index.crc32c[ats], lambda: plan.marks()[ats])
     together = max(len(ats), 1)
     if not plan.array.is_raw:

@@ -63,6 +63,14 @@ class StoredArray:
         """Return the key of the object that a shard is."""
         return self.layer.shard_key(self.name, shard)
 
+    def chunk_told(self, chunk: int) -> str:
+        """Return a chunk for messages: of a full layer's columns, with the rows that it holds."""
+        found = f"{self.what} chunk {chunk}"
+        if self.layer.kind == "full" and self.name in self.layer.columns:
+            first, last = self.grid.rows_of_chunk(chunk)
+            found += f", rows {first}:{last}"
+        return found
+
     def chunk_name(self, chunk: int, index: ChunkIndex, at: int) -> ChunkName:
         """Return what a chunk is known by in caches: `index` has it at `at`."""
         return ChunkName(
