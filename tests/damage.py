@@ -13,7 +13,7 @@ from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 import embzarr
 from embzarr._format import chunk_coding, grids, spec
 from embzarr._format import json as canonical
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Store
 from oracle import make_vectors, make_words

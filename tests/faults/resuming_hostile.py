@@ -21,7 +21,7 @@ from typing import Any
 
 import embzarr
 import embzarr_trainer
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from embzarr_tools.fixtures._plain import Objects
 from faults.forking import Child
 from faults.hostile import caches, training

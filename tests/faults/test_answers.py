@@ -20,7 +20,9 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
-from embzarr._storage import Store, deadline, listing, open_store, retry
+from embzarr._storage import Store, open_store
+from embzarr._storage.libraries import deadline
+from embzarr._storage.requests import listing, retry
 from embzarr.errors import EmbzarrError
 from faults.scripted_server import LISTINGS, READS, WRITES, running_scripted_server
 from faults.tally import Effort, Tally

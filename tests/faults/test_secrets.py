@@ -16,8 +16,8 @@ from obstore.store import MemoryStore
 
 import embzarr
 from embzarr._redact import Redactor, masked, secrets_in_options, secrets_in_url
-from embzarr._storage.failures import Place
 from embzarr._storage.open import open_store
+from embzarr._storage.requests.failures import Place
 from faults.spelled import HARMLESS, KEY, OPTIONS, TEXTS, URLS
 from faults.tally import Tally
 

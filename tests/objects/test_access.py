@@ -21,7 +21,7 @@ from obstore.store import MemoryStore
 
 import embzarr
 from embzarr._storage.open import open_store
-from embzarr._storage.read_only import ReadOnlyStore
+from embzarr._storage.wrappers.read_only import ReadOnlyStore
 from objects.fake_s3 import Answers, running_fake_s3
 
 if TYPE_CHECKING:

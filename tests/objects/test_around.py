@@ -10,10 +10,10 @@ import pytest
 
 import embzarr
 from embzarr._storage import CountingStore, Leftover, ReadOnlyStore, Store, known_of
-from embzarr._storage.client import Client
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
+from embzarr._storage.libraries.client import Client
 from embzarr._storage.port import ObjectInfo
-from embzarr._storage.portable import PortableStore, abandon
+from embzarr._storage.wrappers.portable import PortableStore, abandon
 from embzarr.errors import UnsupportedError
 
 LEFT = Leftover(file=ObjectInfo(key="a.0123.tmp", size=1), key="a")

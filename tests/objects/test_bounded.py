@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from obstore.store import MemoryStore
 
-from embzarr._storage.bounded import _FIRST_BYTES, get_at_most
-from embzarr._storage.counting import CountingStore
 from embzarr._storage.open import open_store
+from embzarr._storage.requests.bounded import _FIRST_BYTES, get_at_most
+from embzarr._storage.wrappers.counting import CountingStore
 from embzarr.errors import DamagedError, NotFoundError
 
 

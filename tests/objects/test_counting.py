@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from embzarr._storage.counting import CountingStore, Traffic
 from embzarr._storage.open import open_store
+from embzarr._storage.wrappers.counting import CountingStore, Traffic
 from embzarr.errors import NotFoundError
 
 if TYPE_CHECKING:

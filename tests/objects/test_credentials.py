@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from embzarr._storage import deadline, open_store
-from embzarr._storage.credentials import S3Access, resolve_s3
+from embzarr._storage import open_store
+from embzarr._storage.access.credentials import S3Access, resolve_s3
+from embzarr._storage.libraries import deadline
 from embzarr.errors import AccessDeniedError
 from faults.scripted_server import running_scripted_server
 from objects.places import running

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from embzarr._storage import deadline, hdfs
-from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
+from embzarr._storage.backends import hdfs
+from embzarr._storage.libraries import deadline
+from embzarr._storage.libraries.deadline import LARGE_SECONDS, LITTLE_SECONDS, seconds_for, within
 from embzarr.errors import StoreError
 
 

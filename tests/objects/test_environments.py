@@ -23,7 +23,7 @@ from botocore.loaders import create_loader  # type: ignore[import-untyped]
 from urllib3 import HTTPResponse
 
 from embzarr._storage import open_store
-from embzarr._storage.credentials import S3Access, resolve_s3
+from embzarr._storage.access.credentials import S3Access, resolve_s3
 from embzarr.errors import AccessDeniedError, NotFoundError
 from objects.places import running
 
@@ -382,7 +382,7 @@ def test_options_that_say_all_spare_botocore(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(_: object) -> None:
         pytest.fail("botocore was asked")
 
-    monkeypatch.setattr("embzarr._storage.credentials.ask", refuse)
+    monkeypatch.setattr("embzarr._storage.access.credentials.ask", refuse)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "not looked at where there is no TLS")
     keys = {"key": "k", "secret": "s"}
     said = resolve_s3(BUCKET, {**keys, "endpoint_url": "http://127.0.0.1:9000"})

@@ -13,8 +13,9 @@ import pytest
 from obstore.exceptions import GenericError
 
 from embzarr._redact import Redactor
-from embzarr._storage import cloud, open_store
-from embzarr._storage.failures import Place
+from embzarr._storage import open_store
+from embzarr._storage.backends import cloud
+from embzarr._storage.requests.failures import Place
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from embzarr._storage.failures import Verb
     from embzarr._storage.port import Store
+    from embzarr._storage.requests.failures import Verb
     from servers.s3 import S3Server
 
 ONCE = {"retry_config": {"max_retries": 0}}

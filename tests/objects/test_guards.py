@@ -10,7 +10,8 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import pytest
 
-from embzarr._storage import client, guards
+from embzarr._storage.access import guards
+from embzarr._storage.libraries import client
 from embzarr._storage.open import open_store
 from objects.fake_s3 import Answers, running_fake_s3
 from servers.minio import Minio

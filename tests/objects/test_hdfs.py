@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from embzarr._storage import Leftovers, Store, deadline, open_store
+from embzarr._storage import Leftovers, Store, open_store
+from embzarr._storage.libraries import deadline
 from embzarr.errors import StoreError
 from servers import hdfs as hadoop
 from servers.hdfs import Hdfs

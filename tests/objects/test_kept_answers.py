@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from embzarr._storage import aws, client
-from embzarr._storage.aws import Asked
+from embzarr._storage.access import aws
+from embzarr._storage.access.aws import Asked
+from embzarr._storage.libraries import client
 from embzarr._storage.open import open_store
 
 ASKED = Asked(bucket="shelf", endpoint="http://127.0.0.1:9")

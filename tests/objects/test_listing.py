@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from embzarr._storage import CountingStore, ObjectInfo, listing, open_store
-from embzarr._storage.listing import bounded
+from embzarr._storage import CountingStore, ObjectInfo, open_store
+from embzarr._storage.requests import listing
+from embzarr._storage.requests.listing import bounded
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:

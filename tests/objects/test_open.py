@@ -19,8 +19,8 @@ from fsspec.implementations.asyn_wrapper import (  # type: ignore[import-untyped
 )
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
-from embzarr._storage.counting import CountingStore
 from embzarr._storage.open import open_store
+from embzarr._storage.wrappers.counting import CountingStore
 from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
 from objects.fake_s3 import Answers, running_fake_s3
 from objects.places import OBJECTS, fill, fill_folder, zipped
@@ -242,7 +242,7 @@ def test_threads_that_upload_share_one_client(monkeypatch: pytest.MonkeyPatch) -
         return made[-1]
 
     classes = SimpleNamespace(S3Store=slowly)
-    monkeypatch.setattr("embzarr._storage.cloud.obstore_stores", classes)
+    monkeypatch.setattr("embzarr._storage.backends.cloud.obstore_stores", classes)
     with running_fake_s3(Answers(statuses=(200,))) as url, ThreadPoolExecutor(4) as pool:
         store = open_store(
             "s3://bucket/run", storage_options={"endpoint_url": url, "key": "k", "secret": "s"}

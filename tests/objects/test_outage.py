@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from obstore import exceptions as obstore_errors
 
-from embzarr._storage.cloud import _outage
+from embzarr._storage.backends.cloud import _outage
 from embzarr._storage.identity import of_place
-from embzarr._storage.outage import PATIENCE, Outage
+from embzarr._storage.requests.outage import PATIENCE, Outage
 
 REFUSED = "Generic S3 error: HTTP error: error sending request\n\nDebug source: ConnectionRefused"
 UNTRUSTED = f"{REFUSED} InvalidCertificate(UnknownIssuer)"
@@ -26,8 +26,8 @@ class Server:
         self.back_at = 0.0
         self.says = REFUSED
         self.asked = 0
-        monkeypatch.setattr("embzarr._storage.outage.time.monotonic", lambda: self.now)
-        monkeypatch.setattr("embzarr._storage.outage.interrupts.pause", self._pass)
+        monkeypatch.setattr("embzarr._storage.requests.outage.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("embzarr._storage.requests.outage.interrupts.pause", self._pass)
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds

@@ -15,10 +15,10 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
 import embzarr
-from embzarr._storage.counting import CountingStore
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Store
-from embzarr._storage.read_only import ReadOnlyStore
+from embzarr._storage.wrappers.counting import CountingStore
+from embzarr._storage.wrappers.read_only import ReadOnlyStore
 from servers.http_folder import running_http_folder
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from obstore.exceptions import GenericError
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
-from embzarr._storage.failures import Place
 from embzarr._storage.open import open_store
+from embzarr._storage.requests.failures import Place
 from embzarr.errors import EmbzarrError, StoreError
 from objects.fake_s3 import Answers, running_fake_s3
 

@@ -11,7 +11,7 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 
-from embzarr._storage import aws, redirects
+from embzarr._storage.access import aws, redirects
 from embzarr._storage.open import open_store
 from embzarr.errors import EmbzarrError, InvalidInputError, StoreError
 from objects.places import running

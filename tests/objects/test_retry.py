@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from embzarr._storage.open import open_store
-from embzarr._storage.retry import persistently
+from embzarr._storage.requests.retry import persistently
 from embzarr.errors import NotFoundError, StoreError
 
 

@@ -11,7 +11,8 @@ import pytest
 from obstore import store as obstore_stores
 
 import embzarr
-from embzarr._storage import client, cloud
+from embzarr._storage.backends import cloud
+from embzarr._storage.libraries import client
 from embzarr._storage.open import open_store
 
 URL = "s3://shelf/run"

@@ -1,10 +1,8 @@
 """Object stores behind one port, and requests side by side."""
 
 from embzarr._storage import forks, interrupts, parallel
-from embzarr._storage.bounded import get_at_most
+from embzarr._storage.backends.durable import sync_folder
 from embzarr._storage.capabilities import Capabilities, known_of
-from embzarr._storage.counting import CountingStore, Traffic
-from embzarr._storage.durable import sync_folder
 from embzarr._storage.identity import identity_of
 from embzarr._storage.interrupts import Latch, Task, interruptible
 from embzarr._storage.open import open_store, refuse_collapsed
@@ -25,8 +23,10 @@ from embzarr._storage.port import (
     pieces,
     size_of,
 )
-from embzarr._storage.read_only import ReadOnlyStore
-from embzarr._storage.retry import persistently
+from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.retry import persistently
+from embzarr._storage.wrappers.counting import CountingStore, Traffic
+from embzarr._storage.wrappers.read_only import ReadOnlyStore
 
 __all__ = [
     "WORKERS",

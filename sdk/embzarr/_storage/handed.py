@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
-# By its module, which shows a forked child's own copy: see `embzarr._storage.library`.
+# By its module, which shows a forked child's own copy: see `embzarr._storage.libraries.library`.
 from obstore import store as obstore_stores
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options
-from embzarr._storage import forks, library
-from embzarr._storage.failures import Place, shown_url
-from embzarr._storage.folder import Folder, folder_of, place_of
-from embzarr._storage.fsspec import FsspecStore
-from embzarr._storage.local import local_folder
-from embzarr._storage.obstore import ObstoreStore
+from embzarr._storage import forks
+from embzarr._storage.backends.folder import Folder, folder_of, place_of
+from embzarr._storage.backends.fsspec import FsspecStore
+from embzarr._storage.backends.local import local_folder
+from embzarr._storage.backends.obstore import ObstoreStore
+from embzarr._storage.libraries import library
 from embzarr._storage.opening import Opening, found_in_environment
-from embzarr._storage.portable import portable
+from embzarr._storage.requests.failures import Place, shown_url
+from embzarr._storage.wrappers.portable import portable
 from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import unquote
 
 from embzarr._redact import user_of_url
-from embzarr._storage import cloud, handed
-from embzarr._storage.failures import shown_url
-from embzarr._storage.folder import folder_of_url, place_of
-from embzarr._storage.local import local_folder
-from embzarr._storage.memory import memory_store
+from embzarr._storage import handed
+from embzarr._storage.backends import cloud
+from embzarr._storage.backends.folder import folder_of_url, place_of
+from embzarr._storage.backends.local import local_folder
+from embzarr._storage.backends.memory import memory_store
 from embzarr._storage.opening import Opening, found_in_environment
-from embzarr._storage.portable import portable
+from embzarr._storage.requests.failures import shown_url
+from embzarr._storage.wrappers.portable import portable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def open_store(
             knows, chained ones too. Or an object: an obstore store, an fsspec filesystem or
             mapper (``DirFileSystem`` for a folder of one), or a `Store`, which is returned.
         storage_options: Of the store in question, in fsspec's or obstore's spelling; see
-            `embzarr._storage.credentials` for S3. Timeouts stand in ``client_options`` and
+            `embzarr._storage.access.credentials` for S3. Timeouts stand in ``client_options`` and
             ``retry_config``. By default a server that never answered is given up after about 15 s;
             one that did is waited for through an outage of a minute, or for ``retry_timeout`` in
             ``retry_config``. One that answers too slowly is given up after a minute where up to 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from embzarr._redact import redact_url, secrets_in_options, secrets_in_url
-from embzarr.errors import AccessDeniedError
+from embzarr.errors import AccessDeniedError, UnsupportedError
 
 if TYPE_CHECKING:
     from embzarr._storage.port import Store
@@ -72,6 +72,12 @@ class Opening:
             withheld = tuple(dict.fromkeys((*withheld, *names)))
         given = (self.single_writer, self.pickle_secrets, self.found_anew, withheld)
         return Opening, (self.open, url, options, *given)
+
+
+def bound_to_process(url: str) -> UnsupportedError:
+    """Return what tells that a store is in one process's memory only."""
+    message = f"{url} is in the memory of one process and cannot be sent to another: save to a URL"
+    return UnsupportedError("url-unsupported", message)
 
 
 def found_in_environment(options: Options) -> frozenset[str]:

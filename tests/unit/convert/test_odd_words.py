@@ -11,7 +11,7 @@ import pytest
 
 import embzarr
 import vector_files
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from embzarr.convert import EXPORT_FORMATS, export_vectors, import_vectors
 
 WORDS = {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from faulty import PassThrough
 
 WORDS = [f"w{number}" for number in range(300)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import embzarr
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 
 SPEC = Path(__file__).parents[3] / "spec" / "v1"
 SOUND = sorted(path.name for path in (SPEC / "checkpoints").iterdir())

@@ -9,7 +9,7 @@ import pytest
 
 import embzarr
 from embzarr._history import history
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from embzarr._storage.port import ObjectInfo
 from embzarr.errors import AccessDeniedError, DamagedError, StoreError
 

@@ -19,10 +19,10 @@ import pytest
 import embzarr
 from embzarr import Loaded
 from embzarr._storage import forks, parallel
-from embzarr._storage.client import Client
-from embzarr._storage.counting import CountingStore
+from embzarr._storage.libraries.client import Client
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Store
+from embzarr._storage.wrappers.counting import CountingStore
 from faulty import PassThrough
 
 pytestmark = [
@@ -37,7 +37,7 @@ OF_ONE_CALL = {
     "_writing/array.py",  # of a writer, which a child refuses to use
     "_verify/report.py",  # of one `verify`
     "_copying/transfer.py",  # of one `copy`
-    "_storage/fsspec.py",  # of what a child opens anew
+    "_storage/backends/fsspec.py",  # of what a child opens anew
 }
 """Modules that use plain locks, and why that is right."""
 WORDS = [f"word{row}" for row in range(40)]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 from faulty import PassThrough
 
 if TYPE_CHECKING:

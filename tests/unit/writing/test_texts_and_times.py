@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr._storage.memory import MemoryStore
+from embzarr._storage.backends.memory import MemoryStore
 
 WORDS = ["the", "king", "猫"]
 VECTORS = np.eye(3, dtype=np.float32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from embzarr._storage import forks
-from embzarr._storage.around import StoreAround
+from embzarr._storage.backends.fsspec import FsspecStore
+from embzarr._storage.backends.local import LocalFolder
 from embzarr._storage.capabilities import known_of
-from embzarr._storage.client import Client
-from embzarr._storage.fsspec import FsspecStore
 from embzarr._storage.identity import identity_of
-from embzarr._storage.local import LocalFolder
-from embzarr.errors import UnsupportedError
+from embzarr._storage.libraries.client import Client
+from embzarr._storage.opening import bound_to_process
+from embzarr._storage.wrappers.around import StoreAround
 
 if TYPE_CHECKING:
     from embzarr._storage.capabilities import Capabilities
@@ -96,9 +96,3 @@ class PortableStore(StoreAround):
     def __deepcopy__(self, _: object) -> Self:
         """Return itself."""
         return self
-
-
-def bound_to_process(url: str) -> UnsupportedError:
-    """Return what tells that a store is in one process's memory only."""
-    message = f"{url} is in the memory of one process and cannot be sent to another: save to a URL"
-    return UnsupportedError("url-unsupported", message)

@@ -11,8 +11,8 @@ from embzarr._redact import (
     secrets_in_url,
     secrets_of_environment,
 )
-from embzarr._storage import library
-from embzarr._storage.failures import Place, shown_url
+from embzarr._storage.libraries import library
+from embzarr._storage.requests.failures import Place, shown_url
 from embzarr.errors import EmbzarrError, InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embzarr._storage.aws import FILES, Answer, Asked, Given, ask
+from embzarr._storage.access.aws import FILES, Answer, Asked, Given, ask
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embzarr._storage.aws import Provider
+    from embzarr._storage.access.aws import Provider
 
 _DEFAULT_REGION = "us-east-1"
 _OF_REGION = ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_REGION")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from embzarr._storage import deadline
+from embzarr._storage.libraries import deadline
 from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
 
 if TYPE_CHECKING:

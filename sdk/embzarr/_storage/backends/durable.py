@@ -67,7 +67,7 @@ class DurableFiles:
 
     def _write(self, key: str, data: Body, name: Callable[[Path, Path], object]) -> None:
         path = self._root / key
-        # Not listed, and known to be ours by its digits: see `embzarr._storage.local`.
+        # Not listed, and known to be ours by its digits: see `embzarr._storage.backends.local`.
         temporary = path.with_name(f"{path.name}#{secrets.token_hex(16)}")
         try:
             self._fill(temporary, data)

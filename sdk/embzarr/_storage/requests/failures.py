@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from obstore import exceptions as obstore_errors
 
 from embzarr._redact import printable, redact_url
-from embzarr._storage import redirects
+from embzarr._storage.access import redirects
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,

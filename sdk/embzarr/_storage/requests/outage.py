@@ -7,11 +7,11 @@ import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-# By its module, which shows a forked child's own copy: see `embzarr._storage.library`.
+# By its module, which shows a forked child's own copy: see `embzarr._storage.libraries.library`.
 from obstore import exceptions as obstore_errors
 
 from embzarr._storage import forks, interrupts
-from embzarr._storage.failures import is_unanswered
+from embzarr._storage.requests.failures import is_unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

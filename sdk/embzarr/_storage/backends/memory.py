@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 from obstore import store as obstore_stores
 
 from embzarr._redact import Redactor
-from embzarr._storage import library
 from embzarr._storage.capabilities import capabilities_of
-from embzarr._storage.failures import Place, shown_url
 from embzarr._storage.identity import Identity, of_object
+from embzarr._storage.libraries import library
+from embzarr._storage.opening import bound_to_process
 from embzarr._storage.port import Body, Data, ObjectInfo, check_key, check_prefix, parts_of
-from embzarr._storage.portable import bound_to_process
+from embzarr._storage.requests.failures import Place, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embzarr._storage.capabilities import Capabilities
-    from embzarr._storage.failures import Verb
+    from embzarr._storage.requests.failures import Verb
 
 T = TypeVar("T")
 

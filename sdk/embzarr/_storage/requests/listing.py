@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from obstore.store import MemoryStore
 
-from embzarr._storage import deadline
+from embzarr._storage.libraries import deadline
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:

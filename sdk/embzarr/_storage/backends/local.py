@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 from obstore import store as obstore_stores
 
 from embzarr._redact import Redactor
-from embzarr._storage import library
+from embzarr._storage.backends.durable import DurableFiles
+from embzarr._storage.backends.obstore import ObstoreStore
 from embzarr._storage.capabilities import capabilities_of
-from embzarr._storage.client import Client
-from embzarr._storage.durable import DurableFiles
-from embzarr._storage.failures import Place
 from embzarr._storage.identity import of_folder
-from embzarr._storage.obstore import ObstoreStore
-from embzarr._storage.outage import Outage
+from embzarr._storage.libraries import library
+from embzarr._storage.libraries.client import Client
 from embzarr._storage.port import Body, Leftover, ObjectInfo, check_key, check_prefix
+from embzarr._storage.requests.failures import Place
+from embzarr._storage.requests.outage import Outage
 from embzarr.errors import DamagedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStoreMethods
 
     from embzarr._storage.capabilities import Capabilities
-    from embzarr._storage.failures import Verb
     from embzarr._storage.identity import Identity
+    from embzarr._storage.requests.failures import Verb
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from embzarr._redact import printable
 from embzarr._storage import forks, interrupts
-from embzarr._storage.around import StoreAround
 from embzarr._storage.port import size_of
+from embzarr._storage.wrappers.around import StoreAround
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,17 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from embzarr._storage import deadline, forks, hdfs, web
-from embzarr._storage.bounded import get_at_most
+from embzarr._storage import forks
+from embzarr._storage.backends import hdfs, web
+from embzarr._storage.backends.exclusive import (
+    TEMPORARY_SUFFIX,
+    exclusive_create,
+    lone_create,
+    whole_put,
+)
 from embzarr._storage.capabilities import capabilities_of
-from embzarr._storage.exclusive import TEMPORARY_SUFFIX, exclusive_create, lone_create, whole_put
 from embzarr._storage.identity import of_object, of_place
+from embzarr._storage.libraries import deadline
 from embzarr._storage.port import (
     MOST_WHOLE_BYTES,
     Body,
@@ -28,18 +34,19 @@ from embzarr._storage.port import (
     check_prefix,
     parts_of,
 )
-from embzarr._storage.retry import persistently
+from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.retry import persistently
 from embzarr.errors import NotFoundError, StoreError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from embzarr._storage.backends.exclusive import Write
+    from embzarr._storage.backends.folder import Folder
     from embzarr._storage.capabilities import Capabilities
-    from embzarr._storage.exclusive import Write
-    from embzarr._storage.failures import Place, Verb
-    from embzarr._storage.folder import Folder
     from embzarr._storage.identity import Identity
+    from embzarr._storage.requests.failures import Place, Verb
 
 T = TypeVar("T")
 

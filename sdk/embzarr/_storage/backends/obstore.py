@@ -6,17 +6,13 @@ import itertools
 import os
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-# By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
+# By their modules, which show a forked child's own copy: see `embzarr._storage.libraries.library`.
 from obstore import exceptions as obstore_errors
 from obstore import store as obstore_stores
 
-from embzarr._storage.answers import body_of, cut_of, is_page, refuse_page
-from embzarr._storage.bounded import get_at_most
 from embzarr._storage.capabilities import capabilities_of, s3_capabilities
-from embzarr._storage.deadline import LITTLE_BYTES
 from embzarr._storage.identity import of_object
-from embzarr._storage.listing import pages_of
-from embzarr._storage.outage import Outage
+from embzarr._storage.libraries.deadline import LITTLE_BYTES
 from embzarr._storage.port import (
     MOST_WHOLE_BYTES,
     Body,
@@ -27,6 +23,10 @@ from embzarr._storage.port import (
     parts_of,
     size_of,
 )
+from embzarr._storage.requests.answers import body_of, cut_of, is_page, refuse_page
+from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.listing import pages_of
+from embzarr._storage.requests.outage import Outage
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStoreMethods
 
     from embzarr._storage.capabilities import Capabilities
-    from embzarr._storage.failures import Place, Verb
     from embzarr._storage.identity import Identity
+    from embzarr._storage.requests.failures import Place, Verb
 
 T = TypeVar("T")
 

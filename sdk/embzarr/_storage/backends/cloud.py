@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import obstore
 
-# By their modules, which show a forked child's own copy: see `embzarr._storage.library`.
+# By their modules, which show a forked child's own copy: see `embzarr._storage.libraries.library`.
 from obstore import exceptions as obstore_errors
 from obstore import store as obstore_stores
 
@@ -25,15 +25,16 @@ from embzarr._redact import (
     secrets_of_environment,
     user_of_url,
 )
-from embzarr._storage import aws, guards, library, redirects
+from embzarr._storage.access import aws, guards, redirects
+from embzarr._storage.access.credentials import S3_OPTIONS, S3Access, resolve_s3
+from embzarr._storage.backends.obstore import ObstoreStore
 from embzarr._storage.capabilities import s3_capabilities
-from embzarr._storage.client import Client, shared
-from embzarr._storage.credentials import S3_OPTIONS, S3Access, resolve_s3
-from embzarr._storage.deadline import LARGE_SECONDS, LITTLE_SECONDS
-from embzarr._storage.failures import Place, shown_url
 from embzarr._storage.identity import of_object, of_place
-from embzarr._storage.obstore import ObstoreStore
-from embzarr._storage.outage import Outage, outage_of
+from embzarr._storage.libraries import library
+from embzarr._storage.libraries.client import Client, shared
+from embzarr._storage.libraries.deadline import LARGE_SECONDS, LITTLE_SECONDS
+from embzarr._storage.requests.failures import Place, shown_url
+from embzarr._storage.requests.outage import Outage, outage_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from embzarr._storage import deadline, forks, hdfs
+from embzarr._storage import forks
+from embzarr._storage.backends import hdfs
+from embzarr._storage.libraries import deadline
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from embzarr._storage import deadline, forks
+from embzarr._storage import forks
+from embzarr._storage.libraries import deadline
 from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:

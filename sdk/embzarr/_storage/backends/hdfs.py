@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from embzarr._storage import deadline, forks
+from embzarr._storage import forks
+from embzarr._storage.libraries import deadline
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec has no types

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from embzarr._redact import redact_url
-from embzarr._storage import deadline
+from embzarr._storage.libraries import deadline
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from embzarr._storage.around import StoreAround
+from embzarr._storage.wrappers.around import StoreAround
 from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Where requests go, as whom, and what another host may be told."""

@@ -1,0 +1,1 @@
+"""What libraries lack: a clock, and a life in a forked child."""

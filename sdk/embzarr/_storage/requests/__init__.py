@@ -1,0 +1,1 @@
+"""What holds for any request: how long, how often, how much is taken, what a failure means."""

@@ -1,0 +1,1 @@
+"""Stores around a store, each of which changes one thing about it."""
