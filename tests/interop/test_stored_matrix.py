@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr.interop._stored_matrix import StoredLengths, StoredMatrix, StoredWords
+from embzarr.interop._rows.stored_matrix import StoredLengths, StoredMatrix, StoredWords
 from oracle import make_vectors
 
 ROWS, DIM = 500, 6

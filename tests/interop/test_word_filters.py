@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.peers
 pa = pytest.importorskip("pyarrow")
 pc = pytest.importorskip("pyarrow.compute")
-from embzarr.interop import _word_filters as filters  # noqa: E402 - where pyarrow is
+from embzarr.interop._rows import word_filters as filters  # noqa: E402 - where pyarrow is
 
 SCHEMA = pa.schema([("word", pa.string()), ("n", pa.int64())])
 word, n = pc.field("word"), pc.field("n")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from embzarr._format import arguments
 from embzarr.errors import UnsupportedError
 from embzarr.interop._door import Source, needs, opened
-from embzarr.interop._record_batches import VECTOR, WORD, fields_of
-from embzarr.interop._scan import BATCH_BYTES, Scan
-from embzarr.interop._word_filters import parts_of, spans
+from embzarr.interop._rows.record_batches import VECTOR, WORD, fields_of
+from embzarr.interop._rows.scan import BATCH_BYTES, Scan
+from embzarr.interop._rows.word_filters import parts_of, spans
 
 with needs("pyarrow", extra="arrow"):
     import pyarrow as pa

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import InvalidInputError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._own_form import OwnForm, file_of, written
+from embzarr.interop._models import storing
+from embzarr.interop._models.own_form import OwnForm, file_of, written
 
 with needs("catboost", extra="catboost"):
     import catboost
@@ -15,7 +15,7 @@ with needs("catboost", extra="catboost"):
 if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models.storing import HowToSave, Where
 
 __all__ = ["load", "save"]
 
@@ -78,7 +78,7 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
         2
     """
     checkpoint, record = _FORM.open(source, where)
-    model = _models.class_of(catboost, record, (catboost.CatBoost,))()
+    model = storing.class_of(catboost, record, (catboost.CatBoost,))()
     with file_of(checkpoint, _FORM.file) as path, _FORM.reading(checkpoint, record):
         model.load_model(path)
     return model

@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
-from embzarr.interop import _models
-from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._embeddings import rows_of, save_rows
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._models import storing
+from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.embeddings import rows_of, save_rows
+from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 with needs("chainer", extra="chainer"):
     import chainer
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
+    from embzarr.interop._models.by_names import Names
 
 __all__ = ["embedding", "load", "save", "save_embedding"]
 
@@ -86,7 +86,7 @@ def save(
         tensors=tensors,
         record={} if optimizer is None else {"optimizer": type(optimizer).__name__},
     )
-    return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -130,15 +130,15 @@ def load(
         found = by_names(source, names, into, shapes, strict=strict, where=where)
         _fill(into, found, strict=False)
         return into
-    checkpoint, record = _models.open_model(source, "chainer", where, version=chainer.__version__)
-    held = _models.shapes_of(checkpoint)
+    checkpoint, record = storing.open_model(source, "chainer", where, version=chainer.__version__)
+    held = storing.shapes_of(checkpoint)
     own = {name: at for name, at in held.items() if not name.startswith(_OPTIMIZER)}
     unshaped = {name for name, one in _arrays_of(into, unshaped=True).items() if one.dtype == "O"}
     wanted = {name: own.get(name, at) if name in unshaped else at for name, at in shapes.items()}
-    common = _models.check_fits(own, wanted, strict=strict)
+    common = storing.check_fits(own, wanted, strict=strict)
     if optimizer is not None:
         _check_optimizer(checkpoint, record, optimizer)
-    arrays = _models.tensors_of(checkpoint)
+    arrays = storing.tensors_of(checkpoint)
     _fill(into, {name: arrays[name] for name in common}, strict=False)
     if optimizer is not None:
         parts = ((name.partition(_OPTIMIZER), one) for name, one in arrays.items())
@@ -237,7 +237,7 @@ def _arrays_of(model: Any, *, unshaped: bool = False) -> dict[str, NDArray[Any]]
     if odd and not unshaped:
         raise InvalidInputError(
             "input-dtype",
-            f"expected arrays, numbers and texts, found none in {_models.some(odd)}: parameters "
+            f"expected arrays, numbers and texts, found none in {storing.some(odd)}: parameters "
             "without a shape have one after a first call",
         )
     return dict(serializer.target)

@@ -10,7 +10,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, needs, opened
-from embzarr.interop._word_index import METRICS, WordIndex, batches, check_finite, unit
+from embzarr.interop._rows.word_index import METRICS, WordIndex, batches, check_finite, unit
 
 with needs("faiss-cpu", extra="faiss"):
     import faiss

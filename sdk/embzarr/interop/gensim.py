@@ -10,7 +10,7 @@ from embzarr._format import arguments
 from embzarr._writing import save
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, common_dtype, loaded_once, needs, opened
-from embzarr.interop._stored_matrix import StoredLengths, StoredMatrix, StoredWords
+from embzarr.interop._rows.stored_matrix import StoredLengths, StoredMatrix, StoredWords
 
 with needs("gensim", extra="gensim"):
     from gensim import utils

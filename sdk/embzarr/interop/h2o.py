@@ -13,8 +13,8 @@ import numpy as np
 
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import loaded_once, needs, opened
-from embzarr.interop._embeddings import save_rows
-from embzarr.interop._own_form import OwnForm, file_of, written
+from embzarr.interop._models.embeddings import save_rows
+from embzarr.interop._models.own_form import OwnForm, file_of, written
 
 with needs("h2o", extra="h2o"):
     import h2o
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models.storing import HowToSave, Where
 
 __all__ = ["embedding", "load", "save", "save_embedding"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from embzarr._format import arguments
 from embzarr.interop._door import Source, needs, opened
-from embzarr.interop._word_index import METRICS, WordIndex, batches
+from embzarr.interop._rows.word_index import METRICS, WordIndex, batches
 
 with needs("hnswlib", extra="hnswlib"):
     import hnswlib

@@ -9,9 +9,9 @@ import numpy as np
 
 from embzarr._format import arguments
 from embzarr.interop._door import Source, loaded_once, needs, opened
-from embzarr.interop._embeddings import save_rows
-from embzarr.interop._keras_models import load, save, save_async
-from embzarr.interop._saves import Saves, every_of, is_due
+from embzarr.interop._frameworks.keras_models import load, save, save_async
+from embzarr.interop._models.embeddings import save_rows
+from embzarr.interop._models.saves import Saves, every_of, is_due
 
 with needs("keras", extra="keras"):
     import keras
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr.interop._models import HowToSave
+    from embzarr.interop._models.storing import HowToSave
 
 __all__ = ["SaveCallback", "embedding", "load", "save", "save_async", "save_embedding"]
 

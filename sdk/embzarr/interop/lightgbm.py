@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import InvalidInputError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._own_form import OwnForm
-from embzarr.interop._saves import Saves, every_of, is_due
+from embzarr.interop._models import storing
+from embzarr.interop._models.own_form import OwnForm
+from embzarr.interop._models.saves import Saves, every_of, is_due
 
 with needs("lightgbm", extra="lightgbm"):
     import lightgbm
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, ModelParts, Where
+    from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 __all__ = ["SaveCallback", "load", "save"]
 
@@ -52,7 +52,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         >>> bool((load(folder).predict(rows) == model.predict(rows)).all())
         True
     """
-    return _models.save_model(url, _parts_of(model), how=how)
+    return storing.save_model(url, _parts_of(model), how=how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - lightgbm is an extra
@@ -135,8 +135,8 @@ class SaveCallback:
         rounds, is_last = env.iteration + 1, env.iteration + 1 == env.end_iteration
         if not is_last and not is_due(rounds, self._every):
             return
-        how: _models.HowToSaveLater = {"step": rounds, "metadata": self._metadata}
-        _models.save_later(self._saves.run, _parts_of(env.model), how=how)
+        how: storing.HowToSaveLater = {"step": rounds, "metadata": self._metadata}
+        storing.save_later(self._saves.run, _parts_of(env.model), how=how)
         if is_last:
             self._saves.close()
 

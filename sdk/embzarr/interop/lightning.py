@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from embzarr.errors import InvalidInputError, NotFoundError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._saves import Saves
-from embzarr.interop._torch_models import TRAINER, load_beside, parts_of
+from embzarr.interop._frameworks.torch_models import TRAINER, load_beside, parts_of
+from embzarr.interop._models import storing
+from embzarr.interop._models.saves import Saves
 
 with needs("lightning", extra="lightning"):
     from lightning.pytorch.plugins.io import CheckpointIO as _CheckpointIO
@@ -97,10 +97,10 @@ class CheckpointIO(_CheckpointIO):  # type: ignore[misc]  # lightning is an extr
             )
         rest = {name: state for name, state in checkpoint.items() if name != _STATE}
         parts = parts_of(dict(checkpoint.get(_STATE, {})), {TRAINER: rest})
-        how: _models.HowToSaveLater = {"metadata": {"path": str(path)}, "allow_new_dim": True}
+        how: storing.HowToSaveLater = {"metadata": {"path": str(path)}, "allow_new_dim": True}
         if isinstance(checkpoint.get("global_step"), int):
             how["step"] = checkpoint["global_step"]
-        saving = _models.save_later(self._saves.run, parts, how=how)
+        saving = storing.save_later(self._saves.run, parts, how=how)
         self._saves.named(saving, tag_of(path))
 
     def load_checkpoint(

@@ -17,10 +17,10 @@ import numpy as np
 
 from embzarr._writing import save as save_table
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
-from embzarr.interop import _models
 from embzarr.interop._door import loaded_once, needs, opened
-from embzarr.interop._models import HowToSave, ModelParts, Where
-from embzarr.interop._spark_texts import MeanVectors
+from embzarr.interop._models import storing
+from embzarr.interop._models.storing import HowToSave, ModelParts, Where
+from embzarr.interop._spark.texts import MeanVectors
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
@@ -92,7 +92,7 @@ def save(
             form="folder",
             files={_name_in(path, file): file.read_bytes() for file in _files_of(path)},
         )
-    return _models.save_model(url, parts, how=how)
+    return storing.save_model(url, parts, how=how)
 
 
 def load(
@@ -123,7 +123,7 @@ def load(
         >>> load(folder).getNumFeatures()
         8
     """
-    checkpoint, _ = _models.open_model(source, "mllib", where)
+    checkpoint, _ = storing.open_model(source, "mllib", where)
     session = SparkSession.builder.getOrCreate()
     with _shared(folder) as place:
         path = place / "model"

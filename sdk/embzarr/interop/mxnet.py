@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
-from embzarr.interop import _models
-from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._embeddings import rows_of, save_rows
-from embzarr.interop._models import HowToSave, ModelParts, Where
-from embzarr.interop._mxnet_symbols import block_of, set_parameter, symbol_of
-from embzarr.interop._own_form import file_of, written
+from embzarr.interop._frameworks.mxnet_symbols import block_of, set_parameter, symbol_of
+from embzarr.interop._models import storing
+from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.embeddings import rows_of, save_rows
+from embzarr.interop._models.own_form import file_of, written
+from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 with needs("mxnet", extra="mxnet"):
     import mxnet as mx
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
+    from embzarr.interop._models.by_names import Names
 
 __all__ = ["embedding", "load", "save", "save_embedding"]
 
@@ -93,7 +93,7 @@ def save(
         files=files,
         record=record,
     )
-    return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -147,14 +147,14 @@ def load(
         shapes = {name: tuple(one.shape or ()) for name, one in _parameters(into).items()}
         _fill(into, by_names(source, names, into, shapes, strict=strict, where=where))
         return into
-    checkpoint, record = _models.open_model(source, "mxnet", where, version=mx.__version__)
+    checkpoint, record = storing.open_model(source, "mxnet", where, version=mx.__version__)
     _check_states(checkpoint, trainer, allow_unsafe=allow_unsafe)
     if into is None:
-        return block_of(checkpoint, record, _models.tensors_of(checkpoint))
-    held = _models.shapes_of(checkpoint)
+        return block_of(checkpoint, record, storing.tensors_of(checkpoint))
+    held = storing.shapes_of(checkpoint)
     wanted = {name: _shape(one, held.get(name)) for name, one in _parameters(into).items()}
-    common = _models.check_fits(held, wanted, strict=strict)
-    _fill(into, _models.tensors_of(checkpoint, only=common))
+    common = storing.check_fits(held, wanted, strict=strict)
+    _fill(into, storing.tensors_of(checkpoint, only=common))
     if trainer is not None:
         with file_of(checkpoint, _STATES) as path:
             trainer.load_states(path)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr.interop._door import Source, needs, opened
-from embzarr.interop._record_batches import VECTOR, WORD, Fields, fields_of
-from embzarr.interop._scan import Scan
-from embzarr.interop._word_filters import prefix, spans
+from embzarr.interop._rows.record_batches import VECTOR, WORD, Fields, fields_of
+from embzarr.interop._rows.scan import Scan
+from embzarr.interop._rows.word_filters import prefix, spans
 from embzarr.interop.arrow import to_arrow
 
 with needs("polars", extra="polars"):

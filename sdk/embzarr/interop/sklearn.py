@@ -11,8 +11,8 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, needs, opened
-from embzarr.interop._lsa import embedding, save_embedding
-from embzarr.interop._sklearn_models import load, save
+from embzarr.interop._frameworks.lsa import embedding, save_embedding
+from embzarr.interop._frameworks.sklearn_models import load, save
 
 with needs("scikit-learn", extra="sklearn"):
     from scipy.sparse import csr_matrix

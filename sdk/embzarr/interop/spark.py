@@ -49,14 +49,13 @@ from embzarr._checkpoint import sparing
 from embzarr._format import placements, word_table
 from embzarr._open import open_checkpoint
 from embzarr.errors import InvalidInputError
-from embzarr.interop import _spark_options
 from embzarr.interop._door import needs
-from embzarr.interop._spark_filters import wanted_of
-from embzarr.interop._spark_options import READING
-from embzarr.interop._spark_read import PushedReader, Reader
-from embzarr.interop._spark_rows import FORMS, check_schema, schema_of
-from embzarr.interop._spark_texts import MeanVectors
-from embzarr.interop._spark_write import Writer
+from embzarr.interop._spark.filters import wanted_of
+from embzarr.interop._spark.options import READING, parse
+from embzarr.interop._spark.read import PushedReader, Reader
+from embzarr.interop._spark.rows import FORMS, check_schema, schema_of
+from embzarr.interop._spark.texts import MeanVectors
+from embzarr.interop._spark.write import Writer
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
@@ -139,9 +138,7 @@ class EmbzarrSource(DataSource):  # type: ignore[misc]  # pyspark is an extra
     def __init__(self, options: Any) -> None:  # noqa: ANN401 - pyspark is an extra
         """Take the options apart; nothing is read."""
         super().__init__(options)
-        self._options = _spark_options.parse(
-            {name.lower(): text for name, text in dict(options).items()}
-        )
+        self._options = parse({name.lower(): text for name, text in dict(options).items()})
         self._commit: int | None = None
 
     @classmethod

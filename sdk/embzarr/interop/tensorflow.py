@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr._format import arguments
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError, UnsupportedError
-from embzarr.interop import _models
-from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, ModelParts, Where
+from embzarr.interop._models import storing
+from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 with needs("tensorflow", extra="tensorflow"):
     import tensorflow as tf
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
+    from embzarr.interop._models.by_names import Names
 
 __all__ = ["load", "load_saved_model", "save"]
 
@@ -83,7 +83,7 @@ def save(
             tensors={name: _array(name, one) for name, one in variables.items()},
             files=_exported(model, Path(folder)) if saved_model else {},
         )
-        return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+        return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -126,19 +126,19 @@ def load(
         shapes = {name: _shape(one) for name, one in variables.items()}
         _fill(variables, by_names(source, names, into, shapes, strict=strict, where=where))
         return into
-    checkpoint, _ = _models.open_model(source, "tensorflow", where, version=tf.__version__)
-    held = _models.shapes_of(checkpoint)
+    checkpoint, _ = storing.open_model(source, "tensorflow", where, version=tf.__version__)
+    held = storing.shapes_of(checkpoint)
     own = {name: at for name, at in held.items() if not name.startswith(_OPTIMIZER)}
     if optimizer is not None:
         if len(own) == len(held):
             raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
         variables, own = variables | _variables_of_optimizer(optimizer), held
     if not variables:
-        found = _models.tensors_of(checkpoint, only=own)
+        found = storing.tensors_of(checkpoint, only=own)
         return {name: tf.constant(array) for name, array in found.items()}
     wanted = {name: _shape(one) for name, one in variables.items()}
-    common = _models.check_fits(own, wanted, strict=strict)
-    _fill(variables, _models.tensors_of(checkpoint, only=common))
+    common = storing.check_fits(own, wanted, strict=strict)
+    _fill(variables, storing.tensors_of(checkpoint, only=common))
     return into
 
 
@@ -168,7 +168,7 @@ def load_saved_model(source: Source, *, allow_unsafe: bool = False, **where: Unp
         array([1., 2.], dtype=float32)
     """
     arguments.check_flags(allow_unsafe=allow_unsafe)
-    checkpoint, record = _models.open_model(source, "tensorflow", where, version=tf.__version__)
+    checkpoint, record = storing.open_model(source, "tensorflow", where, version=tf.__version__)
     names = [name for name in checkpoint.files if name.startswith(_FOLDER)]
     if not names:
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without a SavedModel")

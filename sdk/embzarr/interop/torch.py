@@ -10,9 +10,9 @@ import numpy as np
 from embzarr._format import arguments, placements
 from embzarr.errors import InvalidInputError, WordNotFoundError
 from embzarr.interop._door import Source, loaded_once, needs, opened
-from embzarr.interop._embeddings import save_rows
-from embzarr.interop._torch_models import load, save, save_async
-from embzarr.interop._torch_state import to_array
+from embzarr.interop._frameworks.torch_models import load, save, save_async
+from embzarr.interop._frameworks.torch_state import to_array
+from embzarr.interop._models.embeddings import save_rows
 
 with needs("torch", extra="torch"):
     import torch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr.interop._models import HowToSave
+    from embzarr.interop._models.storing import HowToSave
 
 __all__ = [
     "RowDataset",

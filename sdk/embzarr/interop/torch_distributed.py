@@ -18,10 +18,11 @@ from embzarr._history import Target
 from embzarr._reading import fill_tensors
 from embzarr._writing import SharedSave, TensorPart, TensorPartWriter
 from embzarr.errors import ConflictError, InvalidInputError
-from embzarr.interop import _dcp_record, _models
-from embzarr.interop._dcp_record import FRAMEWORK, Record, piece_name
 from embzarr.interop._door import needs
-from embzarr.interop._torch_state import flat, in_place, to_array, to_tensor
+from embzarr.interop._frameworks import dcp_record
+from embzarr.interop._frameworks.dcp_record import FRAMEWORK, Record, piece_name
+from embzarr.interop._frameworks.torch_state import flat, in_place, to_array, to_tensor
+from embzarr.interop._models import storing
 
 with needs("torch", extra="torch"):
     import torch
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import Where
+    from embzarr.interop._models.storing import Where
 
 __all__ = ["StorageReader", "StorageWriter"]
 
@@ -185,7 +186,7 @@ class StorageWriter(dcp.StorageWriter):  # type: ignore[misc]  # torch is an ext
             "version": torch.__version__,
             "class": "",
             "form": "tensors",
-            **_dcp_record.told(metadata, values),
+            **dcp_record.told(metadata, values),
         }
         self.checkpoint = save.commit([one.part for _, one in written if one.part], model)
 
@@ -258,7 +259,7 @@ class StorageReader(dcp.StorageReader):  # type: ignore[misc]  # torch is an ext
             UnsupportedError: code ``model-foreign``: one that something else saved.
             DamagedError: code ``model-invalid``.
         """
-        self._checkpoint, record = _models.open_model(self._source, FRAMEWORK, self._where)
+        self._checkpoint, record = storing.open_model(self._source, FRAMEWORK, self._where)
         self._record = Record(self._checkpoint, record)
         return self._record.metadata()
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._saves import Saves
-from embzarr.interop._torch_models import TRAINER, load_beside, parts_of
+from embzarr.interop._frameworks.torch_models import TRAINER, load_beside, parts_of
+from embzarr.interop._models import storing
+from embzarr.interop._models.saves import Saves
 
 with needs("transformers and accelerate", extra="transformers"):
     import torch
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embzarr.interop._door import Source
-    from embzarr.interop._models import Where
+    from embzarr.interop._models.storing import Where
 
 __all__ = ["SaveCallback", "restore"]
 
@@ -132,7 +132,7 @@ class SaveCallback(transformers.TrainerCallback):  # type: ignore[misc]  # an ex
         }
         parts = parts_of(held["model"], {TRAINER: told})
         how: Any = {"step": state.global_step, "metadata": self._metadata, **self._how}
-        _models.save_later(self._saves.run, parts, how=how)
+        storing.save_later(self._saves.run, parts, how=how)
 
 
 def restore(source: Source, folder: str | os.PathLike[str], **where: Unpack[Where]) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
-from embzarr.interop._own_form import OwnForm, file_of, written
+from embzarr.interop._models.own_form import OwnForm, file_of, written
 
 with needs("python-weka-wrapper3", extra="weka"):
     import jpype
@@ -24,7 +24,7 @@ with needs("python-weka-wrapper3", extra="weka"):
 if TYPE_CHECKING:
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models.storing import HowToSave, Where
 
 __all__ = ["load", "save"]
 

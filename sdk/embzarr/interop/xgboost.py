@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, InvalidInputError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
-from embzarr.interop._own_form import OwnForm, written
-from embzarr.interop._saves import Saves, every_of, is_due
+from embzarr.interop._models import storing
+from embzarr.interop._models.own_form import OwnForm, written
+from embzarr.interop._models.saves import Saves, every_of, is_due
 
 with needs("xgboost", extra="xgboost"):
     import xgboost
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, ModelParts, Where
+    from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 __all__ = ["SaveCallback", "load", "save"]
 
@@ -51,7 +51,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         >>> bool((load(folder).predict(data) == model.predict(data)).all())
         True
     """
-    return _models.save_model(url, _parts_of(model), how=how)
+    return storing.save_model(url, _parts_of(model), how=how)
 
 
 def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of the class that was saved
@@ -77,7 +77,7 @@ def load(source: Source, **where: Unpack[Where]) -> Any:  # noqa: ANN401 - of th
     """
     checkpoint, record = _FORM.open(source, where)
     kinds = (xgboost.Booster, xgboost.XGBModel)
-    model, data = _models.class_of(xgboost, record, kinds)(), checkpoint.files[_FORM.file].read()
+    model, data = storing.class_of(xgboost, record, kinds)(), checkpoint.files[_FORM.file].read()
     if not data.startswith(b"{"):  # as no UBJSON does, and xgboost ends the process for nothing
         raise DamagedError("model-invalid", f"{checkpoint.url}: {_FORM.file} is no UBJSON")
     with _FORM.reading(checkpoint, record):
@@ -143,8 +143,8 @@ class SaveCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # 
 
     def _save(self, model: Any) -> None:  # noqa: ANN401 - xgboost's own
         self._saved = rounds = model.num_boosted_rounds()
-        how: _models.HowToSaveLater = {"step": rounds, "metadata": self._metadata}
-        _models.save_later(self._saves.run, _parts_of(model), how=how)
+        how: storing.HowToSaveLater = {"step": rounds, "metadata": self._metadata}
+        storing.save_later(self._saves.run, _parts_of(model), how=how)
 
 
 def _parts_of(model: Any) -> ModelParts:  # noqa: ANN401 - xgboost is an extra

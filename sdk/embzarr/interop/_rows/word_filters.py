@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr.interop._door import needs
-from embzarr.interop._record_batches import WORD
+from embzarr.interop._rows.record_batches import WORD
 
 with needs("pyarrow", extra="arrow"):
     import pyarrow as pa

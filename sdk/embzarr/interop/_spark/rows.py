@@ -9,7 +9,7 @@ import numpy as np
 from embzarr._format import spec
 from embzarr.errors import InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
-from embzarr.interop._record_batches import WORD, Fields, fields_of, name_of
+from embzarr.interop._rows.record_batches import WORD, Fields, fields_of, name_of
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
-from embzarr.interop._own_form import OwnForm
+from embzarr.interop._models.own_form import OwnForm
 
 with needs("scikit-learn", extra="sklearn"):
     import sklearn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models.storing import HowToSave, Where
 
 _FORM = OwnForm(
     framework="sklearn",

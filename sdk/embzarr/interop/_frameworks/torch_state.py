@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr.errors import InvalidInputError
-from embzarr.interop import _models
 from embzarr.interop._door import needs
+from embzarr.interop._models import storing
 
 with needs("torch", extra="torch"):
     import torch
@@ -96,7 +96,7 @@ def flat(value: Any, path: str = "") -> tuple[Any, dict[str, Any]]:  # noqa: ANN
         return {"tensor": path}, {path: value}
     if isinstance(value, dict):
         pairs = [(key, *flat(one, _below(path, key))) for key, one in value.items()]
-        told = [[_models.scalar(key, what=path), one] for key, one, _ in pairs]
+        told = [[storing.scalar(key, what=path), one] for key, one, _ in pairs]
         return {"dict": told}, {k: v for _, _, held in pairs for k, v in held.items()}
     if isinstance(value, list | tuple):
         items = [flat(one, _below(path, at)) for at, one in enumerate(value)]
@@ -104,7 +104,7 @@ def flat(value: Any, path: str = "") -> tuple[Any, dict[str, Any]]:  # noqa: ANN
         return {kind: [one for one, _ in items]}, {k: v for _, h in items for k, v in h.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(float(value))}, {}
-    return {"value": _models.scalar(value, what=path)}, {}
+    return {"value": storing.scalar(value, what=path)}, {}
 
 
 def _below(path: str, key: object) -> str:

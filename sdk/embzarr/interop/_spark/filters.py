@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from embzarr._format import arguments
 from embzarr.interop._door import needs
-from embzarr.interop._record_batches import WORD
-from embzarr.interop._spark_rows import ROW
-from embzarr.interop._word_filters import end_of_prefix
+from embzarr.interop._rows.record_batches import WORD
+from embzarr.interop._rows.word_filters import end_of_prefix
+from embzarr.interop._spark.rows import ROW
 
 with needs("pyspark", extra="spark"):
     from pyspark.sql import datasource as of

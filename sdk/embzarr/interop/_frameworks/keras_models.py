@@ -12,10 +12,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
-from embzarr.interop import _models
-from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, HowToSaveLater, ModelParts, Where
+from embzarr.interop._models import storing
+from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.storing import HowToSave, HowToSaveLater, ModelParts, Where
 
 with needs("keras", extra="keras"):
     import keras
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._run import Run
-    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
+    from embzarr.interop._models.by_names import Names
 
 _OPTIMIZER = "optimizer/"
 _CONFIG = "config"
@@ -66,7 +66,7 @@ def save(
         (1, 1)
     """
     parts = _parts_of(model)
-    return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def save_async(
@@ -104,7 +104,7 @@ def save_async(
         ['out/bias', 'out/kernel']
     """
     parts = _parts_of(model)
-    return _models.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -151,17 +151,17 @@ def load(
         for name, array in found.items():
             own[name].assign(array)
         return into
-    checkpoint, record = _models.open_model(source, "keras", where, version=keras.__version__)
+    checkpoint, record = storing.open_model(source, "keras", where, version=keras.__version__)
     model = _built(checkpoint, record, custom_objects) if into is None else into
     variables = _variables(model)
     wanted = {name: tuple(one.shape) for name, one in variables.items()}
-    held = _models.shapes_of(checkpoint)
+    held = storing.shapes_of(checkpoint)
     if into is not None:  # it may have been compiled since, or not
         bare = {name for name in held.keys() ^ wanted.keys() if name.startswith(_OPTIMIZER)}
         held = {name: shape for name, shape in held.items() if name not in bare}
         wanted = {name: shape for name, shape in wanted.items() if name not in bare}
-    common = _models.check_fits(held, wanted, strict=strict)
-    arrays = _models.tensors_of(checkpoint)
+    common = storing.check_fits(held, wanted, strict=strict)
+    arrays = storing.tensors_of(checkpoint)
     for name in common:
         variables[name].assign(arrays[name])
     return model

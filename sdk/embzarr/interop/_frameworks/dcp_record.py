@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr.errors import DamagedError, EmbzarrError
 from embzarr.interop._door import needs
-from embzarr.interop._torch_state import nested
+from embzarr.interop._frameworks.torch_state import nested
 
 with needs("torch", extra="torch"):
     import torch

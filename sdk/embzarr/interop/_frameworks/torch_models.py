@@ -9,11 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr.errors import DamagedError, NotFoundError
-from embzarr.interop import _models
-from embzarr.interop._by_names import by_names
 from embzarr.interop._door import needs
-from embzarr.interop._models import HowToSave, HowToSaveLater, ModelParts, Where
-from embzarr.interop._torch_state import distinct, flat, in_place, nested, to_array, to_tensor
+from embzarr.interop._frameworks.torch_state import (
+    distinct,
+    flat,
+    in_place,
+    nested,
+    to_array,
+    to_tensor,
+)
+from embzarr.interop._models import storing
+from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.storing import HowToSave, HowToSaveLater, ModelParts, Where
 
 with needs("torch", extra="torch"):
     import torch
@@ -27,8 +34,8 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._run import Run
-    from embzarr.interop._by_names import Names
     from embzarr.interop._door import Source
+    from embzarr.interop._models.by_names import Names
 
 OPTIMIZER, TRAINER = "optimizer", "trainer"
 """Members of a record that tell of state beside the model's own."""
@@ -71,7 +78,7 @@ def save(
         True
     """
     parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
-    return _models.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def save_async(
@@ -111,7 +118,7 @@ def save_async(
         ['bias', 'weight']
     """
     parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
-    return _models.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
+    return storing.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
 def load(
@@ -156,22 +163,22 @@ def load(
         own = {name: tuple(tensor.shape) for name, tensor in state.items()}
         _copy(state, by_names(source, names, into, own, strict=strict, where=where))
         return state
-    checkpoint, record = _models.open_model(source, "torch", where, version=torch.__version__)
-    shapes = _models.shapes_of(checkpoint)
+    checkpoint, record = storing.open_model(source, "torch", where, version=torch.__version__)
+    shapes = storing.shapes_of(checkpoint)
     shared, told = _shared_of(checkpoint, record, shapes), _told(checkpoint, record, OPTIMIZER)
     if optimizer is not None and not told:
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
     held = _own(checkpoint, record, shapes)
     held |= {name: shapes[other] for name, other in shared.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
-    common = _models.check_fits(held, wanted, strict=strict)
+    common = storing.check_fits(held, wanted, strict=strict)
     out = {
         name: array
         for name in common
         if name in state and name not in shared and (array := in_place(state[name])) is not None
     }
     out = {name: array for name, array in out.items() if array.dtype == _dtype(checkpoint, name)}
-    arrays = _models.tensors_of(checkpoint, out)
+    arrays = storing.tensors_of(checkpoint, out)
     arrays |= {name: arrays[other] for name, other in shared.items()}
     _copy(state, {name: arrays[name] for name in common if name in state and name not in out})
     if optimizer is not None:
@@ -198,12 +205,12 @@ def load_beside(
     Raises:
         NotFoundError: code ``model-missing``: there is no such state.
     """
-    checkpoint, record = _models.open_model(source, "torch", where)
-    shapes = _models.shapes_of(checkpoint)
+    checkpoint, record = storing.open_model(source, "torch", where)
+    shapes = storing.shapes_of(checkpoint)
     shared, told = _shared_of(checkpoint, record, shapes), _told(checkpoint, record, member)
     if not told:
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without its {member}")
-    arrays = _models.tensors_of(checkpoint)
+    arrays = storing.tensors_of(checkpoint)
     state = _state_of(checkpoint, told, arrays)
     own = {name: to_tensor(arrays[name]) for name in _own(checkpoint, record, shapes)}
     return checkpoint, own | {name: own[other] for name, other in shared.items()}, state

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr._format import arguments
 from embzarr.errors import DamagedError, EmbzarrError, InvalidInputError, UnsupportedError
-from embzarr.interop import _models
-from embzarr.interop._models import ModelParts
+from embzarr.interop._models import storing
+from embzarr.interop._models.storing import ModelParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave, Where
+    from embzarr.interop._models.storing import HowToSave, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class OwnForm:
         Raises:
             InvalidInputError: the library cannot save it.
         """
-        return _models.save_model(url, self.parts(name, write, record), how=how)
+        return storing.save_model(url, self.parts(name, write, record), how=how)
 
     def parts(
         self, name: str, write: Callable[[], bytes], record: Mapping[str, Any] | None = None
@@ -81,7 +81,7 @@ class OwnForm:
         """
         arguments.check_flags(allow_unsafe=allow_unsafe)
         own, version = self.framework, self.version
-        checkpoint, record = _models.open_model(source, own, where, version=version)
+        checkpoint, record = storing.open_model(source, own, where, version=version)
         if self.harm and not allow_unsafe:
             raise UnsupportedError(
                 "model-unsafe",

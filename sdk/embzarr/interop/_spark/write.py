@@ -13,10 +13,10 @@ from embzarr._parts import Share, ShareWriter, discard, gather, gather_delta, pl
 from embzarr._writing import DeltaOptions, DeltaPolicy, metadata_of
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import needs
-from embzarr.interop._record_batches import WORD
-from embzarr.interop._spark_door import Sent
-from embzarr.interop._spark_options import WRITING
-from embzarr.interop._spark_rows import ROW
+from embzarr.interop._rows.record_batches import WORD
+from embzarr.interop._spark.door import Sent
+from embzarr.interop._spark.options import WRITING
+from embzarr.interop._spark.rows import ROW
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr.interop._spark_options import Options
+    from embzarr.interop._spark.options import Options
 
 _KINDS: Final = {
     types.BooleanType: "bool",

@@ -10,8 +10,8 @@ import numpy as np
 from embzarr._format import arguments, placements, spec
 from embzarr._storage import parallel
 from embzarr.interop._door import needs
-from embzarr.interop._spark_door import Sent
-from embzarr.interop._spark_rows import Rows
+from embzarr.interop._spark.door import Sent
+from embzarr.interop._spark.rows import Rows
 
 with needs("pyspark", extra="spark"):
     from pyspark.sql.datasource import DataSourceReader, InputPartition
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._reading import Loaded
-    from embzarr.interop._spark_filters import Wanted
+    from embzarr.interop._spark.filters import Wanted
 
 WAYS: Final = ("rows", "weight", "hash")
 """By what rows are divided."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
-from embzarr.interop._models import (
+from embzarr.interop._models.storing import (
     OPTIMIZERS,
     check_fits,
     opened_at,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import Where
+    from embzarr.interop._models.storing import Where
 
     Names: TypeAlias = "Mapping[str, str | tuple[str, Sequence[int]]]"
 

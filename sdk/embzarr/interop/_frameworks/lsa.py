@@ -9,7 +9,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import common_dtype, loaded_once, needs, opened
-from embzarr.interop._embeddings import save_rows
+from embzarr.interop._models.embeddings import save_rows
 
 with needs("scikit-learn", extra="sklearn"):
     from sklearn.decomposition import TruncatedSVD
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave
+    from embzarr.interop._models.storing import HowToSave
 
 _IDF = "idf"
 _STEPS = "a fitted pipeline of a CountVectorizer or TfidfVectorizer and a TruncatedSVD"

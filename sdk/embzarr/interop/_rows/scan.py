@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._reading import Loaded
-    from embzarr.interop._record_batches import Fields
-    from embzarr.interop._word_filters import Span
+    from embzarr.interop._rows.record_batches import Fields
+    from embzarr.interop._rows.word_filters import Span
 
 BATCH_BYTES: Final = 4 * 1024 * 1024
 _WINDOW: Final = 65536

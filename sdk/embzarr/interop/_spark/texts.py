@@ -12,7 +12,7 @@ from embzarr._format import arguments
 from embzarr._open import open_checkpoint
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import common_dtype, needs, opened
-from embzarr.interop._spark_door import Sent
+from embzarr.interop._spark.door import Sent
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr.interop._door import Source
-    from embzarr.interop._models import HowToSave
+    from embzarr.interop._models.storing import HowToSave
 
 
 def save_rows(

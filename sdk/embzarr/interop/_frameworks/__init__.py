@@ -1,0 +1,1 @@
+"""What of a framework is too much for the module of its name."""

@@ -1,0 +1,1 @@
+"""What `embzarr.interop.spark` and `embzarr.interop.mllib` are made of."""
