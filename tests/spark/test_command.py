@@ -13,7 +13,7 @@ import pytest
 import embzarr
 import embzarr_spark
 from embzarr_tools import cli
-from embzarr_tools._train_spark import BlockSettings
+from embzarr_tools._commands.train_spark import BlockSettings
 
 LATER = {"engine", "url", "progress", "storage_options"}
 """What the command makes of its other arguments."""

@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 import embzarr_trainer
+from embzarr_tools._commands.train import Settings
 from embzarr_tools._failures import UsageError
 from embzarr_tools._options import Place
-from embzarr_tools._train import Settings
 from tools.asking import Ask
 
 SECRET = "hunter2hunter2"  # noqa: S105 - what must never be printed

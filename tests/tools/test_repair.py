@@ -10,7 +10,7 @@ import pytest
 
 import embzarr
 from damage import WORDS, make_foreign_run
-from embzarr_tools import _gc, _repair
+from embzarr_tools._commands import gc, repair
 from tools.asking import Ask, flip_bit
 
 VECTORS = "steps/30-*/vectors/c/0/0"
@@ -47,7 +47,7 @@ def test_a_dry_run_writes_nothing(ask: Ask, own_run: Path) -> None:
 
 @pytest.mark.parametrize(
     "function",
-    [embzarr.repair, embzarr.Run.gc, _gc.gc, _repair.repair],
+    [embzarr.repair, embzarr.Run.gc, gc.gc, repair.repair],
     ids=["repair", "Run.gc", "embzarr gc", "embzarr repair"],
 )
 def test_what_is_called_is_done(function: Callable[..., object]) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 import embzarr
 import embzarr_trainer
 from embzarr_eval import LossLine
-from embzarr_tools._train import Settings
+from embzarr_tools._commands.train import Settings
 from embzarr_tools._train_log import Log, LogLines, duration, learning, live_lines, saving
 from embzarr_trainer import Metrics, Progress
 from servers.tiny_s3 import running_tiny_s3

@@ -10,35 +10,35 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools import (
-    _bench,
-    _bench_models,
-    _bench_plan,
-    _bench_train,
-    _compact,
-    _convert,
-    _cp,
-    _demo,
-    _diff,
-    _eval,
-    _export,
-    _gc,
-    _get,
-    _head,
-    _import,
-    _inspect,
-    _ls,
-    _probe,
-    _publish,
-    _repair,
-    _report,
-    _similar,
-    _stats,
-    _tag,
-    _train,
-    _train_spark,
-    _verify,
-    _view,
+from embzarr_tools._commands import (
+    bench,
+    bench_models,
+    bench_plan,
+    bench_train,
+    compact,
+    convert,
+    cp,
+    demo,
+    diff,
+    evaluate,
+    export,
+    gc,
+    get,
+    head,
+    import_file,
+    inspect,
+    ls,
+    probe,
+    publish,
+    repair,
+    report,
+    similar,
+    stats,
+    tag,
+    train,
+    train_spark,
+    verify,
+    view,
 )
 from embzarr_tools._failures import EXIT_CODES, tell
 from embzarr_tools._options import command
@@ -94,40 +94,40 @@ def _add(function: Callable[..., None], examples: str, *, name: str | None = Non
     app.command(name or function.__name__, epilog=_epilog(examples))(command(function))
 
 
-_add(_demo.demo, _demo.EXAMPLES)
-_add(_train.train, _train.EXAMPLES)
-_add(_train_spark.train_spark, _train_spark.EXAMPLES, name="train-spark")
-_add(_import.import_file, _import.EXAMPLES, name="import")
-_add(_inspect.inspect, _inspect.EXAMPLES)
-_add(_view.view, _view.EXAMPLES)
-_add(_report.report, _report.EXAMPLES)
-_add(_ls.ls, _ls.EXAMPLES)
-_add(_get.get, _get.EXAMPLES)
-_add(_head.head, _head.EXAMPLES)
-_add(_export.export, _export.EXAMPLES)
-_add(_convert.convert, _convert.EXAMPLES)
-_add(_similar.similar, _similar.EXAMPLES)
-_add(_similar.analogy, _similar.ANALOGY_EXAMPLES)
-_add(_stats.stats, _stats.EXAMPLES)
-_add(_diff.diff, _diff.EXAMPLES)
-_add(_eval.evaluate, _eval.EXAMPLES, name="eval")
-_add(_verify.verify, _verify.EXAMPLES)
-_add(_repair.repair, _repair.EXAMPLES)
-_add(_tag.tag, _tag.EXAMPLES)
-_add(_publish.publish, _publish.EXAMPLES)
-_add(_cp.cp, _cp.EXAMPLES)
-_add(_compact.compact, _compact.EXAMPLES)
-_add(_gc.gc, _gc.EXAMPLES)
-_add(_probe.probe, _probe.EXAMPLES)
+_add(demo.demo, demo.EXAMPLES)
+_add(train.train, train.EXAMPLES)
+_add(train_spark.train_spark, train_spark.EXAMPLES, name="train-spark")
+_add(import_file.import_file, import_file.EXAMPLES, name="import")
+_add(inspect.inspect, inspect.EXAMPLES)
+_add(view.view, view.EXAMPLES)
+_add(report.report, report.EXAMPLES)
+_add(ls.ls, ls.EXAMPLES)
+_add(get.get, get.EXAMPLES)
+_add(head.head, head.EXAMPLES)
+_add(export.export, export.EXAMPLES)
+_add(convert.convert, convert.EXAMPLES)
+_add(similar.similar, similar.EXAMPLES)
+_add(similar.analogy, similar.ANALOGY_EXAMPLES)
+_add(stats.stats, stats.EXAMPLES)
+_add(diff.diff, diff.EXAMPLES)
+_add(evaluate.evaluate, evaluate.EXAMPLES, name="eval")
+_add(verify.verify, verify.EXAMPLES)
+_add(repair.repair, repair.EXAMPLES)
+_add(tag.tag, tag.EXAMPLES)
+_add(publish.publish, publish.EXAMPLES)
+_add(cp.cp, cp.EXAMPLES)
+_add(compact.compact, compact.EXAMPLES)
+_add(gc.gc, gc.EXAMPLES)
+_add(probe.probe, probe.EXAMPLES)
 
 _bench_app = typer.Typer()
-_bench_app.callback(invoke_without_command=True, epilog=_epilog(_bench.BENCH_EXAMPLES))(
-    command(_bench.bench)
+_bench_app.callback(invoke_without_command=True, epilog=_epilog(bench.BENCH_EXAMPLES))(
+    command(bench.bench)
 )
-_bench_app.command("scale", epilog=_epilog(_bench.SCALE_EXAMPLES))(command(_bench.scale))
-_bench_app.command("models", epilog=_epilog(_bench_models.EXAMPLES))(command(_bench_models.models))
-_bench_app.command("plan", epilog=_epilog(_bench_plan.EXAMPLES))(command(_bench_plan.plan))
-_bench_app.command("train", epilog=_epilog(_bench_train.EXAMPLES))(command(_bench_train.train))
+_bench_app.command("scale", epilog=_epilog(bench.SCALE_EXAMPLES))(command(bench.scale))
+_bench_app.command("models", epilog=_epilog(bench_models.EXAMPLES))(command(bench_models.models))
+_bench_app.command("plan", epilog=_epilog(bench_plan.EXAMPLES))(command(bench_plan.plan))
+_bench_app.command("train", epilog=_epilog(bench_train.EXAMPLES))(command(bench_train.train))
 app.add_typer(_bench_app, name="bench")
 
 

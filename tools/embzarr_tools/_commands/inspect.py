@@ -6,9 +6,9 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from embzarr_tools._commands.ls import COLUMNS as HISTORY
+from embzarr_tools._commands.ls import row_of
 from embzarr_tools._history import history_of, names_of, tags_of
-from embzarr_tools._ls import COLUMNS as HISTORY
-from embzarr_tools._ls import row_of
 from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._plot import Plot
 from embzarr_tools._screen import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._bench import benchmark, failing
+from embzarr_tools._commands.bench import benchmark, failing
 from embzarr_tools._screen import Cell, Column, Ratio, Size, progress, say, show_table
 
 if TYPE_CHECKING:

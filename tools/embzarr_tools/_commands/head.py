@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._get import Part, show_part
+from embzarr_tools._commands.get import Part, show_part
 from embzarr_tools._options import AsJson, Place, Which
 
 EXAMPLES = """

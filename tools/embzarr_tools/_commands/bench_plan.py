@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from embzarr_tools._bench import benchmark, failing
+from embzarr_tools._commands.bench import benchmark, failing
 from embzarr_tools._screen import Column, Size, say, show_table
 
 EXAMPLES = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._bench import (
+from embzarr_tools._commands.bench import (
     Cases,
     Peers,
     Repeats,

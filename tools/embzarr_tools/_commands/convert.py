@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from embzarr_tools._export import show_exported
-from embzarr_tools._import import Choices, Source, tell_passed_over
+from embzarr_tools._commands.export import show_exported
+from embzarr_tools._commands.import_file import Choices, Source, tell_passed_over
 from embzarr_tools._options import AsJson, storage_options_of
 from embzarr_tools._screen import progress, show_json
 from embzarr_tools._selection import row_bytes
