@@ -23,7 +23,7 @@ import embzarr
 import embzarr_trainer
 from embzarr._storage.open import open_store
 from embzarr_trainer._buffers import Marks, Method
-from embzarr_trainer._kernel_gate import Kernel, Worker
+from embzarr_trainer._loops.kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
 from faults.forking import Child, Telling, Voice, in_child

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embzarr_trainer._buffers import Marks, Method, Tables, Weights, new_scratch
-from embzarr_trainer._kernel import train_chunk
-from embzarr_trainer._numba import compiled
+from embzarr_trainer._loops.compiling import compiled
+from embzarr_trainer._loops.kernel import train_chunk
 from embzarr_trainer._sampling import build_tables
 from embzarr_trainer._state import start_weights
 

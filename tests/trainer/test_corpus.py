@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer import TrainOptions, _corpus
-from embzarr_trainer._corpus import Corpus, cut_sentences, read_corpus
-from embzarr_trainer._tokenizers import split_words
-from embzarr_trainer._vocabulary import Numbering
+from embzarr_trainer import TrainOptions
+from embzarr_trainer._corpus import reading
+from embzarr_trainer._corpus.reading import Corpus, cut_sentences, read_corpus
+from embzarr_trainer._corpus.tokenizers import split_words
+from embzarr_trainer._corpus.vocabulary import Numbering
 
 OPTIONS = TrainOptions(
     vector_size=10,
@@ -93,7 +94,7 @@ def test_small_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Where the blocks of the encoder end is not seen in the result."""
     path = write(tmp_path, "a b c\n\nd rare e\na\n" * 9 + "once upon a time\nb")
     whole = read(path, min_count=9)
-    monkeypatch.setattr(_corpus, "_BLOCK_IDS", 3)
+    monkeypatch.setattr(reading, "_BLOCK_IDS", 3)
     small = read(path, min_count=9)
 
     assert sentences(small) == sentences(whole)

@@ -14,10 +14,11 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import TrainOptions, _corpus_cache
-from embzarr_trainer._corpus import Corpus, read_corpus
-from embzarr_trainer._corpus_cache import read_cached
-from embzarr_trainer._tokenizers import split_words
+from embzarr_trainer import TrainOptions
+from embzarr_trainer._corpus import cache
+from embzarr_trainer._corpus.cache import read_cached
+from embzarr_trainer._corpus.reading import Corpus, read_corpus
+from embzarr_trainer._corpus.tokenizers import split_words
 
 Read = Callable[..., Corpus]
 
@@ -54,7 +55,7 @@ def test_found_again(
     """The second time the same comes back, without the text being counted."""
     plain = read_corpus(planted, options=TrainOptions(**settings), split=split_words)
     assert_same(read(), plain)
-    monkeypatch.setattr(_corpus_cache, "read_corpus", refuse)
+    monkeypatch.setattr(cache, "read_corpus", refuse)
 
     assert_same(read(), plain)
     assert_same(read(vector_size=30, epochs=7), plain)
@@ -174,7 +175,7 @@ def test_training_from_a_cache(
     more = tmp_path / "more.txt"
     more.write_text("newb seab newa seaa newb\n" * 200)
     embzarr_trainer.train(more, tmp_path / "more", **cached)
-    monkeypatch.setattr(_corpus_cache, "read_corpus", refuse)
+    monkeypatch.setattr(cache, "read_corpus", refuse)
     embzarr_trainer.train(more, tmp_path / "first", resume=True, allow_changes=True, **cached)
     second = embzarr_trainer.train(planted, tmp_path / "second", **cached)
     again = embzarr_trainer.train(more, tmp_path / "again", **cached)

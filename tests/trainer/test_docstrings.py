@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import embzarr_trainer
-from embzarr_trainer import _docstrings
+from embzarr_trainer._corpus import docstrings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def test_what_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(SOURCE)
 
-    assert list(_docstrings._paragraphs(path)) == [
+    assert list(docstrings._paragraphs(path)) == [
         "The module does one thing well.",
         "A second paragraph, about nothing in particular.",
         "Return the answer to the question.",
@@ -57,7 +57,7 @@ def test_what_is_taken(tmp_path: Path) -> None:
 )
 def test_is_prose(paragraph: str, *, expected: bool) -> None:
     """Most words of prose are plain words."""
-    assert _docstrings.is_prose(paragraph) is expected
+    assert docstrings.is_prose(paragraph) is expected
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from embzarr_trainer import _draws, _kernel
 from embzarr_trainer._buffers import GROUP, Marks, Method, Scratch, Tables, Weights, new_scratch
-from embzarr_trainer._kernel_gate import Kernel, Worker
+from embzarr_trainer._loops import draws, kernel
+from embzarr_trainer._loops.kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 WORDS = 50
@@ -42,7 +42,7 @@ def train_chunk(
 
 def draw_targets(centre: int, negative: int, tables: Tables, scratch: Scratch) -> list[int]:
     scratch.targets[0] = centre
-    count = _draws.draw_targets(negative, tables, scratch)
+    count = draws.draw_targets(negative, tables, scratch)
     return list(map(int, scratch.targets[:count]))
 
 
@@ -87,7 +87,7 @@ def test_window_is_gradient_descent(negative: int, *, cbow: bool) -> None:
     targets = draw_targets(20, negative, tables, twin)
     scratch.context[: len(context)] = context
     scratch.targets[0] = 20
-    loss = _kernel._train_window(
+    loss = kernel._train_window(
         len(context),
         np.float32(0.1),
         Method(window=2, negative=negative, cbow=cbow),
@@ -114,7 +114,7 @@ def test_extreme_logits_are_clipped() -> None:
     scratch.targets[0] = 0
     method = Method(window=2, negative=5, cbow=False)
     alpha = np.float32(0.01)
-    loss = _kernel._train_window(1, alpha, method, weights, marks, tables, scratch)
+    loss = kernel._train_window(1, alpha, method, weights, marks, tables, scratch)
 
     assert np.isfinite(loss)
     assert np.isfinite(weights.inputs).all()
@@ -139,11 +139,11 @@ def test_window_sizes() -> None:
     _, _, tables, scratch = make()
     scratch.kept[:50] = np.arange(50)
     method = Method(window=5, negative=1, cbow=False)
-    sizes = [_draws.choose_window(25, 50, method, tables, scratch) for _ in range(5000)]
+    sizes = [draws.choose_window(25, 50, method, tables, scratch) for _ in range(5000)]
 
     assert set(sizes) == {2, 4, 6, 8, 10}
     assert abs(np.mean(sizes) - 6) < 0.1
-    count = _draws.choose_window(0, 2, method, tables, scratch)
+    count = draws.choose_window(0, 2, method, tables, scratch)
     assert scratch.context[:count].tolist() == [1]
     assert scratch.targets[0] == 0
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import embzarr
-from embzarr_trainer import _kernel_gate
 from embzarr_trainer._buffers import (
     MAX_NEGATIVE,
     MAX_SENTENCE,
@@ -25,7 +24,8 @@ from embzarr_trainer._buffers import (
     Method,
     Weights,
 )
-from embzarr_trainer._kernel_gate import Kernel, Worker
+from embzarr_trainer._loops import kernel_gate
+from embzarr_trainer._loops.kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 Array = npt.NDArray[Any]
@@ -46,7 +46,7 @@ def _no_kernel() -> Iterator[None]:
         raise ReachedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_kernel_gate, "train_chunk", reached)
+        patch.setattr(kernel_gate, "train_chunk", reached)
         yield
 
 

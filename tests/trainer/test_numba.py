@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 import pytest
 
-from embzarr_trainer import _numba
+from embzarr_trainer._loops import compiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,22 +32,22 @@ def test_read_only_installation(monkeypatch: pytest.MonkeyPatch) -> None:
         compiler: Callable[..., object] = numba.njit(**options)
         return compiler
 
-    monkeypatch.setattr(_numba, "njit", njit)
+    monkeypatch.setattr(compiling, "njit", njit)
 
-    assert _numba.compiled(double)(21) == 42
+    assert compiling.compiled(double)(21) == 42
     assert tried == [True, False]
 
 
 def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without numba the modules can still be imported: functions stay as they are."""
-    monkeypatch.setattr(_numba, "_INSTALLED", False)
+    monkeypatch.setattr(compiling, "_INSTALLED", False)
 
-    assert _numba.compiled(double) is double
+    assert compiling.compiled(double) is double
 
 
 OUTER = """
 import sys
-from embzarr_trainer._numba import compiled, stamp_of
+from embzarr_trainer._loops.compiling import compiled, stamp_of
 import inner
 
 def outer(stamp):
@@ -60,7 +60,7 @@ twice = outer(stamp_of(inner))
 print(twice(1), sum(twice.stats.cache_hits.values()))
 """
 INNER = """
-from embzarr_trainer._numba import inlined
+from embzarr_trainer._loops.compiling import inlined
 
 @inlined
 def grown(number):

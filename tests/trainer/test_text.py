@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer import _tokenizers
-from embzarr_trainer._packing import _BLOCK_BYTES
-from embzarr_trainer._sources import Source, find_sources
-from embzarr_trainer._text import TextReader
-from embzarr_trainer._tokenizers import LINE_END, find_tokenizer, split_words
+from embzarr_trainer._corpus import tokenizers
+from embzarr_trainer._corpus.packing import _BLOCK_BYTES
+from embzarr_trainer._corpus.sources import Source, find_sources
+from embzarr_trainer._corpus.text import TextReader
+from embzarr_trainer._corpus.tokenizers import LINE_END, find_tokenizer, split_words
 
 
 def reader_of(path: object, *, unicode_errors: str = "strict") -> TextReader:
@@ -250,7 +250,7 @@ def test_ascii_is_split_as_other_text_is() -> None:
     letters = np.array(list("aZ9'_ .\n-\t\x01\x1c"))
     for _ in range(500):
         text = "".join(draws.choice(letters, 40))
-        assert split_words(text) == _tokenizers._word_finder()(text.lower())
+        assert split_words(text) == tokenizers._word_finder()(text.lower())
 
 
 def test_tokenizers() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import embzarr
 import embzarr_trainer
-from embzarr_trainer import Metrics, Progress, _hogwild, _numba, _state, _train
+from embzarr_trainer import Metrics, Progress, _hogwild, _state, _train
+from embzarr_trainer._loops import compiling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,7 +228,7 @@ def test_divergence_is_named(planted: Path) -> None:
 
 def test_numba_absent(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without numba, training is refused with the command that installs it."""
-    monkeypatch.setattr(_numba, "_INSTALLED", False)
+    monkeypatch.setattr(compiling, "_INSTALLED", False)
     with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[train\]'") as caught:
         embzarr_trainer.train(planted, "memory://trainer/no-numba")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer._vocabulary import BREAK, DROPPED, Numbering, Vocabulary
+from embzarr_trainer._corpus.vocabulary import BREAK, DROPPED, Numbering, Vocabulary
 
 
 def number(blocks: list[list[str]], most_words: int, **bounds: Any) -> tuple[Vocabulary, Any]:

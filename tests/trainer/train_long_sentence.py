@@ -15,7 +15,8 @@ from unittest import mock
 import numpy as np
 
 import embzarr_trainer
-from embzarr_trainer import Progress, _corpus, _train
+from embzarr_trainer import Progress, _train
+from embzarr_trainer._corpus import reading
 
 DIFFERENT = 5000
 _BLOCK = 100_000
@@ -41,10 +42,10 @@ def main(folder: Path, words: int) -> dict[str, Any]:
     """Train, and tell what of it was wrong."""
     text = folder / "one-line.txt"
     numbers = write(text, words)
-    encoded: list[_corpus.Corpus] = []
+    encoded: list[reading.Corpus] = []
 
-    def watched(*args: Any, **kwargs: Any) -> _corpus.Corpus:
-        encoded.append(_corpus.read_corpus(*args, **kwargs))
+    def watched(*args: Any, **kwargs: Any) -> reading.Corpus:
+        encoded.append(reading.read_corpus(*args, **kwargs))
         return encoded[0]
 
     reports: list[Progress] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embzarr_trainer._tokenizers import split_words
+from embzarr_trainer._corpus.tokenizers import split_words
 from embzarr_words import as_trained, spellings
 
 ODD = [

@@ -13,17 +13,17 @@ Training by many machines (``embzarr_spark``) takes from here what it does not d
 """
 
 from embzarr_trainer._buffers import MAX_SENTENCE, Method, Weights, Windows
-from embzarr_trainer._corpus import cut_sentences
-from embzarr_trainer._docstrings import library_prose
-from embzarr_trainer._kernel_gate import Blocks
-from embzarr_trainer._numba import require_numba
+from embzarr_trainer._corpus.docstrings import library_prose
+from embzarr_trainer._corpus.reading import cut_sentences
+from embzarr_trainer._corpus.text import read_text
+from embzarr_trainer._corpus.tokenizers import LINE_END, find_tokenizer
+from embzarr_trainer._loops.compiling import require_numba
+from embzarr_trainer._loops.kernel_gate import Blocks
 from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, check_number, refused
 from embzarr_trainer._progress import Metrics, Progress
 from embzarr_trainer._record import MODEL
 from embzarr_trainer._sampling import build_tables, keep_thresholds
 from embzarr_trainer._state import padded, recorded_options, start_weights
-from embzarr_trainer._text import read_text
-from embzarr_trainer._tokenizers import LINE_END, find_tokenizer
 from embzarr_trainer._train import train
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from embzarr_trainer._buffers import Marks, Method
-from embzarr_trainer._kernel_gate import Kernel, Worker
+from embzarr_trainer._loops.kernel_gate import Kernel, Worker
 from embzarr_trainer._sampling import build_tables
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from embzarr_trainer._buffers import Weights
-    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._corpus.reading import Corpus
     from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._schedule import Schedule
 

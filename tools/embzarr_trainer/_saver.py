@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from embzarr_trainer._buffers import Marks, Weights
-    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._corpus.reading import Corpus
     from embzarr_trainer._options import SaveOptions
 
 _FIRST_WAIT: Final = 1.0

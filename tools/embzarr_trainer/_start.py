@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._corpus.reading import Corpus
     from embzarr_trainer._options import TrainOptions
     from embzarr_trainer._record import Record
     from embzarr_trainer._schedule import Schedule

@@ -7,21 +7,21 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import embzarr
-from embzarr_trainer._corpus import read_corpus
-from embzarr_trainer._corpus_cache import read_cached
-from embzarr_trainer._numba import require_numba
+from embzarr_trainer._corpus.cache import read_cached
+from embzarr_trainer._corpus.reading import read_corpus
+from embzarr_trainer._corpus.tokenizers import find_tokenizer
+from embzarr_trainer._loops.compiling import require_numba
 from embzarr_trainer._options import SaveOptions, TrainOptions, refused
 from embzarr_trainer._session import Session
 from embzarr_trainer._start import Wishes, check_place, find_start
-from embzarr_trainer._tokenizers import find_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from embzarr_trainer._corpus import Corpus
+    from embzarr_trainer._corpus.reading import Corpus
+    from embzarr_trainer._corpus.sources import CorpusPaths
+    from embzarr_trainer._corpus.tokenizers import Tokenizer
     from embzarr_trainer._progress import Progress
-    from embzarr_trainer._sources import CorpusPaths
-    from embzarr_trainer._tokenizers import Tokenizer
 
 S = TypeVar("S", TrainOptions, SaveOptions, Wishes)
 

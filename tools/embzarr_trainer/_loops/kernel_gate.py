@@ -27,7 +27,7 @@ from embzarr_trainer._buffers import (
     Windows,
     new_scratch,
 )
-from embzarr_trainer._kernel import train_chunk, train_windows
+from embzarr_trainer._loops.kernel import train_chunk, train_windows
 from embzarr_trainer._options import check_integer
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 import embzarr
-from embzarr_trainer._spool import telling_where
-from embzarr_trainer._tokenizers import LINE_END
+from embzarr_trainer._corpus.spool import telling_where
+from embzarr_trainer._corpus.tokenizers import LINE_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

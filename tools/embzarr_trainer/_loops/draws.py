@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from embzarr_trainer._numba import inlined
+from embzarr_trainer._loops.compiling import inlined
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeAlias
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 
 import embzarr
+from embzarr_trainer._corpus.packing import unpack
 from embzarr_trainer._options import refused
-from embzarr_trainer._packing import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

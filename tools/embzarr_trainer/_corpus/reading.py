@@ -12,18 +12,18 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
-from embzarr_trainer._sources import find_sources
-from embzarr_trainer._spool import Spool
-from embzarr_trainer._text import TextReader
-from embzarr_trainer._vocabulary import BREAK, BREAK_NUMBER, DROPPED, Numbering
+from embzarr_trainer._corpus.sources import find_sources
+from embzarr_trainer._corpus.spool import Spool
+from embzarr_trainer._corpus.text import TextReader
+from embzarr_trainer._corpus.vocabulary import BREAK, BREAK_NUMBER, DROPPED, Numbering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
+    from embzarr_trainer._corpus.sources import CorpusPaths
     from embzarr_trainer._options import TrainOptions
-    from embzarr_trainer._sources import CorpusPaths
 
 _BLOCK_IDS: Final = 1 << 22
 

@@ -8,13 +8,13 @@ import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import embzarr
-from embzarr_trainer._sources import FILE_END, find_sources
-from embzarr_trainer._tokenizers import LINE_END
+from embzarr_trainer._corpus.sources import FILE_END, find_sources
+from embzarr_trainer._corpus.tokenizers import LINE_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from embzarr_trainer._sources import CorpusPaths, Source
+    from embzarr_trainer._corpus.sources import CorpusPaths, Source
 
 _BLOCK_BYTES: Final = 1 << 20
 

@@ -11,7 +11,7 @@ statistics of plain stochastic gradient descent; the step for one and the produc
 are one pass over the rows. CBOW hands each context word its share of the gradient of the mean
 (Irsoy et al. 2021, arXiv 2012.15332), where word2vec.c hands each the whole.
 
-Every array comes from the caller, ``_kernel_gate`` alone, which has checked it: nothing here
+Every array comes from the caller, ``kernel_gate`` alone, which has checked it: nothing here
 allocates, and no index is looked at. Threads call ``train_chunk`` on the same
 weights without locks (Hogwild, Niu et al. 2011). All compiled functions but the outermost are
 inlined by LLVM, which made training three times faster than with calls.
@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from embzarr_trainer import _buffers, _draws, _steps
+from embzarr_trainer import _buffers
 from embzarr_trainer._buffers import GROUP
-from embzarr_trainer._draws import choose_window, draw_targets, subsample
-from embzarr_trainer._numba import compiled, inlined, stamp_of
-from embzarr_trainer._steps import (
+from embzarr_trainer._loops import draws, steps
+from embzarr_trainer._loops.compiling import compiled, inlined, stamp_of
+from embzarr_trainer._loops.draws import choose_window, draw_targets, subsample
+from embzarr_trainer._loops.steps import (
     gather,
     logits,
     loss_of,
@@ -235,6 +236,6 @@ def _train_windows(stamp: int) -> TrainWindows:
     return train_windows
 
 
-_STAMP: Final = stamp_of(_buffers, _draws, _steps)
+_STAMP: Final = stamp_of(_buffers, draws, steps)
 train_chunk: Final = _train_chunk(_STAMP)
 train_windows: Final = _train_windows(_STAMP)

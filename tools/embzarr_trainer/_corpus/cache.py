@@ -25,11 +25,11 @@ import numpy as np
 
 import embzarr
 from embzarr_trainer._buffers import MAX_SENTENCE
-from embzarr_trainer._corpus import Corpus, count_ids, digest_of_cut, read_corpus
+from embzarr_trainer._corpus.reading import Corpus, count_ids, digest_of_cut, read_corpus
+from embzarr_trainer._corpus.sources import find_sources, fingerprint_of
+from embzarr_trainer._corpus.spool import Spool
+from embzarr_trainer._corpus.tokenizers import state_of
 from embzarr_trainer._options import OF_CORPUS
-from embzarr_trainer._sources import find_sources, fingerprint_of
-from embzarr_trainer._spool import Spool
-from embzarr_trainer._tokenizers import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from embzarr_trainer._corpus.sources import CorpusPaths, Fingerprint
     from embzarr_trainer._options import TrainOptions
-    from embzarr_trainer._sources import CorpusPaths, Fingerprint
 
 _DTYPES: Final = {"ids": "<i4", "starts": "<i8", "counts": "<i8"}
 _WORDS: Final = "words.json"

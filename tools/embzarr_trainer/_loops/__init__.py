@@ -1,0 +1,1 @@
+"""The compiled loops, and the gate before them."""
