@@ -44,28 +44,18 @@ def execute(
     def make_rows(data: memoryview, request: Request, plan: ArrayPlan) -> None:
         assemble(data, request, plan, view, out if plan.out is None else plan.out)
 
+    def run(request: Request, plan: ArrayPlan) -> None:
+        data = _fetch(request, plan, store)  # let go of as this returns, before more is fetched
+        make_rows(data, request, plan)
+        _keep(data, request, plan, link.cache)
+
     for plan in plans:
         for data, request in plan.at_hand():
             make_rows(data, request, plan)
     feed = Feed(plans, view, link)
-
-    def drain() -> None:
-        while (job := feed.take()) is not None:
-            data = _fetch(job.request, job.plan, store)
-            make_rows(data, job.request, job.plan)
-            _keep(data, job.request, job.plan, link.cache)
-            feed.note(job)
-
-    def work(call: Callable[[], object]) -> None:
-        try:
-            call()
-        except BaseException:
-            feed.close()  # nothing more is sent after a failure
-            raise
-
     tables = [plan.index for plan in plans if plan.is_ahead and (len(plan.lacking) or plan.early)]
-    calls: list[Callable[[], object]] = [*tables, *[drain] * feed.connections]
-    parallel.each(work, calls, workers=len(calls))
+    calls: list[Callable[[], object]] = [*tables, *[lambda: feed.drain(run)] * feed.connections]
+    parallel.each(feed.closed_on_error, calls, workers=len(calls))
     link.learn(feed.sent, feed.nbytes, time.perf_counter() - feed.begun)
 
 

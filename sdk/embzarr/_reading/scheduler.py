@@ -19,7 +19,7 @@ from embzarr._reading import merging
 from embzarr._reading.plans import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -130,6 +130,20 @@ class Feed:
                 # How much has come of what is still under way is not known: half, as it may be.
                 self._judge((self._received + self.nbytes) / 2)
             self._changed.notify()
+
+    def drain(self, run: Callable[[Request, ArrayPlan], object]) -> None:
+        """Run requests until none is left."""
+        while (job := self.take()) is not None:
+            run(job.request, job.plan)
+            self.note(job)
+
+    def closed_on_error(self, call: Callable[[], object]) -> None:
+        """Make a call; if it fails, nothing more is handed out."""
+        try:
+            call()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Hand out nothing more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ from faulty import PassThrough
 from under_way import Meter
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embzarr._storage.port import Data, Store
 
 ROWS, DIM = 40_000, 64
@@ -47,6 +50,36 @@ class Watched(PassThrough):
 def url() -> str:
     embzarr.save("memory://limits", WORDS, VECTORS, compression="none")
     return "memory://limits"
+
+
+class Remembered(PassThrough):
+    """Counts the bytes of answers that somebody still holds as more are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._answers: list[weakref.ref[NDArray[np.uint8]]] = []
+        self.most = 0
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        if "/vectors/" not in key:
+            return super().get_range(key, start, length)
+        held = [answer() for answer in self._answers]
+        self.most = max(self.most, length + sum(one.nbytes for one in held if one is not None))
+        del held
+        answer = np.frombuffer(super().get_range(key, start, length), np.uint8).copy()
+        self._answers.append(weakref.ref(answer))
+        return memoryview(answer)  # type: ignore[arg-type]  # a buffer from Python 3.12 on
+
+
+def test_an_answer_is_let_go_of_before_the_next_is_asked_for(url: str) -> None:
+    """What came by one request takes no room beside what comes by those that follow."""
+    store = Remembered(open_store(url))
+    checkpoint = embzarr.open(store, cache=embzarr.Cache(0))
+
+    loaded = checkpoint.load_rows(0, ROWS, memory_limit=3 * CHUNK)
+
+    np.testing.assert_array_equal(loaded.vectors, VECTORS)
+    assert 0 < store.most <= 3 * CHUNK
 
 
 def watched(url: str) -> tuple[embzarr.Checkpoint, Watched]:
