@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MANY = 4096
 """Words among which the leading ones are looked for first: fewer are found by few blocks."""
+_SAMPLES = 64
+"""Words that tell whether many are leading ones."""
 
 
 class LayerWords:
@@ -107,6 +109,8 @@ class VocabularyReader:
         first = self._layers[0].first
         if np.array_equal(table.offsets, words.offsets) and np.array_equal(table.data, words.data):
             return np.arange(first, first + len(words))
+        if not _are_mostly_in(table, words):
+            return np.full(len(words), -1, np.int64)
         known = {text: row for row, text in enumerate(table.texts(), first)}
         return np.array([known.get(text, -1) for text in words.texts()], np.int64)
 
@@ -162,3 +166,10 @@ class VocabularyReader:
         ranges = [(max(start, one.first), min(stop, one.stop), one) for one in self._layers]
         wanted = [part for part in ranges if part[0] < part[1]]
         return word_table.concatenate([layer.words(low, high) for low, high, layer in wanted])
+
+
+def _are_mostly_in(table: WordTable, words: WordTable) -> bool:
+    """Tell by the first eight bytes of some words whether to look for each in a table."""
+    some = words.take(np.linspace(0, len(words) - 1, _SAMPLES).astype(np.int64))
+    found = np.isin(some.windows().firsts(), table.windows().firsts())
+    return bool(2 * np.count_nonzero(found) >= _SAMPLES)
