@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import KeysView
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args, overload
 
@@ -24,6 +25,7 @@ from embzarr._reading import (
     has_subwords,
     link_to,
     nearest,
+    pages,
     views,
 )
 from embzarr._redact import html_facts
@@ -94,9 +96,10 @@ class Checkpoint:
         link = link_to(store.capabilities.kind, kept, widest=widest)
         if store.quickest is not None:
             link.learn(1, 0, store.quickest)
-        self.tensors = Tensors(living, commit.manifest.tensors, link)
+        tensors, files = pages.contents(living, commit.manifest)
+        self.tensors = Tensors(living, tensors, link)
         """Named tensors of any shape: a mapping of which nothing is read before it is asked for."""
-        self.files = Files(living, commit.manifest.files, link)
+        self.files = Files(living, files, link)
         """Named files: a mapping of which nothing is read before it is asked for."""
         self._table = Table(
             TableReader(living, commit.manifest, link),
@@ -140,13 +143,16 @@ class Checkpoint:
         return dict(self._commit.manifest.model or {})
 
     def info(self) -> CheckpointInfo:
-        """Return sizes, codecs, layers and all else that the manifest says; nothing is read.
+        """Return sizes, codecs, layers and all else that the manifest says.
+
+        Nothing is read but the pages of a manifest that is split, as one of 10^9 words is.
 
         Example:
             >>> checkpoint.info().step
             100
         """
-        return describe.of_checkpoint(self._commit)
+        whole = pages.whole(self._store, self._commit.manifest)
+        return describe.of_checkpoint(replace(self._commit, manifest=whole))
 
     @property
     def traffic(self) -> Traffic:
@@ -154,18 +160,18 @@ class Checkpoint:
         return self._store.traffic()
 
     def __repr__(self) -> str:
-        """Return place, step and size."""
-        info = self.info()
+        """Return place, step and size; nothing is read."""
+        info = describe.of_checkpoint(self._commit)
         held = [f"{info.rows} x {info.dim} {info.dtype}"] if info.dim else []
-        held += [f"{len(self.tensors)} tensors"] if self.tensors else []
-        held += [f"{len(self.files)} files"] if self.files else []
+        held += [f"{len(info.tensors)} tensors"] if info.tensors else []
+        held += [f"{len(info.files)} files"] if info.files else []
         return (
             f"<embzarr.Checkpoint {self._store.url} step {self.step} (commit {self.commit}): "
             f"{', '.join(held)}>"
         )
 
     def _repr_html_(self) -> str:
-        """Return a small table for notebooks; nothing is read."""
+        """Return a small table for notebooks; what is read is what `info` reads."""
         facts = {"place": self.url, **describe.facts(self.info())}
         return html_facts("embzarr checkpoint", facts)
 
@@ -516,8 +522,8 @@ class Checkpoint:
     ) -> NDArray[np.int64]:
         """Return how many bytes each shard of an array takes, or each chunk in one shard.
 
-        The manifest tells of shards, and nothing is read for them; for chunks the part of the chunk
-        table that tells of them is.
+        The manifest tells of shards, and nothing but its pages is read for them; for chunks the
+        part of the chunk table that tells of them is.
 
         Args:
             array: its name, as `info` lists it.

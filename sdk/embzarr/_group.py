@@ -23,7 +23,7 @@ from zarr.abc.store import (
 
 from embzarr._format import chunk_coding, digests, spec, zarr_json
 from embzarr._history import LivingStore
-from embzarr._reading import fetch, link_to
+from embzarr._reading import fetch, link_to, pages
 from embzarr._storage import identity_of, known_of, parallel
 from embzarr._verify import Shards
 from embzarr.errors import DamagedError
@@ -58,8 +58,8 @@ class ListedStore(Store):
     def __init__(self, store: Readable, commit: Commit) -> None:
         """Read nothing yet."""
         super().__init__(read_only=True)
-        layer = commit.manifest.top
-        made = zarr_json.documents_of(commit.manifest.layers)
+        layer = pages.whole_layer(store, commit.manifest.top)
+        made = zarr_json.documents_of(commit.manifest.layers, whole=layer)
         self._store = store
         self._commit = commit
         self._below = f"{layer.path}/"

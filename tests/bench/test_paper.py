@@ -96,6 +96,17 @@ def test_a_billion_words() -> None:
     )
 
 
+def test_a_billion_long_vectors() -> None:
+    """What would be too large a manifest is split: little of it is read to open, all is counted."""
+    whole, said = (paper_plan(Scene(words=10**9, dim=dim, workers=64)) for dim in (100, 300))
+
+    assert (whole.pages, whole.page_bytes) == (0, 0)
+    assert 10 <= said.pages <= 20
+    assert said.page_bytes == pytest.approx(115 * said.objects, rel=0.02)
+    assert said.manifest_bytes < 2**20 < whole.manifest_bytes
+    assert said.bytes > 10**9 * 300 * 4 + said.page_bytes
+
+
 @pytest.mark.parametrize("name", ["words", "dim", "workers", "word_bytes", "bandwidth", "latency"])
 def test_scenes_that_make_no_sense(name: str) -> None:
     """Named."""

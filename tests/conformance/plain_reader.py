@@ -36,8 +36,8 @@ class PlainCheckpoint:
 
     @property
     def layers(self) -> list[PlainLayer]:
-        """The layers, base first."""
-        return [PlainLayer(self.root, layer) for layer in self.manifest["layers"]]
+        """The layers, base first, each with all its pages."""
+        return [PlainLayer(self.root, _whole(self.root, one)) for one in self.manifest["layers"]]
 
     @property
     def layer(self) -> dict[str, Any]:
@@ -166,6 +166,18 @@ class PlainLayer:
             places += _shard_places(data, shard)
         assert [place for place in places[chunks:] if place[0] != _BEYOND] == []
         return places[:chunks]
+
+
+def _whole(root: Path, layer: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer with what its pages hold, each of which has its size and SHA-256."""
+    found = {key: told for key, told in layer.items() if key != "pages"}
+    for at, page in enumerate(layer.get("pages", [])):
+        data = (root / f"{layer['path']}/pages/{at}.json").read_bytes()
+        assert (len(data), sha256(data)) == (page["size"], page["sha256"])
+        for member, entries in json.loads(data).items():
+            assert not found.get(member, {}).keys() & entries.keys()
+            found[member] = {**found.get(member, {}), **entries}
+    return found
 
 
 def newest(root: Path) -> int:

@@ -24,6 +24,7 @@ SCHEMAS = {
         "zarr-root",
     )
 }
+PART = Draft202012Validator({"$ref": "#/$defs/part", "$defs": SCHEMAS["manifest"].schema["$defs"]})
 BY_KIND = {"collect": "collection", "expired": "tombstone"}
 FROZEN = [pytest.param(frozen, id=frozen.name) for frozen in stores(CHECKPOINTS)]
 STRUCTURAL = {"R-MAN-01", "R-MAN-03", "R-MAN-04", "R-MAN-06", "R-ARR-01", "R-ARR-02", "R-KEY-04"}
@@ -73,6 +74,8 @@ def test_schemas_accept_frozen_stores(frozen: Any) -> None:
     for path in frozen.store.glob("tags/*.json"):
         SCHEMAS["tag"].validate(load(path))
     SCHEMAS["zarr-root"].validate(load(frozen.store / "zarr.json"))
+    for path in frozen.store.glob("steps/*/pages/*.json"):
+        PART.validate(load(path))
 
 
 @pytest.mark.parametrize("case", manifests("manifest"))

@@ -15,7 +15,7 @@ import pytest
 import embzarr
 from conformance import dumps
 from conformance.corpus import TEXT, V1, load
-from embzarr._format import manifests, spec, zarr_json
+from embzarr._format import PagePart, manifests, spec, zarr_json
 from embzarr._format.collections import Collection, Tombstone
 from embzarr._format.manifests import (
     Array,
@@ -24,6 +24,7 @@ from embzarr._format.manifests import (
     InlineIndex,
     Layer,
     Manifest,
+    Page,
     PlacementMember,
     TensorMember,
 )
@@ -35,6 +36,10 @@ from embzarr._writing.loss import LossSums
 SDK = Path(embzarr.__file__).parent
 LIMITS = {
     "manifest": spec.MAX_MANIFEST_BYTES,
+    "page": spec.MAX_PAGE_BYTES,
+    "pages of a manifest": spec.MAX_PAGES,
+    "all pages of a manifest": spec.MAX_PAGES_SUM,
+    "objects of a manifest": spec.MAX_OBJECTS,
     "tag": spec.MAX_TAG_BYTES,
     "parts of a step": spec.MAX_PARTS,
     "plan": spec.MAX_PLAN_BYTES,
@@ -74,6 +79,7 @@ STRUCTS: dict[str, Any] = {
     "7.4": Array,
     "7.8": TensorMember,
     "7.9": FileMember,
+    "7.10": Page,
     "15.2": Collection,
     "15.3": Tombstone,
     "15.5": StepPlan,
@@ -158,6 +164,8 @@ def test_members(number: str) -> None:
         (Array, SCHEMA["$defs"]["array"]),
         (TensorMember, SCHEMA["$defs"]["tensor"]),
         (FileMember, SCHEMA["$defs"]["file"]),
+        (Page, SCHEMA["$defs"]["page"]),
+        (PagePart, SCHEMA["$defs"]["part"]),
         (InlineIndex, SCHEMA["$defs"]["array"]["properties"]["index"]["oneOf"][1]),
         (Collection, load(V1 / "schema/collection.schema.json")),
         (Tombstone, load(V1 / "schema/tombstone.schema.json")),
@@ -189,6 +197,10 @@ def test_schema_limits() -> None:
     assert kinds["key"]["maxLength"] == spec.MAX_KEY_CHARS
     assert layer["columns"]["maxItems"] == spec.MAX_COLUMNS
     assert layer["fences"]["maxItems"] == spec.MAX_FENCES
+    assert layer["pages"]["maxItems"] == spec.MAX_PAGES
+    assert kinds["page"]["properties"]["size"]["maximum"] == spec.MAX_PAGE_BYTES
+    assert kinds["page"]["properties"]["count"]["maximum"] == spec.MAX_OBJECTS
+    assert tuple(kinds["page"]["properties"]["kind"]["enum"]) == spec.PAGE_KINDS
     assert array["shape"]["maxItems"] == spec.MAX_RANK
     assert array["split"]["maximum"] == spec.MAX_RANK - 1
     assert kinds["name"]["maxLength"] == spec.MAX_NAME_BYTES
@@ -268,6 +280,8 @@ def test_sizes_in_the_text() -> None:
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {spec.INLINE_CHUNKS} chunks" in TEXT
     assert f"{spec.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
+    assert f"more than {spec.SPLIT_BYTES // 2**20} MiB without, of about 1 MiB each" in TEXT
+    assert spec.PAGE_BYTES == 2**20
     assert f"at most {spec.SMALL_BYTES // 1024} KiB end to end" in TEXT
     assert f"at most {spec.TENSOR_ROW_BYTES // 1024**2} MiB, for `chunk`" in TEXT
     assert f"at most {spec.TENSOR_CHUNK_BYTES // 1024**2} MiB, halved" in TEXT

@@ -20,6 +20,8 @@ _INDEX_ENTRY: Final = 26
 """Of a chunk in a manifest: where it is, its size and its checksum, as text."""
 _INLINE_ENTRIES: Final = 600
 """Chunks of an array that a manifest tells itself, before they get an object of their own."""
+_TABLE_CHUNKS: Final = 4096
+"""Of the chunks of such an object the manifest tells where each is."""
 _TABLE_ENTRY: Final = 9.5
 """Of a chunk in such an object: compressed."""
 _OBJECT_ENTRY: Final = 100
@@ -33,6 +35,13 @@ _LOOKUP_ENTRY: Final = 12
 _BLOCK: Final = 64 * 1024
 _MOST_FENCES: Final = 4096
 _LONGEST_FENCES: Final = 1024 * 1024
+_SPLIT: Final = 8 * 2**20
+"""Of a manifest: above it objects are named in pages."""
+_PAGE: Final = 2**20
+_PAGE_ENTRY: Final = 115
+"""Of an object in a page: its name is longer where there are as many."""
+_PAGE_TOLD: Final = 145
+"""Of a page in a manifest."""
 _COMPRESSED: Final = 0.5
 _COLUMN_CHUNK: Final = 16_384
 _TEXT_CHUNK: Final = 128 * 1024
@@ -116,6 +125,10 @@ class Paper:
     bytes: int
     """Of all objects of the step and its commit."""
     manifest_bytes: int
+    """What is read to open it."""
+    pages: int
+    """Objects that the manifest names in place of all others, where it would be too large."""
+    page_bytes: int
     month_dollars: float
     """For keeping one checkpoint."""
     works: tuple[Work, ...]
@@ -138,6 +151,8 @@ def paper_plan(scene: Scene, *, rounds: int | None = None) -> Paper:
         objects=made.objects,
         bytes=made.nbytes,
         manifest_bytes=made.manifest,
+        pages=made.pages,
+        page_bytes=made.page_bytes,
         month_dollars=made.nbytes / _GB * scene.month_price,
         works=works,
     )
@@ -151,6 +166,8 @@ class _Step:
     nbytes: int
     rows_bytes: int
     manifest: int
+    pages: int
+    page_bytes: int
     puts: int
     gets: int
 
@@ -180,14 +197,22 @@ class _Step:
         fences = min(min(blocks, _MOST_FENCES) * (scene.word_bytes + 3), _LONGEST_FENCES)
         named = shards + shards_of_small + len(tables) + _DOCUMENTS
         manifest = _MANIFEST + named * _OBJECT_ENTRY + inline * _INDEX_ENTRY + fences
+        tables_told = math.ceil(chunks / _TABLE_CHUNKS) * _INDEX_ENTRY
+        manifest, page_bytes, pages = manifest + tables_told, 0, 0
+        if manifest > _SPLIT:
+            page_bytes = named * _PAGE_ENTRY
+            pages = math.ceil(page_bytes / _PAGE)
+            manifest += pages * _PAGE_TOLD - named * _OBJECT_ENTRY
         receipts = parts * _RECEIPT + chunks * _RECEIPT_ENTRY + shards * _OBJECT_ENTRY
         beside = sum(small.values()) + sum(tables) * _TABLE_ENTRY + receipts
-        objects = named + parts + _HEADS
+        objects = named + parts + pages + _HEADS
         return _Step(
             objects=objects,
-            nbytes=round(rows_bytes + beside + _HEADS * manifest),
+            nbytes=round(rows_bytes + beside + page_bytes + _HEADS * manifest),
             rows_bytes=rows_bytes,
             manifest=round(manifest),
+            pages=pages,
+            page_bytes=page_bytes,
             puts=objects,
             gets=scene.workers * _HEADS + parts + named // 2,
         )

@@ -149,7 +149,7 @@ class _Copying:
     def _transfer(self, numbers: list[int]) -> Transfer:
         """Return what carries the layers of some checkpoints, whose sizes are added up."""
         sizes = {
-            layer.path: sum(digest.size for digest in layer.objects.values())
+            layer.path: layer.bytes_stored
             for number in numbers
             for layer in self._commit(number).manifest.layers
         }

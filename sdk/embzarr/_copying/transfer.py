@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from embzarr._format import digests as hashing
 from embzarr._format import spec
+from embzarr._reading import pages
 from embzarr._storage import ByteBudget, parallel, pieces
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 
@@ -59,10 +60,9 @@ class Transfer:
 
     def pass_over(self, layer: Layer) -> None:
         """Count a layer that a commit at the target has."""
-        self.objects_present += len(layer.objects)
-        nbytes = sum(digest.size for digest in layer.objects.values())
-        self.bytes_present += nbytes
-        self._advance(nbytes)
+        self.objects_present += layer.object_count
+        self.bytes_present += layer.bytes_stored
+        self._advance(layer.bytes_stored)
 
     def carry(self, layer: Layer, path: str, *, group: bytes | None = None) -> None:
         """Copy what is missing of a layer into a folder that no commit names.
@@ -76,6 +76,7 @@ class Transfer:
             DamagedError: an object of the source is not as its manifest says.
             NotFoundError: one is not there.
         """
+        layer = pages.whole_layer(self._source, layer)
         sizes = self._listed(path)
         jobs = [
             _Job(

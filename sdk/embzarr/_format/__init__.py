@@ -15,6 +15,7 @@ from embzarr._format import (
     keys,
     lookups,
     manifests,
+    pages,
     placements,
     plain_json,
     row_changes,
@@ -51,6 +52,7 @@ from embzarr._format.manifests import (
     Positive,
     TensorMember,
 )
+from embzarr._format.pages import Part as PagePart
 from embzarr._format.placements import Placement
 from embzarr._format.row_changes import Change
 from embzarr._format.settings import LayerSettings
@@ -81,6 +83,7 @@ __all__ = [
     "Lossy",
     "Manifest",
     "ObjectDigest",
+    "PagePart",
     "Parent",
     "Placement",
     "PlacementMember",
@@ -108,6 +111,7 @@ __all__ = [
     "lookups",
     "manifests",
     "numpy_dtype",
+    "pages",
     "placements",
     "plain_json",
     "require",

@@ -99,6 +99,13 @@ def longest(grid: Grid, *, raw: bool) -> int:
     return size if raw else 2 * size + 4096
 
 
+def largest_shards(grid: Grid, *, raw: bool) -> NDArray[np.int64]:
+    """Return the most bytes that each shard can take; uncompressed, what each takes."""
+    chunks = np.full(grid.shards, grid.shard, np.int64)
+    chunks[-1:] = grid.chunks - grid.shard * (grid.shards - 1)
+    return chunks * longest(grid, raw=raw) + grid.shard_index_bytes
+
+
 def check(
     index: ChunkIndex,
     grid: Grid,

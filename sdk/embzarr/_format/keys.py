@@ -25,10 +25,10 @@ _COMMIT = re.compile(rf"{spec.COMMITS}/([0-9]{{20}})\.json")
 _MARK = re.compile(rf"{spec.QUARANTINE}/[0-9]{{20}}\.json")
 _KEPT = re.compile(rf"{spec.QUARANTINE}/{spec.KEPT}/([0-9a-f]{{64}})")
 _PROBE = re.compile(rf"{spec.PROBES}/[0-9a-f]{{32}}")
-# What a layer holds: documents, shards, and receipts.
+# What a layer holds: documents, shards, receipts, and pages.
 _OBJECT = re.compile(
     r"(?:[A-Za-z0-9._-]+/)*zarr\.json|(?:[A-Za-z0-9._-]+/)+c(?:/[0-9]+)+"
-    rf"|{spec.PARTS}/[0-9]+\.json"
+    rf"|(?:{spec.PARTS}|{spec.PAGES})/[0-9]+\.json"
 )
 _ALONE = frozenset({spec.LATEST, spec.ZARR_JSON, f"{spec.STEPS}/{spec.ZARR_JSON}"})
 _OTHERS = tuple(f"{folder}." for folder in spec.CONTENTS)
@@ -107,6 +107,11 @@ def layer_path(step: int, write_id: str) -> str:
 def receipt_name(part: int) -> str:
     """Return the key, below its layer, of what a part's writer says of it when it is whole."""
     return f"{spec.PARTS}/{part}.json"
+
+
+def page_name(page: int) -> str:
+    """Return the key, below its layer, of a page of the manifest."""
+    return f"{spec.PAGES}/{page}.json"
 
 
 def layer_name(path: str) -> tuple[int, str] | None:

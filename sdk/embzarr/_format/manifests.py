@@ -159,6 +159,18 @@ class FileMember(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     media_type: Annotated[str, Meta(max_length=spec.MAX_MEDIA_TYPE_CHARS)] = ""
 
 
+class Page(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An object below the layer that holds a part of what the manifest says of it."""
+
+    kind: Literal["objects", "contents"]
+    size: Annotated[int, Meta(ge=1, le=spec.MAX_PAGE_BYTES)]
+    sha256: Hex256
+    count: Annotated[int, Meta(ge=1, le=spec.MAX_OBJECTS)]
+    """Objects that it lists, or tensors and files."""
+    bytes: Count = 0
+    """Of all objects that it lists."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """The tensors and files of a layer."""
@@ -190,6 +202,8 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     objects: dict[str, ObjectDigest]
     tensors: dict[str, TensorMember] = {}
     files: dict[str, FileMember] = {}
+    pages: Annotated[list[Page], Meta(max_length=spec.MAX_PAGES)] = []
+    """What stands in objects of their own: of each kind, all that the members above lack."""
 
     @property
     def order(self) -> Placement:
@@ -223,14 +237,42 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
         """Stored bytes of chunks of which the manifest holds a copy."""
         return sum(len(array.data or b"") for array in self.arrays.values())
 
+    @property
+    def bytes_stored(self) -> int:
+        """Bytes of all its objects, pages included."""
+        listed = sum(digest.size for digest in self.objects.values())
+        return listed + sum(page.size + page.bytes for page in self.pages)
+
+    @property
+    def object_count(self) -> int:
+        """Number of its objects, pages included."""
+        listed = len(self.objects) + sum(page.count for page in self.pages_of(spec.OBJECTS))
+        return listed + len(self.pages)
+
+    @property
+    def page_objects(self) -> dict[str, ObjectDigest]:
+        """Size and SHA-256 of each page, by its key below the layer."""
+        return {
+            keys.page_name(at): ObjectDigest(size=page.size, sha256=page.sha256)
+            for at, page in enumerate(self.pages)
+        }
+
+    def pages_of(self, *kinds: str) -> list[Page]:
+        """Return the pages of some kinds."""
+        return [page for page in self.pages if page.kind in kinds]
+
     def shard_key(self, array: str, shard: int) -> str:
         """Return the key of a shard, from the root."""
         return f"{self.path}/{self.shard_name(array, shard)}"
 
     def shard(self, array: str, shard: int) -> tuple[str, str]:
-        """Return the key of a shard, from the root, and the SHA-256 of its bytes."""
+        """Return the key of a shard, from the root, and what tells it from another of that key.
+
+        It is the SHA-256 of its bytes, or where a page lists them, that of the first such page.
+        """
         name = self.shard_name(array, shard)
-        return f"{self.path}/{name}", self.objects[name].sha256
+        listed = self.objects.get(name) or self.pages_of(spec.OBJECTS)[0]
+        return f"{self.path}/{name}", listed.sha256
 
     def shard_name(self, array: str, shard: int) -> str:
         """Return the key of a shard below the layer, as `objects` names it."""
@@ -240,8 +282,12 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
         return keys.shard_key(array, shard, len(entry.shape))
 
     def shard_sizes(self, array: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the bytes of each shard object of an array."""
-        shards = range(self.arrays[array].grid.shards)
+        """Return the bytes of each shard object of an array; the most where pages list them."""
+        grid = self.arrays[array].grid
+        if self.pages and self.pages_of(spec.OBJECTS):
+            raw = self.arrays[array].codec.name == "none"
+            return chunk_index.largest_shards(grid, raw=raw)
+        shards = range(grid.shards)
         return np.array([self.objects[self.shard_name(array, s)].size for s in shards], np.int64)
 
 

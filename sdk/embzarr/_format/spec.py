@@ -24,6 +24,8 @@ QUARANTINE: Final = "quarantine"
 KEPT: Final = "kept"
 PARTS: Final = "parts"
 """Below a layer: receipts of those who wrote its parts."""
+PAGES: Final = "pages"
+"""Below a layer: what of a large manifest stands by itself."""
 PROBES: Final = "probe"
 
 # Kinds of what stands in commits/ --------------------------------------------------------------
@@ -105,6 +107,10 @@ EMPTY_CHUNK: Final = 2**64 - 1
 """Offset and length, in a shard's index, of a chunk that lies beyond the array."""
 
 LAYER_KINDS: Final = ("full", "delta")
+OBJECTS: Final = "objects"
+MEMBERS: Final = "contents"
+"""Kinds of pages: entries of `objects`; tensors, files and the arrays that they have alone."""
+PAGE_KINDS: Final = (OBJECTS, MEMBERS)
 PLACEMENTS: Final = ("given", "lexical", "hash", "family")
 
 # Sizes that a writer aims for -----------------------------------------------------------------
@@ -126,11 +132,20 @@ TABLE_CHUNK_ROWS: Final = 4096
 TABLE_COLUMNS: Final = 3
 INLINE_CHUNKS: Final = 256
 DEFAULT_GROUPS: Final = 1024
+SPLIT_BYTES: Final = 8 * 1024 * 1024
+"""A manifest that would take more is split."""
+PAGE_BYTES: Final = 1024 * 1024
 
 # Limits that a reader enforces before it allocates --------------------------------------------
 MAX_INTEGER: Final = 2**53 - 1
 """Largest integer of a manifest: exact in every JSON implementation."""
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+MAX_PAGES: Final = 1024
+"""Of all layers of a manifest."""
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
+MAX_PAGES_SUM: Final = 512 * 1024 * 1024
+MAX_OBJECTS: Final = 4 * 1024 * 1024
+"""Of all layers of a manifest, those in pages included."""
 MAX_TAG_BYTES: Final = 64 * 1024
 MAX_QUARANTINE_BYTES: Final = 1024 * 1024
 MAX_FAULTS: Final = 1000

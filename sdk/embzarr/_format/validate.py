@@ -102,17 +102,26 @@ def _understood_layer(layer: object, what: str) -> object:
         return layer
     kept = without_optional(layer, Layer, f"{what} layer")
     _check_known(kept.get("placement"), "kind", spec.PLACEMENTS, "feature-unsupported", what)
+    pages = kept.get("pages")
+    for page in pages if isinstance(pages, list) else ():
+        _check_known(page, "kind", spec.PAGE_KINDS, "feature-unsupported", what)
+    return understood_members(kept, what)
+
+
+def understood_members(kept: dict[str, Any], what: str) -> dict[str, Any]:
+    """Return a layer, or a part of one, without what its arrays let a reader ignore."""
     for members in (kept.get(spec.TENSORS), kept.get(spec.FILES)):
         for member in members.values() if isinstance(members, dict) else ():
             nulls = isinstance(member, dict) and None in member.values()
             require(not nulls, what, "a member is null")
     arrays = kept.get("arrays")
-    if isinstance(arrays, dict):
-        kept["arrays"] = {
-            name: _understood_array(array, f"{what} array {name[:64]}")
-            for name, array in arrays.items()
-        }
-    return kept
+    if not isinstance(arrays, dict):
+        return kept
+    understood = {
+        name: _understood_array(array, f"{what} array {name[:64]}")
+        for name, array in arrays.items()
+    }
+    return {**kept, "arrays": understood}
 
 
 def _understood_array(array: object, what: str) -> object:

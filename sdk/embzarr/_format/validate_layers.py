@@ -47,8 +47,9 @@ def check(layers: Sequence[Layer], what: str) -> None:
     require(kinds == expected, what, "expected a full layer, then deltas")
     paths = {layer.path for layer in layers}
     require(len(paths) == len(layers), what, "two layers have one path")
+    _check_pages(layers, what)
     for layer in layers:
-        _check_layer(layer, what)
+        check_layer(layer, what)
     _check_base(layers[0], what)
     for below, layer in itertools.pairwise(layers):
         validate_deltas.check(layer, below, layers[0], what)
@@ -57,8 +58,24 @@ def check(layers: Sequence[Layer], what: str) -> None:
     require(copied <= spec.MAX_INLINE_SUM, what, f"{copied} bytes of copied chunks")
 
 
-def _check_layer(layer: Layer, what: str) -> None:
-    """Check what holds for a layer of any kind."""
+def _check_pages(layers: Sequence[Layer], what: str) -> None:
+    """Check how much the pages may hold, before any is fetched."""
+    pages = [page for layer in layers for page in layer.pages]
+    nbytes, objects = sum(p.size for p in pages), sum(layer.object_count for layer in layers)
+    require(len(pages) <= spec.MAX_PAGES, what, f"{len(pages)} pages")
+    require(nbytes <= spec.MAX_PAGES_SUM, what, f"{nbytes} bytes of pages")
+    require(objects <= spec.MAX_OBJECTS, what, f"{objects} objects")
+    others = [page for page in pages if page.bytes and page.kind != spec.OBJECTS]
+    require(not others, what, "bytes of a page that lists no objects")
+
+
+def check_layer(layer: Layer, what: str) -> None:
+    """Check what holds for a layer of any kind, as far as no page is to tell of it yet.
+
+    Raises:
+        DamagedError: codes ``manifest-invalid``, ``key-escapes-root`` or ``chunk-range``.
+        UnsupportedError: codes ``dtype-unsupported`` or ``codec-unsupported``.
+    """
     keys.check_key(layer.path)
     for key in layer.objects:
         keys.check_key(f"{layer.path}/{key}")
@@ -71,6 +88,8 @@ def _check_layer(layer: Layer, what: str) -> None:
     for name, array in layer.arrays.items():
         keys.check_key(name)
         _check_array(name, array, layer, f"{what}: array {name[:64]!r}")
+    shards = sum(array.grid.shards for array in layer.arrays.values()) if layer.pages else 0
+    require(shards <= layer.object_count, what, "more shards than objects are listed")
     _check_placement(layer, what)
     _check_fences(layer.fences, what)
     if (layer.kind == "full" and layer.columns) or layer.arrays.keys() & _VOCABULARY:
@@ -83,7 +102,8 @@ def _check_layer(layer: Layer, what: str) -> None:
 def _check_base(layer: Layer, what: str) -> None:
     """Check what holds for a full layer alone."""
     if not layer.columns:
-        require(bool(layer.tensors or layer.files), what, "neither columns nor tensors nor files")
+        held = layer.tensors or layer.files or layer.pages_of(spec.MEMBERS)
+        require(bool(held), what, "neither columns nor tensors nor files")
         require(layer.rows == 0, what, "rows without columns")
         require(not layer.new_words, what, "words without columns")
         return
@@ -106,8 +126,9 @@ def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
     require(array.chunk & (array.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
     require(0 < grid.chunk_bytes <= spec.MAX_CHUNK_BYTES, what, f"{grid.chunk_bytes} byte chunks")
     require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
-    require(grid.shards <= len(layer.objects), what, "more shards than objects are listed")
-    for shard in range(grid.shards):
+    require(grid.shards <= layer.object_count, what, "more shards than objects are listed")
+    is_paged = bool(layer.pages and layer.pages_of(spec.OBJECTS))
+    for shard in () if is_paged else range(grid.shards):
         key = layer.shard_name(name, shard)
         require(key in layer.objects, what, f"object {key!r} is not listed")
     index = array.inline_index

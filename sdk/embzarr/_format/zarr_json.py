@@ -69,6 +69,7 @@ def layer_documents(
     contents: Contents = EMPTY,
     below: Layer | None = None,
     rows: int = 0,
+    alone: bool = False,
 ) -> dict[str, bytes]:
     """Return every ``zarr.json`` of a layer by its key below the layer.
 
@@ -83,6 +84,8 @@ def layer_documents(
         contents: its tensors and files.
         below: of a delta, the layer under it, so that a plain Zarr reader finds its way.
         rows: of a delta, the rows of the checkpoint from it down.
+        alone: let the layer's own group tell of no other: pages tell of so many tensors and files
+            that no reader would parse them all in one document.
     """
     nodes: dict[str, Any] = {name: _array(array) for name, array in arrays.items()}
     for folder in sorted({name.split("/")[0] for name in arrays if "/" in name}):
@@ -94,18 +97,25 @@ def layer_documents(
         "write_id": write_id,
         "columns": columns,
     }
-    told |= contents.told()
+    told |= {} if alone else contents.told()
     if below:
         told |= {"kind": "delta", "below": below.path, "rows": rows}
     top = _group({spec.FORMAT: told})
-    top["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
+    if not alone:
+        inline = {"kind": "inline", "must_understand": False, "metadata": nodes}
+        top["consolidated_metadata"] = inline
     documents = {f"{name}/{spec.ZARR_JSON}": json.dumps(node) for name, node in nodes.items()}
     return {spec.ZARR_JSON: json.dumps(top), **documents}
 
 
-def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
-    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names."""
-    layer = layers[-1]
+def documents_of(layers: Sequence[Layer], *, whole: Layer | None = None) -> dict[str, bytes]:
+    """Return what the ``zarr.json`` objects of the last of `layers` must say, by their names.
+
+    Args:
+        layers: the layer, upon those below it, as the manifest has them.
+        whole: the same with what its pages hold; else only what the manifest tells of is told.
+    """
+    stored, layer = layers[-1], whole or layers[-1]
     step, write_id = keys.layer_name(layer.path) or (-1, "")
     return layer_documents(
         layer.arrays,
@@ -115,6 +125,7 @@ def documents_of(layers: Sequence[Layer]) -> dict[str, bytes]:
         contents=layer.contents,
         below=layers[-2] if layer.kind == "delta" else None,
         rows=layer.rows,
+        alone=bool(stored.pages_of(spec.MEMBERS)),
     )
 
 

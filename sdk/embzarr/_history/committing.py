@@ -157,8 +157,8 @@ def _take_back(store: Store, draft: Draft, cause: BaseException, may_stand: bool
     layer = draft.layers[-1]
     if draft.shared or layer.path != keys.layer_path(draft.step, draft.write_id):
         return
-    if may_stand:
-        withdrawing.leave(layer.path, len(layer.objects), cause)
+    if may_stand or layer.pages:  # what pages list is too much to go back for
+        withdrawing.leave(layer.path, layer.object_count, cause)
     else:
         withdrawing.withdraw(store, layer.path, layer.objects, cause)
 

@@ -122,7 +122,7 @@ class CommitInfo:
 
 
 def of_checkpoint(commit: Commit) -> CheckpointInfo:
-    """Describe a checkpoint in full."""
+    """Describe a checkpoint in full, whose manifest has what its pages hold."""
     manifest = commit.manifest
     dim, dtype = _vectors(manifest)
     columns = tuple(
@@ -140,15 +140,15 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
         dim=dim,
         dtype=dtype,
         placement=str(manifest.order),
-        bytes_stored=sum(map(_stored, manifest.layers)),
+        bytes_stored=sum(layer.bytes_stored for layer in manifest.layers),
         bytes_raw=_bytes_raw(manifest),
         layers=tuple(
             LayerInfo(
                 kind=part.kind,
                 path=part.path,
                 rows=_held(part),
-                objects=len(part.objects),
-                bytes_stored=_stored(part),
+                objects=part.object_count,
+                bytes_stored=part.bytes_stored,
             )
             for part in manifest.layers
         ),
@@ -188,7 +188,7 @@ def of_commit(commit: Commit) -> CommitInfo:
         rows=manifest.rows,
         dim=dim,
         dtype=dtype,
-        bytes_stored=_stored(manifest.top),
+        bytes_stored=manifest.top.bytes_stored,
         write_id=manifest.write_id,
     )
 
@@ -243,10 +243,6 @@ def _vectors(manifest: Manifest) -> tuple[int, str]:
         return 0, ""
     vectors = manifest.base.arrays[spec.VECTORS]
     return vectors.shape[1], vectors.dtype
-
-
-def _stored(layer: Layer) -> int:
-    return sum(digest.size for digest in layer.objects.values())
 
 
 def _names(layer: Layer) -> list[str]:

@@ -12,7 +12,7 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._format import Manifest, placements, spec, word_table
 from embzarr._history import Claim, Draft, committing, root
 from embzarr._parts.publish import base_of
-from embzarr._reading import TableReader, link_to
+from embzarr._reading import TableReader, link_to, pages
 from embzarr._storage import interrupts, known_of, parallel
 from embzarr._version import __version__
 from embzarr._writing import compacting, delta
@@ -121,9 +121,11 @@ def gather_delta(
 def discard(target: Target, shares: Sequence[Share]) -> None:
     """Remove shares, which nothing names; what cannot be removed is a garbage collection's."""
     layers = [share.layer for share in shares if share.layer]
-    names = [f"{layer.path}/{name}" for layer in layers for name in layer.objects]
     with suppress(EmbzarrError):
-        parallel.each(target.open().delete, names)
+        store = target.open()
+        whole = [pages.whole_layer(store, layer) for layer in layers]
+        names = [f"{layer.path}/{name}" for layer in whole for name in layer.objects]
+        parallel.each(store.delete, names)
 
 
 def _claim(plan: SharedStep, shares: Sequence[Share]) -> Claim:

@@ -25,6 +25,7 @@ from embzarr._format import (
     grids,
     json,
     keys,
+    pages,
     require,
     spec,
     validate_layers,
@@ -146,6 +147,7 @@ def _check(plan: StepPlan) -> None:
     require(enough, "plan", f"{plan.parts} parts do not hold {plan.rows} rows")
     for column in plan.columns:
         _check_column(column, plan.part_rows)
+    pages.require_objects(sum(column.grid(plan.rows).shards for column in plan.columns))
     first = plan.columns[0]
     is_matrix = len(first.row_shape) == 1 and first.dtype in spec.VECTOR_DTYPES
     require(is_matrix, "plan", "vectors must be a matrix of floating point")

@@ -189,7 +189,7 @@ class _Assembly:
                 objects=self._files.digests,
             )
             self._require_objects(layer)
-            return layer
+            return self._files.paged(layer)
 
     def _adopt(self, column: PlannedColumn, receipts: Sequence[Receipt]) -> None:
         array = WrittenArray(

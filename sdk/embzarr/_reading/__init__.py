@@ -1,6 +1,6 @@
 """From words or rows to arrays."""
 
-from embzarr._reading import column, nearest
+from embzarr._reading import column, nearest, pages
 from embzarr._reading.array import ArrayReader
 from embzarr._reading.cache import Cache
 from embzarr._reading.column import DeltaColumn
@@ -61,5 +61,6 @@ __all__ = [
     "link_to",
     "nearest",
     "ngram_hashes",
+    "pages",
     "views",
 ]

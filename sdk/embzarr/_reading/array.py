@@ -101,6 +101,8 @@ class ArrayReader:
             return None
         cost = self._link.cost()
         nbytes = int(self._table.sizes.sum())
+        if nbytes < 0:
+            return None
         room = view.room(self.least) // 2
         wanted = merging.ahead(count, self.grid, nbytes, room, cost)
         chunks = self._table.first(wanted, room)

@@ -66,7 +66,12 @@ class ChunkTable:
 
     @forks.cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """Bytes of each shard that are chunks; below zero where the manifest is wrong."""
+        """Bytes of each shard that are chunks; below zero where the manifest is wrong.
+
+        So, too, where a page that was not read tells of shards whose size nothing else does.
+        """
+        if self._layer.pages and self._layer.pages_of(spec.OBJECTS) and not self._raw:
+            return np.full(self._grid.shards, -1, np.int64)
         return self._layer.shard_sizes(self._name) - self._grid.shard_index_bytes
 
     def prepare(self) -> None:

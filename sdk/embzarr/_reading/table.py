@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from embzarr._format import arguments, placements, spec, word_table
-from embzarr._reading import loaded
+from embzarr._reading import loaded, pages
 from embzarr._reading.array import ArrayReader
 from embzarr._reading.column import ColumnReader
 from embzarr._reading.loaded import Loaded
@@ -54,8 +54,7 @@ class TableReader:
         if not self._columns:
             raise NotFoundError(
                 "table-missing",
-                f"this checkpoint has no words and vectors: it holds {len(self.manifest.tensors)} "
-                f"tensors and {len(self.manifest.files)} files",
+                "this checkpoint has no words and vectors: it holds tensors and files",
             )
         if name not in self._columns:
             raise InvalidInputError(
@@ -75,7 +74,8 @@ class TableReader:
             InvalidInputError: there is no such layer, array or shard.
         """
         layers = self.manifest.layers
-        at = layers[arguments.whole("layer", layer, least=0, most=len(layers) - 1)]
+        told = layers[arguments.whole("layer", layer, least=0, most=len(layers) - 1)]
+        at = pages.whole_layer(self._store, told)
         if arguments.text("array", name) not in at.arrays:
             raise InvalidInputError("input-argument", f"layer {layer} has no array {name!r}")
         if shard is None:

@@ -12,12 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import Grid, chunk_coding, chunk_index, dtypes, lookups, spec, word_table
+from embzarr._format import (
+    Grid,
+    ObjectDigest,
+    chunk_coding,
+    chunk_index,
+    dtypes,
+    lookups,
+    pages,
+    spec,
+    word_table,
+    zarr_json,
+)
 from embzarr._reading import ArrayReader, LayerWords, fetch, link_to
+from embzarr._repair.sources import digest_of, is_held
+from embzarr._storage import parallel
 from embzarr._verify import shards
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from embzarr._format import ChunkIndex, Layer, WordTable
@@ -44,6 +59,38 @@ def copied(layer: Layer, name: str) -> memoryview | None:
     if array is None or index is None or array.data is None or index.offset[0]:
         return None
     return memoryview(array.data + chunk_coding.index_bytes(index, array.grid))
+
+
+def page(store: Readable, layers: Sequence[Layer], known: Layer, name: str) -> memoryview | None:
+    """Return a page that lists objects, as the objects tell which no other page lists.
+
+    Args:
+        store: where the layer lies.
+        layers: the layer, upon those below it, as the manifest has them.
+        known: the same layer with what its sound pages hold.
+        name: the page.
+
+    Returns:
+        The page; None where it lists none, or not all that it listed is there.
+    """
+    layer = layers[-1]
+    lost = {
+        one: page
+        for (one, digest), page in zip(layer.page_objects.items(), layer.pages, strict=True)
+        if not is_held(store, f"{layer.path}/{one}", digest)
+    }
+    documents = zarr_json.documents_of(layers, whole=known)
+    left = sorted(pages.expected_objects(known, documents) - known.objects.keys())
+    counts = [page.count for page in lost.values() if page.kind == spec.OBJECTS]
+    if len(counts) < len(lost) or sum(counts) != len(left):
+        return None
+    first = sum(counts[: list(lost).index(name)])
+    names = left[first : first + lost[name].count]
+    found = parallel.each(lambda one: digest_of(store, f"{layer.path}/{one}"), names)
+    digests = [ObjectDigest(size=one[0], sha256=one[1]) for one in found if one]
+    if len(digests) < len(names):
+        return None
+    return memoryview(pages.encode_objects(dict(zip(names, digests, strict=True))))
 
 
 def chunk_table(

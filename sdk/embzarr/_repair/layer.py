@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import spec, zarr_json
-from embzarr._reading import link_to
+from embzarr._reading import link_to, pages
 from embzarr._repair import derive, source_bytes
 from embzarr._repair.sources import is_held, read
 from embzarr._verify import Shards
@@ -29,11 +29,12 @@ class LayerRepair:
 
     def __init__(self, store: RepairStore, layers: list[Layer], sources: Sources) -> None:
         """Prepare to restore the last of `layers`; nothing is read yet."""
-        layer = layers[-1]
+        layer, _ = pages.known(store, layers[-1])
         self._store = store
         self._layers = layers
         self._layer = layer
         self._sources = sources
+        self._pages = frozenset(layers[-1].page_objects)
         self._damaged: set[str] = set()
         self._derived: dict[str, NDArray[Any] | None] = {}
         self._arrays = {
@@ -82,8 +83,9 @@ class LayerRepair:
         return name.endswith(spec.ZARR_JSON) and name in self._layer.objects
 
     def _has_no_others(self) -> bool:
-        """Tell whether every object of the layer is a document or belongs to an array."""
-        return all(x in self._arrays or self._is_document(x) for x in self._layer.objects)
+        """Tell whether every object of the layer is a document, a page or belongs to an array."""
+        others = self._layer.objects.keys() - self._arrays.keys() - self._pages
+        return all(map(self._is_document, others))
 
     def _turn(self, name: str) -> tuple[int, str]:
         """Order: chunk tables first, then the vocabulary, then what nothing else depends on."""
@@ -125,8 +127,13 @@ class LayerRepair:
 
     def _computed(self, name: str) -> Iterator[Offer]:
         """Yield what follows from other parts of the layer."""
+        if name in self._pages:
+            page = derive.page(self._store, self._layers, self._layer, name)
+            if page is not None:
+                yield "the objects that it lists", page
+            return
         if name.endswith(spec.ZARR_JSON):
-            document = zarr_json.documents_of(self._layers).get(name)
+            document = zarr_json.documents_of(self._layers, whole=self._layer).get(name)
             if document is not None:
                 yield "the manifest", memoryview(document)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embzarr._format import spec
+from embzarr._reading import pages
 from embzarr._repair import rewriting
 from embzarr._repair.layer import LayerRepair
 from embzarr._repair.manifests import chain_id, chains
@@ -13,7 +14,7 @@ from embzarr._verify import Findings, Problem, losses, verifying
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from embzarr._format import Layer
+    from embzarr._format import Layer, ObjectDigest
     from embzarr._history import Commit
     from embzarr._repair.rewriting import Rewrite
     from embzarr._repair.sources import Sources
@@ -58,13 +59,16 @@ class Layers:
         """Restore what can be; what is left stays in `problems_of`."""
         self._sources.forget()
         keys: list[str] = []
-        for layers, names in self._damaged_objects():
-            self._sources.want(layers[-1].objects[name] for name in names)
-            keys += [f"{layers[-1].path}/{name}" for name in names]
+        for layers, objects in self._damaged_objects():
+            self._sources.want(objects.values())
+            keys += [f"{layers[-1].path}/{name}" for name in objects]
         self._sources.search(keys)
         # Deltas need the words of the layers below them: those are restored first.
-        for layers, names in sorted(self._damaged_objects(), key=lambda item: len(item[0])):
-            self._mend(layers, names)
+        is_told_more = False
+        for layers, objects in sorted(self._damaged_objects(), key=lambda item: len(item[0])):
+            is_told_more |= self._mend(layers, frozenset(objects))
+        if is_told_more:
+            self.mend()  # a page that was restored tells of objects that were not looked at
 
     def adopt(self, commit: Commit) -> bool:
         """Take `commit` for what its number stands for if all its layers are sound."""
@@ -107,7 +111,7 @@ class Layers:
     def missing(self) -> frozenset[str]:
         """Return the SHA-256 of all objects that are damaged."""
         found = self._damaged_objects()
-        return frozenset(x[-1].objects[name].sha256 for x, names in found for name in names)
+        return frozenset(one.sha256 for _, objects in found for one in objects.values())
 
     def _verify(self, layers: list[Layer], progress: Callable[[int, int], None] | None) -> int:
         """Read the last layer unless it was read before; return how many bytes were looked at."""
@@ -121,18 +125,25 @@ class Layers:
             self._damaged[name] = layers
         return findings.done
 
-    def _damaged_objects(self) -> Iterator[tuple[list[Layer], frozenset[str]]]:
-        """Yield each damaged layer, upon those below, with the names of its damaged objects."""
+    def _damaged_objects(self) -> Iterator[tuple[list[Layer], dict[str, ObjectDigest]]]:
+        """Yield each damaged layer, upon those below, with its damaged objects by their names."""
         for name, layers in self._damaged.items():
             layer = layers[-1]
             start = len(layer.path) + 1
             within = [p for p in self._problems[name] if p.key.startswith(f"{layer.path}/")]
-            listed = frozenset({p.key[start:] for p in within} & layer.objects.keys())
-            if listed:
-                yield layers, listed
+            objects = pages.known(self._store, layer)[0].objects
+            names = {p.key[start:] for p in within} & objects.keys()
+            if names:
+                yield layers, {name: objects[name] for name in names}
 
-    def _mend(self, layers: list[Layer], names: frozenset[str]) -> None:
+    def _mend(self, layers: list[Layer], names: frozenset[str]) -> bool:
+        """Restore objects of a layer; return whether pages are among those that were."""
         left = LayerRepair(self._store, layers, self._sources).run(names)
+        if (names - left) & layers[-1].page_objects.keys():
+            findings = Findings(0, None)
+            verifying.check_layer(self._store, layers, findings)
+            self._problems[chain_id(layers)] = findings.problems()
+            return True
         restored = {f"{layers[-1].path}/{name}" for name in names - left}
         problems = self._problems[chain_id(layers)]
         remaining = [problem for problem in problems if problem.key not in restored]
@@ -141,6 +152,7 @@ class Layers:
             verifying.check_words(self._store, layers, findings)
             remaining = findings.problems()
         self._problems[chain_id(layers)] = remaining
+        return False
 
 
 def _follows_from_below(problem: Problem, layer: Layer) -> bool:

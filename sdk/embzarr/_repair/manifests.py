@@ -329,4 +329,4 @@ def chain_id(layers: list[Layer]) -> str:
 
 
 def _size(layer: Layer) -> int:
-    return sum(digest.size for digest in layer.objects.values())
+    return layer.bytes_stored

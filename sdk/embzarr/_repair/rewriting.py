@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from embzarr._format import keys, numpy_dtype
+from embzarr._format import keys, numpy_dtype, pages
 from embzarr._history import committing
+from embzarr._reading import pages as reading
 from embzarr._repair.layer import LayerRepair
 from embzarr._verify import Findings, verifying
 from embzarr._writing import LayerFiles, copying
@@ -36,6 +37,7 @@ class Rewrite:
     """What is to become of one layer of a chain."""
 
     layer: Layer
+    """As the manifest has it."""
     damaged: tuple[str, ...]
     """Keys of the objects whose bytes are not to be had; none where the layer is sound."""
     values: Mapping[str, NDArray[Any]]
@@ -90,7 +92,7 @@ def write(
 def _write(
     store: Readable, target: Store, rewrite: Rewrite, below: Sequence[Layer], write_id: str
 ) -> Layer:
-    layer, values = rewrite.layer, rewrite.values
+    layer, values = reading.whole_layer(store, rewrite.layer), rewrite.values
     step, _ = keys.layer_name(layer.path) or (0, "")
     files = LayerFiles(target, step=step, write_id=write_id)
     tables = {array.index for array in layer.arrays.values() if isinstance(array.index, str)}
@@ -112,10 +114,11 @@ def _write(
             room=layer.copied_bytes,
         )
         written = msgspec.structs.replace(
-            layer, path=files.path, arrays=arrays, objects=files.digests
+            layer, path=files.path, arrays=arrays, objects=files.digests, pages=[]
         )
-        _require_sound(target, [*below, written])
-    return written
+        told = files.paged(written, room=pages.room_beside(below))
+        _require_sound(target, [*below, told])
+    return told
 
 
 def _require_sound(store: Readable, layers: Sequence[Layer]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from embzarr._format import digests as hashing
 from embzarr._format import keys, spec
 from embzarr._history import history
+from embzarr._reading import pages
 from embzarr._storage import pieces
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 
@@ -63,7 +64,7 @@ class Sources:
         if not self._wanted:
             return
         for key in damaged:
-            held = _digest_of(self._store, key)
+            held = digest_of(self._store, key)
             if held is not None and held in self._wanted:
                 self._misplaced[key] = held
                 self._add(held, f"{key}, where it does not belong", self._store, key)
@@ -113,8 +114,14 @@ class Sources:
             self._places.setdefault(held, []).append((origin, store, key))
 
     def _search_manifests(self, store: Readable, whose: str) -> None:
+        seen: set[tuple[str, ...]] = set()
         for commit in readable_commits(store):
-            for layer in commit.manifest.layers:
+            for told in commit.manifest.layers:
+                is_told = (told.path, *(page.sha256 for page in told.pages))
+                if told.pages and is_told in seen:
+                    continue
+                seen.add(is_told)
+                layer, _ = pages.known(store, told)
                 for name, digest in layer.objects.items():
                     key = f"{layer.path}/{name}"
                     self._add((digest.size, digest.sha256), f"{whose}{key}", store, key)
@@ -134,7 +141,7 @@ def is_held(store: Readable, key: str, digest: ObjectDigest) -> bool:
         size = store.head(key).size
     except NotFoundError:
         return False
-    return size == digest.size and _digest_of(store, key) == (size, digest.sha256)
+    return size == digest.size and digest_of(store, key) == (size, digest.sha256)
 
 
 def readable_commits(store: Readable) -> Iterator[Commit]:
@@ -146,7 +153,7 @@ def readable_commits(store: Readable) -> Iterator[Commit]:
             continue
 
 
-def _digest_of(store: Readable, key: str) -> Wanted | None:
+def digest_of(store: Readable, key: str) -> Wanted | None:
     """Return size and SHA-256 of what lies at `key`, read in pieces; None for nothing."""
     try:
         size = store.head(key).size

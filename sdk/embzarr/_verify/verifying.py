@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embzarr._format import arguments, keys, manifests, spec, zarr_json
 from embzarr._history import Expired, history, records
-from embzarr._reading import Files, link_to
+from embzarr._reading import Files, link_to, pages
 from embzarr._storage import get_at_most, known_of, parallel
 from embzarr._verify import losses, root, words
 from embzarr._verify.objects import IN_FLIGHT_BYTES, LayerCheck
@@ -42,8 +42,7 @@ def verify(
     """
     arguments.check_flags(quick=quick)
     layers = commit.manifest.layers
-    objects = [digest for layer in layers for digest in layer.objects.values()]
-    findings = Findings(sum(digest.size for digest in objects), progress)
+    findings = Findings(sum(layer.bytes_stored for layer in layers), progress)
     _check_manifests(store, commit, findings)
     if not quick:
         root.check(store, commit.manifest.store, findings)
@@ -56,7 +55,7 @@ def verify(
         commit=commit.number,
         step=commit.manifest.step,
         quick=quick,
-        objects=len(objects),
+        objects=sum(layer.object_count for layer in layers),
         chunks=findings.chunks,
         bytes=findings.done,
         problems=tuple(losses.with_words(store, layers, findings.problems())),
@@ -66,21 +65,32 @@ def verify(
 
 def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
     """Read the last of `layers`; what names its rows is compared with them at the same time."""
-    layer, link = layers[-1], link_to(known_of(store).kind)
+    link = link_to(known_of(store).kind)
+    layer, faults = pages.known(store, layers[-1])
+    is_known = not faults and not layer.pages
     check = LayerCheck(
         store=store,
         layer=layer,
         shards=Shards(store, layer, link),
-        documents=zarr_json.documents_of(layers),
+        # Where a page is lost, the problem is that page: what it told of cannot be looked for.
+        documents=zarr_json.documents_of(layers, whole=layer) if is_known else {},
         findings=findings,
         budget=parallel.ByteBudget(IN_FLIGHT_BYTES),
     )
+    _report_pages(layers[-1], faults, findings)
     wrong = Findings(0, None)
     alone = parallel.is_quick(store, sum(digest.size for digest in layer.objects.values()))
     parallel.together(check.run, lambda: check_words(store, layers, wrong), alone=alone)
     if not findings.problems():  # else the lookup may be said to be wrong for their sake
         findings.add(wrong.problems())
         check_files(store, layer, findings)
+
+
+def _report_pages(
+    layer: Layer, faults: Sequence[tuple[str, DamagedError]], findings: Findings
+) -> None:
+    for name, fault in faults:
+        findings.report(fault.code, f"{layer.path}/{name}", str(fault.args[0]))
 
 
 def check_files(store: Readable, layer: Layer, findings: Findings) -> None:
@@ -103,7 +113,9 @@ def check_words(store: Readable, layers: Sequence[Layer], findings: Findings) ->
 
 
 def check_sizes(store: Readable, layer: Layer, findings: Findings) -> None:
-    """Compare sizes: one listing, or a request an object where there is none."""
+    """Compare sizes: one listing, or a request an object where there is none; pages are read."""
+    layer, faults = pages.known(store, layer)
+    _report_pages(layer, faults, findings)
     try:
         listed = {info.key: info.size for info in store.list(f"{layer.path}/")}
     except UnsupportedError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._format import arguments, dtypes, given_arrays, spec
+from embzarr._format import EMPTY, arguments, dtypes, given_arrays, spec
 from embzarr._history import probe
 from embzarr._storage import CountingStore, forks, interrupts
 from embzarr._writing import delta, saves
@@ -360,5 +360,6 @@ def _delta_rows(
         rows = {name: np.union1d(changed.get(name, new), new) for name in table.columns}
     counts = {name: len(numbers) for name, numbers in rows.items()}
     # Tensors and files are not at hand here: a full step takes them over from the chain.
-    is_more = bool(manifest.tensors or manifest.files) or extras is not None
+    held = any(layer.contents != EMPTY or layer.pages_of(spec.MEMBERS) for layer in manifest.layers)
+    is_more = held or extras is not None
     return rows if is_more or options.policy.allows(manifest, counts, options.lossy) else None

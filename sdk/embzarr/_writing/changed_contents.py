@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import Grid, chunk_coding
-from embzarr._reading import Tensors, link_to
+from embzarr._reading import Tensors, link_to, pages
 from embzarr._storage import known_of, parallel
 from embzarr._writing.array import digest_of
 
@@ -26,6 +26,9 @@ def changed(store: Store, manifest: Manifest, extras: Extras) -> Extras:
     A large tensor is encoded as the commit's was, and its digests compared; small ones are read. A
     file that can be read only once counts as changed.
     """
+    if not extras.tensors and not extras.files:
+        return extras
+    manifest = pages.whole(store, manifest)
     held = manifest.tensors
     known = {
         name: tensor

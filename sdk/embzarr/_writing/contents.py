@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr._format import Contents, FileMember, TensorMember, chunk_coding, dtypes, keys, spec
-from embzarr._reading import Files, Tensors, link_to
+from embzarr._reading import Files, Tensors, link_to, pages
 from embzarr._storage import known_of
 from embzarr._writing import copying
 from embzarr._writing.given_files import GivenFile
@@ -78,6 +78,7 @@ class ContentsWriter:
             DamagedError: one of them cannot be read.
         """
         link = link_to(known_of(store).kind)
+        manifest = pages.whole(store, manifest)
         tensors = Tensors(store, manifest.tensors, link)
         files = Files(store, manifest.files, link)
         left = {name: at for name, at in manifest.tensors.items() if name not in self._tensors}

@@ -256,4 +256,4 @@ def _held(layers: list[Layer], name: str) -> int:
 
 
 def _bytes_of(layer: Layer) -> int:
-    return sum(digest.size for digest in layer.objects.values())
+    return layer.bytes_stored

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, grids, keys, lookups, spec
+from embzarr._format import (
+    Layer,
+    PlacementMember,
+    chunk_coding,
+    dtypes,
+    grids,
+    keys,
+    lookups,
+    pages,
+    spec,
+)
 from embzarr._writing.contents import ContentsWriter
 from embzarr._writing.conversion import check_finite
 from embzarr._writing.layer_files import LayerFiles
@@ -60,6 +70,7 @@ class DeltaWriter:
         """
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self._base, self._below = layers[0], layers[-1]
+        self._room_in_manifest = pages.room_beside(layers)
         self._room = spec.MAX_INLINE_SUM - sum(layer.copied_bytes for layer in layers)
         self._compression = compression
         self._lossy_kind = lossy
@@ -94,7 +105,7 @@ class DeltaWriter:
             rows=rows,
             room=self._room,
         )
-        return Layer(
+        layer = Layer(
             kind="delta",
             path=self._files.path,
             rows=rows,
@@ -106,6 +117,7 @@ class DeltaWriter:
             tensors=dict(contents.tensors),
             files=dict(contents.files),
         )
+        return self._files.paged(layer, room=self._room_in_manifest)
 
     def withdrawn_on_error(self) -> AbstractContextManager[None]:
         """Stop, and remove what was written, if the block fails: before a manifest is sent."""

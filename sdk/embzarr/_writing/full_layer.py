@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import Layer, PlacementMember, chunk_coding, dtypes, lookups, word_table
+from embzarr._format import (
+    Layer,
+    PlacementMember,
+    chunk_coding,
+    dtypes,
+    lookups,
+    pages,
+    word_table,
+)
 from embzarr._writing.contents import ContentsWriter
 from embzarr._writing.conversion import Conversion
 from embzarr._writing.layer_files import LayerFiles
@@ -73,6 +81,15 @@ class LayerWriter:
             for name, (kind, shape) in kinds.items()
         }
 
+    def require_room(self, rows: int) -> None:
+        """Refuse more rows than a manifest can tell of, before they are sent.
+
+        Raises:
+            InvalidInputError: code ``input-argument``, with the objects that they would take.
+        """
+        shards = sum(-(-rows // column.shard_rows) for column in self.columns.values())
+        pages.require_objects(shards)
+
     def beside(self, work: Callable[[], object]) -> None:
         """Do something else meanwhile; where it fails, this write fails."""
         self._files.beside(work)
@@ -83,6 +100,7 @@ class LayerWriter:
         Raises:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
+        self.require_room(self.rows + len(words))
         stored = {
             name: self._conversion.stored(name, block, first_row=self.rows)
             for name, block in columns.items()
@@ -129,7 +147,7 @@ class LayerWriter:
         lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}
         contents = self.contents.finish()
         arrays = self._files.finish(list(self.columns), lossy, contents=contents)
-        return Layer(
+        layer = Layer(
             kind="full",
             path=self._files.path,
             rows=self.rows,
@@ -143,6 +161,7 @@ class LayerWriter:
             tensors=dict(contents.tensors),
             files=dict(contents.files),
         )
+        return self._files.paged(layer)
 
     def withdrawn_on_error(self) -> AbstractContextManager[None]:
         """Stop, and remove what was written, if the block fails: before a manifest is sent."""

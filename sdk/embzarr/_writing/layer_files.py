@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import EMPTY, chunk_coding, dtypes, keys, spec, zarr_json
+import msgspec
+
+from embzarr._format import EMPTY, chunk_coding, dtypes, keys, pages, spec, zarr_json
 from embzarr._history import withdrawing
 from embzarr._writing import jobs
 from embzarr._writing.array import ArrayWriter, ObjectWriter, SharedObjectWriter
@@ -58,6 +60,7 @@ class LayerFiles:
         self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
         self._adopted: dict[str, WrittenArray] = {}
+        self._is_heavy = False
 
     @property
     def digests(self) -> dict[str, ObjectDigest]:
@@ -160,21 +163,23 @@ class LayerFiles:
         self._jobs.made()
         written = self._adopted | self.written()
         tables = self._write_tables(written)
+        # Of a table all is known by now but where its chunks lie, which no document tells.
+        members = {name: one.member() for name, one in (written | _written(tables)).items()}
+        self._is_heavy = pages.is_heavy(members, contents)
         documents = zarr_json.layer_documents(
-            # Of a table all is known by now but where its chunks lie, which no document tells.
-            {name: array.member() for name, array in (written | _written(tables)).items()},
+            members,
             step=self.step,
             write_id=self.write_id,
             columns=columns,
             contents=contents,
             below=below,
             rows=rows,
+            alone=self._is_heavy,
         )
         _require_readable(documents)
         for item in documents.items():
             self._jobs.submit(0, partial(self._objects.put, *item))
         self._jobs.wait()
-        self._jobs.close()
         written |= _written(tables)
         copied = _copied(written, room)
         return {
@@ -185,6 +190,30 @@ class LayerFiles:
             )
             for name, array in written.items()
         }
+
+    def paged(self, layer: Layer, *, room: int | None = None) -> Layer:
+        """End the write of a layer: what would make the manifest large is written into pages.
+
+        Args:
+            layer: all of it, as `finish` has told.
+            room: bytes that it may take in the manifest; all that one may have where it is alone.
+
+        Returns:
+            What the manifest is to say of it.
+
+        Raises:
+            InvalidInputError: code ``input-argument``: more than pages can tell of.
+        """
+        if room is None:
+            room = pages.room_beside(())
+        # The objects that are noted while pages are written are no more among those that are told.
+        layer = msgspec.structs.replace(layer, objects=dict(layer.objects))
+        told, written = pages.split(layer, room=room, heavy=self._is_heavy)
+        for item in written.items():
+            self._jobs.submit(0, partial(self._objects.put, *item))
+        self._jobs.wait()
+        self._jobs.close()
+        return told
 
     def written(self) -> dict[str, WrittenArray]:
         """Return the arrays that were written here, all of which is made."""
@@ -234,11 +263,19 @@ class LayerFiles:
             dtype="uint64",
             row_shape=(spec.TABLE_COLUMNS,),
             codec=chunk_coding.parse("blosc:zstd", 8),
-            chunk=spec.TABLE_CHUNK_ROWS,
+            chunk=_table_chunk(len(table)),
         )
         writer.append(table)
         writer.finish()
         return writer
+
+
+def _table_chunk(rows: int) -> int:
+    """Return the rows of a chunk of a chunk table, whose own index the manifest must hold."""
+    chunk = spec.TABLE_CHUNK_ROWS
+    while rows > chunk * spec.MAX_INLINE_INDEX:
+        chunk *= 2
+    return chunk
 
 
 def _require_readable(documents: Mapping[str, bytes]) -> None:

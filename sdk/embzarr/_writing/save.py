@@ -239,6 +239,7 @@ def _write(writer: Writer, given: _Given, extras: Extras) -> Checkpoint:
     writer.model = extras.model
     layer = writer._layer  # noqa: SLF001 - one write, in two modules
     with writer._aborted_on_error():  # noqa: SLF001
+        layer.require_room(0 if given.words is None else len(given.words))
         layer.contents.put(extras.tensors, extras.files)
         if given.words is None:
             return writer._commit()  # noqa: SLF001

@@ -201,15 +201,18 @@ function readData(text, { index, chunks }, where) {
  * true
  * (R-LAY-08, R-IDX-03, R-IDX-09).
  *
- * @param {Map<string, ArrayInfo>} arrays
- * @param {Map<string, {size: number}>} objects
+ * @param {Sizes & {arrays: Map<string, ArrayInfo>}} layer
+ * @param {number} count objects that it has, those that pages list included
  * @param {string} where
  */
-export function checkArrays(arrays, objects, where) {
+export function checkArrays(layer, count, where) {
+  const { arrays, objects, pages } = layer
+  let shards = 0
   for (const info of arrays.values()) {
     const at = `${where}.${info.name}`
-    demand(info.shards <= objects.size, 'an object for every shard', info.shards, at)
-    for (let s = 0; s < info.shards; s++) {
+    shards += pages.length > 0 ? info.shards : 0
+    demand(info.shards <= count && shards <= count, 'an object for every shard', info.shards, at)
+    for (let s = 0; s < info.shards && !hasUnlisted(layer); s++) {
       const key = keyOfShard(info, s)
       demand(objects.has(key), `an object ${key}`, undefined, at)
     }
@@ -218,19 +221,34 @@ export function checkArrays(arrays, objects, where) {
   for (const info of arrays.values()) {
     if (typeof info.index === 'string') continue
     const numbers = info.index.offset.map((_, i) => i)
-    checkPlaces(info, sizeOfShards(info, objects), numbers, info.index, `${where}.${info.name}`)
+    checkPlaces(info, sizeOfShards(info, layer), numbers, info.index, `${where}.${info.name}`)
   }
 }
 
 /**
- * Make what tells the size of an array's shards.
+ * What tells how large objects of a layer are.
+ *
+ * @typedef {object} Sizes
+ * @property {Map<string, {size: number}>} objects
+ * @property {{kind: string}[]} pages that were not read
+ */
+
+/** Tell whether pages that were not read list objects. @param {Sizes} layer */
+export const hasUnlisted = ({ pages }) => pages.some(({ kind }) => kind === 'objects')
+
+/**
+ * Make what tells the size of an array's shards: where a page does, the most that they can have
+ * (R-PAGE-09).
  *
  * @param {ArrayInfo} info
- * @param {Map<string, {size: number}>} objects
+ * @param {Sizes} layer
  * @returns {(shard: number) => number}
  */
-export const sizeOfShards = (info, objects) => (shard) => {
-  return objects.get(keyOfShard(info, shard)).size
+export const sizeOfShards = (info, layer) => (shard) => {
+  if (!hasUnlisted(layer)) return layer.objects.get(keyOfShard(info, shard)).size
+  const whole = info.chunkBytes + 4
+  const chunks = Math.min(info.shard, info.chunks - shard * info.shard)
+  return chunks * (info.raw ? whole : 2 * whole + 4096) + 16 * info.shard + 4
 }
 
 /**

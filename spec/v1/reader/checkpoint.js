@@ -7,6 +7,7 @@ import { refuse } from './errors.js'
 import { partOf } from './grid.js'
 import { ColumnReader } from './layers.js'
 import { NamedReader } from './named.js'
+import { withContents } from './pages.js'
 import { Pool, all } from './reading.js'
 import { compareBytes, decodeUtf8, encodeWord, prefixEnd } from './text.js'
 import { verify } from './verify.js'
@@ -28,6 +29,8 @@ export class Checkpoint {
     const appended = manifest.layers.slice(1).some((layer) => layer.words > 0)
     this.store = store
     this.manifest = manifest
+    /** Layers as the manifest has them, without what pages hold. */
+    this.committed = manifest.layers
     /** The manifest's bytes, whose SHA-256 is the identity of the commit. */
     this.bytes = bytes
     this.commit = manifest.commit
@@ -47,13 +50,39 @@ export class Checkpoint {
     this.layerWords = manifest.layers
       .filter((layer) => layer.words > 0)
       .map((layer) => new LayerWords(store, this.pool, layer))
-    this.named = new NamedReader(store, this.pool, manifest.layers)
+    this.namedReader = new NamedReader(store, this.pool, manifest.layers)
     /** What is known of each tensor before it is read, by name. */
-    this.tensors = this.named.tensorInfos()
+    this.tensors = this.namedReader.tensorInfos()
     /** What is known of each file before it is read, by name. */
-    this.files = this.named.fileInfos()
+    this.files = this.namedReader.fileInfos()
+    /** Why pages of tensors and files could not be read; null where they could. */
+    this.unread = null
     /** @type {Map<string, ColumnReader>} */
     this.readers = new Map()
+  }
+
+  /**
+   * Open a checkpoint, of whose tensors and files pages may tell (section 7.10).
+   *
+   * @param {import('./store.js').Store} store
+   * @param {import('./history.js').Found} found
+   * @returns {Promise<Checkpoint>}
+   */
+  static async open(store, { manifest, bytes }) {
+    let [layers, unread] = [manifest.layers, null]
+    try {
+      layers = await withContents(store, layers)
+    } catch (error) {
+      unread = error // words and rows need no page
+    }
+    const checkpoint = new Checkpoint(store, { manifest: { ...manifest, layers }, bytes })
+    return Object.assign(checkpoint, { unread, committed: manifest.layers })
+  }
+
+  /** Tensors and files. @throws what kept a page of them from being read */
+  get named() {
+    if (this.unread !== null) throw this.unread
+    return this.namedReader
   }
 
   /**

@@ -74,7 +74,7 @@ export const groupDocument = () => ({ zarr_format: 3, node_type: 'group', attrib
  * Make all documents of a layer, by their keys below it (R-ZARR-05, R-ZARR-06).
  *
  * @param {{kind: string, rows: number, columns: string[], arrays: Map<string, any>,
- *   tensors?: Record<string, any>, files?: Record<string, any>}} layer
+ *   tensors?: Record<string, any>, files?: Record<string, any>, alone?: boolean}} layer
  * @param {{step: number, write_id: string, below: string | null}} told `below`: path of the layer
  *   below
  * @returns {Map<string, any>}
@@ -90,7 +90,7 @@ export function layerDocuments(layer, { step, write_id, below }) {
   }
   /** @type {Record<string, any>} */
   const attributes = { format: 'embzarr', version: 1, step, write_id, columns: layer.columns }
-  for (const kind of ['tensors', 'files']) {
+  for (const kind of layer.alone ? [] : ['tensors', 'files']) {
     if (Object.keys(layer[kind] ?? {}).length > 0) attributes[kind] = layer[kind]
   }
   if (layer.kind === 'delta') Object.assign(attributes, { kind: 'delta', rows: layer.rows, below })
@@ -100,7 +100,9 @@ export function layerDocuments(layer, { step, write_id, below }) {
   documents.set('zarr.json', {
     ...groupDocument(),
     attributes: { embzarr: attributes },
-    consolidated_metadata: { kind: 'inline', must_understand: false, metadata: nodes },
+    ...(layer.alone
+      ? {}
+      : { consolidated_metadata: { kind: 'inline', must_understand: false, metadata: nodes } }),
   })
   return documents
 }

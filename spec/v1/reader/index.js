@@ -66,8 +66,8 @@ export async function open(place, { step, tag, commit, ...options } = {}) {
   if (named.length > 1) refuse('input-argument', 'one of step, tag and commit', named)
   const store = await storeOf(place, options)
   const history = new History(store)
-  if (tag !== undefined) return new Checkpoint(store, await history.tag(tag))
-  if (commit !== undefined) return new Checkpoint(store, await history.commit(commit))
-  if (step !== undefined) return new Checkpoint(store, await history.step(step))
-  return new Checkpoint(store, await history.newest())
+  if (tag !== undefined) return Checkpoint.open(store, await history.tag(tag))
+  if (commit !== undefined) return Checkpoint.open(store, await history.commit(commit))
+  if (step !== undefined) return Checkpoint.open(store, await history.step(step))
+  return Checkpoint.open(store, await history.newest())
 }

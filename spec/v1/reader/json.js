@@ -13,6 +13,7 @@ export const JSON_LIMITS = Object.freeze({
   manifest: 64 * MIB,
   tag: 64 * 1024,
   quarantine: MIB,
+  page: 8 * MIB,
   zarr: 16 * MIB,
 })
 const MAX_DEPTH = 32

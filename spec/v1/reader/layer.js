@@ -30,6 +30,20 @@ import { compareBytes, encodeUtf8 } from './text.js'
  * @property {Map<string, {size: number, sha256: string}>} objects
  * @property {Record<string, import('./named.js').TensorEntry>} tensors as the manifest has them
  * @property {Record<string, import('./named.js').FileEntry>} files
+ * @property {(Page & {at: number})[]} pages those that were not read, and their numbers
+ * @property {boolean} alone whether pages hold tensors or files, or did before they were read
+ * @property {any} value the JSON that it was made of
+ */
+
+/**
+ * What a manifest says of a page (section 7.10).
+ *
+ * @typedef {object} Page
+ * @property {'objects' | 'contents'} kind
+ * @property {number} size
+ * @property {string} sha256
+ * @property {number} count
+ * @property {number} [bytes]
  */
 
 const MAX_FENCES = 1024 * 1024
@@ -37,6 +51,38 @@ const MAX_DELTA_ROWS = 16777216
 const WORD_ARRAYS = ['words/data', 'words/offsets', 'lookup/blocks']
 const GROUPED = ['hash', 'family']
 const ENTRY = { required: { size: integer(), sha256: hex(64) } }
+const MAX_OBJECTS = 4194304
+const MAX_PAGES = 1024
+const MAX_PAGES_SUM = 512 * 1024 * 1024
+const PAGE = {
+  required: {
+    kind: string,
+    size: integer(1, 8388608),
+    sha256: hex(64),
+    count: integer(1, MAX_OBJECTS),
+  },
+  optional: { bytes: integer() },
+}
+
+/** @param {any} objects @param {string} where */
+export function checkObjects(objects, where) {
+  demand(isObject(objects), 'an object', objects, where)
+  for (const [key, entry] of Object.entries(objects)) {
+    checkKey(key, where)
+    checkMembers(entry, ENTRY, `${where}.${key}`)
+  }
+}
+
+/** @param {any} page @param {string} where */
+function checkPage(page, where) {
+  demand(isObject(page), 'an object', page, where)
+  if (typeof page.kind === 'string' && !['objects', 'contents'].includes(page.kind)) {
+    refuse('feature-unsupported', 'a page of kind objects or contents', page.kind, where)
+  }
+  checkMembers(page, PAGE, where)
+  const sound = page.kind === 'objects' || (page.bytes ?? 0) === 0
+  demand(sound, 'no bytes where no objects are listed', page.bytes, where)
+}
 
 /** @type {import('./members.js').Table} */
 const LAYER = {
@@ -56,15 +102,9 @@ const LAYER = {
     },
     arrays: (arrays, where) => demand(isObject(arrays), 'an object', arrays, where),
     fences: list(string, 0, 4096),
-    objects: (objects, where) => {
-      demand(isObject(objects), 'an object', objects, where)
-      for (const [key, entry] of Object.entries(objects)) {
-        checkKey(key, where)
-        checkMembers(entry, ENTRY, `${where}.${key}`)
-      }
-    },
+    objects: checkObjects,
   },
-  optional: NAMED,
+  optional: { ...NAMED, pages: list(checkPage, 0, MAX_PAGES) },
   open: true,
 }
 
@@ -87,6 +127,7 @@ export function parseLayer(value, where) {
     checkKey(name, `${where}.arrays`)
     arrays.set(name, parseArray(name, array, `${where}.arrays.${name}`))
   }
+  const pages = (value.pages ?? []).map((page, at) => ({ ...page, at }))
   const layer = {
     kind: value.kind,
     path: value.path,
@@ -99,13 +140,36 @@ export function parseLayer(value, where) {
     objects: new Map(Object.entries(value.objects)),
     tensors: value.tensors ?? {},
     files: value.files ?? {},
+    pages,
+    alone: pages.some(({ kind }) => kind === 'contents'),
+    value,
   }
   for (const name of layer.columns) demand(arrays.has(name), `an array ${name}`, undefined, where)
   checkWords(layer, where)
   if (layer.kind === 'full') checkFull(layer, where)
   checkNamed(layer, where)
-  checkArrays(arrays, layer.objects, where)
+  checkArrays(layer, countObjects(layer), where)
   return layer
+}
+
+/** Count the objects of a layer, pages and what they list included. @param {LayerInfo} layer */
+function countObjects({ objects, pages }) {
+  const listed = pages.filter(({ kind }) => kind === 'objects')
+  return objects.size + pages.length + listed.reduce((sum, { count }) => sum + count, 0)
+}
+
+/**
+ * Check how much the pages of all layers may hold (R-PAGE-02).
+ *
+ * @param {LayerInfo[]} layers
+ */
+export function checkPages(layers) {
+  const pages = layers.flatMap((layer) => layer.pages)
+  const bytes = pages.reduce((sum, { size }) => sum + size, 0)
+  const objects = layers.reduce((sum, layer) => sum + countObjects(layer), 0)
+  demand(pages.length <= MAX_PAGES, 'at most 1,024 pages', pages.length, 'layers')
+  demand(bytes <= MAX_PAGES_SUM, 'at most 512 MiB of pages', bytes, 'layers')
+  demand(objects <= MAX_OBJECTS, 'at most 4,194,304 objects', objects, 'layers')
 }
 
 /**
@@ -211,10 +275,10 @@ function checkWords(layer, where) {
  * @param {LayerInfo} layer
  * @param {string} where
  */
-function checkFull({ columns, arrays, rows, tensors, files }, where) {
+function checkFull({ columns, arrays, rows, tensors, files, alone }, where) {
   if (columns.length === 0) {
     const named = Object.keys(tensors).length + Object.keys(files).length
-    demand(named > 0, 'columns, tensors or files', undefined, where)
+    demand(named > 0 || alone, 'columns, tensors or files', undefined, where)
     demand(rows === 0, 'no rows without columns', rows, `${where}.rows`)
     return
   }

@@ -7,7 +7,7 @@
 import { refuse } from './errors.js'
 import { JSON_LIMITS, parseJson, plain } from './json.js'
 import { checkKey } from './keys.js'
-import { checkChain, parseLayer } from './layer.js'
+import { checkChain, checkPages, parseLayer } from './layer.js'
 import {
   anything,
   characters,
@@ -176,6 +176,7 @@ function manifest(value, size, where) {
   const kind = layers.length === 1 ? 'full' : 'delta'
   demand(value.kind === kind, `kind ${kind}`, value.kind, where)
   checkChain(layers)
+  checkPages(layers)
   const copies = layers.flatMap((layer) => [...layer.arrays.values()])
   const copied = copies.reduce((sum, { data }) => sum + (data === null ? 0 : data.length), 0)
   demand(copied <= 512 * 1024, 'at most 512 KiB of data', copied, where)

@@ -144,7 +144,7 @@ export class ArrayReader {
    */
   check(numbers, places) {
     const where = `${this.layer.path}/${this.info.name}`
-    checkPlaces(this.info, sizeOfShards(this.info, this.layer.objects), numbers, places, where)
+    checkPlaces(this.info, sizeOfShards(this.info, this.layer), numbers, places, where)
   }
 
   /**

@@ -10,6 +10,7 @@ import { commitKey, keyOfShard, readLayerPath } from './keys.js'
 import { checkRowNumbers } from './layers.js'
 import { parseRecord } from './manifest.js'
 import { readUint64 } from './grid.js'
+import { withKnown } from './pages.js'
 import { ArrayReader, Pool, all } from './reading.js'
 import { Sha256, sha256 } from './sha256.js'
 import { verifyFiles } from './verify-files.js'
@@ -114,23 +115,29 @@ const FAILURES = new Set([
  * @returns {Promise<Problem[]>}
  */
 export async function verify(checkpoint, options = {}) {
-  const { manifest, store } = checkpoint
-  const sizes = manifest.layers.flatMap(({ objects }) =>
-    [...objects.values()].map(({ size }) => size),
-  )
-  const report = new Report(
-    options,
-    sizes.reduce((a, b) => a + b, 0),
-  )
+  const { committed, store } = checkpoint
+  const report = new Report(options, committed.map(bytesOf).reduce((a, b) => a + b, 0))
   await verifyCommit(checkpoint, report)
   const pool = new Pool(PARALLEL)
-  for (const layer of manifest.layers) await verifyObjects(store, layer, pool, report)
-  for (const layer of manifest.layers) await verifyRows(store, layer, report)
-  for (const layer of manifest.layers) await verifyDocuments(checkpoint, layer, report)
+  const layers = []
+  for (const told of committed) {
+    const { layer, whole } = await withKnown(store, told, (...problem) => report.add(...problem))
+    await verifyObjects(store, layer, pool, report)
+    await verifyRows(store, layer, report)
+    // Of a page that is lost nobody knows which documents it listed.
+    if (whole) await verifyDocuments(store, layer, layers[layers.length - 1], checkpoint, report)
+    layers.push(layer)
+  }
   await verifyRoot(checkpoint, report)
   await verifyWords(checkpoint, report)
-  for (const layer of manifest.layers) await verifyFiles(store, layer, report)
+  for (const layer of layers) await verifyFiles(store, layer, report)
   return [...report.found.values()]
+}
+
+/** Bytes of all objects of a layer, pages included. @param {import('./layer.js').LayerInfo} layer */
+function bytesOf({ objects, pages }) {
+  const listed = [...objects.values()].map(({ size }) => size)
+  return [...listed, ...pages.map(({ size, bytes = 0 }) => size + bytes)].reduce((a, b) => a + b, 0)
 }
 
 /** The manifest is the one that was opened, and its parent the one that it names (R-VFY-07). */
@@ -177,7 +184,7 @@ async function verifyObjects(store, layer, pool, report) {
   for (const name of layer.arrays.keys()) {
     const reader = new ArrayReader(store, new Pool(), layer, name)
     for (let s = 0; s < reader.info.shards; s++) {
-      rest.delete(keyOfShard(reader.info, s))
+      if (!rest.delete(keyOfShard(reader.info, s))) continue // a page that is lost tells of it
       tasks.push(() => verifyShard(store, reader, s, report))
     }
   }
@@ -263,9 +270,8 @@ async function verifyRows(store, layer, report) {
 }
 
 /** Documents say what the manifest says (R-VFY-05). */
-async function verifyDocuments({ store, manifest }, layer, report) {
-  const below = manifest.layers[manifest.layers.indexOf(layer) - 1]?.path ?? null
-  const told = { ...(readLayerPath(layer.path) ?? manifest), below }
+async function verifyDocuments(store, layer, lower, { manifest }, report) {
+  const told = { ...(readLayerPath(layer.path) ?? manifest), below: lower?.path ?? null }
   for (const [name, expected] of layerDocuments(layer, told)) {
     const key = `${layer.path}/${name}`
     if (report.damaged.has(key)) continue

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faults.hostile import chunks, documents, numbers, places, shapes, words
+from faults.hostile import chunks, documents, numbers, places, shapes, split, words
 from faults.hostile.register import CLASSES, Hostile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REGISTERED = (chunks, documents, numbers, places, shapes, words)
+REGISTERED = (chunks, documents, numbers, places, shapes, split, words)
 """Modules that fill `CLASSES` when they are imported."""
 
 

@@ -68,9 +68,10 @@ def plan(
     if json_file:
         told = {**asdict(scene), **dataclasses.asdict(found)}
         json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    pages = f" and {found.pages} pages of {found.page_bytes / 1e6:,.3g}" if found.pages else ""
     say(
         f"{scene.words:,} words x {scene.dim}: {found.objects:,} objects, {found.bytes / 1e9:,.3g} "
-        f"GB, a manifest of {found.manifest_bytes / 1e6:,.3g} MB; kept for a month, "
+        f"GB, a manifest of {found.manifest_bytes / 1e6:,.3g} MB{pages}; kept for a month, "
         f"{found.month_dollars:,.2f} dollars."
     )
     columns = ("puts", "gets", "moved", "minutes", "dollars")

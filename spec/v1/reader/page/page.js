@@ -111,7 +111,7 @@ async function tagsByCommit(history) {
 }
 
 async function showCheckpoint(store, found, line, signal) {
-  const checkpoint = new Checkpoint(store, found)
+  const checkpoint = await Checkpoint.open(store, found)
   current.checkpoint = checkpoint
   for (const other of find('#steps tbody').children)
     other.classList.toggle('chosen', other === line)
