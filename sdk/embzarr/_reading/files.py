@@ -14,7 +14,7 @@ from embzarr._format import arguments
 from embzarr._reading.array import ArrayReader
 from embzarr._reading.mapping import Members
 from embzarr._storage import interruptible, parallel, sync_folder
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.errors import DamagedError, EmbzarrError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,17 +95,17 @@ class File:
             target = Path(path)
         except TypeError:
             raise arguments.refusal("path", "a path", path) from None
-        temporary = target.with_name(f"{target.name}#{secrets.token_hex(16)}")
+        temporary = target.parent / f"{target.name}#{secrets.token_hex(16)}"
         try:
             self._write(temporary)
             temporary.replace(target)
             sync_folder(target.parent)
-        except OSError as exc:
-            if isinstance(exc, DamagedError):
+        except (OSError, ValueError) as exc:  # a path with a NUL is a ValueError
+            if isinstance(exc, EmbzarrError):
                 raise
-            raise InvalidInputError("input-argument", f"path: {target}: {exc}") from exc
+            raise InvalidInputError("input-argument", f"path: {str(target)!r}: {exc}") from exc
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError, ValueError):
                 temporary.unlink()
         return target
 
@@ -165,7 +165,10 @@ class _Raw(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}[whence]
+        bases = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}
+        if whence not in bases:
+            raise ValueError(f"expected a whence of 0, 1 or 2, found {whence!r}")
+        base = bases[whence]
         if base + offset < 0:
             raise ValueError(f"cannot seek to {base + offset}")
         self._at = base + offset
@@ -176,7 +179,7 @@ class _Raw(io.RawIOBase):
         first = min(self._at, self._file.size)
         data = self._file.read(first, min(first + len(view), self._file.size))
         view[: len(data)] = data
-        self._at = first + len(data)
+        self._at += len(data)
         return len(data)
 
 

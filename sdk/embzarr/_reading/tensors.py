@@ -114,7 +114,7 @@ class Tensor:
             if isinstance(first, list | range) or (isinstance(first, np.ndarray) and first.ndim):
                 return np.asarray(self.take(np.asarray(first))[(slice(None), *others)])
             if not isinstance(first, slice):
-                at = range(len(self))[arguments.whole("index", first)]
+                at = self._index(arguments.whole("index", first))
                 return np.asarray(self._reader.rows(at, at + 1)[(0, *others)])
             rows = range(*first.indices(len(self)))
             low, last = sorted((rows[0], rows[-1])) if rows else (0, -1)
@@ -126,6 +126,11 @@ class Tensor:
                 raise
             message = f"tensor {self.name!r} of shape {self.shape}: {exc}"
             raise InvalidInputError("input-argument", message) from exc
+
+    def _index(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range of the first dimension")
+        return index % len(self)
 
     def __array__(
         self, dtype: DTypeLike | None = None, *, copy: bool | None = None

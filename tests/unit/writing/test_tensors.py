@@ -350,6 +350,27 @@ def test_files_come_back(tmp_path: Path) -> None:
     assert saved.verify().ok
 
 
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A folder, what lies below a file, a NUL: none of them is an error of Python's own."""
+    file = embzarr.save(MemoryStore(), files={"x": b"x"}).files["x"]
+    (tmp_path / "file").touch()
+
+    for path in (tmp_path, Path(), Path("/"), tmp_path / "file" / "x", f"{tmp_path}/nul\0", 5):
+        with pytest.raises(embzarr.InvalidInputError, match="path"):
+            file.save(path)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_open_file_is_sought_in_as_one_of_a_disk() -> None:
+    """Past its end nothing is read, and one stays where one was."""
+    with embzarr.save(MemoryStore(), files={"x": b"0123"}).files["x"].open() as file:
+        assert (file.seek(100), file.read(), file.tell()) == (100, b"", 100)
+        assert (file.seek(-2, io.SEEK_END), file.read()) == (2, b"23")
+        for offset, whence in ((-1, io.SEEK_SET), (0, 7)):
+            with pytest.raises(ValueError, match=r"seek|whence"):
+                file.raw.seek(offset, whence)
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     """Nothing of the save stays."""
     path, store = tmp_path / "log", MemoryStore()
