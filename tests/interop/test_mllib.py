@@ -131,3 +131,17 @@ def test_what_is_no_model_of_mllib_is_refused(place: Any, spark: Any) -> None:
             load(stored(broken))
         assert damaged.value.code == "model-invalid"
     assert spark.range(1).count() == 1  # no failure has ended the session
+
+
+def test_files_of_strangers_stay_in_their_folder(tmp_path: Path) -> None:
+    """A name that leads out of it is refused before anything is written."""
+    from embzarr.interop.mllib import load  # noqa: PLC0415 - where the library is
+
+    model = {"framework": "mllib", "version": "9", "class": "x", "form": "folder"}
+    for at, name in enumerate(("../../out", str(tmp_path / "out"), "a/../../../out", "nul\0")):
+        files = {"metadata/part-00000": b"{}", name: b"x"}
+        stored = embzarr.save(tmp_path / str(at), files=files, model=model)
+        with pytest.raises(embzarr.DamagedError, match="a file named") as caught:
+            load(stored, folder=str(tmp_path))
+        assert caught.value.code == "model-invalid"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]

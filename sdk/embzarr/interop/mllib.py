@@ -19,6 +19,7 @@ from embzarr._writing import save as save_table
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop._door import loaded_once, needs, opened
 from embzarr.interop._models import storing
+from embzarr.interop._models.own_form import save_folder
 from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 from embzarr.interop._spark.texts import MeanVectors
 
@@ -124,13 +125,9 @@ def load(
         8
     """
     checkpoint, _ = storing.open_model(source, "mllib", where)
-    session = SparkSession.builder.getOrCreate()
     with _shared(folder) as place:
         path = place / "model"
-        for name, file in checkpoint.files.items():
-            target = path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.save(target)
+        save_folder(checkpoint, path)
         for name in _classes_in(path, checkpoint.url):
             if not name.startswith(_MLLIB) and name not in {_OURS, *trusted}:
                 raise UnsupportedError(
@@ -138,6 +135,7 @@ def load(
                     f"{checkpoint.url}: holds a {name[:120]!r}, which is not MLlib's: "
                     "trusted=[...] imports it",
                 )
+        session = SparkSession.builder.getOrCreate()
         try:
             return DefaultParamsReader.loadParamsInstance(path.as_uri(), session)
         except (*_FAILURES, ImportError, AttributeError, ValueError, KeyError) as exc:

@@ -14,6 +14,7 @@ from embzarr.errors import DamagedError, InvalidInputError, NotFoundError, Unsup
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
 from embzarr.interop._models.by_names import by_names
+from embzarr.interop._models.own_form import save_folder
 from embzarr.interop._models.storing import HowToSave, ModelParts, Where
 
 with needs("tensorflow", extra="tensorflow"):
@@ -169,8 +170,7 @@ def load_saved_model(source: Source, *, allow_unsafe: bool = False, **where: Unp
     """
     arguments.check_flags(allow_unsafe=allow_unsafe)
     checkpoint, record = storing.open_model(source, "tensorflow", where, version=tf.__version__)
-    names = [name for name in checkpoint.files if name.startswith(_FOLDER)]
-    if not names:
+    if not any(name.startswith(_FOLDER) for name in checkpoint.files):
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without a SavedModel")
     if not allow_unsafe:
         raise UnsupportedError(
@@ -179,12 +179,7 @@ def load_saved_model(source: Source, *, allow_unsafe: bool = False, **where: Unp
             "load_saved_model(..., allow_unsafe=True)",
         )
     with tempfile.TemporaryDirectory(prefix="embzarr-model-") as folder:
-        for name in names:
-            path = Path(folder, name)
-            if ".." in path.parts:
-                raise DamagedError("model-invalid", f"{checkpoint.url}: a file named {name!r}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.files[name].save(path)
+        save_folder(checkpoint, Path(folder), below=_FOLDER)
         try:
             return tf.saved_model.load(str(Path(folder) / _FOLDER))
         except (tf.errors.OpError, OSError, ValueError, KeyError) as exc:

@@ -126,3 +126,29 @@ def file_of(checkpoint: Checkpoint, name: str) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="embzarr-model-") as folder:
         yield str(checkpoint.files[name].save(Path(folder) / name))
+
+
+def save_folder(checkpoint: Checkpoint, folder: Path, *, below: str = "") -> None:
+    """Save files under a folder by their names, of which none may lead out of it.
+
+    Args:
+        checkpoint: of a model that is a folder.
+        folder: where to; it is made.
+        below: only files whose names begin so.
+
+    Raises:
+        DamagedError: code ``model-invalid``: a name that leads elsewhere.
+        InvalidInputError: a file cannot be written.
+    """
+    names = [name for name in checkpoint.files if name.startswith(below)]
+    for name in names:  # all of them, before anything is written
+        parts = name.split("/")
+        if {"", ".", ".."} & set(parts) or any(letter in name for letter in "\\:\0"):
+            raise DamagedError("model-invalid", f"{checkpoint.url}: a file named {name[:120]!r}")
+    for name in names:
+        target = folder / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise InvalidInputError("input-argument", f"path: {target.parent}: {exc}") from exc
+        checkpoint.files[name].save(target)
