@@ -133,6 +133,53 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
 
 
 @on_torch
+def test_torch_takes_no_optimizer_that_is_another(tmp_path: Path) -> None:
+    """Another class, or other parameters: told before anything is filled."""
+    torch = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
+
+    net, again = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    saved = save(tmp_path / "m", net, optimizer=torch.optim.Adam(net.parameters()))
+    before = again.weight.clone()
+    others = [torch.optim.SGD(again.parameters(), lr=0.1), torch.optim.Adam([again.bias])]
+    for optimizer, told in zip(
+        others, ("expected 'Adam'.*found SGD", r"\[2\].*\[1\]"), strict=True
+    ):
+        with pytest.raises(embzarr.InvalidInputError, match=told):
+            load(saved, into=again, optimizer=optimizer)
+    assert torch.equal(again.weight, before)
+    load(saved, into=again, optimizer=torch.optim.AdamW(again.parameters()), strict=False)
+    assert torch.equal(again.weight, net.weight)
+
+
+@on_torch
+def test_torch_refuses_what_is_no_whole_module(tmp_path: Path) -> None:
+    """Nothing, a tensor, a module of unknown shapes, more than tensors: on both ways."""
+    torch: Any = pytest.importorskip("torch")
+    from embzarr.interop.torch import load, save, save_async  # noqa: PLC0415 - where the library is
+
+    class More(torch.nn.Linear):  # type: ignore[misc]
+        def get_extra_state(self) -> Any:
+            return 7
+
+    saved = save(tmp_path / "m", torch.nn.Linear(3, 2))
+    for odd in (3, torch.ones(3), torch.nn.LazyLinear(2), More(3, 2)):
+        with pytest.raises(embzarr.InvalidInputError):
+            save(tmp_path / "n", odd)
+        with pytest.raises(embzarr.InvalidInputError):
+            load(saved, into=odd)
+    with pytest.raises(embzarr.InvalidInputError, match=r"run: expected an embzarr\.Run"):
+        save_async(str(tmp_path / "n"), torch.nn.Linear(3, 2))  # type: ignore[arg-type]
+    with pytest.raises(embzarr.InvalidInputError, match="not in the model: bias, weight"):
+        load(saved, into=torch.nn.Sequential())  # which is as false as None
+    assert not (tmp_path / "n" / "commits").exists()
+    texts = embzarr.save(tmp_path / "t", tensors={"w": np.array(["a"])}, model=saved.model)
+    with pytest.raises(embzarr.UnsupportedError) as caught:
+        load(texts)
+    assert caught.value.code == "dtype-unsupported"
+
+
+@on_torch
 def test_torch_names_are_a_models_own(tmp_path: Path) -> None:
     """A module may be called optimizer, and a state have keys that look like numbers or paths."""
     torch: Any = pytest.importorskip("torch")

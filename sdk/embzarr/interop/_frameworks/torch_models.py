@@ -6,15 +6,17 @@ is no tensor is JSON, or refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop._door import needs
 from embzarr.interop._frameworks.torch_state import (
     distinct,
     flat,
     in_place,
     nested,
+    state_of,
     to_array,
     to_tensor,
 )
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from embzarr.interop._door import Source
     from embzarr.interop._models.by_names import Names
 
+_CLASS = "class"
+"""Member of what is told of an optimizer."""
 OPTIMIZER, TRAINER = "optimizer", "trainer"
 """Members of a record that tell of state beside the model's own."""
 
@@ -77,7 +81,7 @@ def save(
         >>> bool((again.weight == layer.weight).all())
         True
     """
-    parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
+    parts = _parts_with(model, optimizer)
     return storing.save_model(url, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
@@ -117,7 +121,7 @@ def save_async(
         >>> sorted(load(saving.result()))
         ['bias', 'weight']
     """
-    parts = parts_of(model, {} if optimizer is None else {OPTIMIZER: optimizer.state_dict()})
+    parts = _parts_with(model, optimizer)
     return storing.save_later(run, parts, vocabulary=vocabulary, embedding=embedding, how=how)
 
 
@@ -149,7 +153,8 @@ def load(
     Raises:
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
         UnsupportedError: code ``model-foreign``: one of another framework, without `names`.
-        InvalidInputError: code ``input-shape``: what does not fit, all of it at once.
+        InvalidInputError: code ``input-shape``: what does not fit, all of it at once; or, with
+            `strict`, an optimizer of another class.
 
     Example:
         >>> import torch
@@ -158,7 +163,7 @@ def load(
         >>> load(saved)
         {'w': tensor([1., 1.])}
     """
-    state = {} if into is None else into.state_dict()
+    state = {} if into is None else state_of(into)
     if names is not None:
         own = {name: tuple(tensor.shape) for name, tensor in state.items()}
         _copy(state, by_names(source, names, into, own, strict=strict, where=where))
@@ -170,8 +175,11 @@ def load(
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
     held = _own(checkpoint, record, shapes)
     held |= {name: shapes[other] for name, other in shared.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()} if into else held
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wanted = held if into is None else wanted
     common = storing.check_fits(held, wanted, strict=strict)
+    if optimizer is not None:  # before anything is filled
+        _check_optimizer(checkpoint, told, optimizer, strict=strict)
     out = {
         name: array
         for name in common
@@ -182,14 +190,65 @@ def load(
     arrays |= {name: arrays[other] for name, other in shared.items()}
     _copy(state, {name: arrays[name] for name in common if name in state and name not in out})
     if optimizer is not None:
-        optimizer.load_state_dict(_state_of(checkpoint, told, arrays))
-    return state or {name: to_tensor(arrays[name]) for name in arrays if name in held}
+        _fill_optimizer(checkpoint, optimizer, _state_of(checkpoint, told, arrays))
+    if into is not None:
+        return state
+    return {name: to_tensor(arrays[name]) for name in arrays if name in held}
 
 
 def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     with torch.no_grad():
         for name, array in arrays.items():
             state[name].copy_(to_tensor(array))
+
+
+def _fill_optimizer(checkpoint: Checkpoint, optimizer: Any, state: Any) -> None:  # noqa: ANN401
+    try:
+        optimizer.load_state_dict(state)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        message = f"{checkpoint.url}: {type(optimizer).__name__} cannot take its state: {exc!r}"
+        raise DamagedError("model-invalid", message) from exc
+
+
+def _parts_with(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - torch is an extra
+    if optimizer is None:
+        return parts_of(model, {})
+    parts = parts_of(model, {OPTIMIZER: optimizer.state_dict()})
+    told = parts.record[OPTIMIZER] | {_CLASS: type(optimizer).__name__}
+    return replace(parts, record={**parts.record, OPTIMIZER: told})
+
+
+def _check_optimizer(
+    checkpoint: Checkpoint,
+    told: Mapping[str, Any],
+    optimizer: Any,  # noqa: ANN401 - torch is an extra
+    *,
+    strict: bool,
+) -> None:
+    """Refuse an optimizer of another class, or for other parameters, than was saved."""
+    name, own = told.get(_CLASS), [base.__name__ for base in type(optimizer).__mro__]
+    if strict and name is not None and name not in own:
+        raise InvalidInputError(
+            "input-argument",
+            f"optimizer: expected {name!r:.80}, of which the state was saved, found {own[0]}: "
+            "strict=False takes it as it is",
+        )
+    found = [len(group["params"]) for group in optimizer.param_groups]
+    saved = _groups_of(told.get("state"))
+    if saved is not None and found != saved:
+        raise InvalidInputError(
+            "input-shape",
+            f"optimizer: expected groups of {saved} parameters, as were saved, found {found}",
+        )
+
+
+def _groups_of(told: Any) -> list[int] | None:  # noqa: ANN401 - what anybody may have written
+    """Return how many parameters each group of an optimizer's state has; None where none tells."""
+    try:
+        groups = dict(told["dict"])["param_groups"]["list"]
+        return [len(dict(group["dict"])["params"]["list"]) for group in groups]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def load_beside(
@@ -223,7 +282,7 @@ def parts_of(model: Any, beside: Mapping[str, Any]) -> ModelParts:  # noqa: ANN4
         model: whose tensors have their own names.
         beside: nested state of `OPTIMIZER` or `TRAINER`.
     """
-    state = model if isinstance(model, dict) else model.state_dict()
+    state = state_of(model)
     kept, shared = distinct(state)
     tensors = {name: to_array(name, tensor) for name, tensor in kept.items()}
     record: dict[str, Any] = {"shared": shared} if shared else {}

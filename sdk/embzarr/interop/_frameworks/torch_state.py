@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr.errors import InvalidInputError
+from embzarr._format import arguments
+from embzarr.errors import InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
 
@@ -31,10 +32,7 @@ def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is
     is_dense = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
     if not is_dense or tensor.is_quantized or tensor.is_meta:
         kind = f"{tensor.layout} on {tensor.device}" if isinstance(tensor, torch.Tensor) else ""
-        raise InvalidInputError(
-            "input-dtype",
-            f"tensor {name!r}: expected a dense tensor, found {kind or type(tensor).__name__}",
-        )
+        raise _no_tensor(name, kind or type(tensor).__name__)
     host = tensor.detach().cpu().resolve_conj().resolve_neg()
     kind = str(host.dtype).removeprefix("torch.")
     try:
@@ -43,12 +41,25 @@ def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is
         return np.asarray(host.view(_BITS[host.element_size()]).numpy().view(_ml_dtype(name, kind)))
 
 
+def _no_tensor(name: str, found: str) -> InvalidInputError:
+    message = f"tensor {name!r}: expected a dense tensor, found {found}"
+    return InvalidInputError("input-dtype", message)
+
+
 def to_tensor(array: NDArray[Any]) -> Any:  # noqa: ANN401 - torch is an extra
-    """Return numbers as a tensor, without a copy."""
-    if array.dtype.isbuiltin == 1:
-        return torch.from_numpy(np.require(array, requirements="W"))
-    bits = torch.from_numpy(array.view(f"u{array.itemsize}"))
-    return bits.view(getattr(torch, array.dtype.name))
+    """Return numbers as a tensor, without a copy.
+
+    Raises:
+        UnsupportedError: code ``dtype-unsupported``: torch has no such type.
+    """
+    try:
+        if array.dtype.isbuiltin == 1:
+            return torch.from_numpy(np.require(array, requirements="W"))
+        kind = getattr(torch, array.dtype.name)
+        return torch.from_numpy(array.view(f"u{array.itemsize}")).view(kind)
+    except (AttributeError, TypeError) as exc:
+        message = f"torch {torch.__version__} has no type for {array.dtype}: {exc}"
+        raise UnsupportedError("dtype-unsupported", message) from exc
 
 
 def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
@@ -59,6 +70,28 @@ def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
         raise InvalidInputError("input-dtype", f"tensor {name!r}: no type of ml_dtypes for {kind}")
     dtype: np.dtype[Any] = np.dtype(found)
     return dtype
+
+
+def state_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
+    """Return the tensors of a module, or of a state dict, by name.
+
+    Raises:
+        InvalidInputError: something else, a module that holds more than tensors, or one whose
+            shapes nobody knows before it was called.
+    """
+    if not isinstance(model, torch.nn.Module | dict):
+        raise arguments.refusal("model", "a torch.nn.Module, or tensors by name", model)
+    state: dict[str, Any] = model if isinstance(model, dict) else model.state_dict()
+    for name, one in state.items():
+        if not isinstance(one, torch.Tensor):
+            raise _no_tensor(name, type(one).__name__)
+    lazy = [name for name, one in state.items() if torch.nn.parameter.is_lazy(one)]
+    if lazy:
+        raise InvalidInputError(
+            "input-argument",
+            f"model: expected one of known shapes, found {storing.some(lazy)} without: call it",
+        )
+    return state
 
 
 def in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra

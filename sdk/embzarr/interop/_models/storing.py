@@ -9,6 +9,7 @@ import numpy as np
 
 from embzarr._format import arguments
 from embzarr._open import open_checkpoint
+from embzarr._run import Run
 from embzarr._writing import save
 from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr._run import Run
     from embzarr._writing import DeltaPolicy
     from embzarr.interop._door import Source
 
@@ -120,6 +120,8 @@ def save_later(
     how: HowToSaveLater,
 ) -> Future[Checkpoint]:
     """Save a model in the background, as `save_model` does."""
+    if not isinstance(run, Run):
+        raise arguments.refusal("run", "an embzarr.Run, which saves in the background", run)
     words, vectors, given = _arranged(parts, vocabulary, embedding)
     return run.save_async(words, vectors, **given, **how)
 
