@@ -6,6 +6,8 @@ Each by its real library, on a real server, loaded by a fresh process; run by ``
 from __future__ import annotations
 
 import importlib.util
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,7 @@ def test_torch_tells_all_that_does_not_fit(place: Any) -> None:
 
 
 @on_torch
-@pytest.mark.parametrize("kind", ["sparse", "meta", "text", "module"])
+@pytest.mark.parametrize("kind", ["sparse", "meta", "half complex", "text", "module"])
 def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> None:
     """A typed error names it, and nothing is stored."""
     torch = pytest.importorskip("torch")
@@ -124,6 +126,7 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
     found: Any = {
         "sparse": torch.eye(3).to_sparse(),
         "meta": torch.empty(3, device="meta"),
+        "half complex": torch.ones(2, dtype=torch.complex32),
         "text": "x",
         "module": torch.nn.Linear(1, 1),
     }[kind]
@@ -408,6 +411,37 @@ def test_sklearn_predicts_the_same(place: Any, afresh: Any) -> None:
     assert np.array_equal(again.predict_proba(x), forest.predict_proba(x))
 
 
+@on_torch
+def test_sklearn_keeps_nothing_that_no_module_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not saved, since nothing could load it again; and told, where a class is gone."""
+    pytest.importorskip("skops")
+    from sklearn.linear_model import LinearRegression  # noqa: PLC0415 - where the library is
+    from sklearn.preprocessing import FunctionTransformer  # noqa: PLC0415
+
+    from embzarr.interop.sklearn import load, save  # noqa: PLC0415
+
+    class Local(LinearRegression):  # type: ignore[misc]
+        pass
+
+    for odd in (FunctionTransformer(lambda x: x), Local()):
+        with pytest.raises(embzarr.InvalidInputError, match=r"no module has .*(lambda|Local)"):
+            save(tmp_path / "m", odd)
+    assert not (tmp_path / "m" / "commits").exists()
+
+    module = types.ModuleType("ours")
+    module.Local = Local  # type: ignore[attr-defined]
+    Local.__module__, Local.__qualname__ = "ours", "Local"
+    monkeypatch.setitem(sys.modules, "ours", module)
+    saved = save(tmp_path / "m", Local())
+    assert isinstance(load(saved, trusted=["ours.Local"]), Local)
+    del module.Local
+    with pytest.raises(embzarr.UnsupportedError, match=r"no module here has ours\.Local") as caught:
+        load(saved, trusted=["ours.Local"])
+    assert caught.value.code == "model-foreign"
+
+
 @pytest.mark.parametrize(
     "library",
     [
@@ -444,6 +478,33 @@ def test_what_is_no_model_of_it_is_refused(library: str, tmp_path: Path) -> None
     assert (missing.value.code, foreign.value.code) == ("model-missing", "model-foreign")
     with pytest.raises(embzarr.InvalidInputError):
         adapter.save(tmp_path / "n", {"a": 3} if library == "torch" else 3)
+
+
+@on_torch
+@pytest.mark.parametrize(
+    ("library", "file", "kind"),
+    [
+        ("xgboost", "model.ubj", "Booster"),
+        ("lightgbm", "model.txt", "Booster"),
+        ("catboost", "model.cbm", "CatBoostClassifier"),
+        ("sklearn", "model.skops", "LinearRegression"),
+    ],
+)
+@pytest.mark.parametrize(
+    "data", [b"", b"junk " * 9, b"PK\x03\x04" + bytes(40)], ids=["", "junk", "zip"]
+)
+def test_a_file_that_is_no_model_is_damaged(
+    library: str, file: str, kind: str, data: bytes, tmp_path: Path
+) -> None:
+    """Whatever the library makes of it, and however it says so."""
+    pytest.importorskip("skops" if library == "sklearn" else library)
+    adapter = importlib.import_module(f"embzarr.interop.{library}")
+    model = {"framework": library, "version": "1\x1b[2J", "class": kind}
+    saved = embzarr.save(tmp_path / "m", files={file: data}, model=model)
+    with pytest.raises(embzarr.DamagedError) as caught:
+        adapter.load(saved)
+    assert caught.value.code == "model-invalid"
+    assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

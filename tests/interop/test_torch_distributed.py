@@ -145,6 +145,9 @@ def test_no_pickle_is_stored(tmp_path: Path) -> None:
         {"tensors": {"w": {"dtype": "float64", "size": [3], "pieces": [[[0], [3]]]}}},
         {"tensors": {"w": {"dtype": "float32", "size": [3], "pieces": [[[-3], [3]]]}}},
         {"tensors": {"v": {"dtype": "float32", "size": [3], "pieces": [[[0], [3]]]}}},
+        {"tensors": {"w": {"dtype": "float32", "size": [3], "pieces": []}}},
+        {"tensors": {"w": {"dtype": "float32", "size": [9], "pieces": [[[0], [3]]]}}},
+        {"tensors": {"w": {"dtype": "float32", "size": [6], "pieces": [[[0], [3]]] * 2}}},
         {"tensors": {}, "values": {"x": 3}, "paths": {}},
         {"tensors": [], "values": {}, "paths": {}},
     ],
@@ -156,7 +159,8 @@ def test_no_record_is_believed(record: Any, tmp_path: Path) -> None:
     from embzarr.interop.torch_distributed import StorageReader  # noqa: PLC0415 - the same
 
     model = {"framework": "torch_distributed", "values": {}, "paths": {}, **record}
-    saved = embzarr.save(tmp_path / "m", tensors={"w": np.ones(3, "f4")}, model=model)
+    tensors = {"w": np.ones(3, "f4"), "w[0:3]": np.ones(3, "f4")}
+    saved = embzarr.save(tmp_path / "m", tensors=tensors, model=model)
     with pytest.raises(embzarr.DamagedError) as caught:
         StorageReader(saved).read_metadata()
     assert caught.value.code == "model-invalid"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pydoc
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr._format import arguments
@@ -27,12 +30,16 @@ _FORM = OwnForm(
     file="model.skops",
     failures=(
         AttributeError,
+        EOFError,
         ImportError,
         KeyError,
         NotImplementedError,
         OSError,
+        RuntimeError,  # of what is encrypted, or nested too deeply
         TypeError,
         ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
     ),
 )
 
@@ -46,7 +53,8 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         **how: ``step``, ``metadata``, ``storage_options`` and others, as `embzarr.save` takes them.
 
     Raises:
-        InvalidInputError: no estimator, or one that skops cannot save.
+        InvalidInputError: no estimator, one that skops cannot save, or one with functions or
+            classes that no module names, such as a lambda: nothing could load it again.
 
     Example:
         >>> from embzarr.interop.sklearn import load, save
@@ -63,8 +71,19 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         )
     with needs("skops", extra="sklearn"):
         import skops.io  # noqa: PLC0415 - not everybody who vectorizes texts saves models
+
     name = f"{type(model).__module__}.{type(model).__qualname__}"
-    return _FORM.save(url, name, lambda: bytes(skops.io.dumps(model)), how)
+
+    def write() -> bytes:
+        data = bytes(skops.io.dumps(model))
+        lost = _absent(skops.io.get_untrusted_types(data=data))
+        if lost:
+            raise ValueError(
+                f"no module has {', '.join(lost)}, so that nothing could load it again"
+            )
+        return data
+
+    return _FORM.save(url, name, write, how)
 
 
 def load(source: Source, *, trusted: Iterable[str] = (), **where: Unpack[Where]) -> Any:  # noqa: ANN401
@@ -78,8 +97,9 @@ def load(source: Source, *, trusted: Iterable[str] = (), **where: Unpack[Where])
 
     Raises:
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
-        UnsupportedError: codes ``model-foreign``: one of another framework; ``model-unsafe``: types
-            that are not trusted, all of them.
+        UnsupportedError: codes ``model-foreign``: one of another framework, or of types that are
+            trusted and cannot be imported here; ``model-unsafe``: types that are not trusted. All
+            of them are named.
         DamagedError: code ``model-invalid``: skops cannot read it.
 
     Example:
@@ -105,3 +125,25 @@ def load(source: Source, *, trusted: Iterable[str] = (), **where: Unpack[Where])
                 f"{checkpoint.url}: expected types that can do no harm, found {', '.join(types)}: "
                 f"where you trust who wrote them, load(..., trusted={types})",
             ) from exc
+        except (AttributeError, ImportError) as exc:
+            unsafe = set(skops.io.get_untrusted_types(data=data))
+            lost = _absent(sorted(unsafe & set(names)))  # looking imports: of no other types
+            if not lost:
+                raise
+            raise UnsupportedError(
+                "model-foreign",
+                f"{checkpoint.url}: no module here has {', '.join(lost)}: install or import what "
+                "defines them",
+            ) from exc
+
+
+def _absent(names: Iterable[str]) -> list[str]:
+    """Return those of types and functions, which are trusted, that no module has."""
+    return [name for name in names if not _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return pydoc.locate(name) is not None
+    except pydoc.ErrorDuringImport:
+        return False

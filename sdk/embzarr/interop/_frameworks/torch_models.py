@@ -179,7 +179,7 @@ def load(
     wanted = held if into is None else wanted
     common = storing.check_fits(held, wanted, strict=strict)
     if optimizer is not None:  # before anything is filled
-        _check_optimizer(checkpoint, told, optimizer, strict=strict)
+        _check_optimizer(told, optimizer, strict=strict)
     out = {
         name: array
         for name in common
@@ -218,13 +218,7 @@ def _parts_with(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - tor
     return replace(parts, record={**parts.record, OPTIMIZER: told})
 
 
-def _check_optimizer(
-    checkpoint: Checkpoint,
-    told: Mapping[str, Any],
-    optimizer: Any,  # noqa: ANN401 - torch is an extra
-    *,
-    strict: bool,
-) -> None:
+def _check_optimizer(told: Mapping[str, Any], optimizer: Any, *, strict: bool) -> None:  # noqa: ANN401
     """Refuse an optimizer of another class, or for other parameters, than was saved."""
     name, own = told.get(_CLASS), [base.__name__ for base in type(optimizer).__mro__]
     if strict and name is not None and name not in own:

@@ -38,7 +38,8 @@ def to_array(name: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - torch is
     try:
         return np.asarray(host.numpy())
     except TypeError:  # numpy has no such type, ml_dtypes may
-        return np.asarray(host.view(_BITS[host.element_size()]).numpy().view(_ml_dtype(name, kind)))
+        dtype = _ml_dtype(name, kind)
+        return np.asarray(host.view(_BITS[host.element_size()]).numpy().view(dtype))
 
 
 def _no_tensor(name: str, found: str) -> InvalidInputError:
@@ -66,7 +67,7 @@ def _ml_dtype(name: str, kind: str) -> np.dtype[Any]:
     with needs("ml_dtypes", extra="bfloat16"):
         import ml_dtypes  # noqa: PLC0415 - an extra of its own
     found = getattr(ml_dtypes, kind, None)
-    if found is None:
+    if found is None or np.dtype(found).itemsize not in _BITS:
         raise InvalidInputError("input-dtype", f"tensor {name!r}: no type of ml_dtypes for {kind}")
     dtype: np.dtype[Any] = np.dtype(found)
     return dtype

@@ -189,8 +189,8 @@ def open_model(
     if found != framework:
         raise UnsupportedError(
             "model-foreign",
-            f"{checkpoint.url}: expected a model of {framework} {version}, found one of {found} "
-            f"{record.get('version')}: embzarr.interop.{found} reads it",
+            f"{checkpoint.url}: expected a model of {framework} {version}, found one of "
+            f"{found!s:.40} {record.get('version')!s:.40}: embzarr.interop.{found!s:.40} reads it",
         )
     return checkpoint, record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from embzarr.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NEAR = 0.8
+"""How near to a name of ours an option is taken for a slip, and not for one of the store."""
 _FLAGS = {"true": True, "false": False}
 _OF_SAVE = ("allow_nonfinite", "allow_new_dim", "single_writer")
 _OF_ROWS = ("words", "prefix", "first", "last", "start", "stop")
@@ -101,6 +104,13 @@ def parse(options: Mapping[str, str]) -> Options:
             "expected the place of a run: load(URL), save(URL), OPTIONS (path)",
         )
     storage = own.pop("storage_options", {})
+    for name in options.keys() - known:
+        for near in difflib.get_close_matches(name, sorted(known), 1, _NEAR):
+            raise InvalidInputError(
+                "input-argument",
+                f"no option {name!r}, did you mean {near!r}? An option of the "
+                "store that is so named goes into the option storage_options, as JSON",
+            )
     plain = {
         name: _FLAGS.get(text.lower(), text) for name, text in options.items() if name not in known
     }

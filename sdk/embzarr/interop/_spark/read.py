@@ -151,8 +151,11 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
         return [RowRanges(tuple(task)) for task in tasks]
 
     def _tasks(self, rows: int) -> int:
+        """Return among how many tasks rows are divided, of which none has less than one."""
+        if self._partitions is not None:
+            return min(self._partitions, max(rows, 1))
         row_bytes = Rows(self._checkpoint, self._schema).row_bytes
-        return self._partitions or max(-(-rows * row_bytes // _TASK_BYTES), 1)
+        return max(-(-rows * row_bytes // _TASK_BYTES), 1)
 
     # On executors ---------------------------------------------------------------------------------
     def read(self, partition: Any) -> Iterator[Any]:  # noqa: ANN401 - pyspark is an extra

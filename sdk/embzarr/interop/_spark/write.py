@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from embzarr._format import arguments, placements, spec
+from embzarr._format import arguments, chunk_coding, placements, spec
 from embzarr._history import Target
 from embzarr._parts import Share, ShareWriter, discard, gather, gather_delta, plan_shares
 from embzarr._writing import DeltaOptions, DeltaPolicy, metadata_of
@@ -74,9 +74,13 @@ class Writer(Sent, DataSourceArrowWriter):  # type: ignore[misc]  # pyspark is a
             single_writer=own.pop("single_writer", False),
         )
         self._metadata = metadata_of(own.pop("metadata", None))
-        self._placement = str(placements.parse(own.pop("placement", "given")))
+        self._placement = _placement_of(own.pop("placement", "given"))
         self._compression = own.pop("compression", "auto")
         self._chunk_bytes = own.pop("chunk_bytes", None)
+        # Now, and not once all tasks have done their work.
+        chunk_coding.parse(self._compression, 1)
+        if self._chunk_bytes is not None:
+            arguments.chunk_bytes(self._chunk_bytes)
         lengths = {"U": own.pop("text_length", None), "S": own.pop("bytes_length", None)}
         kinds = _kinds_of(schema, lengths)
         found = kinds.pop(spec.VECTORS)
@@ -89,7 +93,7 @@ class Writer(Sent, DataSourceArrowWriter):  # type: ignore[misc]  # pyspark is a
         """Store the rows of a partition, and tell where they are."""
         names = (spec.VECTORS, *self._plan.columns)
         with ShareWriter(self._target, self._plan) as writer:
-            for batch in iterator:
+            for batch in filter(len, iterator):
                 words = _words_of(batch.column(WORD))
                 columns = {name: _numbers(name, batch.column(name), words) for name in names}
                 writer.append(words, columns)
@@ -124,6 +128,16 @@ class Writer(Sent, DataSourceArrowWriter):  # type: ignore[misc]  # pyspark is a
     def abort(self, messages: list[Any]) -> None:
         """Remove what tasks have stored, which no commit names, not even one that was made."""
         discard(self._target, [message.share for message in messages if message is not None])
+
+
+def _placement_of(text: str) -> str:
+    order = placements.parse(text)
+    if order.kind == "family":
+        raise InvalidInputError(
+            "input-argument",
+            f"option 'placement': expected given, lexical or hash:GROUPS, found {text!r}",
+        )
+    return str(order)
 
 
 # Columns ------------------------------------------------------------------------------------------
