@@ -9,7 +9,10 @@ import pickle
 import sys
 from typing import Any
 
-from pyspark import cloudpickle
+from embzarr.interop._door import needs
+
+with needs("pyspark", extra="spark"):
+    from pyspark import cloudpickle
 
 
 def arrived(data: bytes) -> Any:  # noqa: ANN401 - what was sent
