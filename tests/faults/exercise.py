@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import embzarr
@@ -14,6 +15,8 @@ Outcome = Any
 
 _ROWS = 1000
 """Rows read at most: what a caller asks for is no fault of a store."""
+_MEMBERS = 8
+"""Tensors and files read at most, one after the other."""
 
 
 def exercise(url: object) -> dict[str, Outcome]:
@@ -71,7 +74,40 @@ def _reads(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
     yield _try("everything", lambda: (checkpoint.to_numpy().shape, len(checkpoint.words)))
     yield _try("stream", lambda: sum(len(batch) for batch in checkpoint.stream()))
     yield _try("nearest", lambda: checkpoint.most_similar("the"))
+    yield from _contents(checkpoint)
     yield _try("verify", checkpoint.verify)
+
+
+def _contents(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
+    tensors, files = checkpoint.tensors, checkpoint.files
+    yield _try("model", lambda: (repr(tensors), repr(files), checkpoint.model))
+    yield _try("tensors", lambda: {name: one.nbytes for name, one in tensors.load().items()})
+    for name in [*tensors][:_MEMBERS]:
+        yield from _tensor(f"tensor {name}", tensors[name])
+    for name in [*files][:_MEMBERS]:
+        yield from _file(f"file {name}", files[name])
+
+
+def _tensor(name: str, tensor: embzarr.Tensor) -> Iterator[tuple[str, Outcome]]:
+    yield _try(name, lambda: (repr(tensor), tensor.nbytes, tensor.load().nbytes))
+    yield _try(f"{name} raw", lambda: tensor.load(raw=True).nbytes)
+    yield _try(f"{name} first", lambda: tensor[:1].nbytes)
+    yield _try(f"{name} last", lambda: tensor[-1:].nbytes)
+    if tensor.shape:
+        yield _try(f"{name} taken", lambda: tensor.take([0][: len(tensor)]).nbytes)
+        yield _try(f"{name} iterated", lambda: sum(1 for _ in itertools.islice(tensor, _ROWS)))
+
+
+def _file(name: str, file: embzarr.File) -> Iterator[tuple[str, Outcome]]:
+    yield _try(name, lambda: (repr(file), len(file.read())))
+    yield _try(f"{name} begun", lambda: file.read(0, min(9, len(file))))
+    yield _try(f"{name} opened", lambda: _begun(file))
+    yield _try(f"{name} checked", file.check)
+
+
+def _begun(file: embzarr.File) -> bytes:
+    with file.open() as stream:
+        return stream.read(9)
 
 
 def _try(name: str, ask: Callable[[], Outcome]) -> tuple[str, Outcome]:

@@ -1,8 +1,8 @@
 """Works and is interrupted, over and over; a program that reads its task from standard input.
 
 Interrupts come to the main thread in two ways: at the k-th bytecode that it executes of a call, by
-a trace function that raises there, and by a real signal at a random time, whose handler raises. A
-watchdog ends the process, with the stacks of all threads, where a call hangs.
+a trace function that raises there, and at a random time by a real SIGINT, or a SIGTERM whose
+handler raises. A watchdog ends the process, with the stacks of all threads, where a call hangs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import zarr
@@ -52,6 +52,11 @@ MOST_BYTECODES = 3000
 """Of a call whose length is not known yet."""
 
 _RETURN = dis.opmap["RETURN_VALUE"]
+_SIGNALS: Mapping[type[BaseException], signal.Signals] = {
+    KeyboardInterrupt: signal.SIGINT,
+    SystemExit: signal.SIGTERM,
+}
+"""What raises each of them in the main thread."""
 
 Options = Mapping[str, Any] | None
 Matrix = NDArray[Any]
@@ -73,11 +78,13 @@ class Aim:
         self._bytecodes: dict[str, int] = {}
         self._seconds: dict[str, float] = {}
         self._armed = False
-        signal.signal(signal.SIGALRM, self._handle)
+        signal.signal(signal.SIGALRM, self._strike)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _leave)
 
     def __call__(self, what: str, call: Callable[[], object]) -> str:
         """Make a call and interrupt it; return how, or that it came to its end before."""
-        self._raises: type[BaseException] = self._chance.choice([KeyboardInterrupt, SystemExit])
+        self._raises = self._chance.choice(list(_SIGNALS))
         by_bytecode = self._chance.random() < 0.6
         begun = time.perf_counter()
         try:
@@ -87,7 +94,7 @@ class Aim:
                 self._signalled(what, call)
         except (KeyboardInterrupt, SystemExit) as exc:
             assert type(exc) is self._raises  # noqa: PT017 - a program
-            return "by bytecode" if by_bytecode else "by signal"
+            return "by bytecode" if by_bytecode else f"by {_SIGNALS[self._raises].name}"
         finally:
             self._armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -124,10 +131,14 @@ class Aim:
         call()
         self._armed = False
 
-    def _handle(self, *_: object) -> None:
+    def _strike(self, *_: object) -> None:
         if self._armed:
             self._armed = False
-            raise self._raises
+            signal.raise_signal(_SIGNALS[self._raises])
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit
 
 
 @dataclass(kw_only=True)

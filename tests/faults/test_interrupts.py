@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
+HOWS = ("by bytecode", "by SIGINT", "by SIGTERM")
+
 
 def interrupt(
     url: str, options: Mapping[str, Any] | None, count: int, seed: int, tally: Tally, where: str
@@ -65,7 +67,7 @@ def test_interrupts_of_training(ram: Path, tally: Tally, *, full: Effort) -> Non
         "interrupts of training",
         answer["run"],
         failures=answer["wrong"],
-        of_which={kind: answer["how"].get(kind, 0) for kind in ("by bytecode", "by signal")},
+        of_which={kind: answer["how"].get(kind, 0) for kind in HOWS},
     )
 
 

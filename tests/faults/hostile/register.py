@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from embzarr_tools.fixtures._plain import Objects
+from embzarr_tools.fixtures._plain import Objects, PlainStore
 from embzarr_tools.fixtures._plain_commit import commit, commit_key
 from embzarr_tools.fixtures._samples import plain_store
 
 Cases: TypeAlias = Iterator[tuple[str, Objects]]
+Making: TypeAlias = Callable[[], Cases]
 
 KEY = commit_key(1)
 PATH = plain_store().path
 
-CLASSES: dict[str, Callable[[], Cases]] = {}
+Sound: TypeAlias = Callable[[], PlainStore]
+"""Makes the store without a fault of which hostile ones are changes."""
+
+CLASSES: dict[str, tuple[Making, Sound]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +29,17 @@ class Hostile:
     kind: str
     name: str
     objects: Objects
+    of: Sound
+    """What it was before it was changed."""
 
 
-def hostile(kind: str) -> Callable[[Callable[[], Cases]], Callable[[], Cases]]:
+def hostile(
+    kind: str, of: Sound = plain_store
+) -> Callable[[Callable[[], Cases]], Callable[[], Cases]]:
     """Register what makes the stores of a class."""
 
-    def register(make: Callable[[], Cases]) -> Callable[[], Cases]:
-        CLASSES[kind] = make
+    def register(make: Making) -> Making:
+        CLASSES[kind] = make, of
         return make
 
     return register

@@ -14,7 +14,8 @@ import numpy as np
 
 import embzarr
 from embzarr_tools.fixtures._plain import Objects, sha256
-from embzarr_tools.fixtures._plain_commit import tag
+from embzarr_tools.fixtures._plain_commit import commit, tag
+from embzarr_tools.fixtures._samples import plain_model
 from faults.hostile.register import KEY, LAYER, VECTORS, changed, sound
 
 TEXTS = {
@@ -79,6 +80,11 @@ def _places() -> dict[str, Callable[[str], Objects]]:
         "an unknown member": lambda text: changed((text,), {"must_understand": True}),
         "an object's key": _key,
         "a column's name": _column,
+        "a tensor's name": _tensor,
+        "a tensor's type": lambda text: _contents("tensors", "bias", type=text),
+        "a tensor's array": lambda text: _contents("tensors", "bias", array=text),
+        "a file's media type": lambda text: _contents("files", "note.txt", media_type=text),
+        "a file's digest": lambda text: _contents("files", "note.txt", sha256=text),
         "a tag": lambda text: {**sound(), "tags/best.json": _json({"target": text, text: 1})},
         "a tag's member": _tag_member,
         "a layer's member": lambda text: changed((*LAYER, "placement", text), 1),
@@ -106,6 +112,25 @@ def _column(text: str) -> Objects:
     layer["columns"].append(text)
     layer["arrays"][text] = layer["arrays"]["vectors"]
     return {**sound(), KEY: _json(document)}
+
+
+def _tensor(text: str) -> Objects:
+    """Return a store of a tensor whose bytes another one claims."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        tensors = manifest["layers"][0]["tensors"]
+        tensors[text[:300]] = tensors["bias"]
+
+    return commit(plain_model(), members=change)
+
+
+def _contents(kind: str, name: str, **members: object) -> Objects:
+    """Return a store of tensors and a file, one of which is said to be something else."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["layers"][0][kind][name].update(members)
+
+    return commit(plain_model(), members=change)
 
 
 def _tag_name(text: str) -> Objects:
@@ -147,8 +172,14 @@ def _saved(text: str) -> Objects:
         trainer = {"trainer": {"model": text, "options": {text: text}}}
         metadata = {text: text, "nested": {text: [text, {text: text}]}, **trainer}
         vectors = np.eye(3, dtype=np.float32)
+        name = text[:300]
+        held: dict[str, Any] = {
+            "tensors": {name: vectors, f"{name}/small": vectors[0]},
+            "files": {name: text.encode()},
+            "model": {"framework": text, text: [text]},
+        }
         embzarr.save(folder, words, vectors, step=1, metadata=metadata)
-        embzarr.save(folder, words, vectors, step=2, metadata=metadata)
+        embzarr.save(folder, words, vectors, step=2, metadata=metadata, **held)
         root = Path(folder)
         files = [path for path in root.rglob("*") if path.is_file()]
         return {str(path.relative_to(root)): path.read_bytes() for path in files}
