@@ -85,6 +85,8 @@ class Stream(io.StringIO):
     def __init__(self, *, terminal: bool) -> None:
         super().__init__()
         self._terminal = terminal
+        self.buffer = io.BytesIO()
+        """Takes a file's bytes, which go to a program as they are."""
 
     def isatty(self) -> bool:
         return self._terminal

@@ -6,12 +6,12 @@ pieces, which are named by where they begin and end: ``layer.weight[0:8, 4:8]``.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embzarr.errors import DamagedError, EmbzarrError
 from embzarr.interop._door import needs
+from embzarr.interop._frameworks.pieces import check_paths, check_whole
 from embzarr.interop._frameworks.torch_state import nested
 
 with needs("torch", extra="torch"):
@@ -81,6 +81,7 @@ class Record:
                 self._entries[name] = self._tensor(name, one)
             self.values = {name: nested(one, {}) for name, one in record[VALUES].items()}
             self._paths = {name: tuple(path) for name, path in record[PATHS].items()}
+            check_paths(self._paths)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as exc:
             if isinstance(exc, EmbzarrError):
                 raise
@@ -102,7 +103,7 @@ class Record:
             self._note(name, offsets, sizes, size, one["dtype"])
             chunk = dcp.ChunkStorageMetadata(torch.Size(offsets), torch.Size(sizes))
             chunks.append(chunk)
-        _check_cover([(chunk.offsets, chunk.sizes) for chunk in chunks], size, name)
+        check_whole(one["pieces"], size)
         return dcp.TensorStorageMetadata(dcp.TensorProperties(dtype=dtype), size, chunks)
 
     def _note(
@@ -118,27 +119,3 @@ class Record:
         if tensor is None or not lies or tensor.shape != piece.sizes or tensor.type != dtype:
             raise ValueError(f"{piece.name}: another shape, place or type than is told")
         self.pieces[name, tuple(offsets)] = piece
-
-
-def _check_cover(
-    pieces: Sequence[tuple[Sequence[int], Sequence[int]]], of: Sequence[int], name: str
-) -> None:
-    """Refuse pieces that leave a hole: what a target held before would stand there.
-
-    They leave none where they are as large as the tensor together, and none lies upon another.
-    """
-    most = math.prod(of)
-    if sum(math.prod(sizes) for _, sizes in pieces) != most:
-        raise ValueError(f"{name}: pieces of another number of elements than it has")
-    spans = sorted(
-        [(first, first + size) for first, size in zip(*piece, strict=True)]
-        for piece in pieces
-        if math.prod(piece[1])
-    )
-    for at, span in enumerate(spans):
-        for other in spans[at + 1 :]:
-            if other[0][0] >= span[0][1]:
-                break  # it begins after this one's end, and so do all that follow
-            pairs = zip(span, other, strict=True)
-            if all(one[0] < two[1] and two[0] < one[1] for one, two in pairs):
-                raise ValueError(f"{name}: pieces that lie upon each other")

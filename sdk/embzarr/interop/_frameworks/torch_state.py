@@ -56,10 +56,10 @@ def to_tensor(array: NDArray[Any]) -> Any:  # noqa: ANN401 - torch is an extra
     try:
         if array.dtype.isbuiltin == 1:
             return torch.from_numpy(np.require(array, requirements="W"))
-        kind = getattr(torch, array.dtype.name)
-        return torch.from_numpy(array.view(f"u{array.itemsize}")).view(kind)
-    except (AttributeError, TypeError) as exc:
-        message = f"torch {torch.__version__} has no type for {array.dtype}: {exc}"
+        bits = torch.from_numpy(array.view(f"u{array.itemsize}"))
+        return bits.view(getattr(torch, array.dtype.name))
+    except (AttributeError, TypeError, ValueError) as exc:
+        message = f"torch {torch.__version__} has no type for numbers of {array.dtype}"
         raise UnsupportedError("dtype-unsupported", message) from exc
 
 
