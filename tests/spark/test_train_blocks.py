@@ -185,6 +185,33 @@ def test_another_run_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:
         train(less, url, resume=True, epochs=1, segments=1)
 
 
+@pytest.mark.parametrize("case", ["counts", "order", "words", "rows"])
+def test_a_vocabulary_is_what_the_text_has_whatever_is_said_of_it(
+    corpus: Path, tmp_path: Path, case: str
+) -> None:
+    """Who wrote another one under the digest of the text's own has no task train by it."""
+    url, short = tmp_path / "run", {"epochs": 1, "segments": 1}
+    train(corpus, url, **short)
+    place = f"{url}.state/words"
+    with embzarr.open(place) as known:
+        metadata, loaded = known.metadata, known.load_rows(0, None, columns=("counts",))
+    words, counts = list(loaded.words), loaded.columns["counts"].copy()
+    if case == "counts":
+        counts[0] = -counts[0]
+    elif case == "order":
+        words[:2] = words[1::-1]
+    elif case == "words":
+        words[0] = "nonesuch"
+    else:
+        words, counts = [*words, "nonesuch"], np.append(counts, 1)
+    shares = np.ones((len(words), 1), np.float32)
+    embzarr.save(place, words, shares, counts=counts, metadata=metadata)
+
+    with pytest.raises(embzarr.InvalidInputError, match="other words") as caught:
+        train(corpus, url, resume=True, **short)
+    assert caught.value.code == "trainer-changed"
+
+
 STRANGE: dict[str, tuple[dict[str, Any], tuple[int, int], int]] = {
     "no plan": ({"plan": None}, (0, 0), 1),
     "a shape of its own": ({}, (2, 0), 1),

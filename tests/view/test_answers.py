@@ -13,6 +13,7 @@ import pytest
 
 import embzarr
 import embzarr_eval
+from embzarr_view import _map
 from embzarr_view._answers import Answers, Asked
 from embzarr_view._history import History
 from embzarr_view._opened import Opened
@@ -408,3 +409,43 @@ def test_a_store_that_changes_is_followed(tmp_path: Path) -> None:
     run.gc(keep_last=1, older_than=0)
     with pytest.raises(embzarr.NotFoundError, match="commit-expired"):
         page.ask("word", row=0, commit=1)
+
+
+def test_vectors_and_columns_of_a_stranger_are_shown_in_part(tmp_path: Path) -> None:
+    """A matrix of axes by axes, or all numbers of a row, would take what no page may take."""
+    dim, wide = 150_000, 60_000
+    words = [f"w{row}" for row in range(12)]
+    vectors = np.eye(len(words), dim, dtype=np.float32) + 1
+    columns = {"wide": np.ones((len(words), wide), np.float32), "plain": np.arange(len(words))}
+    embzarr.save(tmp_path, words, vectors, columns=columns)
+    page = Page(tmp_path)
+
+    found = page.ask("map", count=12, method="pca")
+    word = page.ask("word", word="w3")
+
+    assert len(found["x"]) == 12
+    assert len({*zip(found["x"], found["y"], strict=True)}) == 12
+    assert len(word["vector"]) == 16_384
+    assert word["columns"] == {"plain": "3"}
+
+
+@pytest.mark.parametrize(("points", "dim"), [(40, 7), (7, 40), (9, 9), (1, 5), (2, 1)])
+def test_axes_are_those_of_largest_variance_however_long_vectors_are(points: int, dim: int) -> None:
+    """Whether of the matrix of dimensions or of points, as numpy's singular values have them."""
+    centred = np.random.default_rng(3).normal(size=(points, dim))
+    centred -= centred.mean(axis=0)
+    _, singular, expected = np.linalg.svd(centred)
+
+    values, axes = _map._axes(centred)
+
+    found = min(points, dim)
+    np.testing.assert_allclose(values[:found], singular[:found] ** 2, atol=1e-9)
+    for at in range(min(2, found - 1)):
+        assert abs(abs(axes[:, at] @ expected[at]) - 1) < 1e-6
+
+
+@pytest.mark.parametrize("text", ["0" * 30 + "9" * 30, str(2**53), "9" * 4096])
+def test_a_number_is_no_larger_than_any_that_a_store_has(page: Page, text: str) -> None:
+    """However it begins."""
+    with pytest.raises(embzarr.InvalidInputError, match="a whole number"):
+        page.ask("about", commit=text)

@@ -19,7 +19,7 @@ from embzarr_spark._state import (
     seconds_of,
 )
 from embzarr_spark._tasks import Beginning, Round, begin_group
-from embzarr_spark._words import store_words, vocabulary_of
+from embzarr_spark._words import holds, store_words, vocabulary_of
 from embzarr_trainer import Metrics, TrainOptions, check_integer, require_numba
 
 if TYPE_CHECKING:
@@ -205,10 +205,10 @@ def _prepare(
     words = len(vocabulary.words)
     check_integer("groups", groups, low=1, high=max(words, 1))
     with places.run(places.words) as run:
-        known = run.open().metadata.get("vocabulary") if run.numbers() else None
+        known = run.open() if run.numbers() else None
     if known is None:
         store_words(places, vocabulary)
-    elif known != digest:
+    elif not holds(known, vocabulary):
         raise embzarr.InvalidInputError(
             "trainer-changed", "cannot resume: the text has other words than the run"
         )

@@ -80,6 +80,23 @@ def store_words(places: Places, vocabulary: Vocabulary) -> None:
     )
 
 
+def holds(checkpoint: embzarr.Checkpoint, vocabulary: Vocabulary) -> bool:
+    """Tell whether a store holds this vocabulary: its words and counts, not what is said of them.
+
+    Tasks find the rows that they train by what it holds.
+    """
+    if len(checkpoint) != len(vocabulary.words) or _COUNTS not in checkpoint.columns:
+        return False
+    at = 0
+    for batch in checkpoint.stream(columns=(_COUNTS,)):
+        part = slice(at, at + len(batch))
+        same = np.array_equal(batch.columns[_COUNTS], vocabulary.counts[part])
+        if not same or list(batch.words) != list(vocabulary.words[part]):
+            return False
+        at = part.stop
+    return True
+
+
 def counts_between(places: Places, start: int, stop: int) -> npt.NDArray[np.int64]:
     """Return how often the words of these rows occur."""
     with places.open(places.words) as checkpoint:

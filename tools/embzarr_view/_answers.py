@@ -52,7 +52,7 @@ class Asked:
         text = self.text(name)
         if not text:
             return None
-        if not (text.isascii() and text.isdigit() and int(text[:20]) < _LARGEST):
+        if not (text.isascii() and text.isdigit() and int(text) < _LARGEST):
             raise _wrong(name, "a whole number", repr(text[:20]))
         return int(text)
 

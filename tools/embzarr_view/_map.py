@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST: Final = 5000
+_MOST_NUMBERS: Final = 2**24
+"""In all vectors of a map: of long vectors, which a stranger may have made so, it has fewer."""
 _LEAST: Final = 3
 _DIGITS: Final = 4
 _SEED: Final = 1
@@ -43,7 +45,8 @@ def plane(checkpoint: embzarr.Checkpoint, count: int, method: str) -> dict[str, 
             "input-argument",
             f"map: expected 1 to {MOST} words by one of {methods()}, found {count} by {method!r}",
         )
-    loaded = checkpoint.load_rows(0, count)
+    fitting = max(_MOST_NUMBERS // max(checkpoint.dim, 1), 1)
+    loaded = checkpoint.load_rows(0, min(count, fitting))
     directions, drawn = _directions(loaded.vectors)
     is_bent = method == "umap" and len(directions) > _LEAST
     places, shares = (_umap(directions), None) if is_bent else _pca(directions)
@@ -74,14 +77,25 @@ def _pca(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[float |
     if not len(points):
         return np.zeros((0, 2)), [None, None]
     centred = points - points.mean(axis=0)
-    values, axes = np.linalg.eigh(centred.T @ centred)
-    order = np.argsort(values)[::-1][:2]
-    chosen = axes[:, order] * np.where(axes[:, order].sum(axis=0) < 0, -1, 1)  # the same each time
+    values, chosen = _axes(centred)
+    chosen = chosen * np.where(chosen.sum(axis=0) < 0, -1, 1)  # the same each time
     places = np.zeros((len(points), 2))
     places[:, : chosen.shape[1]] = centred @ chosen
     total = float(values.sum())
-    shares = [number(value / total) if total > 0 else None for value in values[order]]
+    shares = [number(value / total) if total > 0 else None for value in values[:2]]
     return places, shares
+
+
+def _axes(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return all variances, largest first, and the two axes of the largest, as columns."""
+    points, dim = centred.shape
+    if dim <= points:
+        values, axes = np.linalg.eigh(centred.T @ centred)
+        return values[::-1], axes[:, ::-1][:, :2]
+    # Where a vector is longer than there are points, of the far smaller matrix of points.
+    values, mixes = np.linalg.eigh(centred @ centred.T)
+    values, axes = values[::-1], centred.T @ mixes[:, ::-1][:, :2]
+    return values, axes / np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float64).tiny)
 
 
 def _umap(points: NDArray[np.float64]) -> NDArray[np.float64]:

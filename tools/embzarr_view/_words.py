@@ -26,6 +26,9 @@ _MOST_FOUND: Final = 50
 _COMPLETED: Final = 12
 _OFFERED: Final = 60
 _LONGEST_VALUE: Final = 80
+_LONGEST_VECTOR: Final = 16_384
+_LARGEST_VALUE_BYTES: Final = 64 * 2**10
+"""Of a row of a column, above which it is not read: what is shown is a line."""
 _MAIN: Final = frozenset({"vectors", "counts"})
 
 
@@ -104,7 +107,7 @@ def word_at(
         "bytes": len(text.encode()),
         "count": None if counts is None else number(counts[0]),
         "length": number(np.linalg.norm(vector)),
-        "vector": [number(value) for value in vector],
+        "vector": [number(value) for value in vector[:_LONGEST_VECTOR]],
         "columns": others,
         "step": checkpoint.step,
         "commit": checkpoint.commit,
@@ -118,13 +121,20 @@ def _value(value: Any) -> str:  # noqa: ANN401 - of any data type
 
 
 def _loaded(checkpoint: embzarr.Checkpoint, row: int | None, word: str | None) -> embzarr.Loaded:
+    columns = [name for name in checkpoint.columns if name in _MAIN or name in _small(checkpoint)]
     if word is not None:
-        return checkpoint.load([word], columns=checkpoint.columns)
+        return checkpoint.load([word], columns=columns)
     if row is None or not 0 <= row < len(checkpoint):
         raise embzarr.InvalidInputError(
             "input-argument", f"row: expected 0 to {len(checkpoint) - 1}, found {row}"
         )
-    return checkpoint.load_rows(row, row + 1, columns=checkpoint.columns)
+    return checkpoint.load_rows(row, row + 1, columns=columns)
+
+
+def _small(checkpoint: embzarr.Checkpoint) -> set[str]:
+    """Return the columns whose rows are read to be shown."""
+    told = [one for one in checkpoint.info().columns if one.shape[0]]
+    return {one.name for one in told if one.bytes_raw // one.shape[0] <= _LARGEST_VALUE_BYTES}
 
 
 def words_of(checkpoint: embzarr.Checkpoint, rows: Sequence[int]) -> list[str]:

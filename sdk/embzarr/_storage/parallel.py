@@ -19,7 +19,7 @@ from embzarr._storage.interrupts import Latch, Task
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -287,7 +287,7 @@ class Stream(Generic[T, R]):
     A forked child that goes on with what its parent began computes the rest itself.
     """
 
-    def __init__(self, work: Callable[[T], R], items: Sequence[T]) -> None:
+    def __init__(self, work: Callable[[T], R], items: Iterable[T]) -> None:
         """Begin nothing yet."""
         self._work = work
         self._items = iter(items)
@@ -362,6 +362,6 @@ class Stream(Generic[T, R]):
             coming.settle()
 
 
-def ahead(work: Callable[[T], R], items: Sequence[T]) -> Stream[T, R]:
+def ahead(work: Callable[[T], R], items: Iterable[T]) -> Stream[T, R]:
     """Return ``work(item)`` for each item in order, computing one beyond the one in use."""
     return Stream(work, items)

@@ -32,6 +32,8 @@ _MOST_ROWS: Final = 65536
 """Of a batch."""
 _TASK_BYTES: Final = 32 * 1024 * 1024
 """What a task reads where nobody says how many there are."""
+_MOST_TASKS: Final = 2**16
+"""Where nobody says how many: each has more rows then, whatever number of them is claimed."""
 _TASK_WORDS: Final = 16384
 _FEW: Final = 4
 """Where fewer than one row of so many is wanted, it is asked for by its word."""
@@ -155,7 +157,7 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
         if self._partitions is not None:
             return min(self._partitions, max(rows, 1))
         row_bytes = Rows(self._checkpoint, self._schema).row_bytes
-        return max(-(-rows * row_bytes // _TASK_BYTES), 1)
+        return min(max(-(-rows * row_bytes // _TASK_BYTES), 1), _MOST_TASKS)
 
     # On executors ---------------------------------------------------------------------------------
     def read(self, partition: Any) -> Iterator[Any]:  # noqa: ANN401 - pyspark is an extra
@@ -175,11 +177,11 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
             return parallel.ahead(
                 lambda part: checkpoint.load(part, missing="skip", columns=columns), lists
             )
-        cuts = [
+        cuts = (
             (at, min(at + height, stop))
             for start, stop in partition.ranges
             for at in range(start, stop, height)
-        ]
+        )
         return parallel.ahead(lambda cut: checkpoint.load_rows(*cut, columns=columns), cuts)
 
     def _passed(self, partition: Any, loaded: Loaded) -> Any:  # noqa: ANN401 - pyspark is an extra
