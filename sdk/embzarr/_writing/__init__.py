@@ -1,6 +1,6 @@
 """From arrays to a commit."""
 
-from embzarr._writing import checks, compacting, copying, delta
+from embzarr._writing import checks, compacting, copying, delta, unsaved
 from embzarr._writing.array import Shards, WrittenArray
 from embzarr._writing.background import AsyncSaver, Table, touched
 from embzarr._writing.checks import (
@@ -62,4 +62,5 @@ __all__ = [
     "sort_words",
     "taken",
     "touched",
+    "unsaved",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from embzarr._format import arguments, keys
 from embzarr._run import Run
+from embzarr._writing import unsaved
 from embzarr.errors import EmbzarrError
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ class Saves:
             storage_options: credentials and endpoint, of a place.
         """
         self.run = to if isinstance(to, Run) else Run(to, storage_options=storage_options)
-        self._failure: EmbzarrError | None = None
+        self._failure: tuple[unsaved.Promise, EmbzarrError] | None = None
         self._last: Future[Checkpoint] | None = None
 
     def named(self, saving: Future[Checkpoint], name: str) -> None:
-        """Give a save a tag once it is committed.
+        """Give a save a tag once it is committed, or have the end of the process tell that not.
 
         Raises:
             EmbzarrError: an earlier save could not be given its tag.
@@ -39,7 +40,10 @@ class Saves:
         keys.tag_key(name)
         self._check()
         self._last = saving
-        saving.add_done_callback(partial(self._tag, name))
+        patience = cast("Any", saving).promise.patience
+        promise = unsaved.Promise(what=f"tag {name!r} of {self.run.url}", patience=patience)
+        unsaved.note(promise)
+        saving.add_done_callback(partial(self._tag, name, promise))
 
     def settle(self) -> None:
         """Wait until all is saved, and named.
@@ -61,17 +65,21 @@ class Saves:
         self.run.close()
         self._check()
 
-    def _tag(self, name: str, saving: Future[Checkpoint]) -> None:
-        if cast("Any", saving).failure is not None:  # whoever waits for it is told
-            return
+    def _tag(self, name: str, promise: unsaved.Promise, saving: Future[Checkpoint]) -> None:
         try:
-            self.run.tag(name, commit=saving.result().commit)
+            if cast("Any", saving).failure is None:  # else whoever waits for it is told
+                self.run.tag(name, commit=saving.result().commit)
         except EmbzarrError as exc:
-            self._failure = exc
+            promise.failure, self._failure = str(exc), (promise, exc)
+        finally:
+            promise.decided.set()
+            promise.ended.set()
 
     def _check(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
+        found, self._failure = self._failure, None
+        if found is not None:
+            promise, failure = found
+            promise.is_told = True
             raise failure
 
 
