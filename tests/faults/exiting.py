@@ -51,8 +51,16 @@ def _save(url: str, fate: str) -> None:
     patience: dict[str, Any] = {"exit_seconds": 0.2} if fate == "hangs" else {}
     run = embzarr.Run(Troubled(url, fate), **patience)
     vectors = np.full((ROWS, DIM), 7, np.float32)
-    run.save_async(WORDS, vectors, step=7)
+    beside: dict[str, Any] = {}
+    if _has_tensors(url):
+        beside = {"tensors": {"whole": vectors, "row": vectors[0]}, "files": {"note": b"7"}}
+    run.save_async(WORDS, vectors, step=7, **beside)
     vectors.fill(0)
+
+
+def _has_tensors(url: str) -> bool:
+    """Tell whether a child saves tensors and a file too: every other one of each way does."""
+    return int(Path(url).parent.name) // len(WAYS) % 2 == 1
 
 
 def _end(url: str, fate: str) -> None:
@@ -137,6 +145,13 @@ class Ending:
         vectors = found.to_numpy()
         assert found.step == 7
         assert np.array_equal(vectors, np.full((ROWS, DIM), 7))
+        if _has_tensors(self.url):
+            tensors = found.tensors.load()
+            assert {name: set(one.flat) for name, one in tensors.items()} == {
+                "whole": {7},
+                "row": {7},
+            }
+            assert found.files["note"].read() == b"7"
         return True
 
 

@@ -209,3 +209,50 @@ def test_tensors_of_another_framework_are_taken_by_name(
     assert np.array_equal(layer.weight.detach().numpy(), kernel.T)
     with pytest.raises(embzarr.InvalidInputError, match="into: expected the model to fill"):
         adapter.load(saved, names={})
+
+
+NO_PARAMETERS: dict[str, Any] = {"dict": [["state", {"dict": []}], ["param_groups", {"list": []}]]}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"dict": []}, "model-invalid"),
+        ({"list": []}, "model-invalid"),
+        ({"value": 3}, "model-invalid"),
+        ({"tensor": "nonesuch"}, "model-invalid"),
+        (
+            {"dict": [["state", {"dict": []}], ["param_groups", {"value": 7}]]},
+            "model-invalid",
+        ),
+        (NO_PARAMETERS, "input-shape"),
+    ],
+    ids=str,
+)
+def test_no_state_of_an_optimizer_is_believed(
+    tmp_path: Path, torch: Any, adapter: Any, state: Any, code: str
+) -> None:
+    """What a stranger wrote is a typed error, whatever torch makes of it."""
+    layer = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(layer.parameters())
+    model = {"framework": "torch", "optimizer": {"prefix": "optimizer.", "state": state}}
+    tensors = {"weight": np.ones((1, 2), "f4"), "bias": np.ones(1, "f4")}
+    saved = embzarr.save(tmp_path / "m", tensors=tensors, model=model)
+
+    with pytest.raises(embzarr.EmbzarrError) as caught:
+        adapter.load(saved, into=layer, optimizer=optimizer)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("dtype", ["float8_e3m4", "datetime64[s]", "<U2", "|S1"])
+def test_a_type_that_torch_does_not_have_is_told(tmp_path: Path, adapter: Any, dtype: str) -> None:
+    """As a typed error; the checkpoint's own reading knows it."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    kind = getattr(ml_dtypes, dtype, dtype)
+    values = np.array([1, 1]).astype(kind)
+    saved = embzarr.save(tmp_path / "m", tensors={"w": values}, model={"framework": "torch"})
+    assert np.array_equal(saved.tensors["w"].load(), values)
+
+    with pytest.raises(embzarr.UnsupportedError, match=r"torch 2\.\S+ has no type") as caught:
+        adapter.load(saved)
+    assert caught.value.code == "dtype-unsupported"

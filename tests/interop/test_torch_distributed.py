@@ -148,6 +148,9 @@ def test_no_pickle_is_stored(tmp_path: Path) -> None:
         {"tensors": {"w": {"dtype": "float32", "size": [3], "pieces": []}}},
         {"tensors": {"w": {"dtype": "float32", "size": [9], "pieces": [[[0], [3]]]}}},
         {"tensors": {"w": {"dtype": "float32", "size": [6], "pieces": [[[0], [3]]] * 2}}},
+        {"tensors": {"w": {"dtype": "float32", "size": [2**50], "pieces": []}}},
+        {"tensors": {"v": {"dtype": "float32", "size": [6], "pieces": [[[0], [3]]]}}},
+        {"tensors": {}, "paths": {"w": ["w", 10**12]}},
         {"tensors": {}, "values": {"x": 3}, "paths": {}},
         {"tensors": [], "values": {}, "paths": {}},
     ],
@@ -159,7 +162,7 @@ def test_no_record_is_believed(record: Any, tmp_path: Path) -> None:
     from embzarr.interop.torch_distributed import StorageReader  # noqa: PLC0415 - the same
 
     model = {"framework": "torch_distributed", "values": {}, "paths": {}, **record}
-    tensors = {"w": np.ones(3, "f4"), "w[0:3]": np.ones(3, "f4")}
+    tensors = {"w": np.ones(3, "f4"), "w[0:3]": np.ones(3, "f4"), "v[0:3]": np.ones(3, "f4")}
     saved = embzarr.save(tmp_path / "m", tensors=tensors, model=model)
     with pytest.raises(embzarr.DamagedError) as caught:
         StorageReader(saved).read_metadata()

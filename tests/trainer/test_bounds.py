@@ -10,10 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from faults import programs
+
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
-TESTS = ("test_kernel.py", "test_sampling.py", "test_train.py", "test_resume.py")
+TESTS = (
+    "test_blocks.py",
+    "test_kernel.py",
+    "test_kernel_gate.py",
+    "test_long_sentence.py",
+    "test_resume.py",
+    "test_sampling.py",
+    "test_saving.py",
+    "test_train.py",
+)
+"""All that enter compiled code."""
 PLANTED = 6
 
 
@@ -47,3 +59,15 @@ def test_no_index_leaves_its_array(checked: Mapping[str, str]) -> None:
     assert "passed" in told
     assert "failed" not in told
     assert "skipped" not in told
+
+
+def test_nor_does_one_of_an_enemy(
+    checked: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in twelve of the states and corpora of `faults`: where one got in, it would be caught."""
+    for name, value in checked.items():
+        monkeypatch.setenv(name, value)
+    found = programs.carry_out("resuming_hostile.py", {"every": 12})
+
+    assert found["failures"] == []
+    assert sum(found["counts"].values()) >= 40

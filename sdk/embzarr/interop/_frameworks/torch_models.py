@@ -205,7 +205,7 @@ def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
 def _fill_optimizer(checkpoint: Checkpoint, optimizer: Any, state: Any) -> None:  # noqa: ANN401
     try:
         optimizer.load_state_dict(state)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as exc:
         message = f"{checkpoint.url}: {type(optimizer).__name__} cannot take its state: {exc!r}"
         raise DamagedError("model-invalid", message) from exc
 
