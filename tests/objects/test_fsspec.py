@@ -11,6 +11,7 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
+from embzarr._storage import retry
 from embzarr._storage.open import open_store
 from embzarr.errors import ConflictError, StoreError, UnsupportedError
 from objects.places import OBJECTS, fill, fill_folder
@@ -144,3 +145,51 @@ def test_listings_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     list(store.list(""))
     store.head("zarr.json")
     assert len(forgotten) == 2
+
+
+class Busy(Plain):
+    """Has every file replaced by a longer one as soon as it was read."""
+
+    store: dict[str, Any] = {}  # noqa: RUF012 - the base has it so
+    left = 0
+
+    def cat_file(self, path: str, **how: Any) -> bytes:
+        found: bytes = super().cat_file(path, **how)
+        if Busy.left:
+            Busy.left -= 1
+            self.pipe_file(path, bytes(len(self.store[path].getvalue()) + 1))
+        return found
+
+
+@pytest.mark.parametrize("times", [1, 7, 50])
+def test_what_others_replace_all_the_while_is_read(times: int) -> None:
+    """As it was at some moment; it is no failure that its size was asked at another."""
+    store = open_store(DirFileSystem("/run", Busy()))
+    store.put("latest.json", b"x" * 100)
+    Busy.left = times
+
+    found = store.get("latest.json")
+
+    assert len(found) == 100 + times
+
+
+class Cutting(Plain):
+    """Gives fewer bytes than there are."""
+
+    store: dict[str, Any] = {}  # noqa: RUF012 - the base has it so
+    asked = 0
+
+    def cat_file(self, path: str, **how: Any) -> bytes:
+        Cutting.asked += 1
+        return bytes(super().cat_file(path, **how)[:-1])
+
+
+def test_what_stays_cut_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon: nobody replaces it."""
+    monkeypatch.setattr(retry, "_TRIES", 1)
+    store = open_store(DirFileSystem("/run", Cutting()))
+    store.put("latest.json", b"x" * 100)
+
+    with pytest.raises(StoreError, match="99 bytes of 1048576 came from"):
+        store.get("latest.json")
+    assert Cutting.asked == 2

@@ -52,6 +52,9 @@ T = TypeVar("T")
 
 _TEMPORARY = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(TEMPORARY_SUFFIX)}$")
 
+_REPLACED_MEANWHILE = 64
+"""Times that an object is read again because another one stood there when its size was asked."""
+
 
 class FsspecStore:
     """A store that a folder of an fsspec filesystem stands for.
@@ -214,22 +217,31 @@ class FsspecStore:
     def _range(self, path: str, start: int, length: int) -> bytes:
         if web.is_web(self._fs):
             return web.read(self._fs, path, start, length)
+        known = None
+        for _ in range(_REPLACED_MEANWHILE):
+            data = self._read(path, start, length)
+            if len(data) == length:
+                return data
+            size = self._size(path)
+            if len(data) == size:  # a server that gives the whole object whatever one asks for
+                data = data[start : start + length]
+            if len(data) == max(0, min(length, size - start)):
+                return data
+            if size == known:  # it stays as it is, and less of it came twice
+                break
+            known = size  # others may have replaced it between the two questions
+        raise StoreError("store-failed", f"{len(data)} bytes of {length} came from {path}")
+
+    def _read(self, path: str, start: int, length: int) -> bytes:
+        """Return the bytes of a range; none where the filesystem fails because it ends before."""
         try:
-            data = self._cat(path, start, start + length)
+            return self._cat(path, start, start + length)
         except FileNotFoundError:
             raise
         except Exception:
             if self._size(path) > start:
                 raise
             return b""
-        if len(data) == length:
-            return data
-        size = self._size(path)
-        if len(data) == size:  # a server that gives the whole object whatever one asks for
-            data = data[start : start + length]
-        if len(data) != max(0, min(length, size - start)):
-            raise StoreError("store-failed", f"{len(data)} bytes of {length} came from {path}")
-        return data
 
     def _size(self, path: str) -> int:
         self._fs.invalidate_cache()  # listings that s3fs and others keep know no other writer
