@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import re
 import traceback
@@ -15,11 +16,17 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
+from embzarr._history import Target
+from embzarr._parts.shares import ShareWriter, plan_shares
 from embzarr._redact import Redactor, masked, secrets_in_options, secrets_in_url
 from embzarr._storage.open import open_store
 from embzarr._storage.requests.failures import Place
+from embzarr.interop._models.saves import Saves
+from embzarr_spark._places import places_of
+from embzarr_view._opened import Opened
 from faults.spelled import HARMLESS, KEY, OPTIONS, TEXTS, URLS
 from faults.tally import Tally
+from servers.tiny_s3 import running_tiny_s3
 
 pytestmark = pytest.mark.faults
 
@@ -170,6 +177,43 @@ def test_harmless(tally: Tally) -> None:
     found = embzarr.save(client, ["a"], np.ones((1, 2), np.float32), metadata=metadata).metadata
     failures += [f"stored {found[n]!r}" for n, text in metadata.items() if found[n] != text]
     tally("harmless texts", 2 * len(HARMLESS) + 2, failures=failures)
+
+
+def live(holder: list[Any]) -> Iterator[str]:
+    """Yield the reprs of all objects of ours that live, those that are held among them."""
+    assert holder
+    for one in gc.get_objects():
+        if str(type(one).__module__).startswith("embzarr"):
+            yield f"{type(one).__qualname__}: {one!r}"
+
+
+def test_objects(tally: Tally) -> None:
+    """No object of ours, whoever holds it, shows in its repr what it was given to get in with."""
+    address, place = "s3://CANARY:CAN%2FARY@bucket/run", "az://container/run"
+    secrets = {"account_key": "CANARYCANARY", "sas_token": "sv=1&sig=CANARY"}
+    azure = [{"account_name": "one", name: secret} for name, secret in secrets.items()]
+    with running_tiny_s3() as (server, _):
+        told = {"endpoint_url": server, "key": "CANARY-CANARY", "secret": KEY}
+        given: dict[str, Any] = {"storage_options": told}
+        vectors = np.ones((1, 2), np.float32)
+        run, target = (
+            embzarr.Run("s3://bucket/run", **given),
+            Target(url="s3://bucket/run", options=told, single_writer=False),
+        )
+        run.save(["a"], vectors, tensors={"t": vectors})
+        held: list[Any] = [
+            *(run, target, run.save_async(["a"], vectors, tensors={"t": vectors})),
+            *(run.open(), run.open().tensors["t"], run.open().stream(), Saves(run, None)),
+            embzarr.open("s3://bucket/run", pickle_secrets=True, **given),
+            embzarr.create("s3://bucket/run", 2, **given),
+            ShareWriter(target, plan_shares(target, dtype="float32", columns={})),
+            *(places_of(address, None, told), Opened("s3://bucket/run", **given)),
+            *(open_store(place, storage_options=options) for options in azure),
+        ]
+        found = [*live(held)]
+        run.close()
+
+    tally("objects of ours", len(found), failures=[text for text in found if shown(text)])
 
 
 def test_frames() -> None:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Places:
-    """Addresses, which every task is told; `storage_options` may hold secrets, and are not shown.
+    """Addresses, which every task is told; no repr, since they and options may hold secrets.
 
     Raises:
         embzarr.InvalidInputError: ``input-argument``, an address that is none.
@@ -25,7 +25,7 @@ class Places:
     """Where checkpoints go."""
     state: str
     """A folder beside it, which no reader needs once training is done."""
-    storage_options: Mapping[str, Any] | None = dataclasses.field(repr=False)
+    storage_options: Mapping[str, Any] | None
 
     def __post_init__(self) -> None:
         """Check what is no text."""

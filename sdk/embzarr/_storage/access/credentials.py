@@ -52,9 +52,9 @@ S3_OPTIONS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class S3Access:
-    """How to reach a bucket: what obstore's ``S3Store`` is built from."""
+    """How to reach a bucket: what obstore's ``S3Store`` is built from; no repr, of all secrets."""
 
     config: Mapping[str, str | bool]
     """obstore's configuration; no credentials in it."""
