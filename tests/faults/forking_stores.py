@@ -28,8 +28,9 @@ import embzarr
 ROWS, DIM = 600, 16
 WORDS = [f"word{row:04}" for row in range(ROWS)]
 VECTORS = np.random.default_rng(7).normal(size=(ROWS, DIM)).astype("f4")
-PATIENCE = 100
-"""Seconds until whatever still runs is taken to hang, on a machine that does much else."""
+PATIENCE = 240
+"""Seconds until a child that still runs is taken to hang, on a machine that does much else; its
+parent, twice as many after each round begins."""
 HOWS = ("inherited", "fresh", "pickled")
 ENDS = ("_exit", "exit")
 
@@ -141,12 +142,13 @@ def in_child(work: Callable[[], None], end: str) -> int:
 def carry_out(task: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many children there were of each kind, and which failed or hung."""
     random = Random(task["seed"])
-    signal.alarm(PATIENCE + 20 * task["rounds"])
+    signal.alarm(2 * PATIENCE)
     one = Round(task)
     kinds: Counter[str] = Counter()
     failures = []
     numbers = itertools.count(1)
     for number in range(task["rounds"]):
+        signal.alarm(2 * PATIENCE)
         with one.busy() if random.random() < 0.5 else contextlib.nullcontext():
             children = {}
             for turn in range(task["children"]):

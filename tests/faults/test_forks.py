@@ -97,7 +97,7 @@ def test_forked_children_and_their_parent_work_on(
             }
             for kind in kinds
         ]
-        told = carry_out("forking_stores.py", tasks)
+        told = carry_out("forking_stores.py", tasks, timeout=3600)
 
     for kind, one in zip(kinds, told, strict=True):
         what = f"forks of a process that has used {kind}"
