@@ -115,9 +115,11 @@ def test_what_is_no_model_of_mllib_is_refused(place: Any, spark: Any) -> None:
         with pytest.raises(embzarr.InvalidInputError, match="model: expected"):
             save_it(url, object(), storage_options=options)
 
-    def stored(metadata: bytes, framework: str = "mllib") -> embzarr.Checkpoint:
+    def stored(
+        metadata: bytes, framework: str = "mllib", name: str = "metadata/part-00000"
+    ) -> embzarr.Checkpoint:
         model = {"framework": framework, "version": "9", "class": "x", "form": "folder"}
-        files = {"metadata/part-00000": metadata}
+        files = {name: metadata}
         return embzarr.save(url, files=files, model=model, storage_options=options)
 
     with pytest.raises(embzarr.UnsupportedError) as caught:
@@ -126,6 +128,9 @@ def test_what_is_no_model_of_mllib_is_refused(place: Any, spark: Any) -> None:
     foreign = json.dumps({"class": "os.system", "uid": "x", "paramMap": {}}).encode()
     with pytest.raises(embzarr.UnsupportedError, match=r"'os\.system', which is not MLlib's"):
         load(stored(foreign))
+    for name in ("../out", "/tmp/embzarr-out", "metadata/../../../out"):  # noqa: S108 - refused
+        with pytest.raises(embzarr.DamagedError, match="a file named"):
+            load(stored(foreign, name=name))
     for broken in (b"", b"[]", b'{"class": 1}', b'{"class": "pyspark.ml.feature.Nothing"}'):
         with pytest.raises(embzarr.DamagedError) as damaged:
             load(stored(broken))

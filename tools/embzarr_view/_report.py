@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from html import escape
 from itertools import accumulate
@@ -60,9 +61,10 @@ def report(
     scores = scored(opened, files, Job({})) if files else []
     text = "".join(_document(newest, history, scores))
     target = Path(path)
-    half = target.with_name(f".{target.name}.part")
+    half = target.with_name(f".{target.name}.{secrets.token_hex(16)}.part")  # nobody else's
     try:
-        half.write_text(text, encoding="utf-8")
+        with half.open("x", encoding="utf-8") as file:
+            file.write(text)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)

@@ -137,7 +137,7 @@ def save_folder(checkpoint: Checkpoint, folder: Path, *, below: str = "") -> Non
         below: only files whose names begin so.
 
     Raises:
-        DamagedError: code ``model-invalid``: a name that leads elsewhere.
+        DamagedError: code ``model-invalid``: a name that leads elsewhere, or below a file.
         InvalidInputError: a file cannot be written.
     """
     names = [name for name in checkpoint.files if name.startswith(below)]
@@ -149,6 +149,9 @@ def save_folder(checkpoint: Checkpoint, folder: Path, *, below: str = "") -> Non
         target = folder / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as exc:
+            message = f"{checkpoint.url}: a file named {name!r:.120}: {exc}"
+            raise DamagedError("model-invalid", message) from exc
         except OSError as exc:
             raise InvalidInputError("input-argument", f"path: {target.parent}: {exc}") from exc
         checkpoint.files[name].save(target)
