@@ -28,6 +28,8 @@ pytestmark = [
 ]
 
 CHILDREN = 8
+PATIENT = {"client_options": {"timeout": "5m", "read_timeout": "2m", "connect_timeout": "1m"}}
+"""A server that shares a busy machine is no finding here."""
 ROUNDS = 56
 """Of each of nine kinds of store: more than 500 in all, of eight children each."""
 QUICK = ("folder", "memory", "http", "s3", "fsspec-memory", "fsspec-http")
@@ -56,7 +58,7 @@ def task_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator
     elif kind == "s3":
         # Not moto, which answers 500 where one key is written and read at the same time.
         with running_tiny_s3() as (url, _):
-            options = {"endpoint_url": url, "key": "key", "secret": "secret"}
+            options = {"endpoint_url": url, "key": "key", "secret": "secret", **PATIENT}
             yield {**plain, "url": "s3://bucket/run", "options": options}
     else:
         yield {**plain, **_on_s3(kind, request.getfixturevalue("minio"))}
@@ -65,7 +67,7 @@ def task_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator
 def _on_s3(kind: str, server: S3Server) -> dict[str, Any]:
     bucket = server.new_bucket()
     if kind != "s3fs":
-        return {"url": server.url(bucket, "run"), "options": server.options}
+        return {"url": server.url(bucket, "run"), "options": {**server.options, **PATIENT}}
     arguments = {
         "endpoint_url": server.endpoint_url,
         "key": server.access_key,
