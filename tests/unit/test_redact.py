@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import time
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._redact import masked, redact_url, without_secrets
+from embzarr._redact import masked, redact_url, secrets_in_options, without_secrets
 
 SIGNED = (
     "https://b.s3.amazonaws.com/texts.gz?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2"
@@ -31,6 +32,8 @@ SIGNED = (
         ("abfss://container@account.dfs.core.windows.net/a",) * 2,
         ("mail to me@example.org?token=1",) * 2,
         ("no URL: a://",) * 2,
+        ("https://h/my texts.gz?sig=5ec3e7", "https://h/my texts.gz"),
+        ("https://h/a?sig=5ec3e7\nhttps://h/b?page=2", "https://h/a\nhttps://h/b?page=2"),
     ],
 )
 def test_a_url_keeps_what_it_names_and_loses_what_opens_it(given: str, stored: str) -> None:
@@ -67,6 +70,28 @@ def test_no_member_is_lost_where_two_names_become_one() -> None:
     """URLs that differ by their secrets alone stay two members."""
     given = {"http://a:1234@h/x": 1, "http://b:5678@h/x": 2, "http://h/x (2)": 3}
     assert sorted(without_secrets(given).values()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("user", ["me:5ec", "me:5ec3", "me:5ec3e"])
+@pytest.mark.parametrize("pad", ["", "="])
+def test_basic_authentication_is_known_with_and_without_its_padding(user: str, pad: str) -> None:
+    """Whoever wrote it may have left off the signs that fill its last four letters."""
+    value = base64.b64encode(user.encode()).decode().rstrip("=" if not pad else "")
+    assert masked(f"sent Basic {value} to it") == "sent Basic *** to it"
+
+
+def test_words_that_follow_basic_are_no_secret() -> None:
+    """It is user and password only where it decodes to something with a colon."""
+    assert masked("sent Basic training to it") == "sent Basic training to it"
+
+
+def test_a_key_of_several_lines_is_known_by_its_long_ones() -> None:
+    """A server may quote one of them; a short one stands in many texts that are no secret."""
+    key = "-----BEGIN\nMIIEvQIBADANBgkqhkiG\nAQAB\n-----END"
+    found = set(secrets_in_options({"private_key": key}))
+
+    assert {key, "MIIEvQIBADANBgkqhkiG"} <= found
+    assert "AQAB" not in found
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _NAME = re.compile(r"(?!__)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LAYER = re.compile(rf"{spec.STEPS}/(0|[1-9][0-9]{{0,15}})-([0-9a-f]{{32}})")
 _COMMIT = re.compile(rf"{spec.COMMITS}/([0-9]{{20}})\.json")
-_MARK = re.compile(rf"{spec.QUARANTINE}/[0-9]{{20}}\.json")
+_MARK = re.compile(rf"{spec.QUARANTINE}/([0-9]{{20}})\.json")
 _KEPT = re.compile(rf"{spec.QUARANTINE}/{spec.KEPT}/([0-9a-f]{{64}})")
 _PROBE = re.compile(rf"{spec.PROBES}/[0-9a-f]{{32}}")
 # What a layer holds: documents, shards, receipts, and pages.
@@ -44,9 +44,7 @@ def commit_key(number: int) -> str:
 
 def commit_number(key: str) -> int | None:
     """Return the number in a manifest's key, or None where `key` is not one."""
-    match = _COMMIT.fullmatch(key)
-    number = int(match.group(1)) if match else 0
-    return number if 0 < number <= spec.MAX_INTEGER else None
+    return _number(_COMMIT.fullmatch(key))
 
 
 def quarantine_key(number: int) -> str:
@@ -56,9 +54,12 @@ def quarantine_key(number: int) -> str:
 
 def quarantine_number(key: str) -> int | None:
     """Return the number of the commit that a record marks; None for other keys."""
-    digits = key[len(spec.QUARANTINE) + 1 :].removesuffix(".json")
-    number = int(digits) if digits.isdecimal() and len(digits) <= len(key) - len(".json") else 0
-    return number if number and key == quarantine_key(number) else None
+    return _number(_MARK.fullmatch(key))
+
+
+def _number(found: re.Match[str] | None) -> int | None:
+    number = int(found[1]) if found else 0
+    return number if 0 < number <= spec.MAX_INTEGER else None
 
 
 def kept_key(sha256: str) -> str:

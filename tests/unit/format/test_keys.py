@@ -57,6 +57,30 @@ def test_other_keys_are_no_commits(key: str) -> None:
     assert key_names.commit_number(key) is None
 
 
+@pytest.mark.parametrize("number", [1, 42, LARGEST])
+def test_a_record_of_damage_is_named_as_the_commit_is(number: int) -> None:
+    """Its key is the commit's number in twenty digits, and tells it again."""
+    assert key_names.quarantine_key(number) == f"quarantine/{number:020d}.json"
+    assert key_names.quarantine_number(f"quarantine/{number:020d}.json") == number
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "quarantine/7.json",
+        "quarantine/00000000000000000000.json",
+        "quarantine/99999999999999999999.json",
+        "quarantine/00000000000000000007.json.tmp",
+        "quarantine/kept/" + "0" * 64,
+        "commits/00000000000000000007.json",
+        "quarantine/",
+    ],
+)
+def test_other_keys_mark_no_commit(key: str) -> None:
+    """A foreign object below ``quarantine/`` makes no commit a damaged one."""
+    assert key_names.quarantine_number(key) is None
+
+
 @pytest.mark.parametrize("name", ["a", "best", "v1.0_rc-2", "9", "a" * 128, "x.json", "A.b"])
 def test_tags_are_files_below_one_folder(name: str) -> None:
     """A tag's key holds its name, and tells it again."""

@@ -284,6 +284,21 @@ def test_bad_input_is_refused_and_leaves_nothing(
     assert sorted(item["path"] for page in store.list() for item in page) == before
 
 
+@pytest.mark.parametrize(
+    ("values", "words", "expected"),
+    [
+        ({}, [], "expected values of some of vectors, counts; found none"),
+        ({"counts": [1]}, ["new"], "expected values of all of vectors, counts; found counts"),
+    ],
+)
+def test_columns_that_lack_are_told(
+    store: MemoryStore, values: Any, words: list[str], expected: str
+) -> None:
+    """New words need a value in each; of others any will do."""
+    with pytest.raises(embzarr.InvalidInputError, match=expected):
+        embzarr.Run(store).save_delta([500], values, words=words)
+
+
 def test_there_must_be_something_to_build_on() -> None:
     """An empty store takes no delta."""
     with pytest.raises(embzarr.NotFoundError) as caught:
