@@ -115,6 +115,15 @@ class TestCauses:
     def test_one_that_tells_is_dropped(self) -> None:
         assert self.place.translate(OSError(CANARY), "read", "a").__cause__ is None
 
+    def test_one_that_tells_only_by_its_arguments_is_dropped(self) -> None:
+        """A debugger shows them, whatever the library's own text says."""
+
+        class TerseError(OSError):
+            def __str__(self) -> str:
+                return "login failed"
+
+        assert self.place.translate(TerseError(CANARY), "read", "a").__cause__ is None
+
     @pytest.mark.parametrize("link", ["__cause__", "__context__"])
     def test_one_behind_it_drops_the_whole_chain(self, link: str) -> None:
         outer, middle = OSError("failed"), OSError("really")

@@ -12,6 +12,7 @@ import pytest
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 
+INF = float("inf")
 WORDS = ["king", "", "猫", "naïve"]
 
 
@@ -37,6 +38,24 @@ def refused(call: Any, *expected: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         call()
     assert [part for part in expected if part not in str(caught.value)] == []
+
+
+# Seconds ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, 0.0), (7, 7.0), (0.5, 0.5), (np.int64(7), 7.0), (np.float32(0.5), 0.5), (INF, INF)],
+)
+def test_seconds_are_numbers_from_nought(value: object, expected: float) -> None:
+    """A whole number is one too, and an endless one is for ever."""
+    found = arguments.seconds("older_than", value)
+
+    assert (type(found), found) == (float, expected)
+
+
+@pytest.mark.parametrize("value", [-1, -0.5, float("nan"), "7", None, True, False, [7]])
+def test_what_is_no_number_of_seconds_is_refused(value: object) -> None:
+    """True is no second, and what is no number is not below nought either."""
+    refused(lambda: arguments.seconds("older_than", value), "older_than", "seconds from 0")
 
 
 # Whole numbers ------------------------------------------------------------------------------------

@@ -112,6 +112,18 @@ def test_small_arrays_have_small_grids(rows: int, expected: tuple[int, int]) -> 
     assert grids.fit(rows, 64, 512) == expected
 
 
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [(1350, 128), (1344, 128), (1280, 256), (300, 16), (20, 8), (3, 4), (0, 1), (10**6, 256)],
+)
+def test_little_of_a_delta_is_padding(rows: int, expected: int) -> None:
+    """Chunks of 256 rows are halved until it is one row in sixteen, or eight of 512 bytes."""
+    chunk = grids.choose_tight_chunk(rows, 512)
+
+    assert chunk == expected
+    assert -rows % chunk <= max(rows // 16, 8)
+
+
 def test_the_last_chunk_ends_with_the_array() -> None:
     """Only the last chunk is short, and chunks follow each other without a gap."""
     spans = [grid(10).rows_of_chunk(chunk) for chunk in range(3)]

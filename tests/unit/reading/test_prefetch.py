@@ -257,3 +257,11 @@ def test_more_words_never_ask_for_less() -> None:
     found = [worth(count=count) for count in (10, 100, 1000, 10_000, 100_000, 10**9)]
 
     assert all(fewer <= more for fewer, more in itertools.pairwise(found))
+
+
+def test_one_row_of_two_chunks_may_be_worth_it() -> None:
+    """Where a request costs more than both of them."""
+    two = Grid(rows=2, row_bytes=4 * MEBI, chunk=1, shard=2)
+    slow = replace(COST, per_request=1.0)
+
+    assert worth(count=1, grid=two, nbytes=8 * MEBI, cost=slow) == 8 * MEBI

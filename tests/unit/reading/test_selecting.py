@@ -95,6 +95,21 @@ def test_rows_at_the_edges_of_chunks_name_their_chunks(
     assert selecting.select_rows(np.arange(start, stop), 8).chunks.tolist() == chunks
 
 
+@given(st.integers(0, ROWS), st.integers(0, ROWS), CHUNK)
+def test_chunks_that_a_range_holds_whole_are_told_their_places(
+    start: int, stop: int, chunk: int
+) -> None:
+    """They may be decoded straight into the result; of the first and last a part may not be."""
+    ranged = RangeSelection(start, stop, chunk)
+    firsts = (ranged.chunks * chunk).tolist()
+
+    found = ranged.whole(np.arange(len(firsts))).tolist()
+
+    assert found == [
+        first - start if start <= first and first + chunk <= stop else -1 for first in firsts
+    ]
+
+
 def test_rows_of_several_dimensions_are_copied_whole() -> None:
     """A row of a matrix goes to its place as one, from a list of rows and from a range."""
     rows = np.arange(48.0).reshape(2, 4, 2, 3)
