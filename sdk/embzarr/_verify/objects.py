@@ -109,10 +109,12 @@ class _ObjectCheck:
         decoded = self.shard.grid.chunk_bytes if self.shard else 0
         for start, stop, chunks in self._pieces():
             with self.layer.budget.claim(stop - start + decoded):
-                tail = self._fetch(start, stop) if read == start else tail[:0]
-                sha256.update(tail)
-                read += len(tail)
-                bad |= {at: fault for at in chunks if (fault := self._fault(tail, start, at))}
+                data = self._fetch(start, stop) if read == start else tail[:0]
+                sha256.update(data)
+                read += len(data)
+                bad |= {at: fault for at in chunks if (fault := self._fault(data, start, at))}
+                tail = self._kept(data)
+                del data  # else each thread would hold a piece that no claim stands for
             self.layer.findings.advance(stop - start, len(chunks))
             if read < stop and not chunks:
                 break  # the size is a stranger's word: what is not there is not asked for again
@@ -129,6 +131,12 @@ class _ObjectCheck:
         """Return a stretch; at the end one byte more, so that a longer object shows itself."""
         length = stop - start + (stop == self.digest.size)
         return memoryview(self.layer.store.get_range(self.key, start, length))
+
+    def _kept(self, data: memoryview) -> memoryview:
+        """Return what is looked at once a piece was read: a document, or the index of a shard."""
+        if self.shard is None:
+            return data if self.document is not None else memoryview(b"")
+        return memoryview(bytes(data[-self.shard.grid.shard_index_bytes :]))
 
     def _pieces(self) -> Iterator[tuple[int, int, list[int]]]:
         if self.document is not None and self.digest.size <= spec.MAX_ZARR_JSON_BYTES:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import weakref
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,9 @@ import pytest
 
 import embzarr
 from embzarr._storage.open import open_store
-from embzarr._storage.port import ObjectInfo
+from embzarr._storage.parallel import ByteBudget
+from embzarr._storage.port import Data, ObjectInfo, Store
+from embzarr._verify import shards
 from faulty import PassThrough
 from oracle import make_vectors, make_words
 
@@ -48,6 +53,21 @@ class NoListing(PassThrough):
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         raise embzarr.UnsupportedError("store-cannot-list", prefix)
+
+
+class Weighed(PassThrough):
+    """A store that knows how many bytes of its answers each thread still holds."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.held: Counter[int] = Counter()
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        data = np.frombuffer(self.store.get_range(key, start, length), np.uint8).copy()
+        thread = threading.get_ident()
+        self.held[thread] += data.nbytes
+        weakref.finalize(data, self.held.subtract, {thread: data.nbytes})
+        return memoryview(data)
 
 
 def flip(path: Path, at: int) -> None:
@@ -119,6 +139,23 @@ def test_quick_works_without_a_listing(run: Path) -> None:
     (problem,) = embzarr.open(NoListing(open_store(run))).verify(quick=True).problems
 
     assert problem.code == "object-missing"
+
+
+def test_memory_is_what_was_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for room for a piece holds none of those before."""
+    monkeypatch.setattr(shards, "_PIECE_BYTES", 2**20)
+    embzarr.save(tmp_path, tensors={"t": make_vectors(2**20, 1)}, compression="none")
+    store = Weighed(open_store(tmp_path))
+    held, take = [], ByteBudget.take
+
+    def taking(budget: ByteBudget, size: int) -> None:
+        held.append(store.held[threading.get_ident()])
+        take(budget, size)
+
+    monkeypatch.setattr(ByteBudget, "take", taking)
+    assert embzarr.open(store).verify().ok
+    assert len(held) > 4
+    assert set(held) == {0}
 
 
 def test_lost_rows_are_told_by_word(run: Path) -> None:
