@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,11 @@ import embzarr
 import embzarr_eval
 from embzarr_view import _map
 from embzarr_view._answers import Answers, Asked
+from embzarr_view._changed import compared
 from embzarr_view._history import History
+from embzarr_view._jobs import Job
 from embzarr_view._opened import Opened
+from embzarr_view._words import neighbours
 from tools.asking import flip_bit
 from view.runs import DIM, HOSTILE, KINGS, SCRIPT, STEPS, WORDS
 
@@ -298,7 +303,7 @@ def test_a_job_can_be_stopped_and_may_fail(page: Page) -> None:
     assert page.done("verify")["error"].endswith("[commit-missing]")
     assert page.ask("job", kind="compare") is None
 
-    from embzarr_view._jobs import Job, Jobs  # noqa: PLC0415 - the only use
+    from embzarr_view._jobs import Jobs  # noqa: PLC0415 - the only use
 
     jobs = Jobs()
 
@@ -449,3 +454,18 @@ def test_a_number_is_no_larger_than_any_that_a_store_has(page: Page, text: str) 
     """However it begins."""
     with pytest.raises(embzarr.InvalidInputError, match="a whole number"):
         page.ask("about", commit=text)
+
+
+def test_room_is_made_at_once(looked_at: Path) -> None:
+    """What was let go of is gone before the work that needs the room, cycles or not."""
+    opened = Opened(str(looked_at))
+    gc.disable()
+    try:
+        compared(opened, 1, STEPS, stop=None, job=Job({}))
+        neighbours(opened, opened.checkpoint(), 0, every=False)
+        chunks = weakref.ref(opened._cache)
+        assert chunks() is not None
+        opened.make_room()
+        assert chunks() is None
+    finally:
+        gc.enable()

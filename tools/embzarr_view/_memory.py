@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from typing import Any, Final
 
@@ -24,7 +25,12 @@ def be_thrifty() -> None:
 
 
 def give_back() -> None:
-    """Have glibc give back what it keeps."""
+    """Have Python let go of what nobody uses, and glibc give back what it keeps.
+
+    Checkpoints lie in cycles: those that were let go of live on, chunks and all, until Python
+    comes round to its oldest objects, which may take longer than the work that needs the room.
+    """
+    gc.collect()
     trim = _function("malloc_trim")
     if trim:
         trim(0)
