@@ -41,13 +41,13 @@ def _read_manifest(given: dict[str, Any], document: dict[str, Any]) -> dict[str,
         changed = repeated(patched(document["base"], given["patch"]), given.get("repeat", []))
         text = json.dumps(changed, ensure_ascii=False)
     manifest = validate.parse(text.encode(), what="fixture")
-    vectors = manifest.base.arrays["vectors"]
+    vectors = manifest.base.arrays.get("vectors")
     return {
         "commit": manifest.commit,
         "step": manifest.step,
         "rows": manifest.rows,
-        "dim": vectors.shape[1],
-        "dtype": vectors.dtype,
+        "dim": vectors.shape[1] if vectors else 0,
+        "dtype": vectors.dtype if vectors else None,
         "columns": manifest.base.columns,
         "placement": str(manifest.order),
     }

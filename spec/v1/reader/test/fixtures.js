@@ -63,15 +63,15 @@ const withBlanks = (input) => {
 function manifest(input, base) {
   const { commit, step, layers } = parseManifest(recordBytes(input, base))
   const [first] = layers
-  const { shape, dtype } = first.arrays.get('vectors')
+  const vectors = first.arrays.get('vectors')
   const appended = layers.slice(1).some(({ words }) => words > 0)
   const { kind, groups } = appended ? { kind: 'given', groups: 0 } : first.placement
   return {
     commit,
     step,
     rows: layers.at(-1).rows,
-    dim: shape[1],
-    dtype: dtype.name,
+    dim: vectors?.shape[1] ?? 0,
+    dtype: vectors?.dtype.name ?? null,
     columns: first.columns,
     placement: groups ? `${kind}:${groups}` : kind,
   }
