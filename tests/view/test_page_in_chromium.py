@@ -191,6 +191,21 @@ def test_a_store_that_changes_is_followed(page: Page, serving: Serving, tmp_path
         page.wait_for("document.querySelector('.trouble')?.innerText.includes('commit-expired')")
 
 
+def test_a_view_is_left_while_it_waits(page: Page, serving: Serving, looked_at: Path) -> None:
+    """Nothing is said of what is not waited for any more; a server that has ended is told of."""
+    with serving(looked_at) as address:
+        page.go(f"{address}#/health")
+        for _ in range(3):
+            _click(page, "main button", "Verify")
+            page.wait_for("document.querySelector('main progress, .verdict') !== null")
+            page.ask("location.hash = '#/storage'")
+            _view(page, "Health")
+        page.wait_for("document.querySelector('.verdict')?.innerText.startsWith('Sound')")
+        assert page.complaints == []
+    _click(page, "main button", "Verify")
+    page.wait_for("document.querySelector('main').innerText.includes('was it ended?')")
+
+
 def test_damage_is_shown_with_rows_and_words(
     page: Page, serving: Serving, looked_at: Path, tmp_path: Path
 ) -> None:

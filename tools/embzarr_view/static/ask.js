@@ -54,8 +54,10 @@ const plain = (value) => (typeof value === 'boolean' ? String(Number(value)) : S
  */
 export async function follow(kind, tell, signal) {
   for (let wait = 100; !signal.aborted; wait = Math.min(wait * 1.3, 1000)) {
-    const job = await ask('job', { kind }, signal)
-    if (job === null) return
+    const job = await ask('job', { kind }, signal).catch((error) => {
+      return { state: 'failed', error: error.message }
+    })
+    if (job === null || signal.aborted) return
     tell(job)
     if (job.state !== 'running') return
     await new Promise((done) => setTimeout(done, wait))

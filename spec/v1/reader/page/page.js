@@ -142,7 +142,7 @@ async function showCheckpoint(store, found, line, signal) {
         name,
         dtype.name,
         shape.slice(1).join(' \u00d7 ') || 'one',
-        Object.values(codec).join(' '),
+        [codec.name, codec.cname, codec.shuffle].filter(Boolean).join(' '),
       )
     }),
   )

@@ -34,7 +34,8 @@ export async function render(main, page) {
   const place = h('div.stack')
   const watch = () => follow('compare', (job) => tell(place, job, button), page.signal)
   button.addEventListener('click', async () => {
-    await order('compare', { before: before.value, after: after.value, stop: stop.value || null })
+    const what = { before: before.value, after: after.value, stop: stop.value || null }
+    await order('compare', what).catch(() => null) // whoever follows it is told, too
     await watch()
   })
   show(
@@ -152,10 +153,12 @@ function result(place, found) {
 function percentiles(found) {
   if (!found) return null
   const names = Object.keys(found)
-  return table(
+  const shown = table(
     names.map((name) => `>${name}`),
     [names.map((name) => cosine(found[name]))],
   )
+  shown.classList.add('close')
+  return shown
 }
 
 const moved = (list) =>

@@ -16,7 +16,7 @@ export async function render(main, page) {
   const full = h('button.main', 'Verify')
   const quick = h('button', 'Quick look')
   const begin = async (isQuick) => {
-    await order('verify', { commit: page.commit, quick: isQuick })
+    await order('verify', { commit: page.commit, quick: isQuick }).catch(() => null)
     await watch()
   }
   full.addEventListener('click', () => begin(false))

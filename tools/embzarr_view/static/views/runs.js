@@ -18,7 +18,7 @@ const COLUMNS = [
   'Kind',
   '>Rows',
   '>Written',
-  '>Reads through',
+  '>In all layers',
   '>Age',
   'Written by',
   'Tags',
@@ -73,7 +73,7 @@ function tiles(sound, history) {
     tile('Steps', whole(sound.length), `${full} full, ${sound.length - full} deltas${more}`),
     tile('Written', size(written), 'by all steps shown'),
     tile(
-      'Newest reads',
+      'Newest in all',
       size(newest?.bytes_read_through ?? null),
       newest ? `in ${plural(newest.layers, 'layer')}` : null,
     ),
@@ -179,7 +179,7 @@ function scores(page) {
   const place = h('div')
   const button = h('button.main', 'Score every step')
   button.addEventListener('click', async () => {
-    await order('scores')
+    await order('scores').catch(() => null)
     begin()
   })
   const tell = (job) => {

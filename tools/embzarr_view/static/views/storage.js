@@ -29,7 +29,7 @@ export async function render(main, page) {
     h(
       'div.tiles',
       tile('Stored', size(stored), `step ${whole(found.step)}`),
-      tile('Raw', size(found.bytes_raw), 'before compression'),
+      tile('Raw', size(found.bytes_raw), 'its rows, tensors and files'),
       tile('Ratio', stored ? (found.bytes_raw / stored).toFixed(2) : '–', 'raw over stored'),
       tile(
         'Objects',
@@ -47,7 +47,7 @@ export async function render(main, page) {
       chunks,
     ),
     h(
-      'div.cards',
+      'div.cards.uneven',
       card(
         'Cost a month',
         h('p.soft.small', 'US dollars for 10⁹ bytes and month; set what you pay.'),
