@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr import convert
+from embzarr import convert, errors
 
 WORDS = ["king", "queen", "man", "woman"]
 WITH_METHODS = {
@@ -42,6 +42,10 @@ def public() -> Iterator[tuple[str, Any]]:
                 function = getattr(made, "__func__", made)
                 if not method.startswith("_") and inspect.isfunction(function):
                     yield f"{name}.{method}", function
+    for name, thing in vars(errors).items():
+        if inspect.isfunction(thing) and not name.startswith("_"):
+            yield f"errors.{name}", thing
+    yield "convert.Provenance.to_json", convert.Provenance.to_json
 
 
 PUBLIC = dict(public())

@@ -63,6 +63,10 @@ def masked(text: str, *, wary: bool = False, url: Callable[[str], str] = masked_
         text: any text.
         wary: whether doubtful names, such as ``key=``, are enough.
         url: what becomes of a URL.
+
+    Example:
+        >>> embzarr.errors.masked("cannot open https://me:secret@host/run")
+        'cannot open https://***@host/run'
     """
     if "//" in text:
         text = _URL.sub(lambda found: f"{found[1]}{url(found[2])}", text)

@@ -21,7 +21,12 @@ class Provenance:
     """Of those bytes; None where the file was not read whole."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the checkpoint's metadata says of the file."""
+        """Return what the checkpoint's metadata says of the file.
+
+        Example:
+            >>> embzarr.convert.Provenance(name="vectors.txt", size=12, sha256="00" * 32).to_json()["size"]
+            12
+        """
         return {"name": self.name, "size": self.size, "sha256": self.sha256}
 
 
