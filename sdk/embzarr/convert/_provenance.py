@@ -24,8 +24,8 @@ class Provenance:
         """Return what the checkpoint's metadata says of the file.
 
         Example:
-            >>> embzarr.convert.Provenance(name="vectors.txt", size=12, sha256="00" * 32).to_json()["size"]
-            12
+            >>> embzarr.convert.Provenance(name="a.txt", size=12, sha256=None).to_json()
+            {'name': 'a.txt', 'size': 12, 'sha256': None}
         """
         return {"name": self.name, "size": self.size, "sha256": self.sha256}
 
