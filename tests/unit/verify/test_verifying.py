@@ -67,7 +67,7 @@ class Weighed(PassThrough):
         thread = threading.get_ident()
         self.held[thread] += data.nbytes
         weakref.finalize(data, self.held.subtract, {thread: data.nbytes})
-        return memoryview(data)
+        return data.data
 
 
 def flip(path: Path, at: int) -> None:
