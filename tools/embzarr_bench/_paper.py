@@ -196,13 +196,8 @@ class _Step:
         tables = [n for n in told if n > _INLINE_ENTRIES]
         fences = min(min(blocks, _MOST_FENCES) * (scene.word_bytes + 3), _LONGEST_FENCES)
         named = shards + shards_of_small + len(tables) + _DOCUMENTS
-        manifest = _MANIFEST + named * _OBJECT_ENTRY + inline * _INDEX_ENTRY + fences
-        tables_told = math.ceil(chunks / _TABLE_CHUNKS) * _INDEX_ENTRY
-        manifest, page_bytes, pages = manifest + tables_told, 0, 0
-        if manifest > _SPLIT:
-            page_bytes = named * _PAGE_ENTRY
-            pages = math.ceil(page_bytes / _PAGE)
-            manifest += pages * _PAGE_TOLD - named * _OBJECT_ENTRY
+        inline += math.ceil(chunks / _TABLE_CHUNKS)
+        manifest, page_bytes, pages = _split(named, _MANIFEST + inline * _INDEX_ENTRY + fences)
         receipts = parts * _RECEIPT + chunks * _RECEIPT_ENTRY + shards * _OBJECT_ENTRY
         beside = sum(small.values()) + sum(tables) * _TABLE_ENTRY + receipts
         objects = named + parts + pages + _HEADS
@@ -216,6 +211,20 @@ class _Step:
             puts=objects,
             gets=scene.workers * _HEADS + parts + named // 2,
         )
+
+
+def _split(named: int, beside: float) -> tuple[float, int, int]:
+    """Return the bytes of a manifest, those of its pages, and how many these are.
+
+    Args:
+        named: objects.
+        beside: bytes of what else it tells.
+    """
+    whole = beside + named * _OBJECT_ENTRY
+    if whole <= _SPLIT:
+        return whole, 0, 0
+    pages = math.ceil(named * _PAGE_ENTRY / _PAGE)
+    return beside + pages * _PAGE_TOLD, named * _PAGE_ENTRY, pages
 
 
 def _epoch(scene: Scene, rounds: int) -> Work:
