@@ -19,7 +19,16 @@ _VAST = (2**31, 2**40, _LARGEST, _LARGEST + 1)
 
 def _layer(change: Callable[[dict[str, Any]], object]) -> Objects:
     """Return a store of tensors and a file whose layer is another in the manifest."""
-    return commit(plain_model(), members=lambda manifest: change(manifest["layers"][0]))
+
+    def changed(manifest: dict[str, Any]) -> None:
+        change(manifest["layers"][0])
+
+    return commit(plain_model(), members=changed)
+
+
+def _set(place: str, name: str, value: object) -> Objects:
+    """Return one whose layer, or its tensors or files, have another value of a name."""
+    return _layer(lambda layer: (layer[place] if place else layer).update({name: value}))
 
 
 def _member(kind: str, name: str, **members: object) -> Objects:
@@ -142,11 +151,12 @@ def names() -> Cases:
 @hostile("tensors and files of another type", of=plain_model)
 def types() -> Cases:
     """Members that are missing or of another type, and types that would be looked up by name."""
-    for value in (None, [], "x", 7, True, {"array": 3}, {"array": ["tensors/rows"]}):
-        yield f"tensor {value!r:.30}", _layer(lambda one, v=value: one["tensors"].update(rows=v))
-        yield f"file {value!r:.30}", _layer(lambda one, v=value: one["files"].update(x=v))
-        yield f"tensors {value!r:.30}", _layer(lambda one, v=value: one.update(tensors=v))
-        yield f"files {value!r:.30}", _layer(lambda one, v=value: one.update(files=v))
+    values: tuple[Any, ...] = (None, [], "x", 7, True, {"array": 3}, {"array": ["tensors/rows"]})
+    for value in values:
+        yield f"tensor {value!r:.30}", _set("tensors", "rows", value)
+        yield f"file {value!r:.30}", _set("files", "x", value)
+        yield f"tensors {value!r:.30}", _set("", "tensors", value)
+        yield f"files {value!r:.30}", _set("", "files", value)
     for kind in ("float8_e4m3fn", "object", "__doc__", "", 3, "x" * 10_000):
         yield f"type {kind!r:.30}", _member("tensors", "bias", type=kind)
     for sha256 in ("", "0" * 63, "0" * 64, "z" * 64, "A" * 64, None, 3):
@@ -173,7 +183,8 @@ def models() -> Cases:
     deep: Any = 1
     for _ in range(200):
         deep = [deep]
-    for value in ([], "x", 7, True, None, {"x": deep}, {"x": 2**70}, {"x": 1e400}):
+    values: tuple[Any, ...] = ([], "x", 7, True, None, {"x": deep}, {"x": 2**70}, {"x": 1e400})
+    for value in values:
         yield f"model {value!r:.30}", commit(plain_model(), members=_with_model(value))
     text = json.dumps({"format": "embzarr"}).encode()
     yield "no manifest at all", {**commit(plain_model()), "commits/00000000000000000001.json": text}
