@@ -52,7 +52,7 @@ def test_without_a_word_a_writer_looks_and_gives_up_after_five_tries(event: Even
 
 def test_what_others_wrote_makes_the_tries_count_anew() -> None:
     """A number that somebody else has is none that ours can take any more."""
-    events = [*[Lost()] * 5, Seen((checkpoint(5),)), *[Lost()] * 6]
+    events: list[Event] = [*[Lost()] * 5, Seen((checkpoint(5),)), *[Lost()] * 6]
 
     assert after(*events)[6:] == [Create(6), *[Look(5)] * 5, Unknown(6)]
 
