@@ -85,8 +85,12 @@ class Stream(io.StringIO):
     def __init__(self, *, terminal: bool) -> None:
         super().__init__()
         self._terminal = terminal
-        self.buffer = io.BytesIO()
+        self.bytes = io.BytesIO()
         """Takes a file's bytes, which go to a program as they are."""
+
+    @property
+    def buffer(self) -> io.BytesIO:
+        return self.bytes
 
     def isatty(self) -> bool:
         return self._terminal

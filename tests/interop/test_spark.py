@@ -582,18 +582,18 @@ def test_an_executor_without_embzarr_says_so(held: Place) -> None:
 def test_a_claim_of_rows_decides_no_number_of_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many a manifest says there are, a driver holds some shares, and a task no list."""
     pytest.importorskip("pyspark")
-    from embzarr.interop import _spark_filters, _spark_read, _spark_rows  # noqa: PLC0415 - the same
+    from embzarr.interop._spark import filters, read, rows  # noqa: PLC0415 - the same
 
     checkpoint = embzarr.save("memory://claim-of-rows", WORDS, VECTORS)
-    schema = _spark_rows.schema_of(checkpoint, None, _spark_rows.FORMS[0])
-    wanted = _spark_filters.wanted_of({})
-    reader = _spark_read.Reader(checkpoint, schema, wanted, partitions=None, by="rows")
-    monkeypatch.setattr(_spark_read, "_TASK_BYTES", 1)
-    monkeypatch.setattr(_spark_read, "_MOST_TASKS", 16)
+    schema = rows.schema_of(checkpoint, None, rows.FORMS[0])
+    wanted = filters.wanted_of({})
+    reader = read.Reader(checkpoint, schema, wanted, partitions=None, by="rows")
+    monkeypatch.setattr(read, "_TASK_BYTES", 1)
+    monkeypatch.setattr(read, "_MOST_TASKS", 16)
 
     tasks = reader.partitions()
 
     assert len(tasks) == 16
     assert (tasks[0].ranges[0][0], tasks[-1].ranges[-1][1]) == (0, ROWS)
-    first = next(iter(reader.read(_spark_read.RowRanges(((0, 2**50),)))))
+    first = next(iter(reader.read(read.RowRanges(((0, 2**50),)))))
     assert first.num_rows == ROWS

@@ -11,8 +11,8 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from embzarr._storage import retry
 from embzarr._storage.open import open_store
+from embzarr._storage.requests import retry
 from embzarr.errors import ConflictError, StoreError, UnsupportedError
 from objects.places import OBJECTS, fill, fill_folder
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 import embzarr
 import embzarr_eval
@@ -422,7 +423,8 @@ def test_vectors_and_columns_of_a_stranger_are_shown_in_part(tmp_path: Path) -> 
     dim, wide = 150_000, 60_000
     words = [f"w{row}" for row in range(12)]
     vectors = np.eye(len(words), dim, dtype=np.float32) + 1
-    columns = {"wide": np.ones((len(words), wide), np.float32), "plain": np.arange(len(words))}
+    numbers = np.ones((len(words), wide), np.float32)
+    columns: dict[str, ArrayLike] = {"wide": numbers, "plain": np.arange(len(words))}
     embzarr.save(tmp_path, words, vectors, columns=columns)
     page = Page(tmp_path)
 
