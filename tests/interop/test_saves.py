@@ -15,7 +15,7 @@ SCRIPT = """
 import sys, time
 import numpy as np, embzarr
 from embzarr._storage import open_store
-from embzarr.interop._saves import Saves
+from embzarr.interop._models.saves import Saves
 from faulty import PassThrough
 
 class Store(PassThrough):
