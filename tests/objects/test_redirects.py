@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -13,6 +14,7 @@ from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-un
 
 from embzarr._storage.access import aws, redirects
 from embzarr._storage.open import open_store
+from embzarr.convert import import_vectors
 from embzarr.errors import EmbzarrError, InvalidInputError, StoreError
 from objects.places import running
 
@@ -221,3 +223,30 @@ class TestFsspec:
             store = over_fsspec(two.url, **self.SECRET)
             assert bytes(store.get_range("a", 0, 4)) == DATA[:4]
             assert two.heard[0]["x-api-key"] == "CANARY"
+
+    def test_nor_does_a_cache_around_it_tell(self, tmp_path: Path) -> None:
+        """Which reads by the filesystem's own methods."""
+        with running_two() as two:
+            cached = fsspec.filesystem(
+                "simplecache",
+                target_protocol="http",
+                target_options={**self.SECRET, "skip_instance_cache": True},
+                cache_storage=str(tmp_path),
+            )
+            store = open_store(DirFileSystem(f"{two.url}/run", cached))
+            with pytest.raises(EmbzarrError) as caught:
+                store.get_range("a", 0, 4)
+            assert "CANARY" not in str(caught.value)
+            assert two.heard == []
+
+    def test_nor_does_an_import(self, tmp_path: Path) -> None:
+        """Of a file that a server says is elsewhere; without headers it is followed there."""
+        pytest.importorskip("aiohttp")
+        with running_two() as two:
+            url = f"{two.url}/vectors.txt"
+            with pytest.raises(StoreError, match=two.other):
+                import_vectors(url, tmp_path / "run", source_options=self.SECRET)
+            assert two.heard == []
+            with pytest.raises(EmbzarrError):  # what is there is no file of vectors
+                import_vectors(url, tmp_path / "run")
+            assert two.heard

@@ -2,6 +2,7 @@
 
 from embzarr._storage import forks, interrupts, parallel
 from embzarr._storage.backends.durable import sync_folder
+from embzarr._storage.backends.web import guard_redirects
 from embzarr._storage.capabilities import Capabilities, known_of
 from embzarr._storage.identity import identity_of
 from embzarr._storage.interrupts import Latch, Task, interruptible
@@ -52,6 +53,7 @@ __all__ = [
     "folders_of",
     "forks",
     "get_at_most",
+    "guard_redirects",
     "identity_of",
     "interruptible",
     "interrupts",

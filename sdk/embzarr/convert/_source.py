@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from embzarr._storage import refuse_collapsed
+from embzarr._storage import guard_redirects, refuse_collapsed
 from embzarr.convert import _remote
 from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
@@ -161,7 +161,9 @@ class Source:
         if isinstance(self._given, str):
             import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and for URLs only
 
-            return Resuming(*fsspec.core.url_to_fs(self._given, **self._options))
+            filesystem, path = fsspec.core.url_to_fs(self._given, **self._options)
+            guard_redirects(filesystem)
+            return Resuming(filesystem, path)
         self._rewind()
         return self._given
 
@@ -186,7 +188,8 @@ class Source:
         except (ImportError, ValueError) as exc:
             problem: EmbzarrError = InvalidInputError("input-argument", f"{self.name}: {exc}")
         except Exception as exc:  # noqa: BLE001 - of any library; it may quote a password
-            problem = _failure(self.name, exc)
+            cause = exc.__cause__  # fsspec hides an error of ours behind one of its own
+            problem = cause if isinstance(cause, EmbzarrError) else _failure(self.name, exc)
         raise problem from None
 
 

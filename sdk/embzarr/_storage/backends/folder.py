@@ -11,6 +11,7 @@ from embzarr._redact import (
     secrets_in_url,
     secrets_of_environment,
 )
+from embzarr._storage.backends.layers import layers_of
 from embzarr._storage.libraries import library
 from embzarr._storage.requests.failures import Place, shown_url
 from embzarr.errors import EmbzarrError, InvalidInputError, UnsupportedError
@@ -42,12 +43,7 @@ class Folder:
     @property
     def layers(self) -> tuple[AbstractFileSystem, ...]:
         """The filesystem and all that it stands on: a cache, then what is cached."""
-        found = []
-        fs = self.fs
-        while fs is not None:
-            found.append(fs)
-            fs = vars(fs).get("fs")
-        return tuple(found)
+        return tuple(layers_of(self.fs))
 
     @property
     def own_protocols(self) -> frozenset[str]:

@@ -209,6 +209,7 @@ class FsspecStore:
             return hdfs.read(self._fs, path, start, end)
         if not self._folder.is_cache:
             return bytes(self._fs.cat_file(path, start=start, end=end))
+        web.guard_redirects(self._fs)
         # A cache downloads into the very file that it takes for complete as soon as it is there,
         # so that a second thread would read what the first has not yet written.
         with self._locks.setdefault(path, threading.Lock()):
@@ -247,6 +248,8 @@ class FsspecStore:
         self._fs.invalidate_cache()  # listings that s3fs and others keep know no other writer
         if web.is_web(self._fs):
             return web.size(self._fs, path)
+        if self._folder.is_cache:
+            web.guard_redirects(self._fs)
         info = self._fs.info(path)
         if info["type"] == "directory":
             raise FileNotFoundError(path)

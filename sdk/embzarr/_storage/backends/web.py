@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from embzarr._redact import redact_url
+from embzarr._storage.backends.layers import layers_of
 from embzarr._storage.libraries import deadline
 from embzarr.errors import StoreError
 
@@ -57,6 +58,17 @@ def size(fs: AbstractFileSystem, url: str) -> int:
     from fsspec.asyn import sync  # noqa: PLC0415 - slow to import
 
     return int(sync(fs.loop, _size, fs, url, timeout=deadline.LITTLE_SECONDS))
+
+
+def guard_redirects(fs: AbstractFileSystem) -> None:
+    """Have a filesystem, and what it stands on, tell no other host what was given for one.
+
+    For who reads by its own methods, as a cache does, and an import.
+    """
+    from fsspec.asyn import sync  # noqa: PLC0415 - slow to import
+
+    for layer in filter(is_web, layers_of(fs)):
+        sync(layer.loop, _guarded, layer, timeout=deadline.LITTLE_SECONDS)
 
 
 async def _guarded(fs: AbstractFileSystem) -> aiohttp.ClientSession:
