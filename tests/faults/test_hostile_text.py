@@ -154,7 +154,7 @@ def command_lines(case: Speaking, folder: Path) -> Iterator[list[str]]:
         "{vectors}": str(folder / "vectors.txt"), "{url}.tsv": f"{root}.tsv",
         "{url}.jsonl": f"{root}.jsonl", "{url}x": f"{root}x", "{url}y": f"{root}y",
         "{url}z": f"{root}z", "{url}c": f"{root}c", "{url}d": f"{root}d", "{url}e": f"{root}e",
-        "{url}.vec": f"{root}.vec", "{url}.csv": f"{root}.csv",
+        "{url}.vec": f"{root}.vec", "{url}.csv": f"{root}.csv", "{url}.html": f"{root}.html",
         "{text}.vec": str(folder / f"{line_of(case)}.vec"),
         "{text}": case.text, "no {text}": f"no {case.text}",
     }  # fmt: skip
