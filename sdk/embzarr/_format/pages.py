@@ -238,7 +238,7 @@ def _without(layer: Layer, moved: Mapping[str, set[str]]) -> Layer:
 
 def _page(part: Part, data: bytes) -> Page:
     return Page(
-        kind="objects" if part.objects else "contents",
+        kind=spec.OBJECTS if part.objects else spec.MEMBERS,
         size=len(data),
         sha256=digests.sha256(data),
         count=part.count,

@@ -177,7 +177,7 @@ class ArrayReader:
             places=places,
             index=index,
             marks=marks,
-            is_ahead=not index.is_known,
+            is_ahead=bool(lacks.any() or early) and not index.is_known,
             cost=cost,
             lacking=np.flatnonzero(lacks),
             early=early,

@@ -53,7 +53,7 @@ def execute(
         for data, request in plan.at_hand():
             make_rows(data, request, plan)
     feed = Feed(plans, view, link)
-    tables = [plan.index for plan in plans if plan.is_ahead and (len(plan.lacking) or plan.early)]
+    tables = [plan.index for plan in plans if plan.is_ahead]
     calls: list[Callable[[], object]] = [*tables, *[lambda: feed.drain(run)] * feed.connections]
     parallel.each(feed.closed_on_error, calls, workers=len(calls))
     link.learn(feed.sent, feed.nbytes, time.perf_counter() - feed.begun)

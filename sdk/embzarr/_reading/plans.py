@@ -55,7 +55,9 @@ class ArrayPlan:
 
     def at_hand(self) -> list[tuple[memoryview, Request]]:
         """Return chunks that need not be fetched, each as the answer of a request of its own."""
-        offsets = self.index().offset if self.kept else self.places.offset
+        if not self.kept:
+            return []
+        offsets = self.index().offset
         return [
             (memoryview(stored), Request(0, int(offsets[at]), len(stored), np.array([at])))
             for at, stored in self.kept.items()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _MOST_COMPARED = 2**24
 """Pairs of pieces: thousands of ranks that divide each dimension come to a tenth of that."""
@@ -73,7 +73,7 @@ def check_paths(paths: Mapping[str, Sequence[object]]) -> None:
             if isinstance(part, int):
                 above = tuple(path[:at])
                 lengths[above] = max(lengths[above], part + 1)
-    if sum(lengths.values()) > _most_items(paths.values()):
+    if sum(lengths.values()) > _MOST_EMPTY + sum(map(len, paths.values())):
         raise ValueError(f"lists of {sum(lengths.values())} items for {len(paths)} values")
 
 
@@ -81,7 +81,3 @@ def _is_step(part: object) -> bool:
     if isinstance(part, int) and not isinstance(part, bool):
         return part >= 0
     return isinstance(part, str)
-
-
-def _most_items(paths: Iterable[Sequence[object]]) -> int:
-    return _MOST_EMPTY + sum(map(len, paths))

@@ -175,8 +175,7 @@ def load(
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
     held = _own(checkpoint, record, shapes)
     held |= {name: shapes[other] for name, other in shared.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = held if into is None else wanted
+    wanted = held if into is None else {name: tuple(one.shape) for name, one in state.items()}
     common = storing.check_fits(held, wanted, strict=strict)
     if optimizer is not None:  # before anything is filled
         _check_optimizer(told, optimizer, strict=strict)
