@@ -75,7 +75,7 @@ def test_saves_end_and_reads_go_on(three: Hdfs, at: float) -> None:
     assert save(url, 0)
     reader = Reader(url)
     reader.start()
-    killer = threading.Timer(at, os.kill, (hadoop.data_node_processes()[0], signal.SIGKILL))
+    killer = threading.Timer(at, os.kill, (three.processes[0], signal.SIGKILL))
     killer.start()
     acknowledged, seconds = [0], []
     until = time.monotonic() + SAVES_FOR
@@ -111,7 +111,7 @@ def test_a_save_ends_though_no_data_node_says_anything(three: Hdfs) -> None:
         while not saving.done() and not list(store.leftovers("")) and time.monotonic() < until:
             time.sleep(0.005)
         begun = time.monotonic()
-        with hadoop.silent_data_node():
+        with three.silent():
             saved = saving.result(2 * ENDS_WITHIN)
 
     assert time.monotonic() - begun < ENDS_WITHIN

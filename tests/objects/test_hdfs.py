@@ -58,7 +58,7 @@ def test_no_request_waits_for_a_data_node_that_says_nothing(
     """As a machine that lost its power: reads and writes end, and work again when it is back."""
     store = open_store(f"{own.url}/run")
     store.put("whole", b"1" * 1000)
-    with monkeypatch.context() as patch, hadoop.silent_data_node():
+    with monkeypatch.context() as patch, own.silent():
         patch.setattr(deadline, "LITTLE_SECONDS", 4.0)
         patch.setattr(deadline, "LARGE_SECONDS", 4.0)
         end_soon(store)

@@ -50,12 +50,25 @@ class Hdfs:
     """``hdfs://127.0.0.1:port``, without a slash at the end."""
     data_nodes: tuple[ExitStack, ...]
     """Each ends one DataNode when it is closed; the NameNode goes on, and soon takes notice."""
+    processes: tuple[int, ...]
+    """The DataNodes' own: another file system of the same test run has others."""
 
     @property
     def data_node(self) -> ExitStack:
         """The only one."""
         (only,) = self.data_nodes
         return only
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Have its DataNodes say nothing more until the block ends."""
+        for process_id in self.processes:
+            os.kill(process_id, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process_id in self.processes:
+                os.kill(process_id, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,7 @@ def running_hdfs(program: Program, *, data_nodes: int = 1) -> Iterator[Hdfs]:
         url, web = all_of_them.enter_context(
             _program.running("namenode", lambda place: _name_node(program, place, data_nodes))
         )
+        others = _data_node_processes()
         nodes = tuple(all_of_them.enter_context(ExitStack()) for _ in range(data_nodes))
         for node in nodes:
             node.enter_context(
@@ -92,31 +106,19 @@ def running_hdfs(program: Program, *, data_nodes: int = 1) -> Iterator[Hdfs]:
                 )
             )
         _wait_for_data_nodes(web, data_nodes)
-        yield Hdfs(url=url, data_nodes=nodes)
+        ours = tuple(number for number in _data_node_processes() if number not in others)
+        assert len(ours) == data_nodes
+        yield Hdfs(url=url, data_nodes=nodes, processes=ours)
 
 
-def data_node_processes() -> list[int]:
-    """Return the numbers of the DataNodes that this process has started."""
+def _data_node_processes() -> list[int]:
+    """Return the numbers of all DataNodes that this process has started."""
     return [
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")
         if f"PPid:\t{os.getpid()}\n" in _told(process / "status")
         and "datanode.DataNode" in _told(process / "cmdline")
     ]
-
-
-@contextmanager
-def silent_data_node() -> Iterator[None]:
-    """Have every DataNode that this process has started say nothing more until the block ends."""
-    ours = data_node_processes()
-    assert ours
-    for process_id in ours:
-        os.kill(process_id, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process_id in ours:
-            os.kill(process_id, signal.SIGCONT)
 
 
 def _told(path: Path) -> str:
