@@ -14,6 +14,7 @@ from embzarr_bench import scale as measure_scale
 from embzarr_bench.peers import ALL, chosen
 from embzarr_bench.servers.minio import MISSING, find_minio
 from embzarr_tools import cli
+from embzarr_tools._commands.bench import failing
 
 
 def _still(done: int, total: int, label: str | None = None) -> None:
@@ -61,20 +62,42 @@ def test_everybody_who_is_installed_gives_right_results() -> None:
 @pytest.mark.servers
 @pytest.mark.usefixtures("_minio_is_there")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
-def test_a_benchmark_that_is_terminated_leaves_no_server_behind() -> None:
+def test_a_benchmark_that_is_terminated_leaves_no_server_behind(tmp_path: Path) -> None:
     """SIGTERM ends the server that it started as the end of the run would."""
     program = "from embzarr_tools.cli import main; main()"
-    command = [sys.executable, "-c", program, "bench", "scale", "--latency", "0"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as run:  # noqa: S603 - ours
+    command = [sys.executable, "-X", "faulthandler", "-c", program, "bench", "scale"]
+    said = tmp_path / "said.txt"
+    with said.open("wb") as output, subprocess.Popen(command, stderr=output) as run:  # noqa: S603 - ours
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
         while not (started := children.read_text(encoding="ascii").split()):
             time.sleep(0.05)
             assert run.poll() is None
         run.terminate()
-        run.wait(30)
+        try:
+            run.wait(60)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGABRT)  # its stack is in what it says
 
-    assert run.returncode == 128 + signal.SIGTERM
+    assert run.returncode == 128 + signal.SIGTERM, said.read_text()
     assert not [number for number in started if Path(f"/proc/{number}").exists()]
+
+
+def test_a_signal_to_end_is_not_lost_in_a_destructor() -> None:
+    """Python prints what a destructor raises and goes on; the run ends nonetheless."""
+
+    class EndedWhileItGoes:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def work() -> None:
+        with failing():
+            EndedWhileItGoes()
+            time.sleep(10)
+
+    with pytest.raises(SystemExit) as caught:
+        work()
+
+    assert caught.value.code == 128 + signal.SIGTERM
 
 
 @pytest.mark.servers

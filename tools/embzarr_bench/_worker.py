@@ -13,15 +13,17 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from embzarr_bench._errors import BenchError, PeerMissingError
 from embzarr_bench._job import Job, Outcome
+from embzarr_bench.servers._program import signals_held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 LIMIT = 300.0
 """Seconds after which a measurement is given up."""
@@ -77,17 +79,21 @@ def working(task: Task) -> Iterator[Worker]:
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
     process = context.Process(target=_serve, args=(far, task), daemon=False)
-    process.start()
-    far.close()
-    try:
+    with ExitStack() as ends:
+        with signals_held_back():
+            process.start()
+            ends.callback(_end, process, near)
+        far.close()
         yield Worker(near)
-    finally:
-        near.close()
-        process.join(_ENDS_WITHIN)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        process.close()
+
+
+def _end(process: SpawnProcess, near: Connection) -> None:
+    near.close()
+    process.join(_ENDS_WITHIN)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    process.close()
 
 
 def _serve(channel: Connection, task: Task) -> None:

@@ -91,7 +91,7 @@ def _started(name: str, plan: Callable[[Path], Launch[T]], place: Path, ends: Ex
     for attempt in range(STARTS):
         log = place / f"log-{attempt}.txt"
         launch = plan(place)
-        with _signals_held_back():
+        with signals_held_back():
             process = _start(launch, place, log)
             ends.callback(_end, process)
         if _ready(process, launch.health):
@@ -101,7 +101,7 @@ def _started(name: str, plan: Callable[[Path], Launch[T]], place: Path, ends: Ex
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Let a signal to end wait for the block, which starts what must be known to be ended."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread handles signals
