@@ -110,7 +110,7 @@ def _serve(channel: Connection, task: Task) -> None:
         channel.send(Outcome(failure=str(exc)))
         return
     channel.send(Outcome())
-    with suppress(EOFError, KeyboardInterrupt):
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             outcome = _in_a_copy(channel.recv(), work)
             _import(outcome.modules)
