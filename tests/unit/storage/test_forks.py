@@ -6,6 +6,8 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -367,6 +369,31 @@ def test_an_object_in_the_parents_memory_is_refused_in_a_child() -> None:
 
     assert in_child(work) is True
     assert bytes(store.get("a")) == b"1"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="event loops are found in /proc")
+def test_a_child_loads_a_library_again_only_where_it_was_in_use() -> None:
+    """By us or by the caller himself; what was only imported is as good as new."""
+    program = """
+import os, embzarr, obstore.store
+from embzarr._storage.open import open_store
+known = obstore.store.MemoryStore
+def renewed():
+    child = os.fork()
+    if not child:
+        open_store("https://127.0.0.1:9/run")
+        os._exit(obstore.store.MemoryStore is not known)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert renewed() == 0
+{use}
+assert renewed() == 1
+"""
+    for use in (
+        'open_store("https://127.0.0.1:9/run")',
+        'obstore.put(obstore.store.MemoryStore(), "a", b"1")',
+    ):
+        command = [sys.executable, "-c", program.replace("{use}", use)]
+        subprocess.run(command, check=True, timeout=PATIENCE)  # noqa: S603 - ours
 
 
 def test_a_system_that_cannot_load_a_library_again_is_told_at_once(

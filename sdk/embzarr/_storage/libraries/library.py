@@ -4,8 +4,8 @@ The runtime of obstore is a static of its extension module, started once, and so
 that hdfs-native keeps. In a forked child they have no threads, and their event loop is shared with
 the parent: to close a connection there takes it from the parent. The loader gives every file
 statics of its own, so that a child loads the same extension from another file, in memory: about
-50 ms, once. What was tried beside it: a request relayed by a helper process copies every byte
-twice, and another client (botocore's) knows S3 only.
+50 ms, once, and none where the parent had only imported it. What was tried beside it: a request
+relayed by a helper process copies every byte twice, and another client (botocore's) knows S3 only.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from embzarr._storage import forks
 from embzarr.errors import UnsupportedError
 
 _PIECE_BYTES = 4 * 1024 * 1024
+_OPEN_FILES = Path("/proc/self/fd")
+_EVENT_LOOP = "anon_inode:[eventpoll]"
+"""What a runtime opens as it starts, before its threads have their names."""
 
 
 class Library:
@@ -36,6 +39,9 @@ class Library:
         self._lock = forks.Lock()
         self._process = forks.Process()
         self._copies = 0
+        self._has_run = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._look)
 
     def for_this_process(self) -> None:
         """Have it usable in this process, by all that name it through its modules.
@@ -44,14 +50,28 @@ class Library:
             UnsupportedError: in a forked child of a system that has no files in memory to load
                 libraries from (``url-unsupported``).
         """
-        if self._process:
-            return
-        with self._lock:
-            if not self._process:
-                if self._package in sys.modules:
-                    _load_anew(self._package, self._extension, self._copies)
-                    self._copies += 1
-                self._process = forks.Process()
+        if not self._process:
+            with self._lock:
+                if not self._process:
+                    self._renew()
+                    self._process = forks.Process()
+        self._has_run = True
+
+    def _renew(self) -> None:
+        if self._has_run and self._package in sys.modules:
+            _load_anew(self._package, self._extension, self._copies)
+            self._copies += 1
+
+    def _look(self) -> None:
+        """Note before a fork whether a runtime may be there, which a caller may have started."""
+        self._has_run = self._has_run or _is_event_loop_there()
+
+
+def _is_event_loop_there() -> bool:
+    if not _OPEN_FILES.exists():
+        return True  # a system that does not say
+    # By real path, which for a file that was closed meanwhile is something else, and no error.
+    return any(os.path.realpath(file).endswith(_EVENT_LOOP) for file in _OPEN_FILES.iterdir())
 
 
 def _load_anew(package: str, extension: str, copies: int) -> None:
