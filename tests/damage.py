@@ -21,7 +21,7 @@ from oracle import make_vectors, make_words
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embzarr._format.manifests import Codec
+    from embzarr._format.arrays.codecs import Codec
 
 ROWS, DIM = 40, 16
 WORDS = make_words(ROWS)

@@ -15,7 +15,7 @@ import pytest
 
 from embzarr._history import records
 from embzarr._storage import interrupts, parallel
-from embzarr._writing import jobs
+from embzarr._writing.layers import jobs
 
 if TYPE_CHECKING:
     from embzarr._history.records import Record
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 class _Jobs:
-    """`embzarr._writing.jobs.Jobs` without threads."""
+    """`embzarr._writing.layers.jobs.Jobs` without threads."""
 
     def __init__(self, limit: int) -> None:
         del limit

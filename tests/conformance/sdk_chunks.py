@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import chunk_coding, chunk_index, grids, keys
-from embzarr._format.grids import Grid
-from embzarr._format.manifests import Codec
-from embzarr._reading import selecting
+from embzarr._format.arrays.codecs import Codec
+from embzarr._format.arrays.grids import Grid
+from embzarr._reading.planning import selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable

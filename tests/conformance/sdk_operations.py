@@ -11,7 +11,7 @@ from conformance import sdk_chunks, sdk_parts, sdk_words
 from conformance.json_patch import patched, repeated
 from embzarr._format import digests, keys, validate, zarr_json
 from embzarr._format import json as canonical
-from embzarr._format.manifests import Array
+from embzarr._format.documents.manifests import Array
 from embzarr._history import quarantine, records, tagging
 from embzarr._history.records import Collected, Expired
 

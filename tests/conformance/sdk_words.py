@@ -8,7 +8,7 @@ import numpy as np
 import xxhash
 
 from embzarr._format import lookups, placements, word_table
-from embzarr._format.placements import Placement
+from embzarr._format.words.placements import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ import embzarr
 from conformance import dumps
 from conformance.corpus import TEXT, V1, load
 from embzarr._format import PagePart, manifests, spec, zarr_json
-from embzarr._format.collections import Collection, Tombstone
-from embzarr._format.manifests import (
+from embzarr._format.arrays.codecs import Codec
+from embzarr._format.documents.collections import Collection, Tombstone
+from embzarr._format.documents.manifests import (
     Array,
-    Codec,
     FileMember,
     InlineIndex,
     Layer,
@@ -31,7 +31,7 @@ from embzarr._format.manifests import (
 from embzarr._history.quarantine import Fault, Quarantine
 from embzarr._parts.plan import PlannedColumn, StepPlan
 from embzarr._parts.receipts import Places, Receipt
-from embzarr._writing.loss import LossSums
+from embzarr._writing.layers.loss import LossSums
 
 SDK = Path(embzarr.__file__).parent
 LIMITS = {

@@ -9,8 +9,8 @@ import numpy as np
 from numcodecs import blosc, zstd  # type: ignore[import-untyped]
 
 from embzarr._format import chunk_coding, chunk_index, json, lookups, spec, word_table, zarr_json
-from embzarr._format.grids import Grid
-from embzarr._format.manifests import Codec
+from embzarr._format.arrays.codecs import Codec
+from embzarr._format.arrays.grids import Grid
 from embzarr._history import records, tagging
 from embzarr.errors import EmbzarrError
 from embzarr_tools.fixtures._plain import crc, shards

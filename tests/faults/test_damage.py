@@ -14,8 +14,8 @@ from obstore.store import MemoryStore
 import embzarr
 from damage import flipped
 from embzarr._format import zarr_json
-from embzarr._format.manifests import Layer
-from embzarr._reading.cost import link_to
+from embzarr._format.documents.manifests import Layer
+from embzarr._reading.fetching.cost import link_to
 from embzarr._storage import parallel
 from embzarr._storage.open import open_store
 from embzarr._verify import root, verifying

@@ -15,7 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._format.manifests import Manifest, Parent, encode
+from embzarr._format.documents.manifests import Manifest, Parent, encode
 from embzarr._history import committing, history
 from embzarr._history.protocol import ANY, NONE, Claim
 from embzarr._history.records import Commit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +58,15 @@ def test_the_sdk_does_not_import_what_stands_on_it(package: str) -> None:
 
     taken = [module for file in strangers for module, _ in imports(file)]
     assert [module for module in taken if module.startswith(f"embzarr.{package}")] == []
+
+
+def test_the_map_names_files_that_are_there() -> None:
+    """Whoever follows `sdk/README.md` finds what it names, where it says."""
+    checkout = SDK.parent.parent
+    told = re.findall(r"`((?:\w+/)*\w+\.py)`", (SDK.parent / "README.md").read_text())
+    there = [
+        str(file) for part in ("sdk", "tests", "tools") for file in (checkout / part).rglob("*.py")
+    ]
+
+    assert "_format/arrays/codecs.py" in told
+    assert [name for name in told if not any(file.endswith(f"/{name}") for file in there)] == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr._reading import options
+from embzarr._reading.planning import options
 
 DIM = 33 * 2**20 // 4
 """A row of 33 MiB: stored and decoded it takes more than the 64 MiB that a read takes else."""

@@ -15,7 +15,7 @@ import zarr
 import embzarr
 from embzarr._format import pages, spec
 from embzarr._storage import open_store
-from embzarr._writing import layer_files
+from embzarr._writing.layers import layer_files
 from embzarr_tools.fixtures._frozen import frozen
 from faults.crashing import FaultyMemory, Killed
 from faulty import PassThrough

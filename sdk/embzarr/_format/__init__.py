@@ -1,41 +1,24 @@
 """The specification as values and bytes; no I/O."""
 
-from embzarr._format import (
-    arguments,
-    checksums,
-    chunk_coding,
-    chunk_index,
+from embzarr._format import digests, intervals, json, keys, row_changes, spec
+from embzarr._format.arrays import checksums, chunk_coding, chunk_index, dtypes, grids
+from embzarr._format.arrays.chunk_coding import Chunks
+from embzarr._format.arrays.chunk_index import ChunkIndex, Places
+from embzarr._format.arrays.codecs import Codec
+from embzarr._format.arrays.dtypes import itemsize, numpy_dtype
+from embzarr._format.arrays.grids import Cut, Grid, cut_tensor
+from embzarr._format.documents import (
     collections,
-    digests,
-    dtypes,
-    given_arrays,
-    grids,
-    intervals,
-    json,
-    keys,
-    lookups,
     manifests,
     pages,
-    placements,
-    plain_json,
-    row_changes,
-    spec,
     validate,
     validate_layers,
-    word_table,
     zarr_json,
 )
-from embzarr._format.chunk_coding import Chunks
-from embzarr._format.chunk_index import ChunkIndex, Places
-from embzarr._format.collections import Collection, Tombstone
-from embzarr._format.dtypes import itemsize, numpy_dtype
-from embzarr._format.grids import Cut, Grid, cut_tensor
-from embzarr._format.intervals import Run
-from embzarr._format.lookups import LookupBlock, LookupImage
-from embzarr._format.manifests import (
+from embzarr._format.documents.collections import Collection, Tombstone
+from embzarr._format.documents.manifests import (
     EMPTY,
     Array,
-    Codec,
     Contents,
     Count,
     FileMember,
@@ -52,12 +35,16 @@ from embzarr._format.manifests import (
     Positive,
     TensorMember,
 )
-from embzarr._format.pages import Part as PagePart
-from embzarr._format.placements import Placement
+from embzarr._format.documents.pages import Part as PagePart
+from embzarr._format.documents.validate_deltas import require
+from embzarr._format.given import arguments, given_arrays, plain_json
+from embzarr._format.intervals import Run
 from embzarr._format.row_changes import Change
 from embzarr._format.settings import LayerSettings
-from embzarr._format.validate_deltas import require
-from embzarr._format.word_table import WordTable, from_words
+from embzarr._format.words import lookups, placements, word_table
+from embzarr._format.words.lookups import LookupBlock, LookupImage
+from embzarr._format.words.placements import Placement
+from embzarr._format.words.word_table import WordTable, from_words
 
 __all__ = [
     "EMPTY",

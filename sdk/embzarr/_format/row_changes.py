@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import dtypes, given_arrays, spec
+from embzarr._format import spec
+from embzarr._format.arrays import dtypes
+from embzarr._format.given import given_arrays
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._format.manifests import Array, Manifest
+    from embzarr._format.documents.manifests import Array, Manifest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

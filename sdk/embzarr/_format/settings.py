@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embzarr._format import arguments, chunk_coding, dtypes, spec
+from embzarr._format import spec
+from embzarr._format.arrays import chunk_coding, dtypes
+from embzarr._format.given import arguments
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ class Draft:
     layers: list[Layer]
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
-    """Plain JSON without credentials, as `embzarr._writing.checks.metadata_of` returns it."""
+    """Plain JSON without credentials, as `embzarr._writing.given.checks.metadata_of` returns it."""
     model: dict[str, Any] | None = None
     """Of the same kind: what a framework needs to make a model of tensors and files."""
     base: Record | None

@@ -1,19 +1,22 @@
 """From words or rows to arrays."""
 
-from embzarr._reading import column, nearest, pages
-from embzarr._reading.array import ArrayReader
+from embzarr._reading import nearest, pages
 from embzarr._reading.cache import Cache
-from embzarr._reading.column import DeltaColumn
-from embzarr._reading.cost import Link, link_to
-from embzarr._reading.fetch import fetch
-from embzarr._reading.files import File, Files
-from embzarr._reading.hashed_grams import HashedGrams
+from embzarr._reading.fetching.cost import Link, link_to
+from embzarr._reading.fetching.fetch import fetch
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
-from embzarr._reading.merging import Plan
 from embzarr._reading.neighbours import Neighbours
-from embzarr._reading.options import BATCH_BYTES, WHOLE, How, View, views
-from embzarr._reading.subwords import (
+from embzarr._reading.planning.merging import Plan
+from embzarr._reading.planning.options import BATCH_BYTES, WHOLE, How, View, views
+from embzarr._reading.rows import column
+from embzarr._reading.rows.array import ArrayReader
+from embzarr._reading.rows.column import DeltaColumn
+from embzarr._reading.table import By, Missing, TableReader
+from embzarr._reading.tensors.files import File, Files
+from embzarr._reading.tensors.tensors import Tensor, Tensors, fill_tensors
+from embzarr._reading.words.hashed_grams import HashedGrams
+from embzarr._reading.words.subwords import (
     FLORET,
     MOST_LETTERS,
     SUBWORDS,
@@ -21,9 +24,7 @@ from embzarr._reading.subwords import (
     has_subwords,
     ngram_hashes,
 )
-from embzarr._reading.table import By, Missing, TableReader
-from embzarr._reading.tensors import Tensor, Tensors, fill_tensors
-from embzarr._reading.vocabulary import LayerWords, VocabularyReader
+from embzarr._reading.words.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
     "BATCH_BYTES",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from embzarr._format import Layer, WordTable
-    from embzarr._reading.cost import Link
+    from embzarr._reading.fetching.cost import Link
     from embzarr._storage import GetRange
 
 T = TypeVar("T")

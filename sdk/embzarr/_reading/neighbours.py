@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._reading import nearest
-from embzarr._reading.options import BATCH_BYTES
+from embzarr._reading.planning.options import BATCH_BYTES
 from embzarr._storage import parallel
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._reading.column import ColumnReader
+    from embzarr._reading.rows.column import ColumnReader
 
 
 class Neighbours:

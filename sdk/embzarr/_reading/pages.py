@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from embzarr._format import digests, keys, pages, spec
-from embzarr._reading.fetch import fetch
+from embzarr._reading.fetching.fetch import fetch
 from embzarr._storage import parallel
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from embzarr._format import arguments, placements, spec, word_table
 from embzarr._reading import loaded, pages
-from embzarr._reading.array import ArrayReader
-from embzarr._reading.column import ColumnReader
 from embzarr._reading.loaded import Loaded
-from embzarr._reading.vocabulary import VocabularyReader
+from embzarr._reading.rows.array import ArrayReader
+from embzarr._reading.rows.column import ColumnReader
+from embzarr._reading.words.vocabulary import VocabularyReader
 from embzarr._storage import parallel
 from embzarr.errors import InvalidInputError, NotFoundError
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._format import Manifest, WordTable
-    from embzarr._reading.cost import Link
-    from embzarr._reading.options import View
+    from embzarr._reading.fetching.cost import Link
+    from embzarr._reading.planning.options import View
     from embzarr._storage import GetRange
 
 

@@ -1,11 +1,12 @@
 """From arrays to a commit."""
 
-from embzarr._writing import checks, compacting, copying, delta, unsaved
-from embzarr._writing.array import Shards, WrittenArray
-from embzarr._writing.background import AsyncSaver, Table, touched
-from embzarr._writing.checks import (
+from embzarr._writing import compacting, delta
+from embzarr._writing.background import unsaved
+from embzarr._writing.background.saver import AsyncSaver, Table, touched
+from embzarr._writing.delta import DeltaOptions, DeltaPolicy
+from embzarr._writing.given import checks
+from embzarr._writing.given.checks import (
     arrays_of,
-    check_blocks,
     check_follows,
     check_lengths,
     column_kind,
@@ -13,16 +14,18 @@ from embzarr._writing.checks import (
     metadata_of,
     taken,
 )
-from embzarr._writing.conversion import Conversion
-from embzarr._writing.delta import DeltaOptions, DeltaPolicy
-from embzarr._writing.delta_layer import LossyKind
-from embzarr._writing.extras import Extras
-from embzarr._writing.full_layer import LayerWriter, check_order, sort_words
-from embzarr._writing.given_files import Source
-from embzarr._writing.layer_files import LayerFiles
-from embzarr._writing.loss import LossMeter, LossSums
+from embzarr._writing.given.extras import Extras
+from embzarr._writing.given.given_files import Source
+from embzarr._writing.layers import copying
+from embzarr._writing.layers.array import Shards, WrittenArray
+from embzarr._writing.layers.contents import TensorPart
+from embzarr._writing.layers.conversion import Conversion, check_blocks
+from embzarr._writing.layers.delta_layer import LossyKind
+from embzarr._writing.layers.full_layer import LayerWriter, check_order, sort_words
+from embzarr._writing.layers.layer_files import LayerFiles
+from embzarr._writing.layers.loss import LossMeter, LossSums
 from embzarr._writing.save import SaveSettings, save
-from embzarr._writing.tensor_parts import SharedSave, TensorPart, TensorPartWriter
+from embzarr._writing.tensor_parts import SharedSave, TensorPartWriter
 from embzarr._writing.writer import Writer, create
 
 __all__ = [

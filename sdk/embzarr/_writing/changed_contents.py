@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from embzarr._format import Grid, chunk_coding
 from embzarr._reading import Tensors, link_to, pages
 from embzarr._storage import known_of, parallel
-from embzarr._writing.array import digest_of
+from embzarr._writing.layers.array import digest_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._format import Array, Layer, Manifest, TensorMember
     from embzarr._storage import Store
-    from embzarr._writing.extras import Extras
-    from embzarr._writing.given_files import GivenFile
-    from embzarr._writing.tensor_rows import GivenTensor
+    from embzarr._writing.given.extras import Extras
+    from embzarr._writing.given.given_files import GivenFile
+    from embzarr._writing.given.tensor_rows import GivenTensor
 
 
 def changed(store: Store, manifest: Manifest, extras: Extras) -> Extras:

@@ -15,8 +15,8 @@ from embzarr._history import Draft, committing
 from embzarr._reading import WHOLE, TableReader, link_to, nearest
 from embzarr._redact import without_secrets
 from embzarr._storage import known_of, parallel
-from embzarr._writing.extras import NOTHING
-from embzarr._writing.full_layer import LayerWriter
+from embzarr._writing.given.extras import NOTHING
+from embzarr._writing.layers.full_layer import LayerWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from embzarr._format import Array, Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
     from embzarr._storage import Store
-    from embzarr._writing.extras import Upon
+    from embzarr._writing.given.extras import Upon
 
 Blocks: TypeAlias = dict[str, NDArray[Any]]
 

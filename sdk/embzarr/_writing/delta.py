@@ -14,10 +14,10 @@ from embzarr._reading import VocabularyReader, link_to
 from embzarr._storage import known_of
 from embzarr._version import __version__
 from embzarr._writing import changed_contents, compacting
-from embzarr._writing.checks import check_step
-from embzarr._writing.conversion import check_finite
-from embzarr._writing.delta_layer import DeltaWriter, stored_bytes
-from embzarr._writing.extras import NO_EXTRAS, Upon
+from embzarr._writing.given.checks import check_step
+from embzarr._writing.given.extras import NO_EXTRAS, Upon
+from embzarr._writing.layers.conversion import check_finite
+from embzarr._writing.layers.delta_layer import DeltaWriter, stored_bytes
 from embzarr.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from embzarr._format import Change, Layer, Manifest, WordTable
     from embzarr._history import Commit
     from embzarr._storage import CountingStore, Store
-    from embzarr._writing.delta_layer import LossyKind
-    from embzarr._writing.extras import Extras
+    from embzarr._writing.given.extras import Extras
+    from embzarr._writing.layers.delta_layer import LossyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from embzarr._format import LayerSettings, Placement, arguments, placements, spec, word_table
 from embzarr._history import Target
 from embzarr._storage import interrupts, parallel
-from embzarr._writing.checks import (
+from embzarr._writing.given.checks import (
     arrays_of,
     check_lengths,
     kinds_of,
@@ -18,7 +18,7 @@ from embzarr._writing.checks import (
     taken,
     vectors_of,
 )
-from embzarr._writing.extras import Extras
+from embzarr._writing.given.extras import Extras
 from embzarr._writing.writer import start
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from embzarr._checkpoint import Checkpoint
     from embzarr._format import WordTable
-    from embzarr._writing.given_files import Source
+    from embzarr._writing.given.given_files import Source
     from embzarr._writing.writer import Writer
 
 

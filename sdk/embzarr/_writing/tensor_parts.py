@@ -5,16 +5,15 @@ What a process has stored is a value that goes to whoever commits, by whatever w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from embzarr._format import LayerSettings, Placement
 from embzarr._storage import interrupts
-from embzarr._writing import tensor_rows
-from embzarr._writing.checks import metadata_of
-from embzarr._writing.contents import ContentsWriter
-from embzarr._writing.layer_files import LayerFiles
+from embzarr._writing.given import tensor_rows
+from embzarr._writing.given.checks import metadata_of
+from embzarr._writing.layers.contents import ContentsWriter, TensorPart
+from embzarr._writing.layers.layer_files import LayerFiles
 from embzarr._writing.writer import start
 
 if TYPE_CHECKING:
@@ -23,21 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr._format import ObjectDigest, TensorMember
     from embzarr._history import Target
     from embzarr._storage import Store
-    from embzarr._writing.array import WrittenArray
-    from embzarr._writing.tensor_rows import GivenTensor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TensorPart:
-    """The tensors that one process has stored, and small ones, which are stored with others'."""
-
-    tensors: dict[str, TensorMember] = field(default_factory=dict)
-    arrays: dict[str, WrittenArray] = field(default_factory=dict)
-    objects: dict[str, ObjectDigest] = field(default_factory=dict)
-    small: dict[str, GivenTensor] = field(default_factory=dict)
+    from embzarr._writing.given.tensor_rows import GivenTensor
 
 
 class TensorPartWriter:

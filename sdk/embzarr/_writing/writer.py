@@ -19,9 +19,10 @@ from embzarr._format import (
 from embzarr._history import Draft, Target, committing, history, root
 from embzarr._storage import forks, interrupts, parallel
 from embzarr._version import __version__
-from embzarr._writing import checks
-from embzarr._writing.extras import Extras
-from embzarr._writing.full_layer import LayerWriter
+from embzarr._writing.given import checks
+from embzarr._writing.given.extras import Extras
+from embzarr._writing.layers.conversion import check_blocks
+from embzarr._writing.layers.full_layer import LayerWriter
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from embzarr._format import Placement, WordTable
     from embzarr._history import Record
     from embzarr._storage import CountingStore
-    from embzarr._writing.given_files import Source
+    from embzarr._writing.given.given_files import Source
 
 
 class Writer:
@@ -152,7 +153,7 @@ class Writer:
         with self._turn:
             self._require_open()
             taken = given_arrays.copies_of(blocks)
-            checks.check_blocks(len(words), taken, self._layer.columns)
+            check_blocks(len(words), taken, self._layer.columns)
             self._layer.append(words, taken)
 
     def _require_open(self) -> None:

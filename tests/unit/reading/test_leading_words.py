@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr._reading import vocabulary
+from embzarr._reading.words import vocabulary
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Data, Store
 from embzarr.errors import WordNotFoundError

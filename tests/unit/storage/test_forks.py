@@ -36,7 +36,7 @@ PATIENCE = 60
 """Seconds until a child is taken to hang; none comes near it."""
 OF_ONE_CALL = {
     "_storage/forks.py",  # the lock itself
-    "_writing/array.py",  # of a writer, which a child refuses to use
+    "_writing/layers/array.py",  # of a writer, which a child refuses to use
     "_verify/report.py",  # of one `verify`
     "_copying/transfer.py",  # of one `copy`
     "_storage/backends/fsspec.py",  # of what a child opens anew

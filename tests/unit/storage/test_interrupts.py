@@ -19,7 +19,7 @@ from embzarr._storage import interrupts, parallel
 from embzarr._storage.interrupts import Interrupted, Latch, Task
 from embzarr._storage.open import open_store
 from embzarr._storage.wrappers.counting import CountingStore
-from embzarr._writing.conversion import Conversion
+from embzarr._writing.layers.conversion import Conversion
 from faulty import PassThrough
 from interrupted import Boom, interrupted_at, signals
 from oracle import make_vectors, make_words

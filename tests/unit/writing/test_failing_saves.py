@@ -16,7 +16,7 @@ import pytest
 import embzarr
 from embzarr._format import chunk_coding, digests, lookups, manifests, zarr_json
 from embzarr._storage.backends.memory import MemoryStore
-from embzarr._writing import array, conversion
+from embzarr._writing.layers import array, conversion
 from faults.crashing import unnamed
 from faulty import PassThrough
 

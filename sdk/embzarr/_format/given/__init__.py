@@ -1,0 +1,1 @@
+"""What callers pass where words, numbers, arrays and metadata belong."""

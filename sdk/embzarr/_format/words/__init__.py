@@ -1,0 +1,1 @@
+"""Words in memory, in their order, in the lookup, and in the order that rows lie in."""

@@ -1,0 +1,274 @@
+"""A vocabulary in memory: the UTF-8 of all words, end to end, and where each begins.
+
+This is how the store keeps words (``words/data`` and ``words/offsets``, spec section "Words"), and
+it costs the bytes of the text and 8 a word, where a list of Python strings costs some 60 more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import spec
+from embzarr._format.words.word_order import PART, WINDOWS, Windows, compare
+from embzarr.errors import DamagedError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordTable:
+    """Words by row number."""
+
+    data: NDArray[np.uint8]
+    """UTF-8 of all words in row order, concatenated."""
+    offsets: NDArray[np.int64]
+    """Start of each word in `data`, and the end of the last: one more entry than words."""
+
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the words in row order."""
+        for text in self.texts():
+            yield text.decode("utf-8")
+
+    def texts(self) -> Iterator[bytes]:
+        """Yield the UTF-8 of the words in row order: far quicker than `utf8` for each."""
+        every = self.data.tobytes()
+        for start, end in itertools.pairwise(self.offsets.tolist()):
+            yield every[start:end]
+
+    def utf8(self, row: int) -> bytes:
+        """Return the UTF-8 of the word in `row`."""
+        return self.data[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
+    def word(self, row: int) -> str:
+        """Return the word in `row`."""
+        return self.utf8(row).decode("utf-8")
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the bytes of each word."""
+        return np.diff(self.offsets)
+
+    def part(self, start: int, stop: int) -> WordTable:
+        """Return the words of rows `start` up to, not including, `stop`."""
+        offsets = self.offsets[start : stop + 1]
+        return WordTable(self.data[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def take(self, rows: NDArray[np.int64]) -> WordTable:
+        """Return the words of `rows`, in that order."""
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        places = np.repeat(starts - offsets[:-1], lengths)
+        places += np.arange(offsets[-1])
+        return WordTable(self.data[places], offsets)
+
+    def argsort(self) -> NDArray[np.int64]:
+        """Return the rows in byte order of their words, which is code point order.
+
+        Words are compared eight bytes at a time as big-endian integers, and only those that tie go
+        on to the next eight; equal words stay next to each other in row order.
+        """
+        windows = self.windows()
+        keys = windows.firsts()
+        order = np.argsort(keys).astype(np.int64, copy=False)
+        keys = keys[order]
+        tied = keys[1:] == keys[:-1]
+        del keys  # of millions of words it is much
+        for depth in range(1, WINDOWS):
+            tied = _refine(order, tied, windows, depth)
+        for start, end in _runs(tied):
+            order[start:end] = sorted(order[start:end].tolist(), key=self.utf8)
+        return order
+
+    def duplicates(self, order: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Return pairs of rows that hold the same word, given the result of `argsort`."""
+        windows = self.windows()
+        found: list[tuple[int, int]] = []
+        for start in range(0, len(order), PART):
+            part = order[start : start + PART + 1]
+            lengths = windows.lengths(part)
+            places = np.flatnonzero(lengths[1:] == lengths[:-1])
+            left, right = part[places], part[places + 1]
+            same = compare(windows, left, windows, right) == 0
+            found += zip(left[same].tolist(), right[same].tolist(), strict=True)
+        return found
+
+    def rises(self) -> bool:
+        """Tell whether every word lies above the one before it in byte order."""
+        rows, windows = np.arange(max(len(self) - 1, 0)), self.windows()
+        return bool(np.all(compare(windows, rows, windows, rows + 1) < 0))
+
+    def windows(self) -> Windows:
+        """Return the words as what compares many of them at once."""
+        return Windows(self.data, self.offsets)
+
+
+def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable:
+    """Encode a caller's words.
+
+    Args:
+        words: text, or its UTF-8.
+        first_row: row of the first word, for messages.
+
+    Raises:
+        InvalidInputError: code ``input-word``: not text, a lone surrogate, bytes that are not
+            UTF-8, or a word of more than 16 MiB.
+    """
+    listed: list[Any] = words if isinstance(words, list) else list(words)
+    try:
+        text = "".join(listed)
+        data = np.frombuffer(text.encode(), np.uint8)
+    except (TypeError, UnicodeEncodeError):
+        encoded = [_encode(word, first_row + row) for row, word in enumerate(listed)]
+        data, ends = np.frombuffer(b"".join(encoded), np.uint8), _ends(encoded)
+    else:
+        ends = _ends(listed)
+        if len(data) > len(text):
+            # Bytes 10xxxxxx go on with a character (RFC 3629); all others begin one.
+            begins = np.flatnonzero(data & 0xC0 != 0x80)  # noqa: PLR2004 - as above
+            ends = np.append(begins, len(data))[ends]
+    table = WordTable(data, ends)
+    lengths = table.lengths()
+    if len(lengths) and lengths.max() > spec.MAX_WORD_BYTES:
+        raise InvalidInputError(
+            "input-word",
+            f"row {first_row + int(lengths.argmax())}: expected a word of at most "
+            f"{spec.MAX_WORD_BYTES} bytes, found {lengths.max()}",
+        )
+    return table
+
+
+def _ends(words: Sequence[str | bytes]) -> NDArray[np.int64]:
+    """Return 0, then where each word ends when they stand end to end."""
+    ends = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
+    return ends
+
+
+class Gathering:
+    """Joins tables of words as they come, in no more memory than the words take."""
+
+    def __init__(self) -> None:
+        """Begin without words."""
+        self._data = bytearray()
+        self._offsets = bytearray(np.int64().nbytes)
+
+    def add(self, table: WordTable) -> None:
+        """Put words behind those that are there."""
+        self._offsets += (table.offsets[1:] + (len(self._data) - table.offsets[0])).tobytes()
+        self._data += table.data.tobytes()
+
+    def table(self) -> WordTable:
+        """Return all words, in their own memory: none can be added any more."""
+        data = np.frombuffer(self._data, np.uint8)
+        return WordTable(data, np.frombuffer(self._offsets, np.int64))
+
+
+def concatenate(tables: Sequence[WordTable]) -> WordTable:
+    """Return the words of all tables, one after the other."""
+    lengths = [table.lengths() for table in tables]
+    data = [table.data for table in tables]
+    if not tables:
+        return from_words([])
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
+    return WordTable(np.concatenate(data), offsets)
+
+
+def check_unique(table: WordTable, order: NDArray[np.int64]) -> None:
+    """Refuse a vocabulary that holds a word twice.
+
+    Raises:
+        InvalidInputError: code ``input-duplicate-word``, with the first words and their rows.
+    """
+    pairs = table.duplicates(order)
+    if pairs:
+        shown = ", ".join(f"{table.word(a)!r} in rows {a} and {b}" for a, b in pairs[:5])
+        more = f", and {len(pairs) - 5} more" if len(pairs) > 5 else ""  # noqa: PLR2004 - as shown
+        raise InvalidInputError("input-duplicate-word", f"every word may stand once: {shown}{more}")
+
+
+def from_store(data: NDArray[np.uint8], offsets: NDArray[np.uint64], *, what: str) -> WordTable:
+    """Check what ``words/data`` and ``words/offsets`` held, or a part of them.
+
+    Args:
+        data: the bytes from ``offsets[0]`` to ``offsets[-1]``.
+        offsets: starts and one end, as stored.
+        what: the layer, for messages.
+
+    Raises:
+        DamagedError: code ``words-invalid``: offsets that fall or leave the data, or no UTF-8.
+    """
+    # Compared as they are: the difference of hostile numbers may wrap around and look sound.
+    if np.any(offsets[1:] < offsets[:-1]) or int(offsets[-1]) - int(offsets[0]) != len(data):
+        raise DamagedError("words-invalid", f"{what}: word offsets do not divide the text")
+    table = WordTable(data, (offsets - offsets[0]).astype(np.int64))
+    check_utf8(table, what=what)
+    return table
+
+
+def check_utf8(table: WordTable, *, what: str) -> None:
+    """Refuse words that are not UTF-8 each for itself.
+
+    Raises:
+        DamagedError: code ``words-invalid``.
+    """
+    try:
+        table.data.tobytes().decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise DamagedError("words-invalid", f"{what}: words are not UTF-8: {exc}") from exc
+    # Sound text cut inside a character gives a word that begins with a continuation byte.
+    starts = table.offsets[:-1][table.lengths() > 0]
+    if np.any(table.data[starts] & 0xC0 == 0x80):  # noqa: PLR2004 - 10xxxxxx, RFC 3629
+        raise DamagedError("words-invalid", f"{what}: a word begins inside a character")
+
+
+def _encode(word: object, row: int) -> bytes:
+    try:
+        if isinstance(word, str):
+            return word.encode("utf-8")
+        if isinstance(word, bytes):
+            word.decode("utf-8")
+            return word
+    except UnicodeError as exc:
+        raise InvalidInputError(
+            "input-word", f"row {row}: a word must be Unicode text that UTF-8 can hold: {exc}"
+        ) from exc
+    raise InvalidInputError(
+        "input-word", f"row {row}: expected a word as str, found {type(word).__name__}"
+    )
+
+
+def _refine(
+    order: NDArray[np.int64], tied: NDArray[np.bool_], windows: Windows, depth: int
+) -> NDArray[np.bool_]:
+    """Sort the tied stretches of `order` in place by window `depth`; return what still ties."""
+    inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
+    places = np.flatnonzero(inside)
+    if not len(places):
+        return tied
+    run = np.cumsum(~np.concatenate(([False], tied))[places])
+    rows = order[places]
+    keys = windows.window(rows, depth)
+    by_key = np.lexsort((rows, keys, run))
+    order[places] = rows[by_key]
+    keys, still = keys[by_key], np.zeros(len(tied), np.bool_)
+    same = (keys[1:] == keys[:-1]) & (run[1:] == run[:-1])
+    still[places[1:][same] - 1] = True
+    return still
+
+
+def _runs(tied: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield the half-open stretches of places whose neighbours tie."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], tied, [False])).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        yield start, end + 1

@@ -1,0 +1,1 @@
+"""Rows of arrays, and of columns through all layers."""

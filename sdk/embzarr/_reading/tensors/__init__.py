@@ -1,0 +1,1 @@
+"""Tensors and files, read by name."""

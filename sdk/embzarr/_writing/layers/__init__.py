@@ -1,0 +1,1 @@
+"""Writes a layer: arrays in shards, words, tensors and files, and the metadata."""

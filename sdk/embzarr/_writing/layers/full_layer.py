@@ -1,0 +1,189 @@
+"""Writes one layer: vectors and columns as they come, then the words, the lookup and the metadata.
+
+Nothing that it writes is visible before a manifest names it (spec section "Commit order").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embzarr._format import (
+    Layer,
+    PlacementMember,
+    chunk_coding,
+    dtypes,
+    lookups,
+    pages,
+    word_table,
+)
+from embzarr._writing.layers.contents import ContentsWriter
+from embzarr._writing.layers.conversion import Conversion
+from embzarr._writing.layers.layer_files import LayerFiles
+from embzarr.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from embzarr._format import LayerSettings, LookupImage, Lossy, Placement, WordTable
+    from embzarr._storage import Store
+
+
+class LayerWriter:
+    """Takes rows in their final order and writes a full step."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: LayerSettings,
+        *,
+        step: int,
+        write_id: str,
+        caller_rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Prepare to write below a fresh folder.
+
+        Args:
+            store: where to.
+            settings: how it is stored.
+            step: the step's number.
+            write_id: names the folder together with the step.
+            caller_rows: the caller's row of each row, for messages, where rows were moved.
+        """
+        self.step = step
+        self.write_id = write_id
+        self.rows = 0
+        """Rows taken so far."""
+        self._files = LayerFiles(store, step=step, write_id=write_id)
+        self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
+        """Takes tensors and files."""
+        self._words = word_table.Gathering()
+        self._fences: tuple[str, ...] | None = None
+        self.lossy: dict[str, Lossy] = {}
+        """What conversions of earlier writes cost, where rows are taken over from them."""
+        kinds = settings.kinds
+        self.dtypes = {name: kind for name, (kind, _) in kinds.items()}
+        self._conversion = Conversion(
+            self.dtypes, allow_nonfinite=settings.allow_nonfinite, caller_rows=caller_rows
+        )
+        self.columns = {
+            name: self._files.add(
+                name,
+                dtype=kind,
+                row_shape=shape,
+                chunk_bytes=settings.chunk_bytes,
+                codec=chunk_coding.parse(settings.compression, dtypes.itemsize(kind)),
+            )
+            for name, (kind, shape) in kinds.items()
+        }
+
+    def require_room(self, rows: int) -> None:
+        """Refuse more rows than a manifest can tell of, before they are sent.
+
+        Raises:
+            InvalidInputError: code ``input-argument``, with the objects that they would take.
+        """
+        shards = sum(-(-rows // column.shard_rows) for column in self.columns.values())
+        pages.require_objects(shards)
+
+    def beside(self, work: Callable[[], object]) -> None:
+        """Do something else meanwhile; where it fails, this write fails."""
+        self._files.beside(work)
+
+    def append(self, words: WordTable, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Take rows: one word and one row of each column. The arrays must not change any more.
+
+        Raises:
+            InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
+        """
+        self.require_room(self.rows + len(words))
+        stored = {
+            name: self._conversion.stored(name, block, first_row=self.rows)
+            for name, block in columns.items()
+        }
+        self._words.add(words)
+        self.rows += len(words)
+        for name, block in stored.items():
+            self.columns[name].append(block)
+
+    def put_words(self, words: WordTable, placement: Placement) -> None:
+        """Start writing all words and their lookup, which may be done before rows are appended.
+
+        Args:
+            words: in the final order of their rows.
+            placement: that order.
+
+        Raises:
+            InvalidInputError: a word stands twice, or words are not in the order of `placement`.
+        """
+        order, lookup = sort_words(words)
+        check_order(placement, order)
+        self._files.put_words(words, lookup)
+        self._fences = lookup.fences
+
+    def finish(
+        self, placement: Placement, *, meanwhile: Callable[[], object] | None = None
+    ) -> Layer:
+        """Write the rest and return what the manifest says of the layer.
+
+        Args:
+            placement: the order in which rows were appended.
+            meanwhile: what else to do once nothing of the caller's can be refused any more.
+
+        Raises:
+            InvalidInputError: a word stands twice, or rows are not in the order of `placement`.
+        """
+        for column in self.columns.values():
+            column.finish()
+        if self._fences is None and self.columns:
+            self.put_words(self._words.table(), placement)
+        if meanwhile:
+            self._files.beside(meanwhile)
+        losses = self._conversion.losses
+        lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}
+        contents = self.contents.finish()
+        arrays = self._files.finish(list(self.columns), lossy, contents=contents)
+        layer = Layer(
+            kind="full",
+            path=self._files.path,
+            rows=self.rows,
+            placement=PlacementMember(
+                kind=placement.kind, groups=placement.groups, starts=list(placement.starts)
+            ),
+            columns=list(self.columns),
+            arrays=arrays,
+            fences=list(self._fences or ()),
+            objects=self._files.digests,
+            tensors=dict(contents.tensors),
+            files=dict(contents.files),
+        )
+        return self._files.paged(layer)
+
+    def withdrawn_on_error(self) -> AbstractContextManager[None]:
+        """Stop, and remove what was written, if the block fails: before a manifest is sent."""
+        return self._files.withdrawn_on_error()
+
+    def abort(self, cause: BaseException) -> None:
+        """Stop, and remove what was written, since `cause` was raised."""
+        self._files.abort(cause)
+
+
+def sort_words(words: WordTable) -> tuple[NDArray[np.int64], LookupImage]:
+    """Return the rows in byte order of their words, none of which stands twice, and the lookup."""
+    order = words.argsort()
+    word_table.check_unique(words, order)
+    return order, lookups.encode(words, order)
+
+
+def check_order(placement: Placement, order: NDArray[np.int64]) -> None:
+    if placement.kind == "lexical" and np.any(np.diff(order) < 0):
+        row = int(np.flatnonzero(np.diff(order) < 0)[0])
+        raise InvalidInputError(
+            "input-argument",
+            f"placement 'lexical' needs words in byte order: row {int(order[row])} belongs after "
+            f"row {int(order[row + 1])}",
+        )

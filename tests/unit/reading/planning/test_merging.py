@@ -1,0 +1,284 @@
+"""What `merging` promises: every wanted chunk once, in few requests, none of them too large."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embzarr._format import chunk_index
+from embzarr._format.arrays.chunk_index import ChunkIndex
+from embzarr._reading.planning import merging
+from embzarr._reading.planning.merging import CostModel, Request
+
+
+# Requests -----------------------------------------------------------------------------------------
+def index_of(gaps: list[int], lengths: list[int], shard: int) -> ChunkIndex:
+    """Lay chunks out in shards of `shard`, each after a gap."""
+    offsets: list[int] = []
+    for number, (gap, length) in enumerate(zip(gaps, lengths, strict=True)):
+        end = offsets[-1] + lengths[number - 1] if number % shard else 0
+        offsets.append(end + gap)
+        assert length > 0
+    return chunk_index.from_lists(offsets, lengths, [0] * len(lengths))
+
+
+def pick(index: ChunkIndex, places: list[int]) -> ChunkIndex:
+    return ChunkIndex(index.offset[places], index.nbytes[places], index.crc32c[places])
+
+
+def planned(
+    lengths: list[int],
+    *,
+    gaps: list[int] | None = None,
+    chunks: list[int] | None = None,
+    shard: int = 100,
+    cost: CostModel,
+    beside: int = 0,
+) -> list[tuple[int, int, int, list[int]]]:
+    """Return requests as shard, start, stop and wanted places."""
+    index = index_of(gaps or [0] * len(lengths), lengths, shard)
+    wanted = list(range(len(lengths))) if chunks is None else chunks
+    found = merging.requests(
+        np.array(wanted, np.int64), pick(index, wanted), shard, cost, beside=beside
+    )
+    return [(r.shard, r.start, r.start + r.length, r.wanted.tolist()) for r in found]
+
+
+def model(*, gap: int, most: int) -> CostModel:
+    return CostModel(
+        latency=1.0,
+        per_request=float(gap),
+        per_byte=1.0,
+        per_byte_alone=0.0,
+        most=most,
+    )
+
+
+def costs(latency: float, per_request: float, per_byte: float, alone: float = 0.0) -> CostModel:
+    return CostModel(
+        latency=latency, per_request=per_request, per_byte=per_byte, per_byte_alone=alone
+    )
+
+
+def test_neighbours_share_a_request() -> None:
+    """Chunks end to end are one range, from the first byte to the last."""
+    assert planned([10, 20, 30], cost=model(gap=0, most=100)) == [(0, 0, 60, [0, 1, 2])]
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (5, [(0, 0, 25, [0, 1])]),
+        (4, [(0, 0, 10, [0]), (0, 15, 25, [1])]),
+    ],
+)
+def test_a_gap_is_read_where_it_costs_no_more_than_a_request(
+    gap: int, expected: list[tuple[int, int, int, list[int]]]
+) -> None:
+    """A gap of just the model's is read through; a byte more and there are two requests."""
+    assert planned([10, 10], gaps=[0, 5], cost=model(gap=gap, most=100)) == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (30, [(0, 0, 30, [0, 1, 2])]),
+        (29, [(0, 0, 20, [0, 1]), (0, 20, 30, [2])]),
+        (20, [(0, 0, 20, [0, 1]), (0, 20, 30, [2])]),
+        (19, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
+        (10, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
+        (1, [(0, 0, 10, [0]), (0, 10, 20, [1]), (0, 20, 30, [2])]),
+    ],
+)
+def test_a_request_spans_at_most_its_limit(
+    most: int, expected: list[tuple[int, int, int, list[int]]]
+) -> None:
+    """A range of just the limit is sent; a larger one is cut; a single chunk goes in any case."""
+    assert planned([10, 10, 10], cost=model(gap=0, most=most)) == expected
+
+
+def test_shards_are_different_objects() -> None:
+    """Chunks of two shards never share a request, however near their offsets."""
+    found = planned([10, 10, 10], shard=2, cost=model(gap=10**6, most=10**6))
+
+    assert found == [(0, 0, 20, [0, 1]), (1, 0, 10, [2])]
+
+
+def test_chunks_that_nobody_wants_are_read_over_or_left() -> None:
+    """The gap between two wanted chunks is what lies between them, unwanted chunks included."""
+    lengths = [10] * 5
+
+    assert planned(lengths, chunks=[0, 2, 4], cost=model(gap=10, most=100)) == [
+        (0, 0, 50, [0, 1, 2])
+    ]
+    assert planned(lengths, chunks=[0, 2, 4], cost=model(gap=9, most=100)) == [
+        (0, 0, 10, [0]),
+        (0, 20, 30, [1]),
+        (0, 40, 50, [2]),
+    ]
+
+
+def test_chunks_may_lie_in_another_order_than_their_numbers() -> None:
+    """Requests follow offsets; what they hold is told by the caller's places."""
+    index = chunk_index.from_lists([20, 0, 10], [10, 10, 10], [0, 0, 0])
+
+    found = merging.requests(np.arange(3), index, 4, model(gap=0, most=20))
+
+    assert [(r.start, r.length, r.wanted.tolist()) for r in found] == [
+        (0, 20, [1, 2]),
+        (20, 10, [0]),
+    ]
+
+
+def test_nothing_wanted_is_no_request() -> None:
+    """An empty plan asks the store for nothing."""
+    assert planned([], cost=model(gap=0, most=1)) == []
+
+
+LAYOUTS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40), st.booleans()), max_size=30)
+
+
+@given(LAYOUTS, st.integers(1, 7), st.integers(0, 25), st.integers(1, 120))
+def test_a_plan_is_sound(
+    layout: list[tuple[int, int, bool]], shard: int, gap: int, most: int
+) -> None:
+    """Brute force over any layout finds each wanted chunk once, inside its request and shard."""
+    index = index_of([g for g, _, _ in layout], [n for _, n, _ in layout], shard)
+    chunks = [number for number, (_, _, wanted) in enumerate(layout) if wanted]
+    part = pick(index, chunks)
+
+    found = merging.requests(np.array(chunks, np.int64), part, shard, model(gap=gap, most=most))
+
+    held = [at for request in found for at in request.wanted.tolist()]
+    assert sorted(held) == list(range(len(chunks)))
+    for request in found:
+        assert_sound(request, chunks, part, shard, gap=gap, most=most)
+    for before, after in itertools.pairwise(found):
+        assert_apart(before, after, part, gap=gap, most=most)
+
+
+def spans(request: Request, part: ChunkIndex) -> list[tuple[int, int]]:
+    """Return first and past-the-last byte of each chunk of a request, in order."""
+    wanted = request.wanted.tolist()
+    return sorted((int(part.offset[at]), int(part.offset[at] + part.nbytes[at])) for at in wanted)
+
+
+def assert_sound(
+    request: Request, chunks: list[int], part: ChunkIndex, shard: int, *, gap: int, most: int
+) -> None:
+    """A request spans just its chunks, within one shard, one gap and the limit."""
+    inside = spans(request, part)
+    assert {chunks[at] // shard for at in request.wanted.tolist()} == {request.shard}
+    assert (request.start, request.start + request.length) == (inside[0][0], inside[-1][1])
+    assert request.length <= most or len(inside) == 1
+    assert all(right[0] - left[1] <= gap for left, right in itertools.pairwise(inside))
+
+
+def assert_apart(before: Request, after: Request, part: ChunkIndex, *, gap: int, most: int) -> None:
+    """Two requests in a row could not have been one, but for equal pieces of what is too long."""
+    begin, _ = spans(after, part)[0]
+    end = before.start + before.length
+    assert (
+        before.shard < after.shard
+        or begin - end > gap
+        or (begin >= end and after.start + after.length - before.start > most / 2)
+    )
+
+
+# Costs --------------------------------------------------------------------------------------------
+def test_a_gap_is_worth_what_a_request_costs() -> None:
+    """The bytes that arrive in the time that a request costs are the widest gap worth reading."""
+    assert costs(1, 0.01, 1 / 50e6).gap == 500_000
+    assert costs(1, 0.0, 1 / 50e6).gap == 0
+
+
+def test_a_plan_takes_latency_requests_and_bytes() -> None:
+    """The expected time counts the latency once, and nothing for nothing."""
+    cost = costs(0.1, 0.01, 1e-6)
+
+    assert cost.seconds(10, 1_000_000) == pytest.approx(0.1 + 0.1 + 1)
+    assert cost.seconds(0, 0) == 0
+
+
+def test_more_is_under_way_where_answers_take_longer() -> None:
+    """Many small requests on a far store run side by side, on a near store not."""
+    near, far = costs(1e-4, 1e-3, 1e-9), costs(0.1, 1e-3, 1e-9)
+
+    assert (near.connections(), far.connections()) == (4, 32)
+    assert near.under_way(1_000_000) == 4_000_000 + 100_000
+    assert far.under_way(1_000_000) == 4_000_000 + 100_000_000
+
+
+def test_as_much_is_under_way_as_fills_the_link_and_some_more() -> None:
+    """Where one connection gets a tenth of the link's bytes, more than ten are used."""
+    assert costs(0, 0, 1e-9, alone=1e-8).under_way(1000) == 15_000
+
+
+@given(st.lists(st.integers(1, 100), max_size=20), st.integers(1, 300))
+def test_requests_fit_side_by_side(lengths: list[int], room: int) -> None:
+    """As many as follow each other within the room, and one however long it is."""
+    found = [merging.Request(0, 0, length, np.empty(0, np.int64)) for length in lengths]
+    fitting = [
+        stop - start
+        for start, stop in itertools.combinations(range(len(lengths) + 1), 2)
+        if sum(lengths[start:stop]) <= room
+    ]
+
+    assert merging.side_by_side(found, room) == max(fitting, default=1)
+
+
+def test_plans_sent_together_are_divided_as_one() -> None:
+    """A part of a large read goes in requests as long as the whole read's."""
+    cost = costs(0, 0.001, 1, alone=1e-8)
+
+    assert len(planned([10**5] * 40, shard=10**6, cost=cost)) == 6
+    assert len(planned([10**5] * 40, shard=10**6, cost=cost, beside=16 * 4 * 10**6)) == 2
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "alone", "requests"),
+    [(1, 1e-8, 3), (10, 1e-8, 10), (10, 1e-9, 3), (100, 1e-8, 32), (3000, 1e-8, 179), (20, 0, 2)],
+)
+def test_a_long_stretch_is_read_side_by_side(megabytes: int, alone: float, requests: int) -> None:
+    """In as many pieces as make up for what each request costs, of at most 16 MiB."""
+    cost = costs(1, 0.001, 1, alone=alone)
+    chunks = [10**4] * 100 * megabytes
+
+    found = planned(chunks, shard=10**6, cost=cost)
+
+    assert len(found) == requests
+    assert max(stop - start for _, start, stop, _ in found) <= 2**24
+
+
+def test_a_request_with_gaps_is_shorter() -> None:
+    """It holds memory for bytes that nobody wants: 8 MiB of them at most, not 16."""
+    cost = costs(1, 1e9, 1)
+    longest = [
+        max(
+            stop - start for _, start, stop, _ in planned(chunks, gaps=gaps, shard=10**6, cost=cost)
+        )
+        for chunks, gaps in (([10**4] * 4000, [0] * 4000), ([10**4] * 4000, [0, 1] * 2000))
+    ]
+
+    assert 2**23 < longest[0] <= 2**24
+    assert 2**22 < longest[1] <= 2**23
+
+
+@given(st.integers(1, 10**9), st.floats(1e-5, 1e-2), st.floats(1e-10, 1e-7))
+def test_no_other_number_of_requests_is_quicker(
+    nbytes: int, per_request: float, alone: float
+) -> None:
+    """By the model: all requests one after the other, and one of them alone on its connection."""
+    cost = replace(costs(0, per_request, 0, alone=alone), most=10**12)
+    best = max(round(nbytes / max(cost.span(nbytes), 1)), 1)
+
+    def seconds(requests: int) -> float:
+        return requests * per_request + nbytes / requests * alone
+
+    for other in (best + 1, max(best - 1, 1), 2 * best):
+        assert seconds(best) <= seconds(other) * 1.1
