@@ -50,8 +50,6 @@ T = TypeVar("T")
 _VECTORS = (spec.VECTORS,)
 _SPARED = 64 * 1024
 """Bytes that many processes together read over at most, each time."""
-_STREAM_PARTS = 4
-"""Three batches of a stream, one of them in use, and what is under way."""
 
 
 class Checkpoint:
@@ -161,14 +159,9 @@ class Checkpoint:
 
     def __repr__(self) -> str:
         """Return place, step and size; nothing is read."""
-        info = describe.of_checkpoint(self._commit)
-        held = [f"{info.rows} x {info.dim} {info.dtype}"] if info.dim else []
-        held += [f"{len(info.tensors)} tensors"] if info.tensors else []
-        held += [f"{len(info.files)} files"] if info.files else []
-        return (
-            f"<embzarr.Checkpoint {self._store.url} step {self.step} (commit {self.commit}): "
-            f"{', '.join(held)}>"
-        )
+        held = describe.held(describe.of_checkpoint(self._commit))
+        place = f"{self._store.url} step {self.step} (commit {self.commit})"
+        return f"<embzarr.Checkpoint {place}: {held}>"
 
     def _repr_html_(self) -> str:
         """Return a small table for notebooks; what is read is what `info` reads."""
@@ -485,18 +478,8 @@ class Checkpoint:
             raise InvalidInputError("input-argument", "a stream yields batches: it takes no out")
         first, last = arguments.rows(start, stop, of=len(self))
         nbytes = arguments.whole("batch_bytes", batch_bytes, least=0)
-        views(how)
-        if how.get("memory_limit") is not None:
-            how["memory_limit"] = int(how["memory_limit"]) // _STREAM_PARTS
-            nbytes = min(nbytes, how["memory_limit"])
-        if words is not None:
-            asked = arguments.words("words", words)
-            return self._table.batches(
-                len(asked), nbytes, lambda i, j: self.load(asked[i:j], **how)
-            )
-        return self._table.batches(
-            last - first, nbytes, lambda i, j: self.load_rows(first + i, first + j, **how)
-        )
+        asked = range(first, last) if words is None else arguments.words("words", words)
+        return self._table.stream(asked, nbytes, how)
 
     @interruptible
     def plan(self, wanted: bytes | Iterable[str | bytes] | range) -> Plan:
@@ -602,21 +585,14 @@ class Checkpoint:
         """
         question = nearest.question(positive, negative, dim=self.dim)
         count = arguments.whole("topn", topn, least=0)
-        rows = self._looked_at(restrict_vocab, restrict)
-        return self._table.nearest(question, rows, count=count)
-
-    def _looked_at(
-        self, first: int | None, words: Iterable[str | bytes] | None
-    ) -> NDArray[np.int64] | range:
-        """Return the rows to look at: the first ones, or those of words."""
-        if words is None:
-            rows = range(len(self))
-            return (
-                rows if first is None else rows[: arguments.whole("restrict_vocab", first, least=0)]
-            )
-        if first is not None:
+        if restrict is None:
+            first = len(self) if restrict_vocab is None else restrict_vocab
+            rows = range(len(self))[: arguments.whole("restrict_vocab", first, least=0)]
+            return self._table.nearest(question, rows, count=count)
+        if restrict_vocab is not None:
             raise InvalidInputError("input-argument", "give one of restrict and restrict_vocab")
-        return self.load(arguments.words_in_any_order("restrict", words), columns=()).rows
+        among = self.load(arguments.words_in_any_order("restrict", restrict), columns=()).rows
+        return self._table.nearest(question, among, count=count)
 
     @interruptible
     def similarity(self, a: str | bytes, b: str | bytes) -> float:

@@ -34,6 +34,8 @@ _MOST_KEPT = 256 * 1024 * 1024
 _WORDS_AT_ONCE = 256 * 1024
 _MORE = "verify tells all that is damaged, with its rows and words"
 """An error of a read names the first chunk that it met."""
+_STREAM_PARTS = 4
+"""Three batches of a stream, one of them in use, and what is under way."""
 _MANY = 100
 """Of so many words one that is wanted is reason enough to read all at once."""
 
@@ -155,6 +157,22 @@ class Table:
         most = None if limit is None else arguments.whole("limit", limit, least=0)
         words, rows = self.reader.find_between(first, last, wanted, most)
         return Loaded(rows, self.reader.rows(rows, wanted), lambda: words)
+
+    def stream(self, asked: list[str] | range, batch_bytes: int, how: How) -> Iterator[Loaded]:
+        """Yield the rows of words, or rows by number, in batches."""
+        wanted = views(how)
+        if how.get("memory_limit") is not None:
+            share = int(how["memory_limit"]) // _STREAM_PARTS
+            how, batch_bytes = {**how, "memory_limit": share}, min(batch_bytes, share)
+            wanted = views(how)
+
+        def read(first: int, last: int) -> Loaded:
+            part = asked[first:last]
+            if isinstance(part, range):
+                return self.stretch(part.start, part.stop, how)
+            return self.load(part, wanted, "raise")
+
+        return self.batches(len(asked), batch_bytes, read)
 
     def batches(
         self, count: int, batch_bytes: int, read: Callable[[int, int], Loaded]

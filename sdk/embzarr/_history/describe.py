@@ -160,6 +160,14 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
     )
 
 
+def held(info: CheckpointInfo) -> str:
+    """Return what a checkpoint holds, in a few words: its matrix, tensors and files."""
+    parts = [f"{info.rows} x {info.dim} {info.dtype}"] if info.dim else []
+    parts += [f"{len(info.tensors)} tensors"] if info.tensors else []
+    parts += [f"{len(info.files)} files"] if info.files else []
+    return ", ".join(parts)
+
+
 def facts(info: CheckpointInfo) -> dict[str, object]:
     """Return what a notebook shows of a checkpoint; None of what it does not hold."""
     return {
