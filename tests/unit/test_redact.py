@@ -9,7 +9,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._redact import masked, redact_url, secrets_in_options, without_secrets
+from embzarr._redact import Redactor, masked, redact_url, secrets_in_options, without_secrets
 
 SIGNED = (
     "https://b.s3.amazonaws.com/texts.gz?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F2"
@@ -92,6 +92,15 @@ def test_a_key_of_several_lines_is_known_by_its_long_ones() -> None:
 
     assert {key, "MIIEvQIBADANBgkqhkiG"} <= found
     assert "AQAB" not in found
+
+
+def test_short_values_are_no_secrets() -> None:
+    """From four letters on a value is masked, from eight on within a word as well."""
+    redactor = Redactor(["abc", "wxyz", "qwertyu", "sevenups", "true"])
+
+    assert redactor.clean("an abc, true") == "an abc, true"
+    assert redactor.clean("at wxyz: awxyz qwertyu qwertyuu") == "at ***: awxyz *** qwertyuu"
+    assert redactor.clean("asevenupsa") == "a***a"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def _narrow(
     Returns:
         Which of `words` come first in byte order: memory is read faster along it.
     """
-    step = max(len(table) // max(_SAMPLES * len(words), 1), 1)
+    step = max(len(table) // (_SAMPLES * len(words)), 1)
     keys = table.window(np.arange(0, len(table), step), 0)
     sought = words.firsts()
     order = np.argsort(sought)

@@ -56,6 +56,26 @@ def test_every_type_of_the_format_is_covered() -> None:
     assert set(spec.VECTOR_DTYPES) < sizes.keys()
 
 
+@pytest.mark.parametrize(
+    ("names", "zero"),
+    [
+        (["bool"], False),
+        (["int8", "uint8", "int16", "uint64", "datetime64[s]", "timedelta64[D]"], 0),
+        (["float16", "bfloat16", "float64"], 0.0),
+        (["complex64", "complex128"], [0.0, 0.0]),
+        (["S1", "S7", "U1", "U12"], ""),
+    ],
+)
+def test_zarr_is_told_of_byte_order_and_zeros(names: list[str], zero: object) -> None:
+    """Of what numpy knows an order of; zero bytes are zero, false or an empty text."""
+    for name in names:
+        has_order = dtypes.numpy_dtype(name).byteorder != "|"
+        found = dtypes.fill_value(name)
+
+        assert dtypes.has_byte_order(name) is has_order
+        assert (type(found), found) == (type(zero), zero)
+
+
 def test_types_are_little_endian() -> None:
     """The number one is stored with its low byte first on every machine."""
     one = np.ones(1, dtypes.numpy_dtype("uint32"))

@@ -53,10 +53,8 @@ def test_search_finds_where_bisect_does(
     keys = [word.encode() for word in ordered]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word_order, "_FEW", few)
-        for after, bisect in ((False, bisect_left), (True, bisect_right)):
-            found = word_order.search(
-                windows_of(ordered), (low, high), windows_of(asked), after=after
-            )
+        for how, bisect in (({}, bisect_left), ({"after": True}, bisect_right)):
+            found = word_order.search(windows_of(ordered), (low, high), windows_of(asked), **how)
             expected = [
                 bisect(keys, word.encode(), *cut) for word, cut in zip(asked, cuts, strict=True)
             ]
