@@ -94,6 +94,22 @@ def test_a_key_of_several_lines_is_known_by_its_long_ones() -> None:
     assert "AQAB" not in found
 
 
+@pytest.mark.parametrize(
+    "inner", [lambda value: {"of": value}, lambda value: [value]], ids=["mapping", "list"]
+)
+@pytest.mark.parametrize(("name", "secret"), [("token", "deep"), ("of", {"password": "deep"})])
+def test_secrets_are_looked_for_some_levels_deep(name: str, secret: Any, inner: Any) -> None:
+    """Below a name that says so, and on the way to one; a value that holds itself has an end."""
+    for _ in range(7):
+        secret = inner(secret)
+    around: dict[str, Any] = {}
+    around |= {name: [around, inner(around)]}
+
+    assert set(secrets_in_options({name: secret})) == {"deep"}
+    assert set(secrets_in_options(around)) == set()
+    assert set(secrets_in_options({name: inner(inner(inner(secret)))})) == set()
+
+
 def test_short_values_are_no_secrets() -> None:
     """From four letters on a value is masked, from eight on within a word as well."""
     redactor = Redactor(["abc", "wxyz", "qwertyu", "sevenups", "true"])

@@ -161,7 +161,7 @@ def _check_column(column: PlannedColumn, part_rows: int) -> None:
     validate_layers.check_codec(column.codec, what)
     grid = column.grid(part_rows)
     require(column.chunk & (column.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
-    sound = 0 < grid.chunk_bytes <= spec.MAX_CHUNK_BYTES
+    sound = grid.chunk_bytes <= spec.MAX_CHUNK_BYTES
     require(sound, what, f"{grid.chunk_bytes} byte chunks")
     require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
     whole = part_rows % grid.shard_rows == 0

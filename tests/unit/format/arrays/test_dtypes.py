@@ -175,12 +175,29 @@ def test_a_length_that_is_claimed_decides_no_allocation() -> None:
         (np.array([50], "m8[us]"), "timedelta64[25us]", True),
         (np.array([51], "m8[us]"), "timedelta64[25us]", False),
         (np.array([], "U9"), "U1", True),
+        (np.array([1e9], "f8"), "float16", True),
+        (np.array([1], "f4"), "int64", False),
+        (np.array([1], "f8"), "complex64", True),
+        (np.array([1], "c8"), "float64", False),
+        (np.array([1], "i8"), "float16", True),
+        (np.array([1], "i8"), "bool", False),
+        (np.array([True]), "uint8", True),
+        (np.array([127, -128]), "int8", True),
+        (np.array([128]), "int8", False),
+        (np.array([-129]), "int8", False),
+        (np.array([255], "i8"), "uint8", True),
+        (np.array([-1], "i1"), "uint64", False),
+        (np.array([], "i8"), "int8", True),
+        (np.array([1], ml_dtypes.bfloat16), "float32", True),
+        (np.array([1], ml_dtypes.bfloat16), "int32", False),
+        (np.array([1], "i8"), "bfloat16", True),
+        (np.array([1], "c8"), "bfloat16", False),
     ],
 )
-def test_texts_and_times_convert_where_nothing_is_lost(
+def test_values_convert_where_nothing_but_digits_is_lost(
     block: Any, stored: str, *, converts: bool
 ) -> None:
-    """What would be cut, rounded or mistaken for another kind is refused."""
+    """What would be cut, wrap around or be mistaken for another kind is refused."""
     given = np.asarray(block)
     if converts:
         dtypes.require_converts("c", given, stored)

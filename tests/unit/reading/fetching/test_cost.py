@@ -81,3 +81,100 @@ def test_a_server_of_ones_own_is_nearer_than_a_service() -> None:
 
     assert own.latency < service.latency
     assert own.span(10**7) > service.span(10**7)
+
+
+def rates(readings: list[tuple[int, int, float]]) -> tuple[float, float]:
+    """Return seconds a request and a byte by the ridge regression that `cost` describes."""
+    count = len(readings)
+    units = np.array([PRIOR.per_request, PRIOR.per_byte])
+    shapes = np.array([reading[:2] for reading in readings]) * units
+    seconds = np.array([reading[2] for reading in readings])
+    weights = 0.8 ** np.arange(count)[::-1] / seconds**2
+    squares = (shapes.T * weights) @ shapes
+    pull = np.trace(squares) * (0.02 + 1 / (1 + count)) * np.eye(2)
+    factors = np.linalg.solve(squares + pull, (shapes.T * weights) @ seconds + np.diag(pull))
+    per_request, per_byte = np.clip(factors, 0.02, 50) * units
+    return float(per_request), float(per_byte)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+def test_rates_are_a_ridge_regression(count: int) -> None:
+    """Each reading by its relative error, older ones by less, drawn towards the prior."""
+    plans = [(1 + 7 * at % 11, 10**6 * (1 + 3 * at % 5), 0.02 + 0.013 * at) for at in range(count)]
+    link = Link(PRIOR)
+    for requests, nbytes, seconds in plans:
+        link.learn(requests, nbytes, seconds)
+
+    told = [(n, b, max(s - PRIOR.latency, s / 4)) for n, b, s in plans]
+    cost = link.cost()
+    assert (cost.per_request, cost.per_byte) == pytest.approx(rates(told), rel=1e-6)
+    assert cost.latency == PRIOR.latency
+
+
+def test_a_reading_takes_at_least_a_quarter_of_its_time() -> None:
+    """A latency that is not known yet must not explain all of it away."""
+    link = Link(PRIOR)
+    link.learn(4, 10**6, PRIOR.latency)
+
+    cost = link.cost()
+    expected = rates([(4, 10**6, PRIOR.latency / 4)])
+    assert (cost.per_request, cost.per_byte) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_reading_of_no_time_takes_a_microsecond() -> None:
+    """Clocks may stand still."""
+    link = Link(PRIOR)
+    link.learn(4, 1000, 0.0)
+
+    cost = link.cost()
+    expected = rates([(4, 1000, 1e-6)])
+    assert (cost.per_request, cost.per_byte) == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_request_of_up_to_128_kib_is_small() -> None:
+    """One byte more tells rates, and a plan without requests nothing; 16 latencies are kept."""
+    link = Link(PRIOR)
+    link.learn(0, 0, 0.001)
+    assert link.cost() == PRIOR
+    link.learn(1, 128 * 1024 + 1, 0.001)
+    assert link.cost().latency == PRIOR.latency
+    assert link.cost().per_byte != PRIOR.per_byte
+
+    for seconds in (0.001, *[0.002] * 15):
+        link.learn(1, 128 * 1024, seconds)
+    assert link.cost().latency == 0.001
+    link.learn(1, 128 * 1024, 0.003)
+    assert link.cost().latency == 0.002
+
+
+def test_a_link_says_what_is_usual_whatever_it_measured() -> None:
+    """With as much read over as its opener says."""
+    link = link_to("s3", widest=5)
+    link.learn(1, 10, 0.5)
+    usual = link_to("s3").usual
+
+    assert link.usual.latency == usual.latency == 0.01
+    assert link.usual.widest == link.cost().widest == 5
+    assert link.cost().latency == 0.5
+    assert usual.widest == Link(usual).cost().widest
+
+
+@pytest.mark.parametrize(
+    ("kind", "latency", "per_request", "rate", "rate_alone"),
+    [
+        ("local", 1e-4, 5e-5, 1.5e9, 750e6),
+        ("memory", 1e-4, 5e-5, 1.5e9, 750e6),
+        ("s3-compatible", 2e-3, 1.6e-3, 500e6, 300e6),
+        ("hdfs", 2e-3, 1.6e-3, 500e6, 300e6),
+        ("s3", 1e-2, 1.6e-3, 500e6, 90e6),
+        ("no such kind", 1e-2, 1.6e-3, 500e6, 90e6),
+    ],
+)
+def test_before_anything_was_read_a_kind_of_store_costs_what_is_usual(
+    kind: str, latency: float, per_request: float, rate: float, rate_alone: float
+) -> None:
+    """Seconds, and bytes in a second: of all requests together, and of one alone."""
+    usual = link_to(kind).usual
+
+    assert (usual.latency, usual.per_request) == (latency, per_request)
+    assert (1 / usual.per_byte, 1 / usual.per_byte_alone) == pytest.approx((rate, rate_alone))

@@ -1,0 +1,132 @@
+"""What `plan` promises: ranges that hold all rows, and no plan of a stranger that cannot be one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from embzarr._parts.plan import StepPlan
+from embzarr.errors import InvalidInputError, UnsupportedError
+
+VECTORS = {
+    "name": "vectors",
+    "dtype": "float32",
+    "row_shape": [4],
+    "chunk": 8,
+    "shard": 2,
+    "codec": {"name": "none"},
+}
+COUNTS = {**VECTORS, "name": "counts", "dtype": "int64", "row_shape": []}
+PLAN = {
+    "format": "embzarr",
+    "version": 1,
+    "kind": "plan",
+    "store": "0" * 32,
+    "base": None,
+    "write_id": "1" * 32,
+    "step": 3,
+    "rows": 100,
+    "parts": 4,
+    "part_rows": 32,
+    "columns": [VECTORS, COUNTS],
+    "allow_nonfinite": False,
+}
+
+
+def plan_of(**members: Any) -> StepPlan:
+    """Return the plan of a text that differs from a sound one in some members."""
+    return StepPlan.from_json(json.dumps({**PLAN, **members}))
+
+
+def with_vectors(**members: Any) -> dict[str, Any]:
+    """Return members of a plan whose vectors differ."""
+    return {"columns": [{**VECTORS, **members}]}
+
+
+def test_parts_hold_all_rows_once() -> None:
+    """Whole ranges, then a shorter one, then none."""
+    assert [plan_of().rows_of(index) for index in range(4)] == [
+        (0, 32),
+        (32, 64),
+        (64, 96),
+        (96, 100),
+    ]
+    assert [plan_of(rows=33).rows_of(index) for index in range(4)] == [
+        (0, 32),
+        (32, 33),
+        (33, 33),
+        (33, 33),
+    ]
+    for wrong in (-1, 4):
+        with pytest.raises(InvalidInputError, match="part"):
+            plan_of().rows_of(wrong)
+
+
+def test_a_plan_is_its_text() -> None:
+    """Read again it is the same, and so is its name; another one has another."""
+    plan = plan_of()
+
+    assert json.loads(plan.to_json()) == PLAN
+    assert StepPlan.from_json(plan.to_json().encode()) == plan
+    assert plan.identity == plan_of().identity != plan_of(step=4).identity
+    assert plan.path == f"steps/3-{'1' * 32}"
+
+
+def test_a_column_is_cut_as_it_says() -> None:
+    """Rows of a part, or of the whole step."""
+    grid = plan_of().columns[0].grid(32)
+
+    assert (grid.rows, grid.row_bytes, grid.chunk, grid.shard) == (32, 16, 8, 2)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"rows": 128},
+        {"rows": 0},
+        with_vectors(row_shape=[2**26], chunk=1, shard=1),
+        {"part_rows": 2**20, **with_vectors(chunk=1, shard=2**20)},
+        with_vectors(dtype="float16"),
+    ],
+)
+def test_what_can_be_is_a_plan(members: dict[str, Any]) -> None:
+    """Up to the bounds."""
+    assert plan_of(**members).step == 3
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"rows": 129}, "4 parts do not hold 129 rows"),
+        ({"parts": 0}, "not a plan"),
+        ({"columns": []}, "not a plan"),
+        ({"columns": [COUNTS, VECTORS]}, "the first column must be 'vectors'"),
+        ({"columns": [VECTORS, VECTORS]}, "a column stands twice"),
+        ({"columns": [VECTORS, {**COUNTS, "name": "a/b"}]}, "not a column's name"),
+        (with_vectors(dtype="int32"), "a matrix of floating point"),
+        (with_vectors(row_shape=[2, 2]), "a matrix of floating point"),
+        (with_vectors(row_shape=[]), "a matrix of floating point"),
+        (with_vectors(chunk=12, shard=1), "a power of two"),
+        (with_vectors(row_shape=[2**26 + 1], chunk=1), "byte chunks"),
+        ({"part_rows": 2**21, **with_vectors(chunk=1, shard=2**21)}, "chunks in a shard"),
+        (with_vectors(shard=3), "a part of 32 rows is not whole shards of 24"),
+        ({"part_rows": 2**52, "rows": 2**53 - 1}, "objects"),
+        ({"more": 1}, "not a plan"),
+    ],
+)
+def test_what_cannot_be_is_no_plan(members: dict[str, Any], told: str) -> None:
+    """A stranger's text is told apart before anything is made of it."""
+    with pytest.raises(InvalidInputError, match=told) as caught:
+        plan_of(**members)
+    assert caught.value.code == "input-argument"
+
+
+@pytest.mark.parametrize(
+    "members", [with_vectors(dtype="float128"), with_vectors(codec={"name": "lzma"})]
+)
+def test_what_a_later_version_may_have_is_not_supported(members: dict[str, Any]) -> None:
+    """Data types and codecs."""
+    with pytest.raises(UnsupportedError):
+        plan_of(**members)
