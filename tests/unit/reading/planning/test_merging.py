@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embzarr._format import chunk_index
+from embzarr._format import Grid, chunk_index
 from embzarr._format.arrays.chunk_index import ChunkIndex
 from embzarr._reading.planning import merging
 from embzarr._reading.planning.merging import CostModel, Request
@@ -282,3 +282,31 @@ def test_no_other_number_of_requests_is_quicker(
 
     for other in (best + 1, max(best - 1, 1), 2 * best):
         assert seconds(best) <= seconds(other) * 1.1
+
+
+@pytest.mark.parametrize(("room", "asked"), [(2**23, 2**22), (2**23 - 2, 0), (2**24, 2**23)])
+def test_what_is_asked_ahead_is_worth_it(room: int, asked: int) -> None:
+    """From four MiB on, and half of the memory at most; then of one kind and of none."""
+    grid = Grid(rows=2**20, row_bytes=200, chunk=512, shard=2048)
+    cost = costs(latency=1.0, per_request=0.1, per_byte=1e-9)
+
+    assert merging.ahead(2000, grid, 10**8, room, cost) == asked
+    assert merging.ahead(1, grid, 10**8, room, cost) == 0
+    assert merging.ahead(0, grid, 10**8, room, cost) == 0
+    # As many rows as take more by themselves, then more than there is room for.
+    assert merging.ahead(100_000, grid, 10**8, 2**24, cost) == 196 * 10**8 // 2048
+    assert merging.ahead(10**6, grid, 10**8, 2**24, cost) == 2**24
+
+
+def test_a_plan_tells_what_other_chunks_would_have_fetched() -> None:
+    """Of 4 KiB, 16 KiB and the usual 128 KiB, in the proportion that these are compressed."""
+    grid = Grid(rows=100_000, row_bytes=256, chunk=512, shard=1024)
+    rows = np.array([0, 1, 20, 70_000])
+    stored = index_of([0] * 2, [grid.chunk_bytes // 2] * 2, 1024)
+    cost = costs(latency=0.1, per_request=0.01, per_byte=1e-9)
+
+    plan = merging.explain([], [stored], cost, rows=rows, grid=grid)
+
+    assert plan.in_chunks_of == {4096: 3 * 2048, 16384: 2 * 8192, 131072: 2 * 65536}
+    assert (plan.chunks, plan.bytes_wanted) == (2, grid.chunk_bytes)
+    assert (plan.requests, plan.bytes_fetched, plan.seconds) == (0, 0, 0)
