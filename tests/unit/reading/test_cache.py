@@ -100,6 +100,23 @@ def test_a_whole_load_drives_nothing_out(request: pytest.FixtureRequest) -> None
     assert checkpoint.traffic.requests == before
 
 
+def test_many_tensors_drive_nothing_out_that_together_are_large(tmp_path: Path) -> None:
+    """Each of them is small, but what is read at once is kept or not as a whole."""
+    random = np.random.default_rng(0)
+    tensors = {f"t{at}": random.random((200, 500), np.float32) for at in range(8)}
+    embzarr.save(tmp_path, tensors=tensors)
+    cache = embzarr.Cache(8 * tensors["t0"].nbytes)
+    checkpoint = embzarr.open(tmp_path, cache=cache)
+    checkpoint.tensors["t0"].load()
+    kept = repr(cache)
+    assert "(0 of" not in kept
+
+    found = checkpoint.tensors.load()
+
+    assert all((found[name] == tensor).all() for name, tensor in tensors.items())
+    assert repr(cache) == kept
+
+
 def test_checkpoints_of_one_store_share_a_cache(request: pytest.FixtureRequest) -> None:
     """What one checkpoint read, another of the same store need not ask for; of another it must."""
     cache = embzarr.Cache()

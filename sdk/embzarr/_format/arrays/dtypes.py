@@ -6,6 +6,7 @@ Zarr tells beside the name, and a manifest within it: ``U12``, ``S8``, ``datetim
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ _TEXTS: Final = "US"
 """Kinds of NumPy's types that are cut where a shorter one is asked for."""
 _TIMES: Final = "Mm"
 _SHOWN: Final = 40
+_NAMES: Final = 256
+"""Sizes of so many types are remembered: a model asks for the same ones thousands of times."""
 
 
 def is_column_dtype(name: str) -> bool:
@@ -33,6 +36,7 @@ def is_column_dtype(name: str) -> bool:
     return name in spec.COLUMN_DTYPES or _SIZED.fullmatch(name) is not None
 
 
+@functools.lru_cache(_NAMES)
 def itemsize(name: str) -> int:
     """Return the bytes of one number, text or time; NumPy is not asked how long a text may be."""
     if name[0] in _TEXTS:

@@ -47,8 +47,10 @@ def execute(
     def run(request: Request, plan: ArrayPlan) -> None:
         data = _fetch(request, plan, store)  # let go of as this returns, before more is fetched
         make_rows(data, request, plan)
-        _keep(data, request, plan, link.cache)
+        if cache is not None:
+            _keep(data, request, plan, cache)
 
+    cache = _cache_for(plans, link)
     for plan in plans:
         for data, request in plan.at_hand():
             make_rows(data, request, plan)
@@ -80,10 +82,14 @@ def _fetch(request: Request, plan: ArrayPlan, store: GetRange) -> memoryview:
     return fetch(store, plan.array.key(request.shard), request.start, request.length)
 
 
-def _keep(data: memoryview, request: Request, plan: ArrayPlan, cache: StoreCache | None) -> None:
+def _cache_for(plans: Sequence[ArrayPlan], link: Link) -> StoreCache | None:
+    """Return the cache, if what plans fetch together is little enough to be kept."""
+    nbytes = sum(plan.lacking_bytes for plan in plans)
+    return link.cache if link.cache is not None and link.cache.takes(nbytes) else None
+
+
+def _keep(data: memoryview, request: Request, plan: ArrayPlan, cache: StoreCache) -> None:
     """Have the cache keep chunks that came."""
-    if cache is None or not plan.keeps:
-        return
     index = plan.index()
     for at in request.wanted.tolist():
         name = plan.array.chunk_name(plan.selection.chunks[at], index, at)

@@ -81,7 +81,7 @@ class Feed:
         limit = view.room(0)
         self._room = min(cost.under_way(span), limit)
         self._free = limit - ahead
-        wanted = sum(int(plan.places.nbytes[plan.lacking].sum()) for plan in plans)
+        wanted = sum(plan.lacking_bytes for plan in plans)
         self._watches = fetched > _MUCH * wanted
         self._usual = replace(link.usual, latency=cost.latency)
         gaps = min(_AT_FIRST + self._usual.latency / self._usual.per_byte, _AT_FIRST_MOST)

@@ -46,12 +46,15 @@ class ArrayPlan:
     """Requests that were sent before, and what waits for each of them."""
     kept: Mapping[int, bytes]
     """Chunks at hand, by their places."""
-    keeps: bool
-    """Whether what is fetched goes to the cache."""
     scales: Callable[[], NDArray[np.float32]] | None = None
     """What each row is multiplied by, of shape (chunks, rows in a chunk), if it is."""
     out: NDArray[Any] | None = None
     """Where its rows go, if not to where those of all plans go."""
+
+    @property
+    def lacking_bytes(self) -> int:
+        """Bytes of what must be fetched, without the gaps between."""
+        return int(self.places.nbytes[self.lacking].sum())
 
     def at_hand(self) -> list[tuple[memoryview, Request]]:
         """Return chunks that need not be fetched, each as the answer of a request of its own."""
@@ -68,7 +71,7 @@ class ArrayPlan:
         return self.selection.chunks[self.lacking], self.places.take(self.lacking)
 
     def requests(self, *, beside: int = 0) -> list[Request]:
-        """Return what fetches it, beside others that together fetch so many bytes."""
+        """Return what fetches it, where so many bytes are fetched in all."""
         found = merging.requests(*self.left(), self.array.grid.shard, self.cost, beside=beside)
         return [replace(request, wanted=self.lacking[request.wanted]) for request in found]
 
@@ -91,8 +94,5 @@ class ArrayPlan:
 
 def requests(plans: Sequence[ArrayPlan]) -> list[tuple[Request, ArrayPlan]]:
     """Return what fetches several plans at once, divided no more finely than all of them need."""
-    found = [plan.requests() for plan in plans]
-    if len(plans) > 1:
-        nbytes = sum(request.length for part in found for request in part)
-        found = [plan.requests(beside=nbytes) for plan in plans]
-    return [(request, plan) for plan, part in zip(plans, found, strict=True) for request in part]
+    nbytes = sum(plan.lacking_bytes for plan in plans)
+    return [(request, plan) for plan in plans for request in plan.requests(beside=nbytes)]

@@ -165,7 +165,7 @@ class ArrayReader:
         cost = self._link.cost().within(room - self._array.chunk_bytes)
         places = self._places(selection.chunks, cost) or index()
         self._require_room(places, room)
-        kept, keeps = self._kept(selection.chunks, places, index)
+        kept = self._kept(selection.chunks, places, index)
         early = view.ahead.wanted(selection.chunks, places, self.grid.shard) if view.ahead else {}
         lacks = np.ones(len(places), np.bool_)
         lacks[list(kept)] = False
@@ -182,7 +182,6 @@ class ArrayReader:
             lacking=np.flatnonzero(lacks),
             early=early,
             kept=kept,
-            keeps=keeps,
             scales=self._scales,
             out=out,
         )
@@ -208,20 +207,18 @@ class ArrayReader:
 
     def _kept(
         self, chunks: NDArray[np.int64], places: Places, index: Callable[[], ChunkIndex]
-    ) -> tuple[dict[int, bytes], bool]:
-        """Return the chunks at hand, by their places in `chunks`; and whether to keep others."""
+    ) -> dict[int, bytes]:
+        """Return the chunks at hand, by their places in `chunks`."""
         if self._array.inline is not None:
-            return dict.fromkeys(range(len(chunks)), self._array.inline), False
+            return dict.fromkeys(range(len(chunks)), self._array.inline)
         cache = self._link.cache
-        if cache is None or not cache.takes(int(places.nbytes.sum())):
-            return {}, False
-        if cache.is_empty:
-            return {}, True
+        if cache is None or cache.is_empty or not cache.takes(int(places.nbytes.sum())):
+            return {}
         known = index()
         found = (
             cache.find(self._array.chunk_name(chunks[at], known, at)) for at in range(len(known))
         )
-        return {at: stored for at, stored in enumerate(found) if stored is not None}, True
+        return {at: stored for at, stored in enumerate(found) if stored is not None}
 
     def _require_room(self, places: Places, room: int) -> None:
         """Refuse a memory limit that does not hold one chunk."""
