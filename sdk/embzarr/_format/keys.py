@@ -11,7 +11,8 @@ from embzarr.errors import DamagedError, InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
+_KEY = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
 # What ends as a digest does might be the array of another name.
 _PLAIN = re.compile(r"(?!__)(?!.*-[0-9a-f]{16}$)[a-z0-9_][a-z0-9_.-]{0,127}")
 _NO_SEGMENT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -204,13 +205,9 @@ def check_key(key: str) -> str:
             ``..``, or with a character outside ``A-Z a-z 0-9 . _ - /``, which shuts out
             backslashes, percent encoding and NUL.
     """
-    if len(key) <= spec.MAX_KEY_CHARS and all(_is_segment(part) for part in key.split("/")):
+    if len(key) <= spec.MAX_KEY_CHARS and _KEY.fullmatch(key):
         return key
     raise DamagedError(
         "key-escapes-root",
         f"an object key must be a relative path of plain names; found {key[:200]!r}",
     )
-
-
-def _is_segment(part: str) -> bool:
-    return part not in {".", ".."} and bool(_SEGMENT.fullmatch(part))
