@@ -222,3 +222,13 @@ def test_what_passes_lies_apart_and_inside(places: list[tuple[int, int]]) -> Non
         passed = False
 
     assert passed == expected
+
+
+def test_a_shard_has_room_for_its_chunks_at_their_longest() -> None:
+    """The last one for those that are left; uncompressed that is what each takes."""
+    sizes = chunk_index.largest_shards(GRID, raw=True)
+    compressed = chunk_index.largest_shards(GRID, raw=False)
+
+    assert sizes.tolist() == [468, 468, 268]
+    assert compressed.tolist() == [4 * 4296 + 68, 4 * 4296 + 68, 2 * 4296 + 68]
+    assert chunk_index.largest_shards(replace(GRID, rows=0), raw=True).tolist() == []
