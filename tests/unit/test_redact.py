@@ -122,7 +122,21 @@ def test_short_values_are_no_secrets() -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        *("a", "a.", "\\\\", '"', "http://", "http://u:p@h/a ", "a=", 'a="', " x-", '"a":"', "<a>"),
+        *(
+            "a",
+            "a.",
+            "\\\\",
+            '"',
+            "http://",
+            "http://u:p@h/a ",
+            "a=",
+            'a="',
+            " x-",
+            '"a":"',
+            '\\"a\\":\\"',
+            '"a":"\\',
+            "<a>",
+        ),
         *("%25", "::a", "Ab1", "eyJ.", "//", "authorization", "a:1/@", "a&"),
         "-----BEGIN PRIVATE KEY-----",
     ],

@@ -25,11 +25,13 @@ _HEADER = re.compile(
 _SCHEME = re.compile(r"(?<!\w)(basic|bearer)(\s+)([A-Za-z0-9._~+/=-]{8,}+)", re.IGNORECASE)
 _ASSIGNED = re.compile(
     r"(?<![\w.-])([\w.-]++)(\s?=\s?)"
-    r"(\"[^\"]*+\"|'[^']*+'|(?:[^&\s\"'<>;]|;(?![\w.-]++=))++)"
+    r"(\"(?:\\.|[^\"\\])*+\"|'(?:\\.|[^'\\])*+'|\"[^\"]*+\"|'[^']*+'"
+    r"|(?:[^&\s\"'<>;]|;(?![\w.-]++=))++)"
 )
 _MEMBER = re.compile(
     r"(?<!\\)(?P<q>\\*+[\"'])(?P<name>[\w.-]{1,64}+)(?P=q)(?P<is>\s*:\s*b?)"
-    r"(?P<v>\\*+[\"'])(?P<value>(?:(?!(?P=v))(?:\\.|.))*+)(?P=v)"
+    # JSON in JSON: a quote within has twice the backslashes of those around, and one more.
+    r"(?P<v>(?P<b>\\*+)[\"'])(?P<value>(?:(?P=b)(?P=b)\\[\\\"']|(?!(?P=v)).)*+)(?P=v)"
 )
 _ELEMENT = re.compile(r"<([A-Za-z][\w-]{0,63}+)>([^<]++)</")
 _DRAWN = re.compile(  # as AWS draws secrets
@@ -110,11 +112,11 @@ def _hide_assigned(found: re.Match[str], *, wary: bool) -> str:
 
 
 def _hide_member(found: re.Match[str], *, wary: bool) -> str:
+    (begin, end), start, shown = found.span("value"), found.start(), MASK
     if not is_secret(found["name"], found["value"], wary=wary):
-        return found[0]
-    begin, end = found.span("value")
-    start = found.start()
-    return f"{found[0][: begin - start]}{MASK}{found[0][end - start :]}"
+        # It may be JSON itself, or a log's line that quotes some.
+        shown = _MEMBER.sub(lambda inner: _hide_member(inner, wary=wary), found["value"])
+    return f"{found[0][: begin - start]}{shown}{found[0][end - start :]}"
 
 
 def _hide_element(found: re.Match[str], *, wary: bool) -> str:
