@@ -217,15 +217,15 @@ def find(
 
 
 def blocks_of(fences: WordTable, words: WordTable) -> NDArray[np.int64]:
-    """Return the one block that can hold each word, given at least one fence."""
+    """Return the one block that can hold each word; the first fence lies at or below all words."""
     bounds = np.zeros(len(words), np.int64), np.full(len(words), len(fences))
     above = search(fences.windows(), bounds, words.windows(), after=True)
-    return np.maximum(above - 1, 0)
+    return above - 1
 
 
 def block_of(fences: Sequence[bytes], word: bytes) -> int:
     """Return the one block that can hold `word`."""
-    return max(bisect_right(fences, word) - 1, 0)
+    return bisect_right(fences, word) - 1
 
 
 def blocks_of_range(fences: Sequence[bytes], first: bytes, last: bytes | None) -> range:
@@ -239,7 +239,7 @@ def blocks_of_range(fences: Sequence[bytes], first: bytes, last: bytes | None) -
     if not fences or (last is not None and last <= first):
         return range(0)
     stop = len(fences) if last is None else bisect_left(fences, last)
-    return range(block_of(fences, first), max(stop, 1))
+    return range(block_of(fences, first), stop)
 
 
 def prefix_end(prefix: bytes) -> bytes | None:

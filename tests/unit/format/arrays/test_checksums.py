@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import google_crc32c
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embzarr._format import checksums, digests
+from embzarr._format import Chunks, checksums, digests
 
 POLYNOMIAL = 0x82F63B78
 
@@ -68,3 +70,16 @@ def test_chunks_of_other_lengths_are_no_such_run() -> None:
 
     assert not checksums.is_run(digests.crc32c(stored), checksums.marks(ends[1:]))
     assert not checksums.is_run(digests.crc32c(stored), checksums.marks(ends - [1, 0, 0, 0]))
+
+
+def test_sound_chunks_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is for the one that is wrong; in runs, apart, and with marks of their ends or not."""
+    stored, ends = run_of([9, 1, 30, 6, 8, 2])
+    starts = np.concatenate(([0], ends[:-1]))
+    known = np.array([int.from_bytes(stored[end - 4 : end], "little") for end in ends.tolist()])
+    monkeypatch.setattr(Chunks, "_refuse", None)
+
+    for some in (np.arange(6), np.array([0, 1, 3, 5]), np.arange(0)):
+        chunks = Chunks(memoryview(stored), starts[some], ends[some], str)
+        chunks.check(known[some])
+        chunks.check(known[some], partial(checksums.marks, ends[some]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.core.buffer.cpu import Buffer
 from zarr.storage import MemoryStore
 
+import embzarr
 from embzarr._format import chunk_coding, spec, zarr_json
 from embzarr._format.arrays.codecs import Codec
 from embzarr._format.arrays.grids import Grid
@@ -268,3 +270,17 @@ def test_no_rows_are_an_array() -> None:
     found = zarr.open_array(store_of(made), path="vectors", mode="r")
 
     np.testing.assert_array_equal(found[:], np.empty((0, 3), "float32"), strict=True)
+
+
+def test_a_delta_names_the_layer_below_it(tmp_path: Path) -> None:
+    """That is the one directly below; a base names none."""
+    always = embzarr.DeltaPolicy(max_deltas=63, max_share=1000)
+    with embzarr.Run(tmp_path) as run:
+        run.save(["a", "b"], np.zeros((2, 3), "f4"))
+        for row in range(2):
+            run.save_delta([row], np.ones((1, 3), "f4"), policy=always)
+        layers = run.open()._commit.manifest.layers
+
+    told = [parsed(zarr_json.documents_of(layers[:at]))["attributes"] for at in (1, 2, 3)]
+    below = [one["embzarr"].get("below") for one in told]
+    assert below == [None, layers[0].path, layers[1].path]

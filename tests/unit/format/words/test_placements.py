@@ -286,3 +286,22 @@ def test_the_largest_weights_do_not_overflow() -> None:
     weights = np.full(4, 2**64 - 1, np.uint64)
 
     assert [placements.part_by_weight(weights, index, 2) for index in range(2)] == [(0, 2), (2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        ([3, 1], [(0, 0), (0, 1), (1, 2)]),
+        ([1, 1, 1], [(0, 1), (1, 2), (2, 3)]),
+        ([1, 1, 4], [(0, 2), (2, 2), (2, 3)]),
+        ([0, 0, 0, 0], [(0, 1), (1, 2), (2, 4)]),
+        ([], [(0, 0), (0, 0), (0, 0)]),
+    ],
+)
+def test_a_row_goes_where_most_of_it_is_due(
+    weights: list[int], shares: list[tuple[int, int]]
+) -> None:
+    """The share in which the middle of its weight lies; without weights rows count."""
+    counts = np.array(weights, np.int64)
+
+    assert [placements.part_by_weight(counts, index, 3) for index in range(3)] == shares

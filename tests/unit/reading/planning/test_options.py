@@ -77,11 +77,11 @@ def test_room_is_what_was_said_or_holds_any_chunk() -> None:
 def test_rows_go_into_a_new_array_or_into_the_callers() -> None:
     """Of the type that was asked for, or as stored; of the dimensions that are kept."""
     stored = np.dtype("<f4")
-    halves = View(dtype=np.dtype("f2"), dims=slice(-3, None, 2))
+    halves = View(dtype=np.dtype("f2"), dims=slice(1, None))
 
     assert WHOLE.target(2, (5,), stored).shape == (2, 5)
     assert WHOLE.target(2, (5,), stored).dtype == stored
-    assert halves.target(2, (5, 3), stored).shape == (2, 2, 3)
+    assert halves.target(2, (5, 3), stored).shape == (2, 4, 3)
     assert halves.target(2, (5,), stored).dtype == np.float16
     out = np.empty((2, 5), "f4")
     assert View(out=out).target(2, (5,), stored) is out
