@@ -134,9 +134,10 @@ def _inner(path: str, *, query: _Query | None, user: str, depth: int) -> str:
         before, link = path[: found.start()], path[found.start() :]
         shown = _shown(link, query=query, user=user, depth=depth - 1) if depth else MASK
         return f"{before}{shown}"
-    found = _ENCODED_URL.search(path)
-    if found and re.search(r"[@?#]", _decoded(path[found.start() :])):
-        return f"{path[: found.start()]}{MASK}"
+    if found := _ENCODED_URL.search(path):
+        plain = _decoded(path[found.start() :])
+        if re.search(r"[@?#]", plain) or not _is_plain(plain):
+            return f"{path[: found.start()]}{MASK}"
     return path
 
 
@@ -166,13 +167,19 @@ def _is_harmless(parameter: str) -> bool:
     if not parameter or value == MASK:
         return True
     plain = _decoded(value)
-    return unquote_plus(name).lower() in HARMLESS_PARAMETERS and redact_url(plain) == plain
+    is_known = unquote_plus(name).lower() in HARMLESS_PARAMETERS
+    return is_known and _is_plain(plain) and redact_url(plain) == plain
 
 
 def _decoded(text: str) -> str:
     for _ in range(_MOST_ENCODED):
         text = unquote_plus(text)
     return text
+
+
+def _is_plain(decoded: str) -> bool:
+    """Tell whether nothing is left to decode: else it may be a URL that nobody looked at."""
+    return unquote_plus(decoded) == decoded
 
 
 def _split(link: str) -> tuple[str, str]:

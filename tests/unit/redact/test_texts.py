@@ -96,6 +96,16 @@ def test_a_url_in_a_parameter_is_looked_into(times: int) -> None:
     assert masked_url(f"https://h/?q={harmless}#part") == f"https://h/?q={harmless}#***"
 
 
+@pytest.mark.parametrize("inner", [WITH_USER, "https://h/x"])
+def test_what_was_encoded_too_often_is_not_shown(inner: str) -> None:
+    """Nobody looked at it."""
+    for _ in range(5):
+        inner = quote(inner, "")
+
+    assert masked_url(f"https://h/?q={inner}&q=a%2Bb+c%25") == "https://h/?q=***&q=a%2Bb+c%25"
+    assert redact_url(f"https://p/{inner}") == "https://p/https***"
+
+
 @pytest.mark.parametrize("times", range(5))
 def test_a_url_in_a_path_is_looked_into(times: int) -> None:
     """As a proxy has it, several deep; deeper ones are not shown."""
