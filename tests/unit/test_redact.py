@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_secrets_are_looked_for_some_levels_deep(name: str, secret: Any, inner: 
     assert set(secrets_in_options({name: secret})) == {"deep"}
     assert set(secrets_in_options(around)) == set()
     assert set(secrets_in_options({name: inner(inner(inner(secret)))})) == set()
+
+
+def test_a_secret_is_known_as_json_writes_it() -> None:
+    """With letters as they are, or as numbers; in quotes that are escaped."""
+    redactor = Redactor(['geheimn"ß'])
+
+    for text in (json.dumps('geheimn"ß'), json.dumps('geheimn"ß', ensure_ascii=False)):
+        assert redactor.clean(f"found {text} there") == 'found "***" there'
 
 
 def test_short_values_are_no_secrets() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +54,22 @@ def test_a_billion_numbers_cost_nothing() -> None:
 
     assert runs == [[1, 1], [11, 19], [BILLION - 2, BILLION]]
     assert intervals.take_newest([[1, BILLION]], 2) == ([BILLION, BILLION - 1], [[1, BILLION - 2]])
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ([[3, 6]], [[7, 9], [20, 29]]),
+        ([[0, 4]], [[5, 9], [20, 29]]),
+        ([[0, 5]], [[6, 9], [20, 29]]),
+        ([[8, 21]], [[5, 7], [22, 29]]),
+        ([[6, 6], [8, 22], [25, 40]], [[5, 5], [7, 7], [23, 24]]),
+        ([[0, 99]], []),
+        ([], [[5, 9], [20, 29]]),
+    ],
+)
+def test_what_goes_may_reach_beyond_what_is_there(
+    gone: list[list[int]], left: list[list[int]]
+) -> None:
+    """Before a run, over its ends and into the next."""
+    assert intervals.without([[5, 9], [20, 29]], gone) == left
