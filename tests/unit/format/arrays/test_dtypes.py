@@ -206,3 +206,23 @@ def test_values_convert_where_nothing_but_digits_is_lost(
         dtypes.require_converts("c", given, stored)
 
     assert caught.value.code == "input-dtype"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("M8", "say in which unit"),
+        ("m8", "say in which unit"),
+        ("U", "say how long they may be, such as U16"),
+        ("S", "say how long they may be, such as U16"),
+        ("V4", "stored as a matrix of uint8"),
+        ("O", "where all are text, or all are bytes"),
+    ],
+)
+def test_a_type_without_a_name_says_what_to_do_instead(given: str, hint: str) -> None:
+    """Where something else can stand for it; else only what there is."""
+    with pytest.raises(InvalidInputError, match=hint):
+        dtypes.column_name_of(given, what="c")
+    with pytest.raises(InvalidInputError, match=r"found longdouble|found float128") as caught:
+        dtypes.column_name_of(np.longdouble, what="c")
+    assert hint not in str(caught.value)
