@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pytest
 
 from embzarr.convert._readers import FORMATS
-from faults.fuzz_imports import OTHERS, SOUND, fuzz, take
+from faults.fuzz_imports import MOST_BYTES, OTHERS, SOUND, fuzz, take
 from faults.tally import Effort, Tally
+
+if TYPE_CHECKING:
+    from embzarr.convert._blocks import Given, Table
 
 pytestmark = pytest.mark.faults
 
@@ -26,6 +32,29 @@ def test_sound_files_are_taken(name: str) -> None:
     """Fuzzing begins with what is read."""
     for data in SOUND[name]:
         assert take(name, data, "stop")
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_an_importer_that_takes_what_a_file_claims_is_found(
+    monkeypatch: pytest.MonkeyPatch, *, is_hidden: bool
+) -> None:
+    """Memory that it only asks for, too, and also behind an error of ours."""
+
+    def read(given: Given) -> Table:
+        try:
+            np.empty(2 * MOST_BYTES, np.uint8)
+        except MemoryError as exc:
+            if is_hidden:
+                raise given.damage.error("no sound file") from exc
+            raise
+        raise given.damage.error("no sound file")
+
+    sound, later = FORMATS["npy"], iter(SOUND["npy"])
+    monkeypatch.setitem(
+        FORMATS, "npy", lambda given: sound(given) if next(later, None) else read(given)
+    )
+
+    assert len(fuzz("npy", 3, seed=1).failures) == 3
 
 
 def test_every_importer_is_fuzzed() -> None:
