@@ -165,7 +165,7 @@ class ShareWriter:
         """
         layer = self._layer or self._begin(columns)
         table = word_table.from_words(words, first_row=layer.rows)
-        taken = {name: given_arrays.array_of(name, block) for name, block in columns.items()}
+        taken = given_arrays.arrays_of(columns)
         check_blocks(len(table), taken, layer.columns)
         interrupts.apart(lambda: layer.append(table, taken))
 

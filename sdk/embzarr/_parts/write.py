@@ -103,7 +103,7 @@ class PartWriter:
             raise InvalidInputError("store-closed", "this part was interrupted: begin it anew")
 
     def _take(self, blocks: Mapping[str, ArrayLike]) -> None:
-        taken = given_arrays.copies_of(blocks)
+        taken = given_arrays.arrays_of(blocks)
         count = taken[spec.VECTORS].shape[0] if taken[spec.VECTORS].ndim else 0
         check_blocks(count, taken, self._columns)
         if self._at + count > self.stop:
@@ -114,7 +114,7 @@ class PartWriter:
         }
         self._at += count
         for name, block in stored.items():
-            self._columns[name].append(block)
+            self._columns[name].append(block, copied=True)
 
     def __enter__(self) -> Self:
         """Return the writer itself."""

@@ -152,9 +152,9 @@ class Writer:
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
         with self._turn:
             self._require_open()
-            taken = given_arrays.copies_of(blocks)
+            taken = given_arrays.arrays_of(blocks)
             check_blocks(len(words), taken, self._layer.columns)
-            self._layer.append(words, taken)
+            self._layer.append(words, taken, copied=True)
 
     def _require_open(self) -> None:
         if not self._open:

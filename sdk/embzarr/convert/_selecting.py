@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from embzarr._format import word_table
 from embzarr.convert._damage import MOST_SHOWN, Damage
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Choice:
 class Rows:
     """Rows to be saved."""
 
-    words: list[str]
+    words: list[bytes]
+    """In UTF-8."""
     vectors: NDArray[Any]
     counts: NDArray[Any] | None
     numbers: NDArray[np.int64]
@@ -62,13 +64,14 @@ class Selection:
         """Whether rows may be left that were not read."""
         self._choice = choice
         self._kept = kept
-        self._seen: set[str] = set()
-        self._found: set[str] = set()
+        self._wanted = None if choice.words is None else frozenset(map(_utf8, choice.words))
+        self._seen: set[bytes] = set()
+        self._found: set[bytes] = set()
 
     @property
     def missing(self) -> int:
         """Words that were wanted and did not come."""
-        return 0 if self._choice.words is None else len(self._choice.words - self._found)
+        return 0 if self._wanted is None else len(self._wanted - self._found)
 
     def of(self, blocks: Iterable[Block]) -> Iterator[Rows]:
         """Yield what is kept, block by block."""
@@ -88,9 +91,9 @@ class Selection:
 
     def _of_one(self, block: Block) -> Rows:
         first, self.rows_read = self.rows_read, self.rows_read + len(block.words)
-        words, sound = self._decoded(block)
+        words, sound = self._checked(block)
         vectors, finite = self._finite(block, sound)
-        kept = sound & finite & self._wanted(words)
+        kept = sound & finite & self._are_wanted(words)
         self._pick(words, kept, first)
         rows = np.flatnonzero(kept)
         numbers = rows + first
@@ -100,22 +103,22 @@ class Selection:
         picked = [words[row] for row in rows.tolist()]
         return Rows(words=picked, vectors=vectors[rows], counts=counts, numbers=numbers)
 
-    def _decoded(self, block: Block) -> tuple[list[str], NDArray[np.bool_]]:
+    def _checked(self, block: Block) -> tuple[list[bytes], NDArray[np.bool_]]:
+        """Return the words as UTF-8, and which were so, or were made so."""
         sound = np.ones(len(block.words), np.bool_)
-        try:
-            return [word.decode() for word in block.words], sound
-        except UnicodeDecodeError:
-            words = [self._decode(block, row, sound) for row in range(len(block.words))]
-            return words, sound
+        if word_table.is_utf8(block.words):
+            return block.words, sound
+        return [self._repaired(block, row, sound) for row in range(len(block.words))], sound
 
-    def _decode(self, block: Block, row: int, sound: NDArray[np.bool_]) -> str:
+    def _repaired(self, block: Block, row: int, sound: NDArray[np.bool_]) -> bytes:
         word = block.words[row]
         try:
-            return word.decode()
+            word.decode()
         except UnicodeDecodeError as exc:
             problem = f"{block.place(row)}: a word that is not UTF-8: {exc}"
             sound[row] = self.damage.replace(problem, code="input-word")
-            return word.decode(errors="replace")
+            return word.decode(errors="replace").encode()
+        return word
 
     def _finite(
         self, block: Block, sound: NDArray[np.bool_]
@@ -136,14 +139,14 @@ class Selection:
             vectors[row] = np.nan_to_num(vectors[row], nan=0, posinf=0, neginf=0)
         return vectors, finite
 
-    def _wanted(self, words: list[str]) -> NDArray[np.bool_]:
-        wanted = self._choice.words
+    def _are_wanted(self, words: list[bytes]) -> NDArray[np.bool_]:
+        wanted = self._wanted
         if wanted is None:
             return np.ones(len(words), np.bool_)
         self._found.update(wanted.intersection(words))
         return np.fromiter((word in wanted for word in words), np.bool_, len(words))
 
-    def _pick(self, words: list[str], kept: NDArray[np.bool_], first: int) -> None:
+    def _pick(self, words: list[bytes], kept: NDArray[np.bool_], first: int) -> None:
         """Leave out the rows of words that have another one."""
         if self._kept is not None:
             others = [row for row in np.flatnonzero(kept).tolist() if first + row not in self._kept]
@@ -155,17 +158,22 @@ class Selection:
         kept[others] = False
         self.duplicates += len(others)
         left = MOST_SHOWN - len(self.duplicate_words)
-        self.duplicate_words += [words[row] for row in itertools.islice(others, left)]
+        self.duplicate_words += [words[row].decode() for row in itertools.islice(others, left)]
 
-    def _is_seen(self, word: str) -> bool:
+    def _is_seen(self, word: bytes) -> bool:
         before = len(self._seen)
         self._seen.add(word)
         return len(self._seen) == before
 
 
+def _utf8(word: str) -> bytes:
+    """Return a word that somebody asks for as it would stand in a file, if it can."""
+    return word.encode("utf-8", "surrogatepass")
+
+
 def last_rows(blocks: Iterable[Rows]) -> frozenset[int]:
     """Return the numbers of the last rows of all words."""
-    last: dict[str, int] = {}
+    last: dict[bytes, int] = {}
     for rows in blocks:
         last.update(zip(rows.words, rows.numbers.tolist(), strict=True))
     return frozenset(last.values())

@@ -47,9 +47,9 @@ def _texts_of(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def copies_of(blocks: Mapping[str, object]) -> dict[str, NDArray[Any]]:
-    """Return copies of what a caller passed for each column, which stay as they are now."""
-    return {name: np.array(array_of(name, block)) for name, block in blocks.items()}
+def arrays_of(blocks: Mapping[str, object]) -> dict[str, NDArray[Any]]:
+    """Return what a caller passed for each column, as `array_of` does."""
+    return {name: array_of(name, block) for name, block in blocks.items()}
 
 
 def _refuse_masks(name: str, value: object) -> None:

@@ -125,19 +125,7 @@ def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable
             UTF-8, or a word of more than 16 MiB.
     """
     listed: list[Any] = words if isinstance(words, list) else list(words)
-    try:
-        text = "".join(listed)
-        data = np.frombuffer(text.encode(), np.uint8)
-    except (TypeError, UnicodeEncodeError):
-        encoded = [_encode(word, first_row + row) for row, word in enumerate(listed)]
-        data, ends = np.frombuffer(b"".join(encoded), np.uint8), _ends(encoded)
-    else:
-        ends = _ends(listed)
-        if len(data) > len(text):
-            # Bytes 10xxxxxx go on with a character (RFC 3629); all others begin one.
-            begins = np.flatnonzero(data & 0xC0 != 0x80)  # noqa: PLR2004 - as above
-            ends = np.append(begins, len(data))[ends]
-    table = WordTable(data, ends)
+    table = _of_bytes(listed) or _of_texts(listed) or _of_any(listed, first_row)
     lengths = table.lengths()
     if len(lengths) and lengths.max() > spec.MAX_WORD_BYTES:
         raise InvalidInputError(
@@ -148,11 +136,47 @@ def from_words(words: Iterable[str | bytes], *, first_row: int = 0) -> WordTable
     return table
 
 
+def _of_bytes(words: list[Any]) -> WordTable | None:
+    """Encode words that are all bytes, and sound; else return None."""
+    if set(map(type, words)) != {bytes} or not is_utf8(words):
+        return None
+    return WordTable(np.frombuffer(b"".join(words), np.uint8), _ends(words))
+
+
+def _of_texts(words: list[Any]) -> WordTable | None:
+    """Encode words that are all text, and sound; else return None."""
+    try:
+        text = "".join(words)
+        data = np.frombuffer(text.encode(), np.uint8)
+    except (TypeError, UnicodeEncodeError):
+        return None
+    ends = _ends(words)
+    if len(data) > len(text):
+        # Bytes 10xxxxxx go on with a character (RFC 3629); all others begin one.
+        begins = np.flatnonzero(data & 0xC0 != 0x80)  # noqa: PLR2004 - as above
+        ends = np.append(begins, len(data))[ends]
+    return WordTable(data, ends)
+
+
+def _of_any(words: list[Any], first_row: int) -> WordTable:
+    encoded = [_encode(word, first_row + row) for row, word in enumerate(words)]
+    return WordTable(np.frombuffer(b"".join(encoded), np.uint8), _ends(encoded))
+
+
 def _ends(words: Sequence[str | bytes]) -> NDArray[np.int64]:
     """Return 0, then where each word ends when they stand end to end."""
     ends = np.zeros(len(words) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=ends[1:])
     return ends
+
+
+def is_utf8(words: list[bytes]) -> bool:
+    """Tell whether each of some words is UTF-8 for itself."""
+    try:
+        b"\n".join(words).decode()  # which goes on with no character
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class Gathering:

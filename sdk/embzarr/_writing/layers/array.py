@@ -221,6 +221,8 @@ class ArrayWriter:
         self._first_shard = shards.first if shards else 0
         self._row_bytes = bytes_per_row
         self._pending: list[NDArray[Any]] = []
+        self._filled: NDArray[Any] | None = None
+        """Room for the shard that copies are laid into; it alone is pending then."""
         self._pending_rows = 0
         self._rows = 0
         self._parts: dict[int, ChunkIndex] = {}
@@ -231,19 +233,32 @@ class ArrayWriter:
         """Rows of a shard: what to append at a time where there is a choice."""
         return self._chunk * self._shard
 
-    def append(self, rows: NDArray[Any]) -> None:
-        """Take rows of the array's type; they are not copied.
+    def append(self, rows: NDArray[Any], *, copied: bool = False) -> None:
+        """Take rows of the array's type.
 
-        They must not change until all is sent; the job that finds that they did fails with
-        ``input-changed``.
+        Args:
+            rows: any number of them.
+            copied: lay copies at once where their shard is made, so that the rows may change; all
+                rows of an array, or none. Those that are not must not change until all is sent;
+                the job that finds that they did fails with ``input-changed``.
         """
         while len(rows):
             taken = rows[: self.shard_rows - self._pending_rows]
-            self._pending.append(taken)
+            if copied:
+                self._lay(taken)
+            else:
+                self._pending.append(taken)
             self._pending_rows += len(taken)
             rows = rows[len(taken) :]
             if self._pending_rows == self.shard_rows:
                 self._flush()
+
+    def _lay(self, rows: NDArray[Any]) -> None:
+        if self._filled is None:
+            self._filled = _room((self.shard_rows, *rows.shape[1:]), rows.dtype)
+        stop = self._pending_rows + len(rows)
+        self._filled[self._pending_rows : stop] = rows
+        self._pending = [self._filled[:stop]]
 
     def finish(self) -> None:
         """Send what is left; the jobs may still be under way."""
@@ -278,7 +293,7 @@ class ArrayWriter:
         blocks, nbytes = self._pending, self._pending_rows * self._row_bytes
         shard = self._first_shard + self._rows // self.shard_rows
         self._rows += self._pending_rows
-        self._pending, self._pending_rows = [], 0
+        self._pending, self._pending_rows, self._filled = [], 0, None
         if self._codec is None:
             blocks = [_joined(blocks)]
             self._codec = chunk_coding.choose(blocks[0], self._chunk)
@@ -333,8 +348,11 @@ def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < _LARGE_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
         return np.empty(shape, dtype)
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    return np.ndarray(shape, dtype, mmap.mmap(-1, nbytes, flags=flags))
+    room = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # of a system without
+            room.madvise(mmap.MADV_HUGEPAGE)
+    return np.ndarray(shape, dtype, room)
 
 
 def _chunk_of(bytes_per_row: int, chunk_bytes: int | None) -> int:

@@ -94,8 +94,15 @@ class LayerWriter:
         """Do something else meanwhile; where it fails, this write fails."""
         self._files.beside(work)
 
-    def append(self, words: WordTable, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Take rows: one word and one row of each column. The arrays must not change any more.
+    def append(
+        self, words: WordTable, columns: Mapping[str, NDArray[Any]], *, copied: bool = False
+    ) -> None:
+        """Take rows: one word and one row of each column.
+
+        Args:
+            words: of the rows.
+            columns: the rows; they must not change any more, unless they are copied.
+            copied: whether to copy them; of a layer all are, or none.
 
         Raises:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
@@ -108,7 +115,7 @@ class LayerWriter:
         self._words.add(words)
         self.rows += len(words)
         for name, block in stored.items():
-            self.columns[name].append(block)
+            self.columns[name].append(block, copied=copied)
 
     def put_words(self, words: WordTable, placement: Placement) -> None:
         """Start writing all words and their lookup, which may be done before rows are appended.

@@ -6,6 +6,7 @@ tabs between. A word may hold spaces: numbers are counted from the right.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -171,7 +172,7 @@ class _Rows:
                 tail += piece
                 self._refuse_long(tail)
                 continue
-            data = tail + piece[: cut - 1]
+            data = b"".join((tail, memoryview(piece)[: cut - 1]))
             tail = piece[cut:]
             yield self._stream.offset - len(tail) - 1 - len(data), data.split(b"\n")
         if tail:
@@ -215,8 +216,10 @@ class _Rows:
             return None
         if len(found) != len(lines) * self._dim:
             return None
+        # Packed first: numpy looks at each of a list's objects for its type.
+        packed = np.frombuffer(struct.pack(f"{len(found)}d", *found))
         with np.errstate(over="ignore"):
-            return words, np.array(found, np.float32).reshape(len(lines), self._dim)
+            return words, packed.astype(np.float32).reshape(len(lines), self._dim)
 
     def _one_by_one(
         self, lines: list[bytes], offset: int

@@ -112,7 +112,7 @@ class _Rows:
     def _more(self) -> bool:
         piece = self._stream.read(_PIECE_BYTES)
         if piece:
-            self._data = self._data[self._at :] + piece
+            self._data = b"".join((memoryview(self._data)[self._at :], piece))
             self._at = 0
         return bool(piece)
 
@@ -121,16 +121,15 @@ class _Rows:
         spaces = self._spaces(most)
         if not spaces:
             return None
-        step = 1 + self._nbytes
-        stops = [space + step for space in spaces]
+        places = np.array(spaces) + 1
         begins = [self._at + len(self._before)]
-        begins += [stop + len(self._between) for stop in stops[:-1]]
+        begins += (places[:-1] + self._nbytes + len(self._between)).tolist()
         data, first, offset = self._data, self._read, self._offset - self._at
-        self._at = stops[-1]
+        self._at = spaces[-1] + 1 + self._nbytes
         self._read += len(spaces)
         return Block(
             words=[data[begin:space] for begin, space in zip(begins, spaces, strict=True)],
-            vectors=self._numbers(np.array(spaces) + 1),
+            vectors=self._numbers(places),
             place=lambda row: f"row {first + row}, byte {offset + begins[row]}",
         )
 

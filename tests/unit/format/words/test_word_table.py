@@ -135,6 +135,12 @@ def test_what_is_no_text_is_refused_by_its_row(bad: Any, reason: str) -> None:
         word_table.from_words([bad])
 
 
+def test_each_word_is_sound_for_itself() -> None:
+    """Bytes that are a character only where they are joined are none."""
+    with pytest.raises(InvalidInputError, match="row 1: .*unexpected end of data"):
+        word_table.from_words([b"a", "é".encode()[:1], "é".encode()[1:]])
+
+
 def test_words_have_a_longest_length(monkeypatch: Any) -> None:
     """A word of just the limit passes; a byte more is refused with its row and size."""
     monkeypatch.setattr(spec, "MAX_WORD_BYTES", 4)
