@@ -311,10 +311,12 @@ class ArrayWriter:
             self._first_chunk = b"".join(data[:2])
         place = self._cut.place(shard) if self._cut else (shard, *[0] * len(self.row_shape))
         name = keys.shard_at(self._name, place)
-        digest = digest_of(data)
         if codec.name == "none":  # the pieces are the rows themselves
+            digest = digest_of(data)
             return rows.nbytes, lambda: self._send(name, data, digest, index)
-        return digest.size, lambda: self._objects.send(name, data, digest)
+        packed = _packed(data)
+        digest = digest_of(packed)
+        return digest.size, lambda: self._objects.send(name, packed, digest)
 
     def _send(self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex) -> None:
         try:
@@ -337,6 +339,16 @@ def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     np.concatenate(blocks, out=rows)
     blocks.clear()
     return rows
+
+
+def _packed(pieces: list[Data]) -> Data:
+    """Return pieces end to end, in memory as that of `_room`."""
+    packed, at = _room((size_of(pieces),), np.dtype(np.uint8)), 0
+    for piece in pieces:
+        stop = at + memoryview(piece).nbytes
+        packed[at:stop] = np.frombuffer(piece, np.uint8)
+        at = stop
+    return packed.data
 
 
 def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -137,7 +137,7 @@ def test_what_is_no_text_is_refused_by_its_row(bad: Any, reason: str) -> None:
 
 def test_each_word_is_sound_for_itself() -> None:
     """Bytes that are a character only where they are joined are none."""
-    with pytest.raises(InvalidInputError, match="row 1: .*unexpected end of data"):
+    with pytest.raises(InvalidInputError, match=r"row 1: .*unexpected end of data"):
         word_table.from_words([b"a", "é".encode()[:1], "é".encode()[1:]])
 
 
