@@ -23,6 +23,7 @@ from embzarr.convert._selecting import Choice, Selection
 from embzarr.convert._source import Source
 from embzarr.errors import EmbzarrError
 from faults.fuzzing import Fuzzed, changed
+from unit.convert.test_lmdb import LMDB
 from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
 from unit.convert.test_more_formats import (
@@ -48,7 +49,7 @@ _CHOICE = Choice(limit=None, words=None, duplicates="first")
 _VOCABULARY = b"a\t4\nb\t3\nc\t2\nd\t1\n"
 
 _BINARY = [vector_files.word2vec_binary(_WORDS[:3], _MATRIX[:3], end=end) for end in (b"\n", b"")]
-OTHERS = {"gensim", "parquet", "arrow", "lance", "hdf5", "lmdb", "zarr"}
+OTHERS = {"gensim", "parquet", "arrow", "lance", "hdf5", "zarr"}
 """Read by other libraries."""
 _CUT = b"<<>>"
 """Between the files of a format that has several, where they are fuzzed as one."""
@@ -89,6 +90,7 @@ SOUND: Mapping[str, list[bytes]] = {
     ],
     "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
     "spacy": [_spacy()],
+    "lmdb": [LMDB],
     "tokenizer": [tokenizer(vocab).encode() for vocab in _VOCABS],
     "floret": [FLORET],
     "csv": [

@@ -182,7 +182,7 @@ def test_an_archive_that_is_not_sound_is_told(
         embzarr.open(tmp_path / "run")
 
 
-# HDF5, Zarr, LMDB, Lance --------------------------------------------------------------------------
+# HDF5, Zarr, Lance --------------------------------------------------------------------------------
 @needs("h5py")
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8"])
 def test_hdf5_is_imported(tmp_path: Path, dtype: str) -> None:
@@ -251,64 +251,6 @@ def test_a_zarr_group_brings_its_words(tmp_path: Path) -> None:
     check(import_vectors(tmp_path / "g.zarr", tmp_path / "run"), "zarr")
 
 
-@needs("lmdb")
-@pytest.mark.parametrize("left", [100, 4096, 5000, 9000, -4096, -1])
-def test_a_cut_file_of_lmdb_is_told(tmp_path: Path, left: int) -> None:
-    """Its library would read behind the end of the file that it has mapped: SIGBUS."""
-    import lmdb  # noqa: PLC0415 - it may not be there
-
-    with lmdb.open(str(tmp_path / "db"), subdir=False, map_size=1 << 20) as database:
-        for word in WORDS:
-            with database.begin(write=True) as writing:
-                writing.put(word.encode(), bytes(3000))
-    file = tmp_path / "db"
-    file.write_bytes(file.read_bytes()[:left])
-
-    with pytest.raises(embzarr.InvalidInputError, match="cut short") as caught:
-        import_vectors(file, tmp_path / "run", format="lmdb")
-    assert caught.value.code == "input-file"
-
-
-@needs("lmdb")
-def test_lmdb_is_imported(tmp_path: Path) -> None:
-    """In the order of its keys, by folder or by file."""
-    import lmdb  # noqa: PLC0415 - it may not be there
-
-    database = lmdb.open(str(tmp_path / "db"), map_size=1 << 20)
-    with database, database.begin(write=True) as change:
-        for word, row in zip(WORDS, MATRIX, strict=True):
-            change.put(word.encode(), row.tobytes())
-    order = sorted(range(len(WORDS)), key=lambda row: WORDS[row].encode())
-
-    for source in (tmp_path / "db", tmp_path / "db/data.mdb"):
-        found = import_vectors(source, tmp_path / f"run-{source.name}")
-        assert found.format == "lmdb"
-        assert list(found.checkpoint.words) == [WORDS[row] for row in order]
-        assert found.checkpoint.to_numpy().tobytes() == MATRIX[order].tobytes()
-
-
-@needs("lmdb")
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ([b"\x80\x04K\x01."], "pickles"),
-        ([b"abc"], "expected values of float32"),
-        ([bytes(8), bytes(12)], "row 1: expected 8 bytes, found 12"),
-        ([], "expected values of float32, found one of 0 bytes"),
-    ],
-)
-def test_lmdb_of_something_else_is_refused(tmp_path: Path, values: list[bytes], told: str) -> None:
-    """No pickle is opened."""
-    import lmdb  # noqa: PLC0415 - it may not be there
-
-    database = lmdb.open(str(tmp_path / "db"), map_size=1 << 20)
-    with database, database.begin(write=True) as change:
-        for number, value in enumerate(values):
-            change.put(b"%d" % number, value)
-    with pytest.raises(embzarr.InvalidInputError, match=told):
-        import_vectors(tmp_path / "db", tmp_path / "run")
-
-
 @needs("lance")
 def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
     """Its newest version."""
@@ -330,7 +272,6 @@ def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
     ("package", "name", "data", "extra"),
     [
         ("h5py", "a.h5", b"\x89HDF\r\n\x1a\n", "hdf5"),
-        ("lmdb", "a/data.mdb", bytes(16) + b"\xde\xc0\xef\xbe", "lmdb"),
         ("lance", "a/_versions/1.manifest", b"x", "lance"),
     ],
 )
