@@ -1,6 +1,6 @@
 """Measures one job's peak of resident memory above the interpreter's; run as a program.
 
-Reads ``{job, url, options, rows, dim}`` from standard input and prints the bytes.
+Reads ``{job, url, options, rows, dim, file}`` from standard input and prints the bytes.
 """
 
 from __future__ import annotations
@@ -53,8 +53,18 @@ def stream(url: str, options: Any, rows: int, _: int) -> None:
     assert sum(len(batch) for batch in batches) == rows
 
 
+def take_in(file: str, url: str, options: Any) -> None:
+    """Import a file."""
+    from embzarr.convert import import_vectors  # noqa: PLC0415 - what it costs is part
+
+    import_vectors(file, url, storage_options=options)
+
+
 if __name__ == "__main__":
     task = json.load(sys.stdin)
-    job = {"create": create, "load": load, "stream": stream}[task["job"]]
-    job(task["url"], task["options"], task["rows"], task["dim"])
+    if task["job"] == "import":
+        take_in(task["file"], task["url"], task["options"])
+    else:
+        job = {"create": create, "load": load, "stream": stream}[task["job"]]
+        job(task["url"], task["options"], task["rows"], task["dim"])
     sys.stdout.write(str(peak() - BARE))

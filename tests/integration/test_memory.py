@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 if TYPE_CHECKING:
@@ -19,23 +20,35 @@ ROWS, DIM = 1_000_000, 300
 """1.2 GB of float32."""
 READ = 150 * 10**6
 """Bytes that a load of a thousand words, and a stream within 64 MiB, stay below."""
+IMPORTED = 250 * 10**6
+"""Bytes that an import of 480 MB stays below."""
+BYTES_OF_A_WORD = 100
+"""Of about ten letters: itself, its place, its lookup entry, and what sorting takes."""
+NOISE = 60 * 10**6
+"""By which two runs of one job differ."""
 Record = Callable[[str, object], None]
 
 
 def memory_of(
-    job: str, url: str, options: Mapping[str, Any] | None, *, at_most: int | None = None
+    job: str,
+    url: str,
+    options: Mapping[str, Any] | None,
+    *,
+    at_most: int | None = None,
+    file: Path | None = None,
 ) -> int:
     """Return the bytes of resident memory that a job took above the interpreter's.
 
     What the system's allocator keeps differs by how threads meet: a job that took more than
     `at_most` is done once more, and the lesser figure counts.
     """
-    took = _memory_of(job, url, options)
-    return took if at_most is None or took < at_most else min(took, _memory_of(job, url, options))
+    task: dict[str, Any] = {"job": job, "url": url, "options": options, "rows": ROWS, "dim": DIM}
+    task["file"] = file and str(file)
+    took = _memory_of(json.dumps(task))
+    return took if at_most is None or took < at_most else min(took, _memory_of(json.dumps(task)))
 
 
-def _memory_of(job: str, url: str, options: Mapping[str, Any] | None) -> int:
-    task = json.dumps({"job": job, "url": url, "options": options, "rows": ROWS, "dim": DIM})
+def _memory_of(task: str) -> int:
     program = Path(__file__).with_name("memory_of.py")
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(program)], input=task, capture_output=True, text=True, check=False
@@ -74,3 +87,39 @@ def test_memory_on_minio(
 ) -> None:
     """The same on MinIO, where what is sent must not pile up."""
     check(minio_bucket_url, minio.options, record_property, capsys)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_memory_of_an_import_does_not_grow_with_its_file(
+    minio: Minio, minio_bucket_url: str, tmp_path: Path, record_property: Record
+) -> None:
+    """A file of four times the size takes as much more as its words do, and the same bound."""
+    few, many = 100_000, 400_000
+    write_word2vec(tmp_path / "a.bin", few)
+    write_word2vec(tmp_path / "b.bin", many)
+
+    small, large = (
+        memory_of(
+            "import",
+            f"{minio_bucket_url}/{file}",
+            minio.options,
+            at_most=IMPORTED,
+            file=tmp_path / file,
+        )
+        for file in ("a.bin", "b.bin")
+    )
+
+    record_property("memory", f"import of 120 MB {small / MIB:.0f} MiB, 480 MB {large / MIB:.0f}")
+    assert large < IMPORTED
+    assert large - small < (many - few) * BYTES_OF_A_WORD + NOISE
+
+
+def write_word2vec(path: Path, rows: int) -> None:
+    """Write word2vec's binary format."""
+    vectors = np.random.default_rng(3).standard_normal((10_000, DIM), np.float32)
+    with path.open("wb") as file:
+        file.write(b"%d %d\n" % (rows, DIM))
+        for first in range(0, rows, len(vectors)):
+            pairs = zip(range(first, rows), vectors, strict=False)
+            file.writelines(b"%x-word " % row + vector.tobytes() for row, vector in pairs)
