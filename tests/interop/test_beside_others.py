@@ -324,5 +324,6 @@ def test_readme_has_this_table() -> None:
     lines = [line for line in readme.splitlines() if line.startswith("| ")]
     for row, cells in TABLE.items():
         (line,) = [line for line in lines if line.startswith(f"| {row} |")]
-        gensim, _magnitude, *others = [cell.strip() for cell in line.split("|")[2:-1]]
+        gensim, magnitude, *others = [cell.strip() for cell in line.split("|")[2:-1]]
         assert [gensim, *others] == ["yes" if cell else "no" for cell in cells]
+        assert magnitude in {"–", "[yes](https://github.com/plasticityai/magnitude)"}  # noqa: RUF001

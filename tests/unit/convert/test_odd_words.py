@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -60,26 +60,27 @@ PEERS = {"parquet": "pyarrow", "arrow": "pyarrow", "gensim": "gensim"}
 ENDINGS = {"safetensors": ".safetensors", "npy": ".npy"}
 
 
-def _formats() -> Iterator[object]:
+def marked(names: Iterable[str], peers: Mapping[str, str]) -> Iterator[object]:
     """Yield each format, those that need another library marked."""
-    for name in EXPORT_FORMATS:
-        package = PEERS.get(name)
+    for name in names:
+        package = peers.get(name)
         is_there = package is None or importlib.util.find_spec(package) is not None
         skipped = pytest.mark.skipif(not is_there, reason=f"needs {package}")
         marks = (pytest.mark.peers, skipped) if package else ()
         yield pytest.param(name, marks=marks)
 
 
-FORMATS = list(_formats())
+FORMATS = list(marked(EXPORT_FORMATS, PEERS))
 
 
 def matrix(rows: int) -> np.ndarray:
     return vector_files.vectors(rows, 3)
 
 
-def run_of(words: list[str]) -> embzarr.Checkpoint:
+def run_of(words: list[str], vectors: np.ndarray | None = None) -> embzarr.Checkpoint:
     """Save words, the odd ones among them, as a checkpoint."""
-    return embzarr.save(MemoryStore("memory://odd"), words, matrix(len(words)))
+    rows = matrix(len(words)) if vectors is None else vectors
+    return embzarr.save(MemoryStore("memory://odd"), words, rows)
 
 
 def there_and_back(checkpoint: embzarr.Checkpoint, folder: Path, name: str) -> embzarr.Checkpoint:
