@@ -135,6 +135,18 @@ def test_a_store_is_looked_at_by_its_address(page: Page, url: str) -> None:
     assert all(asked.startswith(url) for asked in page.requests)
 
 
+@pytest.mark.parametrize("name", ["pages", "pages-of-another-writer"])
+def test_the_size_of_a_split_manifest_is_that_of_all_objects(
+    page: Page, url: str, name: str
+) -> None:
+    """Those that pages list, and the pages themselves, are counted as the SDK counts them."""
+    expected = embzarr.open(SPEC / "checkpoints" / name / "store").info().bytes_stored
+    page.go(f"{url}/reader/index.html#url={url}/checkpoints/{name}/store")
+    page.wait_for("document.querySelector('#status').textContent.includes('commits')")
+
+    assert f"\n{expected:,}\n" in _text(page, "#checkpoint dl")
+
+
 def test_a_dropped_folder_is_looked_at(page: Page, root: Path, url: str) -> None:
     """A folder is read where it lies: after the drop nothing is asked of the server."""
     damaged = root / "invalid" / "flipped-bit-in-third-chunk" / "store"

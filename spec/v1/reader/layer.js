@@ -159,6 +159,16 @@ function countObjects({ objects, pages }) {
 }
 
 /**
+ * Add up the bytes of all objects of layers, pages and what they list included.
+ *
+ * @param {LayerInfo[]} layers
+ */
+export function bytesOf(layers) {
+  const listed = layers.flatMap(({ objects, pages }) => [...objects.values(), ...pages])
+  return listed.reduce((sum, { size, bytes = 0 }) => sum + size + bytes, 0)
+}
+
+/**
  * Check how much the pages of all layers may hold (R-PAGE-02).
  *
  * @param {LayerInfo[]} layers

@@ -7,6 +7,7 @@ import { EmbzarrError, refuse } from './errors.js'
 import { groupDocument, isRootDocument, layerDocuments } from './documents.js'
 import { JSON_LIMITS, equalJson, parseJson } from './json.js'
 import { commitKey, keyOfShard, readLayerPath } from './keys.js'
+import { bytesOf } from './layer.js'
 import { checkRowNumbers } from './layers.js'
 import { parseRecord } from './manifest.js'
 import { readUint64 } from './grid.js'
@@ -116,7 +117,7 @@ const FAILURES = new Set([
  */
 export async function verify(checkpoint, options = {}) {
   const { committed, store } = checkpoint
-  const report = new Report(options, committed.map(bytesOf).reduce((a, b) => a + b, 0))
+  const report = new Report(options, bytesOf(committed))
   await verifyCommit(checkpoint, report)
   const pool = new Pool(PARALLEL)
   const layers = []
@@ -132,12 +133,6 @@ export async function verify(checkpoint, options = {}) {
   await verifyWords(checkpoint, report)
   for (const layer of layers) await verifyFiles(store, layer, report)
   return [...report.found.values()]
-}
-
-/** Bytes of all objects of a layer, pages included. @param {import('./layer.js').LayerInfo} layer */
-function bytesOf({ objects, pages }) {
-  const listed = [...objects.values()].map(({ size }) => size)
-  return [...listed, ...pages.map(({ size, bytes = 0 }) => size + bytes)].reduce((a, b) => a + b, 0)
 }
 
 /** The manifest is the one that was opened, and its parent the one that it names (R-VFY-07). */

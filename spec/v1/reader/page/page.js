@@ -11,6 +11,7 @@ import {
   droppedStore,
   httpStore,
 } from '../index.js'
+import { bytesOf } from '../layer.js'
 import { apart, button, element, find, row, say, visible } from './dom.js'
 import { showContents } from './contents.js'
 import { LOOKED_AT, neighbours } from './neighbours.js'
@@ -52,7 +53,8 @@ function hint(error) {
 function openStore(make) {
   current.stop.abort()
   current = { stop: new AbortController(), checkpoint: null }
-  for (const section of ['#checkpoint', '#contents', '#words', '#health']) find(section).hidden = true
+  for (const section of ['#checkpoint', '#contents', '#words', '#health'])
+    find(section).hidden = true
   const { signal } = current.stop
   return attempt(async () => {
     say('#status', 'Reading the history\u2026')
@@ -116,9 +118,6 @@ async function showCheckpoint(store, found, line, signal) {
   for (const other of find('#steps tbody').children)
     other.classList.toggle('chosen', other === line)
   const { commit, step, rows, dim, placement, manifest } = checkpoint
-  const bytes = manifest.layers.flatMap(({ objects }) =>
-    [...objects.values()].map(({ size }) => size),
-  )
   const facts = {
     commit,
     step,
@@ -127,7 +126,7 @@ async function showCheckpoint(store, found, line, signal) {
     placement: placement.kind,
     'identity (SHA-256)': await identity(found.bytes),
     store: manifest.store,
-    bytes: bytes.reduce((a, b) => a + b, 0).toLocaleString('en'),
+    bytes: bytesOf(manifest.layers).toLocaleString('en'),
     layers: manifest.layers.map(({ path }) => path).join(', '),
   }
   const told = Object.entries(facts).flatMap(([name, value]) => [
