@@ -50,9 +50,7 @@ function write(value) {
 }
 
 const recordBytes = ({ patch, text, repeat = [] }, base) => {
-  return encodeUtf8(
-    text === undefined ? write(repeatTexts(applyPatch(base, patch), repeat)) : text,
-  )
+  return encodeUtf8(text === undefined ? write(repeatTexts(applyPatch(base, patch), repeat)) : text)
 }
 
 /** The bytes of a text, or of one that blanks follow. */
@@ -192,13 +190,13 @@ const OPERATIONS = {
 }
 
 /**
- * Run all cases that concern readers and verifiers.
+ * Give all cases that concern readers and verifiers.
  *
  * @param {(name: string) => Promise<Uint8Array>} read a file of the fixtures
- * @param {(name: string, test: () => Promise<void>) => Promise<void>} run one case
+ * @param {(name: string, test: () => Promise<void>, requirement: string[]) => void} take a case
  * @param {() => void} skip a case that is not a reader's
  */
-export async function runFixtures(read, run, skip) {
+export async function takeFixtures(read, take, skip) {
   for (const [file, operations] of Object.entries(OPERATIONS)) {
     const bytes = await read(file)
     // Fixtures are nested deeper than a document of a store may be, so that they are read by the
@@ -211,7 +209,10 @@ export async function runFixtures(read, run, skip) {
     for (const test of exact.cases) {
       const operation = operations[test.operation]
       if (operation === undefined) skip()
-      else await run(`${file} ${test.name}`, () => check(operation, test, exact.base))
+      else {
+        const call = () => check(operation, test, exact.base)
+        take(`${file} ${test.name}`, call, plain(test.requirement))
+      }
     }
   }
 }
