@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+OTHER_HOST = "other.test"
+"""A name by which this machine is no loopback for a browser: over plain HTTP it trusts it less."""
 
 
 class Page:
@@ -133,7 +135,7 @@ def running_chromium(profile: Path) -> Iterator[Page]:
         "--remote-debugging-pipe",
         "--window-size=1200,1400",
         f"--user-data-dir={profile}",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--host-resolver-rules=MAP {OTHER_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ]
     process = subprocess.Popen(  # noqa: S603 - our own command
         ["/bin/bash", "-c", script, "chromium", program, *options],

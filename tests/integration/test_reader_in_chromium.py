@@ -12,8 +12,9 @@ import pytest
 
 import embzarr
 from integration import node
-from integration.chromium import running_chromium
+from integration.chromium import OTHER_HOST, running_chromium
 from servers.http_folder import running_http_folder
+from servers.untrusted import running_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +204,59 @@ def test_a_server_that_denies_other_pages_is_told(page: Page, root: Path, url: s
         page.go(f"{url}/reader/index.html?2#url={open_}")
         page.wait_for("document.querySelector('#status').textContent.includes('3 commits')")
 
-    assert "CORS" in told
+    assert "it must allow CORS with GET and HEAD and the header Range" in told
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told(
+    page: Page, url: str, tmp_path: Path
+) -> None:
+    """A browser does not say why it did not ask: the page names that, too."""
+    with running_untrusted(tmp_path) as untrusted:
+        page.go(f"{url}/reader/index.html#url={untrusted}/run")
+        page.wait_for("document.querySelector('#status').textContent.includes('store-failed')")
+
+    assert "certificate" in _text(page, "#status")
+
+
+def test_a_browser_without_webcrypto_reads_all_the_same(page: Page, url: str) -> None:
+    """Over plain HTTP from another host there is none; digests are computed by own code."""
+    elsewhere = url.replace("127.0.0.1", OTHER_HOST)
+    store = f"{elsewhere}/checkpoints/deltas/store"
+    page.go(f"{elsewhere}/reader/index.html#url={store}")
+    page.wait_for("document.querySelector('#status').textContent.includes('5 commits')")
+    assert not page.ask("'subtle' in crypto || isSecureContext")
+
+    _click(page, "#verify")
+    page.wait_for("document.querySelector('#verdict').textContent.startsWith('Sound')")
+    assert _complaints(page) == []
+
+
+def test_a_page_from_a_file_says_how_it_is_opened(page: Page, root: Path) -> None:
+    """A browser runs no module from there: the page's own words say what to do."""
+    page.go((root / "reader" / "index.html").as_uri())
+
+    assert "this page was opened from a file" in _text(page, "#status")
+    assert "python -m http.server" in _text(page, "#status")
+
+
+def test_a_store_that_changes_is_told_as_such(page: Page, root: Path, url: str) -> None:
+    """A step that was given up meanwhile has its code; opened again, the page shows what is new."""
+    run = embzarr.Run(root / "changing")
+    run.save(["a", "b"], np.eye(2, 3, dtype="f4"), step=1)
+    page.go(f"{url}/reader/index.html#url={url}/changing")
+    page.wait_for("document.querySelectorAll('#found button').length === 2")
+    run.save(["a", "b", "c"], np.eye(3, dtype="f4"), step=2)
+    run.gc(keep_last=1, older_than=0)
+
+    _click(page, "#verify")
+    page.wait_for("document.querySelector('#verdict').textContent.includes('problems')")
+    assert "object-missing" in _text(page, "#health tbody")
+    _click(page, "#found button")
+    page.wait_for("document.querySelector('#status').textContent.includes('object-missing')")
+
+    _click(page, "#open button")
+    page.wait_for("document.querySelectorAll('#found button').length === 3")
+    assert "expired" in _text(page, "#steps tbody")
 
 
 def test_an_address_of_no_store_is_told(page: Page, url: str) -> None:

@@ -26,7 +26,8 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _serving(url: object, *options: str) -> Iterator[str]:
+def page_of(url: object, *options: str) -> Iterator[tuple[str, int]]:
+    """Serve a page of a run until the block ends; yields its address, and the process's number."""
     command = [sys.executable, "-m", "embzarr", "view", str(url), "--json", *options]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -36,10 +37,16 @@ def _serving(url: object, *options: str) -> Iterator[str]:
             assert process.stderr is not None
             line = process.stdout.readline()
             assert line, process.stderr.read()
-            yield str(json.loads(line)["url"])
+            yield str(json.loads(line)["url"]), process.pid
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+@contextmanager
+def _serving(url: object, *options: str) -> Iterator[str]:
+    with page_of(url, *options) as (address, _):
+        yield address
 
 
 @pytest.fixture

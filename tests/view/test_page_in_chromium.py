@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import embzarr
 from integration.chromium import Page, running_chromium
 from servers.minio import Minio
 from tools.asking import flip_bit
-from view import runs
+from view import clicking, runs
 from view.conftest import Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.peers, pytest.mark.servers]
@@ -48,46 +49,12 @@ def page(tmp_path: Path) -> Iterator[Page]:
         yield one
 
 
-def _text(page: Page, selector: str = "main") -> str:
-    return str(page.ask(f"document.querySelector({selector!r}).innerText"))
-
-
-def _count(selector: str) -> str:
-    return f"document.querySelectorAll({selector!r}).length"
-
-
-def _click(page: Page, selector: str, text: str = "") -> None:
-    """Click what is there, the first whose text begins so."""
-    chosen = (
-        f"[...document.querySelectorAll({selector!r})].find(x => x.innerText.startsWith({text!r}))"
-    )
-    page.wait_for(f"{chosen} !== undefined")
-    page.ask(f"{chosen}.click()")
-
-
-def _view(page: Page, name: str) -> None:
-    """Go to a view by its link, and wait until nothing is waited for."""
-    _click(page, "nav a", name)
-    page.wait_for(
-        f"document.querySelector('h1').innerText === {name!r}"
-        " && document.querySelector('main').children.length > 0"
-        " && document.querySelector('main .waiting') === null"
-    )
-
-
-def _type(page: Page, selector: str, text: str) -> None:
-    page.ask(
-        f"{{ const field = document.querySelector({selector!r}); field.value = {json.dumps(text)};"
-        "field.dispatchEvent(new Event('input')) }"
-    )
-
-
 def _is_clean(page: Page, address: str) -> None:
     """Nothing went wrong, nothing of the store ran, and nobody else was asked."""
     assert page.complaints == []
     assert all(asked.startswith((address, "data:")) for asked in page.requests)
     assert page.ask("document.title").startswith("embzarr: s3://")
-    assert page.ask(_count("main script, main img, main b, main a, main i")) == 0
+    assert page.ask(clicking.count("main script, main img, main b, main a, main i")) == 0
     shown = page.ask("document.body.textContent")
     assert not {"\x1b", "\u202e"} & set(shown)
     assert len(shown) < 200_000
@@ -96,50 +63,47 @@ def _is_clean(page: Page, address: str) -> None:
 def test_every_view_shows_the_run(page: Page, address: str) -> None:
     """Each view by its link, with hostile words in it, from the first paint to the last."""
     page.go(address)
-    page.wait_for(f"{_count('tbody tr.pick')} === {runs.STEPS}")
-    page.wait_for(f"{_count('.js-plotly-plot .main-svg')} >= 8")
+    page.wait_for(f"{clicking.count('tbody tr.pick')} === {runs.STEPS}")
+    page.wait_for(f"{clicking.count('.js-plotly-plot .main-svg')} >= 8")
     assert {"Loss", "Learning rate", "Words a second", "Storage over time"} <= {
-        *_text(page).splitlines()
+        *clicking.text(page).splitlines()
     }
-    assert "best" in _text(page)
-    assert "delta" in _text(page)
-    assert runs.SCRIPT in _text(page)
+    assert "best" in clicking.text(page)
+    assert "delta" in clicking.text(page)
+    assert runs.SCRIPT in clicking.text(page)
 
-    _view(page, "Words")
+    clicking.view(page, "Words")
     for word in ("king", "猫"):
-        _type(page, ".search input", word)
-        page.wait_for(f"document.querySelector('.search li')?.innerText.startsWith({word!r})")
-        page.ask("document.querySelector('.search li').dispatchEvent(new MouseEvent('mousedown'))")
-        page.wait_for(f"[...document.querySelectorAll('h2')].some(x => x.innerText === {word!r})")
-    page.wait_for(f"{_count('.near li')} === 30")
-    page.wait_for(f"{_count('.js-plotly-plot')} === 3")
-    assert "queen" in _text(page, ".near")
-    _click(page, ".near button", "queen")
-    page.wait_for(f"{_count('.beside .card .vector')} === 3")
+        clicking.choose(page, word)
+    page.wait_for(f"{clicking.count('.near li')} === 30")
+    page.wait_for(f"{clicking.count('.js-plotly-plot')} === 3")
+    assert "queen" in clicking.text(page, ".near")
+    clicking.click(page, ".near button", "queen")
+    page.wait_for(f"{clicking.count('.beside .card .vector')} === 3")
 
-    _view(page, "Map")
-    page.wait_for(f"{_count('.scatterlayer .point')} >= {len(runs.WORDS)}")
-    _type(page, "main input[type=search]", "king")
-    page.wait_for(f"{_count('.textpoint')} === 2")
+    clicking.view(page, "Map")
+    page.wait_for(f"{clicking.count('.scatterlayer .point')} >= {len(runs.WORDS)}")
+    clicking.enter(page, "main input[type=search]", "king")
+    page.wait_for(f"{clicking.count('.textpoint')} === 2")
 
-    _view(page, "Compare")
-    _click(page, "main button", "Compare")
-    page.wait_for(f"{_count('main .js-plotly-plot')} === 1")
-    assert "Words that moved most" in _text(page)
+    clicking.view(page, "Compare")
+    clicking.click(page, "main button", "Compare")
+    page.wait_for(f"{clicking.count('main .js-plotly-plot')} === 1")
+    assert "Words that moved most" in clicking.text(page)
 
-    _view(page, "Storage")
-    page.wait_for(f"{_count('.treemaplayer .slice')} > 5")
-    _type(page, "main input[type=number]", "1000000")
+    clicking.view(page, "Storage")
+    page.wait_for(f"{clicking.count('.treemaplayer .slice')} > 5")
+    clicking.enter(page, "main input[type=number]", "1000000")
     page.wait_for("/\\$\\d\\d/.test(document.querySelector('main').innerText)")
 
-    _view(page, "Model")
-    _click(page, "tr.pick", "layer.weight")
+    clicking.view(page, "Model")
+    clicking.click(page, "tr.pick", "layer.weight")
     page.wait_for("document.querySelector('main').innerText.includes('The first 600 numbers')")
-    _click(page, "tr.pick", "config.json")
+    clicking.click(page, "tr.pick", "config.json")
     page.wait_for("document.querySelector('main').innerText.includes('{\"a\": \"<b>\"}')")
 
-    _view(page, "Health")
-    _click(page, "main button", "Verify")
+    clicking.view(page, "Health")
+    clicking.click(page, "main button", "Verify")
     page.wait_for("document.querySelector('.verdict')?.innerText.startsWith('Sound')")
     _is_clean(page, address)
 
@@ -149,15 +113,15 @@ def test_hostile_words_do_nothing(page: Page, address: str) -> None:
     first = runs.WORDS.index(runs.HOSTILE[0])
     rows = range(first, first + len(runs.HOSTILE))
     page.go(f"{address}#/words?rows={','.join(map(str, rows))}")
-    page.wait_for(f"{_count('.beside .vector')} === {len(rows)}")
-    page.wait_for(f"{_count('.near li')} === {15 * len(rows)}")
-    page.wait_for(f"{_count('.js-plotly-plot')} === 3")
+    page.wait_for(f"{clicking.count('.beside .vector')} === {len(rows)}")
+    page.wait_for(f"{clicking.count('.near li')} === {15 * len(rows)}")
+    page.wait_for(f"{clicking.count('.js-plotly-plot')} === 3")
 
     headings = page.ask("[...document.querySelectorAll('.beside h2')].map(x => x.innerText)")
     assert headings[:3] == runs.HOSTILE[:3]
     assert headings[3:6] == ["\\x1b[31mred\\x1b[0m", "abc\\u202edef", runs.HOSTILE[5]]
     assert headings[6] == "x" * 200 + "…"
-    assert "1,048,576" in _text(page, ".beside .card:nth-child(7)")
+    assert "1,048,576" in clicking.text(page, ".beside .card:nth-child(7)")
     legends = page.ask("[...document.querySelectorAll('.legendtext')].map(x => x.textContent)")
     assert f"{runs.HOSTILE[0][:24]}…" in legends
     assert runs.HOSTILE[5] in legends
@@ -167,10 +131,10 @@ def test_hostile_words_do_nothing(page: Page, address: str) -> None:
 def test_another_step_is_looked_at(page: Page, address: str) -> None:
     """A click on a step of the table stays with all other views."""
     page.go(address)
-    _click(page, "tr.pick", "300")
+    clicking.click(page, "tr.pick", "300")
     page.wait_for("document.querySelector('tr.picked')?.innerText.startsWith('300')")
-    _view(page, "Storage")
-    assert "step 300" in _text(page)
+    clicking.view(page, "Storage")
+    assert "step 300" in clicking.text(page)
     _is_clean(page, address)
 
 
@@ -180,11 +144,11 @@ def test_a_store_that_changes_is_followed(page: Page, serving: Serving, tmp_path
     run.save(["a", "b"], np.eye(2, dtype="f4"), step=1)
     with serving(tmp_path / "run") as address:
         page.go(address)
-        page.wait_for(f"{_count('tr.pick')} === 1")
+        page.wait_for(f"{clicking.count('tr.pick')} === 1")
         run.save(["a", "b"], np.eye(2, dtype="f4"), step=2)
         page.wait_for("!document.querySelector('#newer').hidden")
-        _click(page, "#newer")
-        page.wait_for(f"{_count('tr.pick')} === 2")
+        clicking.click(page, "#newer")
+        page.wait_for(f"{clicking.count('tr.pick')} === 2")
 
         run.gc(keep_last=1, older_than=0)
         page.ask("location.hash = '#/words?commit=1&rows=0'")
@@ -196,14 +160,27 @@ def test_a_view_is_left_while_it_waits(page: Page, serving: Serving, looked_at: 
     with serving(looked_at) as address:
         page.go(f"{address}#/health")
         for _ in range(3):
-            _click(page, "main button", "Verify")
+            clicking.click(page, "main button", "Verify")
             page.wait_for("document.querySelector('main progress, .verdict') !== null")
             page.ask("location.hash = '#/storage'")
-            _view(page, "Health")
+            clicking.view(page, "Health")
         page.wait_for("document.querySelector('.verdict')?.innerText.startsWith('Sound')")
         assert page.complaints == []
-    _click(page, "main button", "Verify")
+    clicking.click(page, "main button", "Verify")
     page.wait_for("document.querySelector('main').innerText.includes('was it ended?')")
+
+
+def test_a_token_of_before_is_told(page: Page, serving: Serving, looked_at: Path) -> None:
+    """A page that was left open says what to open once its server was begun anew."""
+    with serving(looked_at) as address:
+        page.go(address)
+        page.wait_for(f"{clicking.count('tbody tr.pick')} === {runs.STEPS}")
+        port = str(urlsplit(address).port)
+    with serving(looked_at, "--port", port):
+        clicking.click(page, "nav a", "Storage")
+        page.wait_for("document.querySelector('.trouble')?.innerText.includes('token and all')")
+        page.go(address)
+        assert "token and all" in page.ask("document.body.innerText")
 
 
 def test_damage_is_shown_with_rows_and_words(
@@ -214,15 +191,15 @@ def test_damage_is_shown_with_rows_and_words(
     flip_bit(run, "steps/100-*/vectors/c/0/0", 5)
     with serving(run) as address:
         page.go(f"{address}#/health?commit=1")
-        _click(page, "main button", "Verify")
+        clicking.click(page, "main button", "Verify")
         page.wait_for("document.querySelector('.verdict')?.innerText.startsWith('Damaged')")
-        table = _text(page, "main table")
+        table = clicking.text(page, "main table")
         assert "chunk-checksum" in table
         assert "king, kingdom, kin" in table
         page.ask("location.hash = '#/words?commit=1&rows=0'")
         page.wait_for("document.querySelector('.trouble')?.innerText.includes('chunk-checksum')")
-        _view(page, "Run")
-        assert page.ask(_count("tr.pick")) == runs.STEPS
+        clicking.view(page, "Run")
+        assert page.ask(clicking.count("tr.pick")) == runs.STEPS
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -230,7 +207,7 @@ def test_text_can_be_read_in_light_and_dark(page: Page, address: str, scheme: st
     """Ink and ground are far apart, as WCAG asks (4.5 to 1), for main and for softer text."""
     page.prefer(scheme)
     page.go(address)
-    page.wait_for(f"{_count('tbody tr.pick')} === {runs.STEPS}")
+    page.wait_for(f"{clicking.count('tbody tr.pick')} === {runs.STEPS}")
     for selector in ("h1", "nav a", ".label", "th", "td", ".tag"):
         assert page.ask(_CONTRAST % json.dumps(selector)) >= 4.5, selector
 

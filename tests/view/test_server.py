@@ -20,6 +20,7 @@ import embzarr
 import embzarr_tools
 import embzarr_view
 from servers.http_folder import running_http_folder
+from servers.untrusted import running_untrusted
 from tools.asking import Ask
 from view.conftest import Serving
 
@@ -188,6 +189,15 @@ def test_a_place_that_is_no_store_is_one_line(ask: Ask, tmp_path: Path, place: s
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.splitlines()[0].endswith("[checkpoint-missing]")
     assert ("mine" in answer.err) == (place == "bucket")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_one_line(ask: Ask, tmp_path: Path) -> None:
+    """At once, and it says what is wrong and what would mend it."""
+    with running_untrusted(tmp_path) as url:
+        answer = ask("view", f"{url}/run")
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert "certificate is not trusted" in answer.err
 
 
 def test_a_port_that_is_taken_is_one_line(ask: Ask, serving: Serving, looked_at: Path) -> None:

@@ -39,7 +39,9 @@ function hint(error) {
   if (error?.code === 'store-failed') {
     return (
       ' \u2014 If the address is right, the server may not let pages of other hosts read it: ' +
-      'it must allow CORS with GET and HEAD and the header Range, from this page\u2019s origin.'
+      'it must allow CORS with GET and HEAD and the header Range, from this page\u2019s origin. ' +
+      'Or the browser does not trust the server\u2019s certificate: open the address by itself to ' +
+      'see. A page that came by https reads no store by plain http.'
     )
   }
   if (error?.code === 'access-denied')
