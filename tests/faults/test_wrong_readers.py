@@ -15,7 +15,7 @@ from faults.wrong_readers import Wrong, wrong_readers
 from integration import node
 
 AT_ONCE = 2
-PATIENCE = 60
+PATIENCE = 20
 """Seconds of a processor for the whole corpus, which takes six: some go round for ever."""
 NOT_IN_FILES = {"R-LIM-02"}
 """What a corpus of files cannot show, such as links: a program does."""
