@@ -163,6 +163,36 @@ def test_words_are_completed(page: Page, prefix: str, expected: list[str]) -> No
     assert [WORDS[one["row"]] for one in found] == expected
 
 
+def test_the_commonest_words_are_read_ahead(looked_at: Path) -> None:
+    """What begins many of them is completed without a request."""
+    opened = Opened(str(looked_at))
+    answers = Answers(opened)
+    answers.read_ahead().join()
+    before = opened.checkpoint(STEPS).traffic
+
+    found = answers.questions["complete"](Asked({"commit": str(STEPS), "prefix": "w1"}))
+
+    assert [one["word"] for one in found["words"]] == [w for w in WORDS if w.startswith("w1")][:12]
+    assert opened.checkpoint(STEPS).traffic == before
+
+
+@pytest.mark.parametrize("kind", ["tensors", "damaged"])
+def test_what_cannot_be_read_ahead_is_told_to_who_asks(tmp_path: Path, kind: str) -> None:
+    """Reading ahead fails silently, and the page is there all the same."""
+    embzarr.save(tmp_path, **({"tensors": {"a": np.ones(3)}} if kind == "tensors" else _table()))
+    for shard in tmp_path.glob("steps/*/words/*/c/0"):
+        shard.write_bytes(b"")
+    answers = Answers(Opened(str(tmp_path)))
+    answers.read_ahead().join()
+
+    with pytest.raises(embzarr.EmbzarrError):
+        answers.questions["complete"](Asked({"prefix": "a"}))
+
+
+def _table() -> dict[str, Any]:
+    return {"words": ["a", "b"], "vectors": np.eye(2, dtype="f4")}
+
+
 def test_words_beyond_the_commonest_are_completed_too(
     looked_at: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ A question comes with parameters, all of them text; what they must be is said he
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import embzarr
@@ -121,6 +122,21 @@ class Answers:
             "stop": lambda asked: self._jobs.stop(asked.text("kind")),
         }
         """What begins a job, or ends one."""
+
+    def read_ahead(self) -> threading.Thread:
+        """Begin to read what the first word needs beyond its own rows, before somebody asks.
+
+        Which are the commonest words and where chunks lie; what cannot be read, who asks is told.
+        """
+        reading = threading.Thread(target=self._read_ahead, daemon=True)
+        reading.start()
+        return reading
+
+    def _read_ahead(self) -> None:
+        with suppress(embzarr.EmbzarrError):
+            checkpoint = self._opened.checkpoint()
+            self._common.of(checkpoint)
+            _words.word_at(checkpoint, 0)
 
     def _checkpoint(self, asked: Asked) -> embzarr.Checkpoint:
         return self._opened.checkpoint(asked.number("commit"))

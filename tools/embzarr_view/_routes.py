@@ -63,6 +63,7 @@ def application(
 
     @asynccontextmanager
     async def living(_: Starlette) -> AsyncIterator[None]:
+        answers.read_ahead()
         ready()
         yield
 
