@@ -107,7 +107,8 @@ def known(store: GetRange, layer: Layer) -> tuple[Layer, list[tuple[str, Damaged
     try:
         found = pages.merged(layer, parts, what=layer.path) if parts else layer
     except (DamagedError, UnsupportedError) as exc:
-        faults.append((names[0], DamagedError(exc.code, str(exc.args[0]))))
+        if len(parts) == len(names):  # else what is wrong with it is what a lost page has not told
+            faults.append((names[0], DamagedError(exc.code, str(exc.args[0]))))
     objects = {**found.objects, **layer.page_objects}
     return msgspec.structs.replace(found, objects=objects), faults
 

@@ -80,7 +80,8 @@ export async function withKnown(store, layer, report) {
   try {
     merged = merge(layer, read, parts)
   } catch (error) {
-    tell(error, layer.pages[0])
+    // Else what is wrong with it is what a lost page has not told.
+    if (whole || !(error instanceof EmbzarrError)) tell(error, layer.pages[0])
   }
   const objects = new Map([...merged.objects, ...asObjects(layer.pages)])
   return { layer: { ...merged, objects }, whole }
