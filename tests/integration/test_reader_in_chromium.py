@@ -156,9 +156,9 @@ def test_a_dropped_folder_is_looked_at(page: Page, root: Path, url: str) -> None
     asked = len(page.requests)
 
     page.drop(damaged)
-    page.wait_for("document.querySelector('#status').textContent.includes('1 commits')")
+    page.wait_for("document.querySelector('#status').textContent.includes('1 commit ')")
     _click(page, "#verify")
-    page.wait_for("document.querySelector('#verdict').textContent.includes('problems')")
+    page.wait_for("document.querySelector('#verdict').textContent === '1 problem.'")
 
     assert "chunk-checksum" in _text(page, "#health tbody")
     assert "vectors/c/0/0" in _text(page, "#health tbody")
@@ -269,7 +269,7 @@ def test_tensors_and_files_are_listed(page: Page, url: str) -> None:
     """All that the SDK finds, by name, and the beginning of one of each is shown when asked for."""
     checkpoint = embzarr.open(SPEC / "checkpoints" / "tensors" / "store")
     page.go(f"{url}/reader/index.html#url={url}/checkpoints/tensors/store")
-    page.wait_for("document.querySelector('#status').textContent.includes('commits')")
+    page.wait_for("document.querySelector('#status').textContent.includes('1 commit ')")
     page.wait_for("document.querySelector('#files tbody tr') !== null")
 
     names = "[...document.querySelectorAll('#{} tbody tr td:first-child')].map(x => x.textContent)"

@@ -102,7 +102,7 @@ async function showSteps(store, signal) {
   }
   if (shown === 0)
     throw new EmbzarrError('checkpoint-missing', { expected: 'a commit', where: store.name })
-  say('#status', `${shown} commits of ${visible(store.name)}`)
+  say('#status', `${plural(shown, 'commit')} of ${visible(store.name)}`)
 }
 
 /** @param {History} history */
@@ -168,6 +168,12 @@ async function identity(bytes) {
   return sha256(bytes)
 }
 
+/** @param {string} word */
+const nameOf = (word) => (word === '' ? '(the empty word)' : word)
+
+/** @param {number} count @param {string} one */
+const plural = (count, one) => `${count} ${one}${count === 1 ? '' : 's'}`
+
 /** Show the words that begin with what was typed; only the newest question is answered. */
 let asked = 0
 async function showWords() {
@@ -179,7 +185,7 @@ async function showWords() {
   find('#found').replaceChildren(
     ...found.map(({ word, row: number }) => {
       const show = () => attempt(() => showWord(checkpoint, word, number))
-      return element('li', button(word === '' ? '(the empty word)' : word, show), `, row ${number}`)
+      return element('li', button(nameOf(word), show), `, row ${number}`)
     }),
   )
 }
@@ -189,7 +195,7 @@ async function showWord(checkpoint, word, number) {
   const { signal } = current.stop
   const place = find('#word')
   place.hidden = false
-  place.querySelector('h3').replaceChildren(apart(word))
+  place.querySelector('h3').replaceChildren(apart(nameOf(word)))
   place.querySelector('ol').replaceChildren()
   const vector = (await checkpoint.loadRows(number, number + 1)).vectors.data
   const begin = Array.from(vector)
@@ -206,7 +212,7 @@ async function showWord(checkpoint, word, number) {
   place.querySelector('p').textContent = `${begin}${vector.length > 8 ? ', \u2026' : ''}`
   place.querySelector('ol').replaceChildren(
     ...near.map(({ cosine }, i) => {
-      return element('li', apart(names[i][0]), `, ${cosine.toFixed(3)}`)
+      return element('li', apart(nameOf(names[i][0])), `, ${cosine.toFixed(3)}`)
     }),
   )
 }
@@ -236,7 +242,7 @@ async function validate() {
     const good = problems.length === 0
     say(
       '#verdict',
-      good ? 'Sound: no problem was found.' : `${problems.length} problems.`,
+      good ? 'Sound: no problem was found.' : `${plural(problems.length, 'problem')}.`,
       good ? 'good' : 'error',
     )
   } catch (error) {
