@@ -122,9 +122,14 @@ def test_hostile_words_do_nothing(page: Page, address: str) -> None:
     assert headings[3:6] == ["\\x1b[31mred\\x1b[0m", "abc\\u202edef", runs.HOSTILE[5]]
     assert headings[6] == "x" * 200 + "…"
     assert "1,048,576" in clicking.text(page, ".beside .card:nth-child(7)")
-    legends = page.ask("[...document.querySelectorAll('.legendtext')].map(x => x.textContent)")
-    assert f"{runs.HOSTILE[0][:24]}…" in legends
-    assert runs.HOSTILE[5] in legends
+    names = page.ask("[...document.querySelectorAll('.key bdi')].map(x => x.innerText)")
+    assert names == headings
+    clicking.view(page, "Map")
+    page.wait_for(f"{clicking.count('.textpoint')} > 20")
+    for word in (runs.HOSTILE[0], runs.HOSTILE[5]):  # plotly takes some markup, which this is not
+        clicking.enter(page, "main input[type=search]", word.lower())
+        shown = word if len(word) <= 18 else f"{word[:18]}…"
+        page.wait_for(f"document.querySelector('.textpoint')?.textContent === {shown!r}")
     _is_clean(page, address)
 
 
@@ -178,7 +183,7 @@ def test_a_token_of_before_is_told(page: Page, serving: Serving, looked_at: Path
         port = str(urlsplit(address).port)
     with serving(looked_at, "--port", port):
         clicking.click(page, "nav a", "Storage")
-        page.wait_for("document.querySelector('.trouble')?.innerText.includes('token and all')")
+        page.wait_for("document.querySelector('#trouble').innerText.includes('token and all')")
         page.go(address)
         assert "token and all" in page.ask("document.body.innerText")
 

@@ -13,8 +13,10 @@ export const title = 'Map'
 const COUNTS = ['200', '500', '1000', '2000', '5000']
 const LABELLED = 80
 const LETTERS = 18
-/** Of the plot's width and height: names that are nearer would lie upon each other. */
-const NEAR = [0.055, 0.035]
+/** Pixels of a letter, and of a name's height and what is around it. */
+const LETTER = 6.5
+const HIGH = 24
+const BESIDE = 10
 const METHODS = { pca: 'PCA', umap: 'UMAP' }
 
 /** @param {HTMLElement} main */
@@ -85,8 +87,8 @@ async function drawn(plot, found, sought, page) {
       line: { width: 0 },
     },
   )
-  const named = (box) => {
-    const some = apart(found, hits.length ? hits : all.at, box)
+  const named = (axes) => {
+    const some = axes === null ? [] : apart(found, hits.length ? hits : all.at, axes)
     return {
       ...dots(found, some, { size: hits.length ? 9 : 6, color: colour(hits.length ? 'c2' : 'c1') }),
       mode: 'markers+text',
@@ -109,17 +111,20 @@ async function drawn(plot, found, sought, page) {
   plot.removeAllListeners('plotly_click')
   plot.removeAllListeners('plotly_relayout')
   plot.on('plotly_click', ({ points }) => page.go('words', { rows: String(points[0].customdata) }))
-  plot.on('plotly_relayout', () => {
-    const { x, y, text, hovertext, customdata } = named({
-      x: plot.layout.xaxis.range,
-      y: plot.layout.yaxis.range,
-    })
-    globalThis.Plotly.restyle(
+  // Which names have room is known once it is drawn.
+  const name = () => {
+    const { x, y, text, hovertext, customdata } = named([
+      [...plot.layout.xaxis.range, plot.clientWidth],
+      [...plot.layout.yaxis.range, plot.clientHeight],
+    ])
+    return globalThis.Plotly.restyle(
       plot,
       { x: [x], y: [y], text: [text], hovertext: [hovertext], customdata: [customdata] },
       [1],
     )
-  })
+  }
+  plot.on('plotly_relayout', name)
+  await name()
 }
 
 const dots = (found, at, marker) => ({
@@ -139,22 +144,27 @@ const dots = (found, at, marker) => ({
  *
  * @param {any} found
  * @param {number[]} places of words, the most important first
- * @param {{x: number[], y: number[]} | null} box what is seen; all if null
+ * @param {[number, number, number][]} axes the first and last number that is seen, and its pixels
  */
-function apart(found, places, box) {
-  const [left, right] = box?.x ?? [Math.min(...found.x), Math.max(...found.x)]
-  const [bottom, top] = box?.y ?? [Math.min(...found.y), Math.max(...found.y)]
-  const [wide, high] = [(right - left) * NEAR[0], (top - bottom) * NEAR[1]]
+function apart(found, places, axes) {
+  const [across, up] = axes.map(([first, last, pixels]) => {
+    return (value) => ((value - first) / (last - first)) * pixels
+  })
   const chosen = []
   for (const at of places) {
-    const [x, y] = [found.x[at], found.y[at]]
-    if (x < left || x > right || y < bottom || y > top) continue
-    if (
-      chosen.some((one) => Math.abs(found.x[one] - x) < wide && Math.abs(found.y[one] - y) < high)
-    )
-      continue
-    chosen.push(at)
+    const one = {
+      at,
+      x: across(found.x[at]),
+      y: up(found.y[at]),
+      wide: Math.min([...found.words[at].word].length, LETTERS) * LETTER + BESIDE,
+    }
+    if (one.x < 0 || one.x > axes[0][2] || one.y < 0 || one.y > axes[1][2]) continue
+    if (chosen.some((other) => isUpon(one, other))) continue
+    chosen.push(one)
     if (chosen.length === LABELLED) break
   }
-  return chosen
+  return chosen.map(({ at }) => at)
 }
+
+const isUpon = (one, other) =>
+  Math.abs(one.x - other.x) < (one.wide + other.wide) / 2 && Math.abs(one.y - other.y) < HIGH

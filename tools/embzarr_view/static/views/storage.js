@@ -133,7 +133,11 @@ function treemap(plot, found, choose) {
     pathbar: { visible: true, thickness: 22 },
     tiling: { pad: 2 },
   }
-  const ready = draw(plot, [trace], { layout: { margin: { l: 4, r: 4, t: 26, b: 4 } } })
+  const layout = {
+    margin: { l: 4, r: 4, t: 26, b: 4 },
+    uniformtext: { minsize: 9, mode: 'hide' },
+  }
+  const ready = draw(plot, [trace], { layout })
   return ready.then(() =>
     plot.on?.('plotly_treemapclick', ({ points }) => {
       const node = some.find((one) => one.id === points[0].id)

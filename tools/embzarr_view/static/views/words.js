@@ -28,7 +28,7 @@ export async function render(main, page) {
     page.go('words', { rows: [...new Set([...rows, String(row)])].slice(-MOST_WORDS).join(',') })
   const search = searchBox(page, add, 'A word, or how it begins')
   const beside = h('div.beside')
-  const drift = h('div')
+  const drift = h('div.stack')
   show(main, h('div.form', search.place), beside, drift)
   if (rows.length === 0) {
     await common(beside, page, add)
@@ -186,6 +186,7 @@ async function drifted(place, rows, page) {
   const together = found.words.length > 1
   show(
     place,
+    together ? key(found.words) : null,
     h(
       together ? 'div.cards.three' : 'div.cards',
       card(
@@ -207,18 +208,27 @@ async function drifted(place, rows, page) {
     ),
   )
   const lines = (values, skip = 0) =>
-    found.words
-      .slice(skip)
-      .map((one, at) =>
-        line(literal(one.word, LEGEND), found.steps, values[at + skip], {
-          line: { width: 2, color: colourOf(at + skip) },
-        }),
-      )
+    found.words.slice(skip).map((one, at) =>
+      line(literal(one.word, LEGEND), found.steps, values[at + skip], {
+        line: { width: 2, color: colourOf(at + skip) },
+      }),
+    )
   await Promise.all([
-    draw(moved, lines(found.cosines), { x: 'step', layout: { showlegend: together } }),
-    draw(long, lines(found.lengths), { x: 'step', layout: { showlegend: together } }),
+    draw(moved, lines(found.cosines), { x: 'step', layout: { showlegend: false } }),
+    draw(long, lines(found.lengths), { x: 'step', layout: { showlegend: false } }),
     together
-      ? draw(pairs, lines(found.to_first, 1), { x: 'step', layout: { showlegend: true } })
+      ? draw(pairs, lines(found.to_first, 1), { x: 'step', layout: { showlegend: false } })
       : null,
   ])
 }
+
+/** Which colour is which word's, once for all plots: in each, many words would leave it no room. */
+const key = (words) =>
+  h(
+    'p.key',
+    words.map((one, at) => {
+      const dot = h('i')
+      dot.style.background = colourOf(at)
+      return h('span', dot, apart(one.word))
+    }),
+  )
