@@ -143,6 +143,18 @@ def test_another_step_is_looked_at(page: Page, address: str) -> None:
     _is_clean(page, address)
 
 
+def test_boxes_may_be_clicked_while_they_move(page: Page, address: str) -> None:
+    """plotly gives up what it was at, of which nothing is said on the console."""
+    page.go(f"{address}#/storage")
+    page.wait_for(f"{clicking.count('.treemaplayer .slice')} > 5")
+    page.ask(
+        "[1, 2, 3, 4, 1, 2].forEach(at => document.querySelectorAll('.slice path')[at]"
+        ".dispatchEvent(new MouseEvent('click', { bubbles: true })))"
+    )
+    page.wait_for("new Promise(done => setTimeout(done, 1000, true))")
+    _is_clean(page, address)
+
+
 def test_a_store_that_changes_is_followed(page: Page, serving: Serving, tmp_path: Path) -> None:
     """New steps are offered; a step that was given up meanwhile is told of by its code."""
     run = embzarr.Run(tmp_path / "run")

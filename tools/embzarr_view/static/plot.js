@@ -8,6 +8,11 @@
 
 let loading
 
+// Who clicks on while boxes still move has plotly give that up, by a rejection of nothing.
+addEventListener('unhandledrejection', (event) => {
+  if (event.reason === undefined) event.preventDefault()
+})
+
 /** @returns {Promise<any>} */
 function plotly() {
   loading ??= new Promise((resolve, reject) => {
