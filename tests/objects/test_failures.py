@@ -303,6 +303,8 @@ class TestRealServers:
 def test_no_bucket_in_moto(moto_s3: S3Server) -> None:
     store = open_store("s3://no-such-bucket/run", storage_options=moto_s3.options)
     assert failures(store, "head") == {(NotFoundError, "bucket-missing")}
+    with pytest.raises(NotFoundError, match="no such bucket; embzarr makes none"):
+        list(store.list(""))
 
 
 def test_keys_that_differ_in_one_place_do_not_meet(moto_s3: S3Server, moto_bucket: str) -> None:

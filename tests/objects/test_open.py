@@ -21,6 +21,7 @@ from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-un
 
 from embzarr._storage.open import open_store
 from embzarr._storage.wrappers.counting import CountingStore
+from embzarr.convert import import_vectors
 from embzarr.errors import InvalidInputError, NotFoundError, UnsupportedError
 from objects.fake_s3 import Answers, running_fake_s3
 from objects.places import OBJECTS, fill, fill_folder, zipped
@@ -217,6 +218,24 @@ class TestObjects:
     def test_a_store_is_returned_as_it_is(self) -> None:
         store = CountingStore(open_store("memory://as-it-is"))
         assert open_store(store) is store
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "None"), (5, "int"), (["a"], "list")])
+def test_what_is_no_place_is_refused_by_name(given: object, found: str) -> None:
+    """A caller reads which argument it was, and what belongs there."""
+    with pytest.raises(InvalidInputError, match=f"^url: expected a URL or a path.* found {found}"):
+        open_store(given)
+
+
+@pytest.mark.parametrize("options", [["a"], "key", [("key", "secret"), 5], 5])
+def test_options_that_are_no_mapping_are_refused_by_name(options: Any, tmp_path: Path) -> None:
+    """Whoever gives them reads what belongs there, and no value, which may be a key."""
+    refused = "^storage_options: expected a mapping of names to values, found (list|str|int)"
+    with pytest.raises(InvalidInputError, match=refused) as caught:
+        open_store("s3://bucket/run", storage_options=options)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(InvalidInputError, match=r"^source_options: expected a mapping"):
+        import_vectors(tmp_path / "x.txt", tmp_path / "run", source_options=options)
 
 
 def test_opening_imports_only_what_it_needs() -> None:

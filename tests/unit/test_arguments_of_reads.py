@@ -249,3 +249,9 @@ def test_a_cache_is_a_cache(url: Path) -> None:
         embzarr.open(url, cache=2**20)  # type: ignore[arg-type]  # as a caller may
     with pytest.raises(embzarr.InvalidInputError, match="found 5"):
         embzarr.Run(url).tag(5)  # type: ignore[arg-type]  # as a caller may
+
+
+def test_a_keyword_that_no_load_has_brings_those_that_all_have(checkpoint: Any) -> None:
+    """A guess, such as ``batch_rows`` of a stream, is answered with what there is."""
+    with pytest.raises(embzarr.InvalidInputError, match=r"'batch_rows'.*columns, dims, dtype, mem"):
+        next(checkpoint.stream(batch_rows=5))

@@ -117,8 +117,9 @@ def _row_numbers(name: str, rows: ArrayLike, total: int) -> NDArray[np.int64]:
     if not len(numbers):
         return np.empty(0, np.int64)
     if numbers.dtype.kind not in "iu":
+        hint = ": np.flatnonzero(mask) gives a mask's" if numbers.dtype.kind == "b" else ""
         raise InvalidInputError(
-            "input-dtype", f"{name}: row numbers must be whole; found {numbers.dtype}"
+            "input-dtype", f"{name}: row numbers must be whole; found {numbers.dtype}{hint}"
         )
     beyond = (numbers < 0) | (numbers >= total)
     if beyond.any():

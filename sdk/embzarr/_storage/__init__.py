@@ -6,7 +6,7 @@ from embzarr._storage.backends.web import guard_redirects
 from embzarr._storage.capabilities import Capabilities, known_of
 from embzarr._storage.identity import identity_of
 from embzarr._storage.interrupts import Latch, Task, interruptible
-from embzarr._storage.open import open_store, refuse_collapsed
+from embzarr._storage.open import given_options, open_store, refuse_collapsed
 from embzarr._storage.parallel import WORKERS, ByteBudget, Crew, Later
 from embzarr._storage.port import (
     Body,
@@ -53,6 +53,7 @@ __all__ = [
     "folders_of",
     "forks",
     "get_at_most",
+    "given_options",
     "guard_redirects",
     "identity_of",
     "interruptible",

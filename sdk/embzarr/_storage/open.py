@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import unquote
@@ -20,8 +21,6 @@ from embzarr._storage.wrappers.portable import portable
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from embzarr._storage.opening import Options
     from embzarr._storage.port import Store
 
@@ -71,7 +70,7 @@ def open_store(
         UnsupportedError: no library for this URL is installed (``url-unsupported``).
         AccessDeniedError: S3 credentials were not to be found (``access-denied``).
     """
-    options = dict(storage_options or {})
+    options = given_options("storage_options", storage_options)
     if isinstance(url, (str, os.PathLike)):
         return _open_text(
             os.fspath(url), options, single_writer=single_writer, pickle_secrets=pickle_secrets
@@ -88,7 +87,25 @@ def open_store(
         )
     if _is_store(url):
         return url
-    raise InvalidInputError("input-argument", f"cannot open a {type(url).__name__} as a store")
+    found = "None" if url is None else type(url).__name__
+    wanted = "a URL or a path, or a store of obstore's or a filesystem of fsspec's"
+    raise InvalidInputError("input-argument", f"url: expected {wanted}, found {found}")
+
+
+def given_options(name: str, value: object) -> dict[str, object]:
+    """Return options that a caller gave, or none; no message shows a value, which may be secret.
+
+    Raises:
+        InvalidInputError: code ``input-argument``.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        found = type(value).__name__
+        raise InvalidInputError(
+            "input-argument", f"{name}: expected a mapping of names to values, found {found}"
+        )
+    return dict(value)
 
 
 def _open_text(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from embzarr._storage import guard_redirects, refuse_collapsed
+from embzarr._storage import given_options, guard_redirects, refuse_collapsed
 from embzarr.convert import _remote
 from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
@@ -59,7 +59,7 @@ class Source:
             InvalidInputError: code ``input-argument``.
         """
         self._given = given
-        self._options = dict(options or {})
+        self._options = given_options("source_options", options)
         self._begin: int | None = None
         self._shown = shown
         if isinstance(given, str | os.PathLike) and os.fspath(given):

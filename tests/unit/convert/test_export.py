@@ -99,7 +99,9 @@ def test_an_ending_that_tells_nothing_is_refused(
     checkpoint: embzarr.Checkpoint, tmp_path: Path
 ) -> None:
     """A .txt may be GloVe's or word2vec's: the caller says which, from a list in the message."""
-    with pytest.raises(embzarr.InvalidInputError, match=r"format= must.*any glove") as caught:
+    with pytest.raises(
+        embzarr.InvalidInputError, match=r"format= must: word2vec \.bin, .* glove, "
+    ) as caught:
         convert.export_vectors(checkpoint, tmp_path / "x.txt")
     assert caught.value.code == "input-argument"
     with pytest.raises(embzarr.InvalidInputError, match="expected one of word2vec, "):

@@ -363,3 +363,10 @@ def test_a_fault_at_any_write_leaves_a_whole_delta_or_none(fault: Any) -> None:
         found = embzarr.open(store)
         np.testing.assert_array_equal(found.to_numpy(), expected)
         assert found.verify().ok
+
+
+def test_a_mask_is_told_how_it_becomes_row_numbers(store: MemoryStore) -> None:
+    """Row 0 and row 1 are what True and False would else be taken for."""
+    mask = np.zeros(len(WORDS), dtype=bool)
+    with pytest.raises(embzarr.InvalidInputError, match=r"found bool: np\.flatnonzero\(mask\)"):
+        embzarr.Run(store).save_delta(mask, VECTORS[mask])

@@ -115,7 +115,10 @@ def views(how: How) -> dict[str, View]:
     """
     unknown = sorted(how.keys() - How.__optional_keys__)
     if unknown:
-        raise InvalidInputError("input-argument", f"loads take no keyword {unknown[0]!r}")
+        known = ", ".join(sorted(How.__optional_keys__))
+        raise InvalidInputError(
+            "input-argument", f"loads take no keyword {unknown[0]!r}; those of all are: {known}"
+        )
     limit, dims, out = how.get("memory_limit"), how.get("dims"), how.get("out")
     whole = View(memory_limit=None if limit is None else arguments.whole("memory_limit", limit))
     vectors = replace(

@@ -110,7 +110,7 @@ _UNSUPPORTED_CODES: dict[Verb, str] = {
 _PLAIN_REASONS = {
     "object-exists": "it exists",
     "object-missing": "there is no such object",
-    "bucket-missing": "there is no such bucket",
+    "bucket-missing": "there is no such bucket; embzarr makes none",
     "object-archived": "it is in an archive (such as Glacier), and must be restored to be read",
 }
 

@@ -55,8 +55,8 @@ def format_of(target: str, name: str | None) -> Format:
     for one in _FORMATS:
         if target.lower().endswith(one.endings):
             return one
-    told = ", ".join(f"{'/'.join(one.endings) or 'any'} {one.name}" for one in _FORMATS)
+    told = ", ".join(" ".join((one.name, "/".join(one.endings))).rstrip() for one in _FORMATS)
     raise InvalidInputError(
         "input-argument",
-        f"the ending of {target!r} does not tell the format, so that format= must; known: {told}",
+        f"the ending of {target!r} does not tell the format, so that format= must: {told}",
     )
