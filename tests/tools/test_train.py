@@ -215,3 +215,31 @@ def test_a_first_run_may_ask_to_resume(ask: Ask, tmp_path: Path) -> None:
     first = ask("train", text, tmp_path / "run", "--resume", "--workers", "1", "--epochs", "1")
     assert first.code == 0
     assert "before" not in first.err
+
+
+def test_what_was_trained_to_its_end_says_so(ask: Ask, tmp_path: Path) -> None:
+    """Resuming it trains nothing, and a user reads what would."""
+    text, run = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text("the king and the queen\n" * 50, "utf-8")
+    small = ["train", text, run, "--resume", "--workers", "1"]
+    assert "to its end" not in ask(*small, "--epochs", "1").err
+    assert "to its end; more --epochs need --allow-changes\n" in ask(*small).err
+    assert "to its end" not in ask(*small, "--epochs", "2", "--allow-changes").err
+
+
+@pytest.mark.parametrize("command", ["train", "train-spark"])
+def test_an_interrupt_says_how_to_go_on(
+    command: str, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stops a training reads that nothing saved is lost, and which option takes it up."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("embzarr_trainer.train", interrupted)
+    monkeypatch.setattr("embzarr_spark.train", interrupted)
+    (tmp_path / "text.txt").write_text("the king and the queen\n" * 50, "utf-8")
+    alone = ["--processes", "1"] if command == "train-spark" else []
+    answer = ask(command, tmp_path / "text.txt", tmp_path / "run", *alone)
+    assert answer.code == 130
+    assert "interrupted; what was saved stays, the same command with --resume" in answer.err

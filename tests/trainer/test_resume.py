@@ -202,7 +202,9 @@ def test_growth_resumes_exactly(planted: Path, tmp_path: Path) -> None:
 def test_another_trainers_checkpoint(planted: Path, tmp_path: Path) -> None:
     """What another program saved cannot be resumed, and says so; init may start from it."""
     embzarr.save(tmp_path / "run", ["seaa", "skya"], np.ones((2, 20), np.float32))
-    with pytest.raises(embzarr.InvalidInputError, match="init starts a new run") as caught:
+    with pytest.raises(
+        embzarr.InvalidInputError, match=r"init \(--init\) starts a new run"
+    ) as caught:
         train(planted, tmp_path / "run", resume=True)
 
     assert caught.value.code == "trainer-foreign"

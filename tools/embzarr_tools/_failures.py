@@ -52,6 +52,16 @@ class ClaimError(AssertionError):
 
 
 @contextmanager
+def going_on() -> Iterator[None]:
+    """Add to an interrupt of the block how what was saved until then is gone on from."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        exc.add_note("what was saved stays, the same command with --resume goes on from it")
+        raise
+
+
+@contextmanager
 def reported(*, debug: bool) -> Iterator[None]:
     """Turn every exception of the block into a line and an exit code.
 
@@ -63,8 +73,8 @@ def reported(*, debug: bool) -> Iterator[None]:
         flush()
     except (typer.Exit, typer.Abort):
         raise
-    except KeyboardInterrupt:
-        say_aside("interrupted")
+    except KeyboardInterrupt as exc:
+        say_aside("; ".join(("interrupted", *getattr(exc, "__notes__", ()))))
         raise typer.Exit(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:

@@ -124,8 +124,8 @@ def foreign(checkpoint: embzarr.Checkpoint, problem: str) -> embzarr.InvalidInpu
     """Return the error for a checkpoint that is not as this trainer saves them."""
     return embzarr.InvalidInputError(
         "trainer-foreign",
-        f"commit {checkpoint.commit} was not saved by this trainer: {problem}; init starts a new "
-        "run from its vectors",
+        f"commit {checkpoint.commit} was not saved by this trainer: {problem}; init (--init) "
+        "starts a new run from its vectors",
     )
 
 

@@ -3,14 +3,18 @@
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embzarr_tools._failures import going_on
 from embzarr_tools._options import AsJson, ChunkBytes, Compression, Place, SingleWriter
 from embzarr_tools._plot import Plot
 from embzarr_tools._screen import on_terminal, say, say_aside, show_json
-from embzarr_tools._train_log import training_log
+from embzarr_tools._train_log import Log, training_log
+
+if TYPE_CHECKING:
+    import embzarr
 
 EXAMPLES = """
 embzarr train corpus.txt runs/mine
@@ -153,7 +157,7 @@ def train(
     settings = _as_before(settings, place, context)
     begin = time.perf_counter()
     losses = embzarr_eval.LossLine()
-    with training_log(losses, silent=as_json) as log:
+    with going_on(), training_log(losses, silent=as_json) as log:
         checkpoint = embzarr_trainer.train(
             corpus,
             place.url,
@@ -161,7 +165,14 @@ def train(
             progress=log,
             **{**asdict(settings), "only": _words_of(settings.only)},
         )
-    seconds = time.perf_counter() - begin
+    _tell(checkpoint, log, time.perf_counter() - begin, as_json=as_json)
+    if settings.resume and not log.checkpoints:
+        say_aside("the run was trained to its end; more --epochs need --allow-changes")
+    plot.draw(place.run(), losses.points)
+
+
+def _tell(checkpoint: "embzarr.Checkpoint", log: Log, seconds: float, *, as_json: bool) -> None:
+    """Print what was made."""
     if as_json:
         known = {"step": checkpoint.step, "commit": checkpoint.commit, "rows": len(checkpoint)}
         told = {"dim": checkpoint.dim, "seconds": seconds, "checkpoints": log.checkpoints}
@@ -171,7 +182,6 @@ def train(
             f"{len(checkpoint):,} words x {checkpoint.dim} at step {checkpoint.step}, commit "
             f"{checkpoint.commit}, in {seconds:.1f} s."
         )
-    plot.draw(place.run(), losses.points)
 
 
 def _as_before(settings: Settings, place: Place, context: typer.Context) -> Settings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._failures import UsageError
+from embzarr_tools._failures import UsageError, going_on
 from embzarr_tools._options import AsJson, Place
 from embzarr_tools._screen import on_terminal, say, say_aside, show_json
 
@@ -96,7 +96,7 @@ def train_spark(
         raise UsageError("--processes is without Spark, and --master with it: give one")
     begin = time.perf_counter()
     report = _Report()
-    with ExitStack() as stack:
+    with going_on(), ExitStack() as stack:
         engine = _engine(stack, corpus, master=master, processes=processes)
         stack.enter_context(engine)
         checkpoint = embzarr_spark.train(
