@@ -70,7 +70,7 @@ def shard(url: Path, number: int) -> Path:
 
 
 def takes(url: Path, count: int, trips: int) -> bool:
-    """Tell whether the first words can come in so many round trips: a busy machine may need more."""
+    """Tell whether the first words can come in so many trips: a busy machine may need more."""
     found = []
     for _ in range(3):
         checkpoint = embzarr.open(watched(url))
