@@ -121,7 +121,7 @@ class Cut:
 
     def place(self, shard: int) -> tuple[int, ...]:
         """Return where a shard stands in the grid of shards, in all dimensions."""
-        block, within = divmod(shard, max(self.block_shards, 1))
+        block, within = divmod(shard, self.block_shards)
         outer: list[int] = []
         for size in reversed(self.shape[: self.split]):
             block, index = divmod(block, size)

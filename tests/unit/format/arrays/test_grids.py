@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embzarr._format import grids
-from embzarr._format.arrays.grids import Grid
+from embzarr._format.arrays.grids import Cut, Grid
 
 
 def grid(rows: int, *, chunk: int = 4, shard: int = 3, row_bytes: int = 12) -> Grid:
@@ -157,3 +158,76 @@ def test_parts_are_equal_and_of_whole_shards(rows: int, parts: int, row_bytes: l
         assert part % (chunk * shard) == 0
         assert chunk == 1 or chunk * nbytes <= 128 * 1024
         assert chunk * shard * nbytes <= 16 * 2**20
+
+
+SHAPES = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+
+
+@given(SHAPES, st.integers(0, 3), st.integers(0, 3), st.integers(1, 4))
+def test_shards_of_a_cut_stand_where_their_rows_do(
+    sizes: list[int], split: int, power: int, shard: int
+) -> None:
+    """In the order of their rows, which is that of C, from the first corner to the last."""
+    at = split % len(sizes)
+    cut = Cut(shape=tuple(sizes), split=at, chunk=2**power, shard=shard)
+    counts = [-(-size // piece) for size, piece in zip(sizes, cut.shard_shape, strict=True)]
+    places = [cut.place(number) for number in range(math.prod(counts))]
+
+    assert places == list(itertools.product(*map(range, counts)))
+    assert len(places) == cut.blocks * cut.block_shards
+    assert cut.row_shape == tuple(sizes[at + 1 :])
+    assert cut.chunk_shape == (*[1] * at, 2**power, *cut.row_shape)
+    assert cut.shard_shape == (*[1] * at, 2**power * shard, *cut.row_shape)
+    # Where another block follows, the last shard of one is full.
+    whole = cut.length if cut.blocks == 1 else cut.block_shards * 2**power * shard
+    assert (cut.length, cut.block_rows, cut.rows) == (sizes[at], whole, cut.blocks * whole)
+
+
+@pytest.mark.parametrize(
+    ("shape", "itemsize", "expected"),
+    [
+        ((5,), 8, (0, 8, 1)),
+        ((1000, 300), 4, (0, 512, 2)),
+        ((1350, 300), 4, (0, 128, 11)),
+        ((10**6, 300), 4, (0, 512, 16)),
+        ((1, 5000, 1000), 4, (1, 256, 16)),
+        ((3, 5000, 1000), 4, (1, 256, 10)),
+        ((2, 70_000, 300), 4, (1, 512, 23)),
+        ((2, 3, 700, 1024), 4, (1, 1, 3)),
+        ((2, 3, 1100, 1024), 4, (2, 128, 9)),
+        ((3, 2**20), 4, (0, 1, 3)),
+        ((3, 2**20 + 1), 4, (1, 65_536, 17)),
+        ((2, 1024), 4096, (0, 1, 2)),
+        ((2, 1025), 4096, (1, 64, 17)),
+        ((1, 1), 9 * 2**20, (1, 1, 1)),
+    ],
+)
+def test_a_tensor_is_cut_where_its_rows_become_small(
+    shape: tuple[int, ...], itemsize: int, expected: tuple[int, int, int]
+) -> None:
+    """Rows of 4 MiB at most, chunks of about one, of which one row in sixteen is padding."""
+    cut = grids.cut_tensor(shape, itemsize)
+
+    assert (cut.split, cut.chunk, cut.shard) == expected
+
+
+def test_chunks_of_a_tensor_may_be_smaller() -> None:
+    """Whoever reads single rows says so."""
+    cut = grids.cut_tensor((1024, 1024), 4, target=2**16)
+
+    assert (cut.split, cut.chunk, cut.shard) == (0, 16, 64)
+
+
+@given(st.integers(2, 5), st.integers(1, 10**6), st.integers(1, 5000))
+def test_little_of_a_block_is_padding(blocks: int, length: int, row: int) -> None:
+    """The largest chunk of which that is a sixteenth at most, in equal shards of about 16 MiB."""
+    cut = grids.cut_tensor((blocks, length, row * 1024), 1)
+    if cut.split != 1:
+        return
+    twice = 2 * cut.chunk
+
+    assert -length % cut.chunk * 16 <= length
+    assert twice * row > 1024 or -length % twice * 16 > length
+    chunks = -(-length // cut.chunk)
+    shards = -(-chunks * cut.chunk * row // (16 * 1024))
+    assert cut.shard == -(-chunks // shards)

@@ -298,6 +298,37 @@ def test_what_is_asked_ahead_is_worth_it(room: int, asked: int) -> None:
     assert merging.ahead(10**6, grid, 10**8, 2**24, cost) == 2**24
 
 
+@pytest.mark.parametrize(("chunks", "asked"), [(1, 0), (2, 2 * 10**7), (3, 2 * 10**7)])
+def test_of_one_chunk_nothing_is_asked_ahead(chunks: int, asked: int) -> None:
+    """It is wanted in any case; of two it is not known which."""
+    grid = Grid(rows=2 * chunks, row_bytes=5 * 10**6, chunk=2, shard=4)
+    cost = costs(latency=1.0, per_request=10.0, per_byte=1e-7)
+
+    assert merging.ahead(1, grid, 10**7 * chunks, 10**9, cost) == asked
+
+
+PIECES = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min_size=1, max_size=8)
+
+
+@given(PIECES, st.integers(1, 5), st.integers(0, 200), st.integers(1, 3))
+def test_over_a_narrow_link_gaps_are_read_while_that_is_quicker(
+    pieces: list[tuple[int, int]], shard: int, per_request: int, per_byte: int
+) -> None:
+    """Of all gaps that one might read over the smallest with which the read is quickest."""
+    lengths = [length for _, length in pieces]
+    index = index_of([gap for gap, _ in pieces], lengths, shard)
+    cost = costs(1.0, per_request, per_byte)
+    gaps = [gap for at, (gap, _) in enumerate(pieces) if at % shard]
+
+    def seconds(widest: int) -> int:
+        read = [gap for gap in gaps if gap <= widest]
+        return max((len(pieces) - len(read)) * per_request, (sum(lengths) + sum(read)) * per_byte)
+
+    narrow = merging.narrowed(cost, np.arange(len(pieces)), index, shard)
+
+    assert narrow == replace(cost, widest=min(sorted({0, *gaps}), key=seconds))
+
+
 def test_a_plan_tells_what_other_chunks_would_have_fetched() -> None:
     """Of 4 KiB, 16 KiB and the usual 128 KiB, in the proportion that these are compressed."""
     grid = Grid(rows=100_000, row_bytes=256, chunk=512, shard=1024)

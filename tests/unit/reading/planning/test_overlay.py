@@ -46,11 +46,11 @@ def alone(at: int, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Blo
 
 
 def gathered(
-    selections: list[Selection], sizes: list[int], chunk: int, count: int
+    selections: list[Selection], sizes: list[int], chunks: list[int], count: int
 ) -> list[tuple[int, int]]:
     """Do what a reader does: copy each chunk that is named, each holding layer and place."""
     out = np.full((count, 2), -1)
-    for layer, (selection, size) in enumerate(zip(selections, sizes, strict=True)):
+    for layer, (selection, size, chunk) in enumerate(zip(selections, sizes, chunks, strict=True)):
         for at, number in enumerate(selection.chunks.tolist()):
             places = np.arange(number * chunk, (number + 1) * chunk)
             assert places[0] < size
@@ -59,24 +59,25 @@ def gathered(
     return [(int(layer), int(place)) for layer, place in out]
 
 
-@given(deltas=DELTAS, chunk=CHUNK, data=st.data())
+@given(deltas=DELTAS, data=st.data())
 def test_rows_come_from_the_newest_layer_that_has_them(
-    deltas: list[set[int]], chunk: int, data: st.DataObject
+    deltas: list[set[int]], data: st.DataObject
 ) -> None:
     """In the caller's order, repeats included."""
     lists = arrays(deltas)
     expected = newest(lists)
     wanted = data.draw(st.lists(st.sampled_from(sorted(expected))))
     sizes = [BASE_ROWS, *map(len, lists)]
+    chunks = [data.draw(CHUNK) for _ in sizes]
 
-    found = overlay.of_rows(np.array(wanted, np.int64), asked(lists), [chunk] * len(sizes))
+    found = overlay.of_rows(np.array(wanted, np.int64), asked(lists), chunks)
 
-    assert gathered(found, sizes, chunk, len(wanted)) == [expected[row] for row in wanted]
+    assert gathered(found, sizes, chunks, len(wanted)) == [expected[row] for row in wanted]
 
 
-@given(deltas=DELTAS, chunk=CHUNK, data=st.data())
+@given(deltas=DELTAS, data=st.data())
 def test_ranges_come_from_the_newest_layer_that_has_them(
-    deltas: list[set[int]], chunk: int, data: st.DataObject
+    deltas: list[set[int]], data: st.DataObject
 ) -> None:
     """Every row of a range comes once, and no chunk of the base is named for nothing."""
     lists = arrays(deltas)
@@ -84,12 +85,13 @@ def test_ranges_come_from_the_newest_layer_that_has_them(
     edges = st.integers(0, len(expected))
     start, stop = sorted((data.draw(edges), data.draw(edges)))
     sizes = [BASE_ROWS, *map(len, lists)]
+    chunks = [data.draw(CHUNK) for _ in sizes]
 
-    found = overlay.of_range(start, stop, asked(lists), [chunk] * len(sizes), BASE_ROWS)
+    found = overlay.of_range(start, stop, asked(lists), chunks, BASE_ROWS)
 
     rows = range(start, stop)
-    assert gathered(found, sizes, chunk, len(rows)) == [expected[row] for row in rows]
-    needed = {row // chunk for row in rows if expected[row][0] == 0}
+    assert gathered(found, sizes, chunks, len(rows)) == [expected[row] for row in rows]
+    needed = {row // chunks[0] for row in rows if expected[row][0] == 0}
     assert set(found[0].chunks.tolist()) == needed
 
 

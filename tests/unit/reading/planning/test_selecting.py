@@ -119,9 +119,32 @@ def test_rows_of_several_dimensions_are_copied_whole() -> None:
 
     listed.copy(blocks, chosen)
     RangeSelection(4, 11, 4).copy(blocks, ranged)
+    whole = np.zeros((8, 2, 3))
+    RangeSelection(4, 12, 4).copy(blocks, whole)
 
     np.testing.assert_array_equal(chosen, rows.reshape(8, 2, 3)[[2, 0, 4]])
     np.testing.assert_array_equal(ranged, rows.reshape(8, 2, 3)[:7])
+    np.testing.assert_array_equal(whole, rows.reshape(8, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("ats", "slots", "runs"),
+    [
+        ([4], [2], [(4, [2])]),
+        ([0, 1, 2], [1, 2, 3], [(0, [1, 2, 3])]),
+        ([0, 1, 3], [0, 1, 2], [(0, [0, 1]), (3, [2])]),
+        ([5, 6, 7], [0, 2, 3], [(5, [0]), (6, [2, 3])]),
+        ([0, 2, 4], [0, 1, 2], [(0, [0]), (2, [1]), (4, [2])]),
+        ([1, 2], [1, 0], [(1, [1]), (2, [0])]),
+    ],
+)
+def test_chunks_that_follow_each_other_are_copied_at_once(
+    ats: list[int], slots: list[int], runs: list[tuple[int, list[int]]]
+) -> None:
+    """Where they do in the result and where they are at hand, too."""
+    blocks = Blocks(np.array(ats), np.arange(4)[:, None], np.array(slots))
+
+    assert [(at, rows[:, 0].tolist()) for at, rows in blocks.runs()] == runs
 
 
 def test_a_range_costs_no_memory_for_each_row() -> None:
