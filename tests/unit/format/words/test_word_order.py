@@ -48,6 +48,7 @@ def test_search_finds_where_bisect_does(
 ) -> None:
     """One by one and all at once, within any bounds, before or behind a word that is the same."""
     ordered = sorted(words, key=str.encode)
+    asked = [*asked, *words]
     cuts = [sorted(data.draw(st.tuples(*[st.integers(0, len(words))] * 2))) for _ in asked]
     low, high = (np.array([cut[side] for cut in cuts]) for side in (0, 1))
     keys = [word.encode() for word in ordered]
