@@ -280,11 +280,13 @@ def test_sizes_in_the_text() -> None:
     assert "SHOULD take 64 KiB for B" in TEXT
     assert f"more than {spec.INLINE_CHUNKS} chunks" in TEXT
     assert f"{spec.TABLE_CHUNK_ROWS:,} rows a chunk" in TEXT
-    assert f"more than {spec.SPLIT_BYTES // 2**20} MiB without, of about 1 MiB each" in TEXT
+    assert f"more than {spec.SPLIT_BYTES / 2**20:g} MiB without, of about 1 MiB each" in TEXT
     assert spec.PAGE_BYTES == 2**20
-    assert f"at most {spec.SMALL_BYTES // 1024} KiB end to end" in TEXT
-    assert f"at most {spec.TENSOR_ROW_BYTES // 1024**2} MiB, for `chunk`" in TEXT
-    assert f"at most {spec.TENSOR_CHUNK_BYTES // 1024**2} MiB, halved" in TEXT
+    assert f"at most {spec.SMALL_BYTES / 1024:g} KiB end to end" in TEXT
+    assert f"at most {spec.TENSOR_ROW_BYTES / 2**20:g} MiB, for `chunk`" in TEXT
+    assert f"at most {spec.TENSOR_CHUNK_BYTES / 2**20:g} MiB, halved" in TEXT
+    assert (spec.PADDING_SHARE, spec.PADDING_BYTES) == (16, 4 * 1024)
+    assert "at most a sixteenth of it or, where there is one block, at most 4 KiB" in TEXT
     assert spec.PART_GRAIN == 16
     assert "equal to within a sixteenth, and shards of at most 16 MiB" in TEXT
 
