@@ -30,6 +30,8 @@ _SHAPES = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG = b"0" * len(str(spec.MAX_INTEGER))
 """What has no number as long as the largest needs none of its integers looked at."""
 _CONTAINERS = (dict, list, tuple)
+_SHOWN = 64
+"""Characters of a text of others that messages show."""
 
 
 def dumps(value: object) -> bytes:
@@ -122,6 +124,11 @@ def _misnested(depth: int, number: int, what: str) -> DamagedError:
     return DamagedError("json-too-deep", message)
 
 
+def brief(text: str) -> str:
+    """Return a text of others in quotes, as much of it as a message should hold."""
+    return repr(text[:_SHOWN])
+
+
 def _has_long_number(bare: bytes) -> bool:
     return _LONG in bare.translate(_SHAPES)
 
@@ -131,7 +138,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DamagedError("json-duplicate-member", f"member {twice!r} stands twice in one object")
+        raise DamagedError(
+            "json-duplicate-member", f"member {brief(twice)} stands twice in one object"
+        )
     return members
 
 
@@ -142,7 +151,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite_float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise DamagedError("json-number", f"beyond the range of a double: {digits[:40]}")
+        raise DamagedError("json-number", f"beyond the range of a double: {digits[:_SHOWN]}")
     return number
 
 
@@ -151,7 +160,7 @@ def _bounded_integer(digits: str) -> int:
         number = int(digits)
         if abs(number) <= spec.MAX_INTEGER:
             return number
-    raise DamagedError("json-number", f"integer beyond 2**53 - 1: {digits[:40]}")
+    raise DamagedError("json-number", f"integer beyond 2**53 - 1: {digits[:_SHOWN]}")
 
 
 def _check_names(value: object) -> None:

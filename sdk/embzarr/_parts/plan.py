@@ -154,10 +154,10 @@ def _check(plan: StepPlan) -> None:
 
 
 def _check_column(column: PlannedColumn, part_rows: int) -> None:
-    what = f"plan: column {column.name[:64]!r}"
+    what = f"plan: column {json.brief(column.name)}"
     require(keys.is_column_name(column.name), what, "not a column's name")
     if not dtypes.is_column_dtype(column.dtype):
-        raise UnsupportedError("dtype-unsupported", f"{what}: data type {column.dtype[:40]!r}")
+        raise UnsupportedError("dtype-unsupported", f"{what}: data type {json.brief(column.dtype)}")
     validate_layers.check_codec(column.codec, what)
     grid = column.grid(part_rows)
     require(column.chunk & (column.chunk - 1) == 0, what, "rows of a chunk must be a power of two")

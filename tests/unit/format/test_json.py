@@ -302,3 +302,20 @@ def test_a_document_becomes_a_struct() -> None:
     for document in ({"row": "3"}, {"row": 3.0}, {"row": True}, {"row": 3, "more": 1}, {}, None, 3):
         with pytest.raises(msgspec.ValidationError):
             to_place(document)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'{"%s":1,"%s":2}' % (b"x" * 65, b"x" * 65), f"member '{'x' * 64}' stands twice"),
+        (b"[%s]" % (b"7" * 65), f": {'7' * 64} "),
+        (b"[%se400]" % (b"7" * 65), f": {'7' * 64} "),
+    ],
+    ids=["name", "integer", "number"],
+)
+def test_messages_hold_the_beginning_of_what_is_long(data: bytes, told: str) -> None:
+    """64 characters of it, whatever a stranger wrote."""
+    with pytest.raises(DamagedError, match=told):
+        loads(data)
+
+    assert canonical.brief("\n" + "x" * 64) == f"'\\n{'x' * 63}'"

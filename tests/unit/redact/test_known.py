@@ -189,7 +189,7 @@ def test_a_cause_without_secrets_stays(make: Callable[[str], BaseException]) -> 
     assert Redactor().cause(exc) is exc
     assert exc.__traceback__ is not None
     assert Redactor([HIDDEN]).cause(exc) is exc
-    assert (exc.__traceback__, inner.__traceback__) == (None, None)
+    assert all(one.__traceback__ is None for one in (exc, inner))
 
 
 @pytest.mark.parametrize("make", SHOWING, ids=map(str, range(len(SHOWING))))

@@ -82,7 +82,9 @@ def parse(data: bytes | bytearray | memoryview, page: Page, *, what: str) -> Par
     require(spec.ZARR_JSON not in part.objects, what, "lists the layer's own zarr.json")
     for name, array in part.arrays.items():
         is_own = name.startswith((*_OWN_ARRAYS, *_OWN_TABLES))
-        require(is_own and array.data is None, what, f"array {name[:64]!r} belongs in the manifest")
+        require(
+            is_own and array.data is None, what, f"array {json.brief(name)} belongs in the manifest"
+        )
     return part
 
 

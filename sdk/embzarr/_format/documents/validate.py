@@ -85,7 +85,7 @@ def _check_features(document: dict[str, Any], what: str) -> None:
     for kind in [document.get("kind"), *kinds]:
         if isinstance(kind, str) and kind not in spec.LAYER_KINDS:
             raise UnsupportedError(
-                "feature-unsupported", f"{what}: cannot read a {kind[:40]!r} step or layer"
+                "feature-unsupported", f"{what}: cannot read a {json.brief(kind)} step or layer"
             )
 
 
@@ -119,7 +119,7 @@ def understood_members(kept: dict[str, Any], what: str) -> dict[str, Any]:
     if not isinstance(arrays, dict):
         return kept
     understood = {
-        name: _understood_array(array, f"{what} array {name[:64]}")
+        name: _understood_array(array, f"{what} array {json.brief(name)}")
         for name, array in arrays.items()
     }
     return {**kept, "arrays": understood}
@@ -140,7 +140,7 @@ def _check_known(part: object, name: str, known: tuple[str, ...], code: str, wha
     """Name a choice that a later version may add, before its other members confuse us."""
     choice = part.get(name) if isinstance(part, dict) else None
     if isinstance(choice, str) and choice not in known:
-        raise UnsupportedError(code, f"{what}: {name} {choice[:40]!r} is unknown")
+        raise UnsupportedError(code, f"{what}: {name} {json.brief(choice)} is unknown")
 
 
 def without_optional(document: dict[str, Any], known: type[Struct], what: str) -> dict[str, Any]:
@@ -154,6 +154,6 @@ def without_optional(document: dict[str, Any], known: type[Struct], what: str) -
         member = document[name]
         if not (isinstance(member, dict) and member.get("must_understand") is False):
             raise UnsupportedError(
-                "member-unknown", f"{what}: member {name[:64]!r} is unknown and not optional"
+                "member-unknown", f"{what}: member {json.brief(name)} is unknown and not optional"
             )
     return {name: member for name, member in document.items() if name not in extra}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr._format import keys, spec
+from embzarr._format import json, keys, spec
 from embzarr._format.arrays import chunk_index, dtypes
 from embzarr._format.arrays.codecs import COMPRESSORS, NONE
 from embzarr._format.documents import validate_deltas, validate_tensors
@@ -83,7 +83,7 @@ def check_layer(layer: Layer, what: str) -> None:
     require(not missing, what, f"array {missing[:1]} is missing")
     for name, array in layer.arrays.items():
         keys.check_key(name)
-        _check_array(name, array, layer, f"{what}: array {name[:64]!r}")
+        _check_array(name, array, layer, f"{what}: array {json.brief(name)}")
     shards = sum(array.grid.shards for array in layer.arrays.values()) if layer.pages else 0
     require(shards <= layer.object_count, what, "more shards than objects are listed")
     _check_placement(layer, what)
@@ -115,7 +115,7 @@ def _check_base(layer: Layer, what: str) -> None:
 
 def _check_array(name: str, array: Array, layer: Layer, what: str) -> None:
     if not dtypes.is_column_dtype(array.dtype):
-        raise UnsupportedError("dtype-unsupported", f"{what}: data type {array.dtype[:40]!r}")
+        raise UnsupportedError("dtype-unsupported", f"{what}: data type {json.brief(array.dtype)}")
     check_codec(array.codec, what)
     require(array.split < len(array.shape), what, f"divided in dimension {array.split}")
     grid = array.grid
@@ -155,7 +155,7 @@ def _check_table(array: Array, layer: Layer, what: str) -> None:
 def check_codec(codec: Codec, what: str) -> None:
     known = COMPRESSORS.get(codec.name)
     if codec != NONE and not (known and known.is_whole(codec)):
-        raise UnsupportedError("codec-unsupported", f"{what}: codec {str(codec)[:80]!r}")
+        raise UnsupportedError("codec-unsupported", f"{what}: codec {json.brief(str(codec))}")
 
 
 def _check_vocabulary(layer: Layer, what: str) -> None:

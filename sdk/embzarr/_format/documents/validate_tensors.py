@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from embzarr._format import keys, spec
+from embzarr._format import json, keys, spec
 from embzarr._format.documents.validate_deltas import require
 
 if TYPE_CHECKING:
@@ -29,18 +29,18 @@ def check(layer: Layer, what: str) -> None:
     """
     for name, array in layer.arrays.items():
         is_free = name.split("/")[0] in _FOLDERS
-        require(is_free or not array.split, what, f"array {name[:64]!r} divided further in")
-        require(not array.split or 0 not in array.shape, what, f"array {name[:64]!r} is empty")
+        require(is_free or not array.split, what, f"array {json.brief(name)} divided further in")
+        require(not array.split or 0 not in array.shape, what, f"array {json.brief(name)} is empty")
     for name in (*layer.tensors, *layer.files):
-        require(keys.is_tensor_name(name), what, f"a tensor or file named {name[:64]!r}")
+        require(keys.is_tensor_name(name), what, f"a tensor or file named {json.brief(name)}")
     for name, tensor in layer.tensors.items():
-        _check_place(tensor, tensor.shape, layer, f"{what}: tensor {name[:64]!r}")
+        _check_place(tensor, tensor.shape, layer, f"{what}: tensor {json.brief(name)}")
         is_sound = tensor.type is None or layer.arrays[tensor.array].dtype == "uint8"
-        require(is_sound, what, f"tensor {name[:64]!r} of a type of its own, not in bytes")
+        require(is_sound, what, f"tensor {json.brief(name)} of a type of its own, not in bytes")
     for name, file in layer.files.items():
-        _check_place(file, [file.size], layer, f"{what}: file {name[:64]!r}")
+        _check_place(file, [file.size], layer, f"{what}: file {json.brief(name)}")
         is_bytes = layer.arrays[file.array].dtype == "uint8"
-        require(is_bytes, what, f"file {name[:64]!r} is not of bytes")
+        require(is_bytes, what, f"file {json.brief(name)} is not of bytes")
     _check_apart(layer, what)
 
 
@@ -66,7 +66,7 @@ def _check_place(
 def _check_apart(layer: Layer, what: str) -> None:
     """Refuse two that share a number: what all of them take is then bounded by what is stored."""
     for (array, _, end), (other, start, _) in itertools.pairwise(sorted(_stretches(layer))):
-        require(array != other or end <= start, what, f"array {array[:64]!r} is used twice")
+        require(array != other or end <= start, what, f"array {json.brief(array)} is used twice")
 
 
 def _stretches(layer: Layer) -> Iterator[tuple[str, int, int]]:
