@@ -91,6 +91,16 @@ def test_gaps_that_no_history_has_are_told_of(client: MemoryStore) -> None:
             embzarr.Run(Listing(client, numbers)).numbers()
 
 
+@pytest.mark.parametrize(("most", "apart"), [(64 * 1024, 2), (16 * 1024, 1024)])
+def test_so_many_gaps_are_listed_and_no_more(most: int, apart: int) -> None:
+    """65,536 runs, and 16,384 stretches of 1024 numbers in which any are."""
+    numbers = range(5, 5 + apart * (most + 1), apart)
+
+    assert len(listed.runs(Listing(MemoryStore(), lambda: iter(numbers[:-1]))) or ()) == most
+    with pytest.raises(embzarr.StoreError, match="more gaps than a history"):
+        listed.runs(Listing(MemoryStore(), lambda: iter(numbers)))
+
+
 def test_numbers_come_in_any_order() -> None:
     """Some stores list in no order: runs are the same, across the edges of pages too."""
     wanted = [[1, 5000], [5002, 5002], [7169, 70_000], [10**9, 10**9 + 3000]]
