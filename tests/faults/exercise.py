@@ -82,10 +82,14 @@ def _contents(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
     tensors, files = checkpoint.tensors, checkpoint.files
     yield _try("model", lambda: (repr(tensors), repr(files), checkpoint.model))
     yield _try("tensors", lambda: {name: one.nbytes for name, one in tensors.load().items()})
-    for name in [*tensors][:_MEMBERS]:
-        yield from _tensor(f"tensor {name}", tensors[name])
-    for name in [*files][:_MEMBERS]:
-        yield from _file(f"file {name}", files[name])
+    names = _try("names of tensors", lambda: [*tensors]), _try("names of files", lambda: [*files])
+    yield from names
+    (_, of_tensors), (_, of_files) = names
+    if isinstance(of_tensors, list) and isinstance(of_files, list):
+        for name in of_tensors[:_MEMBERS]:
+            yield from _tensor(f"tensor {name}", tensors[name])
+        for name in of_files[:_MEMBERS]:
+            yield from _file(f"file {name}", files[name])
 
 
 def _tensor(name: str, tensor: embzarr.Tensor) -> Iterator[tuple[str, Outcome]]:

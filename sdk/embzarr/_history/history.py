@@ -13,7 +13,7 @@ from embzarr._format import intervals, keys, spec
 from embzarr._history import listed, quarantine
 from embzarr._history import records as stored
 from embzarr._history.records import Collected, Commit, Expired
-from embzarr._storage import get_at_most, parallel
+from embzarr._storage import detached, get_at_most, parallel
 from embzarr.errors import (
     AccessDeniedError,
     DamagedError,
@@ -314,11 +314,11 @@ def _sound_or_not(store: Readable, number: int) -> Record | Unread | NotFoundErr
     try:
         return stored.read(store, number)
     except (DamagedError, NotFoundError) as exc:
-        return exc
+        return detached(exc)
     except StoreError as exc:
         if exc.code != "object-archived":
             raise
-        return exc
+        return detached(exc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from embzarr._format import digests, keys, pages, spec
 from embzarr._reading.fetching.fetch import fetch
-from embzarr._storage import parallel
+from embzarr._storage import detached, parallel
 from embzarr.errors import DamagedError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _read_or_not(store: GetRange, layer: Layer, at: int) -> PagePart | Exception
     try:
         return _read(store, layer, at)
     except (DamagedError, NotFoundError) as exc:
-        return exc
+        return detached(exc)
     except UnsupportedError as exc:
         return DamagedError(exc.code, str(exc.args[0]))
 

@@ -8,6 +8,7 @@ recorded ones is for the caller to see.
 from __future__ import annotations
 
 import bisect
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from embzarr._format import (
     pages,
     spec,
     word_table,
-    zarr_json,
 )
 from embzarr._reading import ArrayReader, LayerWords, fetch, link_to
 from embzarr._repair.sources import digest_of, is_held
@@ -31,7 +31,7 @@ from embzarr._verify import shards
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,17 +61,19 @@ def copied(layer: Layer, name: str) -> memoryview | None:
     return memoryview(array.data + chunk_coding.index_bytes(index, array.grid))
 
 
-def page(store: Readable, layers: Sequence[Layer], known: Layer, name: str) -> memoryview | None:
-    """Return a page that lists objects, as the objects tell which no other page lists.
+def listed(
+    store: Readable, layers: Sequence[Layer], known: Layer, documents: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return the names of the objects that lost pages listed: those that no other page lists.
 
     Args:
         store: where the layer lies.
         layers: the layer, upon those below it, as the manifest has them.
         known: the same layer with what its sound pages hold.
-        name: the page.
+        documents: names of its documents.
 
     Returns:
-        The page; None where it lists none, or not all that it listed is there.
+        By page, in order; nothing where what is left is not as much as the lost pages listed.
     """
     layer = layers[-1]
     lost = {
@@ -79,13 +81,16 @@ def page(store: Readable, layers: Sequence[Layer], known: Layer, name: str) -> m
         for (one, digest), page in zip(layer.page_objects.items(), layer.pages, strict=True)
         if not is_held(store, f"{layer.path}/{one}", digest)
     }
-    documents = zarr_json.documents_of(layers, whole=known)
     left = sorted(pages.expected_objects(known, documents) - known.objects.keys())
     counts = [page.count for page in lost.values() if page.kind == spec.OBJECTS]
     if len(counts) < len(lost) or sum(counts) != len(left):
-        return None
-    first = sum(counts[: list(lost).index(name)])
-    names = left[first : first + lost[name].count]
+        return {}
+    names = iter(left)
+    return {one: list(itertools.islice(names, page.count)) for one, page in lost.items()}
+
+
+def page(store: Readable, layer: Layer, names: Sequence[str]) -> memoryview | None:
+    """Return a page that lists objects of a layer; None where one is not there."""
     found = parallel.each(lambda one: digest_of(store, f"{layer.path}/{one}"), names)
     digests = [ObjectDigest(size=one[0], sha256=one[1]) for one in found if one]
     if len(digests) < len(names):

@@ -8,6 +8,7 @@ from embzarr._format import spec, zarr_json
 from embzarr._reading import link_to, pages
 from embzarr._repair import derive, source_bytes
 from embzarr._repair.sources import is_held, read
+from embzarr._storage import parallel
 from embzarr._verify import Shards
 from embzarr.errors import DamagedError
 
@@ -31,10 +32,14 @@ class LayerRepair:
         """Prepare to restore the last of `layers`; nothing is read yet."""
         layer, _ = pages.known(store, layers[-1])
         self._store = store
-        self._layers = layers
         self._layer = layer
         self._sources = sources
         self._pages = frozenset(layers[-1].page_objects)
+        self._documents = parallel.Later(lambda: zarr_json.documents_of(layers, whole=layer))
+        self._listed = parallel.Later(
+            lambda: derive.listed(store, layers, layer, self._documents())
+        )
+        """By lost page, found before any of them is restored, as what is left tells of all."""
         self._damaged: set[str] = set()
         self._derived: dict[str, NDArray[Any] | None] = {}
         self._arrays = {
@@ -128,12 +133,13 @@ class LayerRepair:
     def _computed(self, name: str) -> Iterator[Offer]:
         """Yield what follows from other parts of the layer."""
         if name in self._pages:
-            page = derive.page(self._store, self._layers, self._layer, name)
+            names = self._listed().get(name)
+            page = derive.page(self._store, self._layer, names) if names else None
             if page is not None:
                 yield "the objects that it lists", page
             return
         if name.endswith(spec.ZARR_JSON):
-            document = zarr_json.documents_of(self._layers, whole=self._layer).get(name)
+            document = self._documents().get(name)
             if document is not None:
                 yield "the manifest", memoryview(document)
             return

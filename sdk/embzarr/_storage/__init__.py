@@ -25,6 +25,7 @@ from embzarr._storage.port import (
     size_of,
 )
 from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.failures import detached
 from embzarr._storage.requests.retry import persistently
 from embzarr._storage.wrappers.counting import CountingStore, Traffic
 from embzarr._storage.wrappers.read_only import ReadOnlyStore
@@ -50,6 +51,7 @@ __all__ = [
     "Store",
     "Task",
     "Traffic",
+    "detached",
     "folders_of",
     "forks",
     "get_at_most",

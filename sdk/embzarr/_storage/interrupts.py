@@ -160,11 +160,12 @@ class Task(Generic[R]):
         """
         self.run()
         self.ended.wait()
-        if self._failure is not None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
             try:
-                raise self._failure
+                raise failure
             finally:
-                del self  # else the failure's traceback holds this frame, and it the failure
+                del failure  # else it holds its traceback, that this frame, and that it again
         return self._found.pop()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import chunk_coding, dtypes, json, keys, numpy_dtype, spec
-from embzarr._storage import parallel
+from embzarr._storage import detached, parallel
 from embzarr._verify.shards import pieces, shard_index_fault
 from embzarr.errors import DamagedError, NotFoundError
 
@@ -164,7 +164,7 @@ class _ObjectCheck:
             if dtype[0] == "U":
                 dtypes.check_values(chunk.view(numpy_dtype(dtype)), what)
         except DamagedError as exc:
-            return exc
+            return detached(exc)
         self._compare_copy(stored)
         return None
 

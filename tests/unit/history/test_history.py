@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import tracemalloc
@@ -167,3 +168,26 @@ def test_a_store_that_answers_for_every_number_is_not_walked_for_ever() -> None:
 
     with pytest.raises(DamagedError, match=r"commits/\d+\.json: not JSON"):
         embzarr.open(Babbling(open_store(client)), step=1)
+
+
+def test_nothing_is_held_of_damaged_manifests() -> None:
+    """Each is read, refused and let go of: an error that is kept holds nothing of what was read."""
+    client = MemoryStore()
+    store = open_store(client)
+    embzarr.save(client, ["a"], [[1.0]])
+    wrong = b'{"embzarr":{"version":1},"more":[' + b"{}," * 100_000 + b"{}]}"
+    for number in range(2, 22):
+        store.put(commit_key(number), wrong)
+    run = embzarr.Run(client)
+
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedError):
+            run.commits()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert held < 8 * 2**20

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from embzarr._redact import Redactor
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 Verb: TypeAlias = Literal["read", "list", "write", "create", "delete"]
 
@@ -142,7 +143,10 @@ class Place:
             error = self.translate(exc, verb, key)
         # Outside of the handler, else Python would keep the original as ``__context__`` even
         # where its text holds a secret.
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # else it holds its traceback, that this frame, and that it again
 
     def each(self, verb: Verb, key: str, items: Callable[[], Iterator[T]]) -> Iterator[T]:
         """Iterate over an answer whose every part may fail."""
@@ -182,6 +186,12 @@ class Place:
     def _told(self, verb: Verb, key: str, reason: str) -> str:
         where = f"{key} in {self.url}" if key else self.url
         return f"cannot {verb} {where}: {reason}"
+
+
+def detached(error: E) -> E:
+    """Return an error that is kept as a value, without its frames, which hold all that was read."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def shown_url(url: str) -> str:
