@@ -50,11 +50,12 @@ def execute(
         if cache is not None:
             _keep(data, request, plan, cache)
 
-    cache = _cache_for(plans, link)
     for plan in plans:
         for data, request in plan.at_hand():
             make_rows(data, request, plan)
     feed = Feed(plans, view, link)
+    # Kept or not as a whole: what is larger would drive out what is there.
+    cache = link.cache if link.cache and link.cache.takes(feed.wanted) else None
     tables = [plan.index for plan in plans if plan.is_ahead]
     calls: list[Callable[[], object]] = [*tables, *[lambda: feed.drain(run)] * feed.connections]
     parallel.each(feed.closed_on_error, calls, workers=len(calls))
@@ -80,12 +81,6 @@ def _fetch(request: Request, plan: ArrayPlan, store: GetRange) -> memoryview:
     if early:
         return early()
     return fetch(store, plan.array.key(request.shard), request.start, request.length)
-
-
-def _cache_for(plans: Sequence[ArrayPlan], link: Link) -> StoreCache | None:
-    """Return the cache, if what plans fetch together is little enough to be kept."""
-    nbytes = sum(plan.lacking_bytes for plan in plans)
-    return link.cache if link.cache is not None and link.cache.takes(nbytes) else None
 
 
 def _keep(data: memoryview, request: Request, plan: ArrayPlan, cache: StoreCache) -> None:

@@ -65,6 +65,8 @@ class Feed:
 
     def __init__(self, plans: Sequence[ArrayPlan], view: View, link: Link) -> None:
         """Hand out what fetches `plans`, within the memory that `view` names."""
+        self.wanted = sum(plan.lacking_bytes for plan in plans)
+        """Bytes of what plans lack, without the gaps between."""
         found = requests(plans)
         self._view = view
         self._changed = threading.Condition()
@@ -81,11 +83,10 @@ class Feed:
         limit = view.room(0)
         self._room = min(cost.under_way(span), limit)
         self._free = limit - ahead
-        wanted = sum(plan.lacking_bytes for plan in plans)
-        self._watches = fetched > _MUCH * wanted
+        self._watches = fetched > _MUCH * self.wanted
         self._usual = replace(link.usual, latency=cost.latency)
         gaps = min(_AT_FIRST + self._usual.latency / self._usual.per_byte, _AT_FIRST_MOST)
-        self._at_first = int(gaps * fetched / max(fetched - wanted, 1))
+        self._at_first = int(gaps * fetched / max(fetched - self.wanted, 1))
         self.begun = time.perf_counter() - (view.ahead.seconds if view.ahead else 0)
         """When its first request was sent."""
         self._received = 0

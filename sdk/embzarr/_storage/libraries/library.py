@@ -64,7 +64,8 @@ class Library:
 
     def _look(self) -> None:
         """Note before a fork whether a runtime may be there, which a caller may have started."""
-        self._has_run = self._has_run or _is_event_loop_there()
+        if not self._has_run and self._package in sys.modules:
+            self._has_run = _is_event_loop_there()
 
 
 def _is_event_loop_there() -> bool:
