@@ -145,4 +145,4 @@ def test_it_stays_below_300_mb(tmp_path: Path, record_property: Any, capsys: Any
     record_property("memory", line)
     with capsys.disabled():
         print(f"\n{line}")  # noqa: T201 - the figure
-    assert peak < MOST
+    assert peak < MOST, line
