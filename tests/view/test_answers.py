@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from embzarr_view import _map
 from embzarr_view._answers import Answers, Asked
 from embzarr_view._changed import compared
 from embzarr_view._history import History
-from embzarr_view._jobs import Job
+from embzarr_view._jobs import Job, Jobs
 from embzarr_view._opened import Opened
 from embzarr_view._words import neighbours
 from tools.asking import flip_bit
@@ -335,8 +336,6 @@ def test_a_job_can_be_stopped_and_may_fail(page: Page) -> None:
     assert page.done("verify")["error"].endswith("[commit-missing]")
     assert page.ask("job", kind="compare") is None
 
-    from embzarr_view._jobs import Jobs  # noqa: PLC0415 - the only use
-
     jobs = Jobs()
 
     def work(job: Job) -> None:
@@ -346,10 +345,35 @@ def test_a_job_can_be_stopped_and_may_fail(page: Page) -> None:
     jobs.start("endless", {}, work)
     assert jobs.start("endless", {"other": 1}, work)["about"] == {}
     jobs.stop("endless")
-    while (found := jobs.look("endless")) and found["state"] == "running":
-        pass
-    assert found is not None
+    found = _ended(jobs, "endless")
     assert (found["state"], found["error"]) == ("stopped", None)
+
+
+def test_jobs_of_two_kinds_work_one_after_the_other() -> None:
+    """Each may take all memory that a page is to take; who waits says so, and can be stopped."""
+    jobs, go = Jobs(), threading.Event()
+    jobs.start("first", {}, lambda _: go.wait())
+    jobs.start("second", {}, lambda _: "done")
+    jobs.start("third", {}, lambda _: "done")
+
+    jobs.stop("third")
+
+    assert _ended(jobs, "third")["state"] == "stopped"
+    assert [_look(jobs, kind)["waits"] for kind in ("first", "second")] == [False, True]
+    go.set()
+    assert _ended(jobs, "second")["result"] == "done"
+
+
+def _look(jobs: Jobs, kind: str) -> dict[str, Any]:
+    found = jobs.look(kind)
+    assert found is not None
+    return found
+
+
+def _ended(jobs: Jobs, kind: str) -> dict[str, Any]:
+    while (found := _look(jobs, kind))["state"] == "running":
+        time.sleep(0.01)
+    return found
 
 
 def test_steps_are_scored(looked_at: Path, tmp_path: Path) -> None:
@@ -452,7 +476,7 @@ def test_vectors_and_columns_of_a_stranger_are_shown_in_part(tmp_path: Path) -> 
     """A matrix of axes by axes, or all numbers of a row, would take what no page may take."""
     dim, wide = 150_000, 60_000
     words = [f"w{row}" for row in range(12)]
-    vectors = np.eye(len(words), dim, dtype=np.float32) + 1
+    vectors = np.random.default_rng(1).standard_normal((len(words), dim), np.float32)
     numbers = np.ones((len(words), wide), np.float32)
     columns: dict[str, ArrayLike] = {"wide": numbers, "plain": np.arange(len(words))}
     embzarr.save(tmp_path, words, vectors, columns=columns)

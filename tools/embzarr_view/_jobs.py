@@ -1,16 +1,20 @@
-"""What takes longer than an answer: one thing of each kind at a time, that can be looked after."""
+"""What takes longer than an answer: one thing at a time, that can be looked after."""
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import embzarr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_LOOK_SECONDS: Final = 0.2
+"""How often one that waits looks whether it is to end."""
 
 
 class StoppedError(Exception):
@@ -25,6 +29,8 @@ class Job:
     """What it was asked for."""
     state: str = "running"
     """``running``, ``done``, ``stopped`` or ``failed``."""
+    waits: bool = True
+    """For the job of another kind, which must end first."""
     done: int = 0
     total: int = 0
     what: str = ""
@@ -45,16 +51,17 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as a JSON object."""
-        named = ("about", "state", "done", "total", "what", "result", "error", "seconds")
+        named = ("about", "state", "waits", "done", "total", "what", "result", "error", "seconds")
         return {name: getattr(self, name) for name in named}
 
 
 class Jobs:
-    """The last job of each kind."""
+    """The last job of each kind. One works at a time: it may take all memory that there is."""
 
     def __init__(self) -> None:
         """Have none."""
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._jobs: dict[str, Job] = {}
 
     def start(self, kind: str, about: dict[str, Any], work: Callable[[Job], Any]) -> dict[str, Any]:
@@ -64,7 +71,7 @@ class Jobs:
             if running is not None and running.state == "running":
                 return running.as_json()
             job = self._jobs[kind] = Job(about)
-        threading.Thread(target=_run, args=(job, work), daemon=True).start()
+        threading.Thread(target=self._run, args=(job, work), daemon=True).start()
         return job.as_json()
 
     def look(self, kind: str) -> dict[str, Any] | None:
@@ -81,19 +88,35 @@ class Jobs:
             job.is_to_end.set()
         return self.look(kind)
 
+    def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
+        """Do the work, whatever becomes of it."""
+        begin = time.monotonic()
+        try:
+            with self._alone(job):
+                begin = time.monotonic()
+                result = work(job)
+        except Exception as exc:  # noqa: BLE001 - it is told, in a thread nobody else would
+            state = "stopped" if job.is_to_end.is_set() else "failed"
+            job.error = None if state == "stopped" else told(exc)
+        else:
+            state, job.result = "done", result
+        job.seconds = time.monotonic() - begin
+        job.state = state
 
-def _run(job: Job, work: Callable[[Job], Any]) -> None:
-    """Do the work, whatever becomes of it."""
-    begin = time.monotonic()
-    try:
-        result = work(job)
-    except Exception as exc:  # noqa: BLE001 - it is told, in a thread nobody else would
-        state = "stopped" if job.is_to_end.is_set() else "failed"
-        job.error = None if state == "stopped" else told(exc)
-    else:
-        state, job.result = "done", result
-    job.seconds = time.monotonic() - begin
-    job.state = state
+    @contextmanager
+    def _alone(self, job: Job) -> Iterator[None]:
+        """Wait until no other job works, and keep others waiting until the block ends.
+
+        Raises:
+            StoppedError: it is to end before.
+        """
+        while not self._turn.acquire(timeout=_LOOK_SECONDS):
+            job.advance(0, 0)
+        try:
+            job.waits = False
+            yield
+        finally:
+            self._turn.release()
 
 
 def told(exc: Exception) -> str:

@@ -45,6 +45,9 @@ async function send(method, name, given = {}, signal = undefined) {
 
 const plain = (value) => (typeof value === 'boolean' ? String(Number(value)) : String(value))
 
+/** What is shown of a job for as long as it `waits`. */
+export const WAITING = 'Waiting for another job to end'
+
 /**
  * Look after a job until it has ended.
  *

@@ -26,6 +26,8 @@ _CACHE_BYTES = 32 * 1024 * 1024
 """Decoded blocks kept for the next question."""
 _BATCH_BYTES = 16 * 1024 * 1024
 """Blocks decoded at once: a list of words that needs all blocks of 10^7 words stays in bounds."""
+_PASS_BYTES = 4 * 1024 * 1024
+"""The same where all blocks are gone through once, whose memory nobody waits for."""
 
 
 class LookupReader:
@@ -80,9 +82,9 @@ class LookupReader:
             yield from self._read([number])
 
     def blocks(self) -> Iterator[LookupBlock]:
-        """Yield every block in order."""
-        for _, block in self._read(range(len(self._fences))):
-            yield block
+        """Yield every block in order; none is kept, since nobody asks for it again."""
+        for numbers in self._batches_of(range(len(self._fences)), _PASS_BYTES):
+            yield from self._decoded(numbers)
 
     def suggest(self, word: str) -> list[str]:
         """Return up to three words spelt like `word`, from the blocks where its forms would lie."""
@@ -100,14 +102,16 @@ class LookupReader:
 
     def _batches(self, numbers: Sequence[int]) -> Iterator[list[tuple[int, LookupBlock]]]:
         """Yield blocks by their numbers, in order, as many together as memory allows."""
-        step = max(_BATCH_BYTES // self._block_bytes, 1)
-        for at in range(0, len(numbers), step):
-            batch = numbers[at : at + step]
+        for batch in self._batches_of(numbers, _BATCH_BYTES):
             blocks = self._cached(batch)
             missing = [number for number in batch if number not in blocks]
             blocks.update(zip(missing, self._decoded(missing), strict=True))
             self._keep(blocks)
             yield sorted(blocks.items())
+
+    def _batches_of(self, numbers: Sequence[int], nbytes: int) -> Iterator[Sequence[int]]:
+        step = max(nbytes // self._block_bytes, 1)
+        return (numbers[at : at + step] for at in range(0, len(numbers), step))
 
     def _decoded(self, numbers: Sequence[int]) -> list[LookupBlock]:
         return lookups.decode(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ask, follow, order } from '../ask.js'
+import { ask, follow, order, WAITING } from '../ask.js'
 import { apart, card, empty, h, labelled, select, show, table, tile } from '../dom.js'
 import { colour, draw } from '../plot.js'
 import { cosine, figure, plural, whole } from '../text.js'
@@ -69,7 +69,7 @@ function tell(place, job, button) {
     show(
       place,
       card(
-        h('div.head', h('h2', `Comparing ${job.what || 'words'}`), stop),
+        h('div.head', h('h2', job.waits ? WAITING : `Comparing ${job.what || 'words'}`), stop),
         h('progress', { max: job.total || 1, value: job.done }),
       ),
     )

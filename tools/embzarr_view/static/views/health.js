@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ask, follow, order } from '../ask.js'
+import { ask, follow, order, WAITING } from '../ask.js'
 import { apart, card, h, show, table, tile } from '../dom.js'
 import { plural, size, whole } from '../text.js'
 
@@ -60,7 +60,7 @@ function tell(place, job, buttons) {
     show(
       place,
       card(
-        h('div.head', h('h2', `Reading commit ${job.about.commit}`), stop),
+        h('div.head', h('h2', job.waits ? WAITING : `Reading commit ${job.about.commit}`), stop),
         h('progress', { max: job.total || 1, value: job.done }),
         h(
           'p.soft.small',

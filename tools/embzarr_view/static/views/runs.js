@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { follow, order } from '../ask.js'
+import { follow, order, WAITING } from '../ask.js'
 import { apart, card, cells, empty, h, show, table, tile } from '../dom.js'
 import { colourOf, draw, line, literal } from '../plot.js'
 import { age, moment, plural, size, whole } from '../text.js'
@@ -184,7 +184,11 @@ function scores(page) {
   })
   const tell = (job) => {
     if (job.state === 'running')
-      show(place, h('progress', { max: job.total || 1, value: job.done }))
+      show(
+        place,
+        job.waits ? h('p.soft', WAITING) : null,
+        h('progress', { max: job.total || 1, value: job.done }),
+      )
     else if (job.error) show(place, h('p.trouble', job.error))
     else if (job.result) plotScores(place, job.result)
   }
