@@ -145,8 +145,8 @@ def test_damage_is_told_as_such(serving: Serving, tmp_path: Path) -> None:
     """A chunk that was changed is an error with its code, and the server goes on."""
     embzarr.save(tmp_path, ["a", "b"], np.ones((2, 4), "f4"), step=1)
     (shard,) = tmp_path.glob("steps/*/vectors/c/0/0")
+    shard.write_bytes(bytes(len(shard.read_bytes())))  # before it is read ahead
     with serving(tmp_path) as url:
-        shard.write_bytes(bytes(len(shard.read_bytes())))
         server = Server(url)
         answer = server.ask(f"{server.path}api/word?row=0")
         assert answer.status == 422
