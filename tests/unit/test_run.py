@@ -78,10 +78,21 @@ def test_what_is_not_there(run: embzarr.Run) -> None:
         run.open(step=15)
     with pytest.raises(embzarr.NotFoundError, match="no commit 9"):
         run.open(commit=9)
-    with pytest.raises(embzarr.NotFoundError, match="no tag 'x'"):
+    with pytest.raises(embzarr.NotFoundError, match="no tag 'x'; tags: none"):
         run.open(tag="x")
     with pytest.raises(embzarr.InvalidInputError, match="give one of"):
         run.open(step=10, commit=1)
+
+
+@pytest.mark.parametrize(("count", "told"), [(10, "'t18', 't19' ["), (11, "'t19', and others [")])
+def test_tags_that_there_are(run: embzarr.Run, count: int, told: str) -> None:
+    """Who asks for another one is told, of so many as can be read at a glance."""
+    for at in range(count):
+        run.tag(f"t{at + 10}", step=10)
+    for ask in (lambda: run.open(tag="x"), lambda: run.untag("x")):
+        with pytest.raises(embzarr.NotFoundError, match=r"no tag 'x'; tags: 't10', 't11'") as got:
+            ask()
+        assert told in str(got.value)
 
 
 def test_a_long_history(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -11,11 +11,16 @@ from embzarr._format import Parent, json, keys, spec
 from embzarr._history import history, records
 from embzarr._history.records import Collected, Expired, expired
 from embzarr._storage import get_at_most
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr.errors import DamagedError, EmbzarrError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from embzarr._history.records import Commit
     from embzarr._storage import Readable, Store
+
+_SHOWN: Final = 10
+"""Tags that are named where the one asked for is not there."""
 
 
 class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +44,7 @@ def find_tag(store: Readable, name: str) -> Commit:
     try:
         data = get_at_most(store, key, spec.MAX_TAG_BYTES)
     except NotFoundError as exc:
-        raise NotFoundError("tag-missing", f"no tag {name!r}") from exc
+        raise _missing(store, name) from exc
     parent = parse_tag(data, key)
     try:
         commit = history.read(store, parent.commit)
@@ -73,14 +78,26 @@ def read_all(store: Readable) -> dict[str, Parent]:
         UnsupportedError: the store cannot list.
     """
     found: dict[str, Parent] = {}
-    for info in store.list(f"{spec.TAGS}/"):
-        name = keys.tag_name(info.key)
-        if name is None:
-            continue
+    for name in _names(store):
+        key = keys.tag_key(name)
         with contextlib.suppress(NotFoundError):  # removed since it was listed
-            data = get_at_most(store, info.key, spec.MAX_TAG_BYTES)
-            found[name] = parse_tag(data, info.key)
+            found[name] = parse_tag(get_at_most(store, key, spec.MAX_TAG_BYTES), key)
     return dict(sorted(found.items()))
+
+
+def _names(store: Readable) -> Iterator[str]:
+    listed = (keys.tag_name(info.key) for info in store.list(f"{spec.TAGS}/"))
+    return (name for name in listed if name is not None)
+
+
+def _missing(store: Readable, name: str) -> NotFoundError:
+    """Return the error of a tag that is not there, with some that are where they can be listed."""
+    message = f"no tag {name!r}"
+    with contextlib.suppress(EmbzarrError):
+        shown = sorted(_names(store))
+        more = ", and others" if len(shown) > _SHOWN else ""
+        message += f"; tags: {', '.join(map(repr, shown[:_SHOWN])) or 'none'}{more}"
+    return NotFoundError("tag-missing", message)
 
 
 def write_tag(store: Store, name: str, commit: Commit) -> None:
@@ -124,7 +141,7 @@ def remove_tag(store: Store, name: str) -> None:
     """
     key = keys.tag_key(name)
     if _bytes_of(store, key) is None:
-        raise NotFoundError("tag-missing", f"no tag {name!r}")
+        raise _missing(store, name)
     store.delete(key)
 
 
