@@ -11,26 +11,15 @@ import pytest
 from obstore.store import MemoryStore
 
 import embzarr
-from embzarr._format import digests
-from embzarr._reading.cache import ChunkName
+from cached_chunks import STORE, chunk, fill
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from embzarr._reading.cache import StoreCache
+    from embzarr._reading.cache import ChunkName, StoreCache
 
 WORDS = [f"w{row:05}" for row in range(4096)]
 VECTORS = np.random.default_rng(0).standard_normal((4096, 64), np.float32)
-
-
-STORE = "a store"
-
-
-def chunk(number: int, size: int = 1000) -> tuple[ChunkName, bytes]:
-    """Return the name and the stored bytes of a made-up chunk."""
-    body = number.to_bytes(4, "little") * (size // 4 - 1)
-    crc = digests.crc32c(body)
-    return ChunkName("key", f"{number:064x}", 0, size, crc), body + crc.to_bytes(4, "little")
 
 
 def saved(name: str) -> str:
@@ -209,7 +198,7 @@ def test_only_our_files_are_counted_and_removed(tmp_path: Path) -> None:
         path.write_bytes(bytes(50_000))
         os.utime(path, (0, 0))
 
-    _fill(tmp_path, 0)
+    fill(tmp_path, 0)
 
     assert all(path.read_bytes() == bytes(50_000) for path in strange)
     kept = [path for path in files_of(own) if path not in strange]
@@ -223,7 +212,7 @@ def test_a_writer_that_was_killed_leaves_nothing_for_ever(tmp_path: Path) -> Non
     half = own / f"{'0' * 32}.tmp"
     half.write_bytes(bytes(50_000))
     os.utime(half, (0, 0))
-    _fill(tmp_path, 0)
+    fill(tmp_path, 0)
     assert not half.exists()
 
 
@@ -252,19 +241,10 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
     np.testing.assert_array_equal(checkpoint["w00007"], VECTORS[7])
 
 
-def _fill(folder: Path, first: int) -> None:
-    cache = embzarr.Cache(0, folder=folder, folder_bytes=100_000).of(STORE, on_disk=True)
-    for number in range(first, first + 300):
-        name, stored = chunk(number)
-        cache.keep(name, stored)
-        found = cache.find(name)
-        assert found is None or found == stored  # another process may have swept it
-
-
 def test_processes_share_a_folder_within_its_limit(tmp_path: Path) -> None:
     """Four processes write, read and sweep at once; every file is whole, and they are few."""
     context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=_fill, args=(tmp_path, 150 * n)) for n in range(4)]
+    others = [context.Process(target=fill, args=(tmp_path, 150 * n)) for n in range(4)]
     for other in others:
         other.start()
     for other in others:
