@@ -18,7 +18,7 @@ from embzarr._storage.backends.fsspec import FsspecStore
 from embzarr._storage.backends.local import local_folder
 from embzarr._storage.backends.obstore import ObstoreStore
 from embzarr._storage.libraries import library
-from embzarr._storage.opening import Opening, found_in_environment
+from embzarr._storage.opening import Opening
 from embzarr._storage.requests.failures import Place, shown_url
 from embzarr._storage.wrappers.portable import portable
 from embzarr.errors import UnsupportedError
@@ -135,9 +135,9 @@ def from_folder(folder: Folder, *, single_writer: bool, pickle_secrets: bool) ->
     """Return the store that a folder of a filesystem stands for."""
     url = folder.fs.unstrip_protocol(folder.path)
     options = {**_as_options(folder.fs), "path": folder.path}
-    found = found_in_environment(options) if folder.is_cloud else frozenset()
+    is_cloud = folder.is_cloud
     opening = Opening(
-        _open_filesystem, redact_url(url), options, single_writer, pickle_secrets, found
+        _open_filesystem, redact_url(url), options, single_writer, pickle_secrets, is_cloud
     )
     if forks.is_forked():
         # It may be the parent's, and few filesystems tell.

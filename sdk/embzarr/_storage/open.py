@@ -15,7 +15,7 @@ from embzarr._storage.backends import cloud
 from embzarr._storage.backends.folder import folder_of_url, place_of
 from embzarr._storage.backends.local import local_folder
 from embzarr._storage.backends.memory import memory_store
-from embzarr._storage.opening import Opening, found_in_environment
+from embzarr._storage.opening import Opening
 from embzarr._storage.requests.failures import shown_url
 from embzarr._storage.wrappers.portable import portable
 from embzarr.errors import InvalidInputError
@@ -184,8 +184,8 @@ def _open_by_obstore(
 ) -> Store:
     scheme = _scheme_of(url)
     opened = _NATIVE[scheme](url, options, single_writer=single_writer)
-    found = frozenset() if scheme in _WEB else found_in_environment(opened.options)
-    opening = Opening(_native, url, opened.options, single_writer, pickle_secrets, found)
+    is_cloud = scheme not in _WEB
+    opening = Opening(_native, url, opened.options, single_writer, pickle_secrets, is_cloud)
     return portable(opened.store, opening)
 
 
@@ -204,9 +204,9 @@ def _open_by_fsspec(
     pickle_secrets: bool,  # noqa: FBT001
 ) -> Store:
     folder = folder_of_url(url, options)
-    found = found_in_environment(options) if folder.is_cloud else frozenset()
     store = handed.over_folder(folder, place_of(url, options), single_writer=single_writer)
-    return portable(store, Opening(_chained, url, options, single_writer, pickle_secrets, found))
+    opening = Opening(_chained, url, options, single_writer, pickle_secrets, folder.is_cloud)
+    return portable(store, opening)
 
 
 def _chained(url: str, options: Options, *, single_writer: bool) -> Store:

@@ -34,8 +34,8 @@ class Opening:
     options: Options
     single_writer: bool
     pickle_secrets: bool = False
-    found_anew: frozenset[str] = frozenset()
-    """Secret options that its library finds in the environment if they are not given."""
+    is_cloud: bool = False
+    """Whether its library looks in the environment for what lets it in, if that is not given."""
     withheld: tuple[str, ...] = ()
     """Names of what was secret, and not pickled."""
 
@@ -45,7 +45,7 @@ class Opening:
         Raises:
             AccessDeniedError: code ``access-denied``: a secret was not pickled, and none is found.
         """
-        lost = [name for name in self.withheld if name not in self.found_anew]
+        lost = [name for name in self.withheld if not self._is_found_anew(name)]
         if lost:
             raise AccessDeniedError("access-denied", self._without(lost))
         try:
@@ -55,6 +55,10 @@ class Opening:
                 raise
             error = AccessDeniedError(exc.code, f"{exc.args[0]}; {self._without(self.withheld)}")
         raise error
+
+    def _is_found_anew(self, name: str) -> bool:
+        """Tell whether a cloud's library may find an option by itself: any but headers."""
+        return self.is_cloud and name != _URL and not name.startswith("client_options.")
 
     def _without(self, names: list[str] | tuple[str, ...]) -> str:
         return (
@@ -70,7 +74,7 @@ class Opening:
             if any(secrets_in_url(url)):
                 url, names = redact_url(url), (*names, _URL)
             withheld = tuple(dict.fromkeys((*withheld, *names)))
-        given = (self.single_writer, self.pickle_secrets, self.found_anew, withheld)
+        given = (self.single_writer, self.pickle_secrets, self.is_cloud, withheld)
         return Opening, (self.open, url, options, *given)
 
 
@@ -78,12 +82,6 @@ def bound_to_process(url: str) -> UnsupportedError:
     """Return what tells that a store is in one process's memory only."""
     message = f"{url} is in the memory of one process and cannot be sent to another: save to a URL"
     return UnsupportedError("url-unsupported", message)
-
-
-def found_in_environment(options: Options) -> frozenset[str]:
-    """Return the names of the secrets that a cloud's library finds by itself: all but headers."""
-    _, names = _divided(options)
-    return frozenset(name for name in names if not name.startswith("client_options."))
 
 
 def _divided(options: Options) -> tuple[dict[str, object], tuple[str, ...]]:

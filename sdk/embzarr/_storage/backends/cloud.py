@@ -31,7 +31,7 @@ from embzarr._storage.backends.obstore import ObstoreStore
 from embzarr._storage.capabilities import s3_capabilities
 from embzarr._storage.identity import of_object, of_place
 from embzarr._storage.libraries import library
-from embzarr._storage.libraries.client import Client, shared
+from embzarr._storage.libraries.client import Client, frozen, shared
 from embzarr._storage.libraries.deadline import LARGE_SECONDS, LITTLE_SECONDS
 from embzarr._storage.requests.failures import Place, shown_url
 from embzarr._storage.requests.outage import Outage, outage_of
@@ -331,15 +331,13 @@ def _clients(
     retry = {**_RETRY, **_mapping(options, "retry_config")}
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
 
-    environment = _environment()
+    common = None if made_of is None else frozen((made_of, retry, _environment()))
 
     def client(
         how: Mapping[str, object], by: _Connect = connect, kind: str = ""
     ) -> Client[ObjectStoreMethods]:
         make = partial(by, cast("ClientConfig", how), cast("RetryConfig", retry))
-        if made_of is None:
-            return Client(make)
-        return shared((made_of, how, retry, environment, kind), make)
+        return Client(make) if common is None else shared((common, frozen(how), kind), make)
 
     try:
         first, signed = client(little)(), client(uploading)

@@ -77,17 +77,16 @@ _shared: OrderedDict[Hashable, Client[Any]] = OrderedDict()
 """By all that they are made of, those used last at the end."""
 
 
-def shared(made_of: object, make: Callable[[], T]) -> Client[T]:
+def shared(key: Hashable, make: Callable[[], T]) -> Client[T]:
     """Return the client that this process has for one place and one who asks.
 
     To make one takes milliseconds, most of them for the certificates of the system, and a new one
     has no connection yet. What nobody uses is dropped once others were asked for since.
 
     Args:
-        made_of: all that decides what `make` makes: mappings, lists, and what has a hash.
+        key: all that decides what `make` makes; see `frozen`.
         make: makes it, as any other that is made of the same would be.
     """
-    key = _frozen(made_of)
     with _lock:
         client = _shared.pop(key, None) or Client(make)
         _shared[key] = client
@@ -96,10 +95,14 @@ def shared(made_of: object, make: Callable[[], T]) -> Client[T]:
     return client
 
 
-def _frozen(value: object) -> Hashable:
-    """Return what is equal for equal values of the same types, and has a hash."""
+def frozen(value: object) -> Hashable:
+    """Return what is equal for equal values of the same types, and has a hash.
+
+    Args:
+        value: mappings, lists, and what has a hash.
+    """
     if isinstance(value, Mapping):
-        return frozenset((name, _frozen(part)) for name, part in value.items())
+        return frozenset((name, frozen(part)) for name, part in value.items())
     if isinstance(value, (list, tuple)):
-        return tuple(map(_frozen, value))
+        return tuple(map(frozen, value))
     return type(value), value
