@@ -131,6 +131,13 @@ def test_rows_in_brackets_are_told_of_load_rows(rows: Any, checkpoint: embzarr.C
             one[rows]
 
 
+@pytest.mark.parametrize("words", [slice("a", "b"), slice("a", None), slice(None, "b")], ids=repr)
+def test_a_slice_of_words_says_what_reads_it(words: Any, checkpoint: embzarr.Checkpoint) -> None:
+    """As rows by number do."""
+    with pytest.raises(embzarr.InvalidInputError, match="a range of words is read with load_range"):
+        checkpoint[words]
+
+
 # Words --------------------------------------------------------------------------------------------
 def test_words_are_read_once(checkpoint: embzarr.Checkpoint) -> None:
     """Whoever looks at the words again, or at their parts and rows, reads nothing."""

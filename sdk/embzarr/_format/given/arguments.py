@@ -209,6 +209,12 @@ def _are_plain(listed: list[Any]) -> bool:
 
 
 def _no_words(name: str, expected: str, value: object, code: str) -> InvalidInputError:
+    return refusal(name, f"{expected}{_hint(value)}", value, code=code)
+
+
+def _hint(value: object) -> str:
+    """Say what reads, as it was meant, what is given in the place of a word or a list of words."""
+    if isinstance(value, slice) and any(isinstance(end, str) for end in (value.start, value.stop)):
+        return " (a range of words is read with load_range)"
     is_of_rows = isinstance(value, slice | range) or _whole(value) is not None
-    hint = " (rows are read by number with load_rows)" if is_of_rows else ""
-    return refusal(name, f"{expected}{hint}", value, code=code)
+    return " (rows are read by number with load_rows)" if is_of_rows else ""
