@@ -30,8 +30,10 @@ OUTPUT: Final = 1
 MEMBER: Final = "blocks"
 """What ``metadata`` of the state's commits, and of a checkpoint's trainer, calls the plan."""
 _ROW_BYTES: Final = 128 * 1024
-_BLOCK_BYTES: Final = 32 * 2**20
-"""Read or written at once."""
+_READ_BYTES: Final = 32 * 2**20
+"""Read at once: many requests side by side."""
+_WRITTEN_BYTES: Final = 4 * 2**20
+"""Handed to a writer at once, which copies them."""
 _PADDING: Final = 16
 """A group is padded by about this part of itself at most."""
 
@@ -159,14 +161,14 @@ def read_group(
     bounds, size = plan.bounds(), plan.options.vector_size
     words = int(bounds[group + 1] - bounds[group])
     wide = padded(np.zeros((0, size), np.float32), rows=words)
-    for start, stop in _blocks_of(plan, words):
+    for start, stop in _blocks_of(plan, words, _READ_BYTES):
         wide[start:stop, :size] = read_words(checkpoint, plan, half, group, start, stop)
     return wide
 
 
-def _blocks_of(plan: BlockPlan, words: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of words that are whole rows of the state, some MiB each."""
-    rows = max(_BLOCK_BYTES // (plan.packed * plan.options.vector_size * 4), 1)
+def _blocks_of(plan: BlockPlan, words: int, nbytes: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of words that are whole rows of the state, so many bytes each."""
+    rows = max(nbytes // (plan.packed * plan.options.vector_size * 4), 1)
     for start in range(0, words, rows * plan.packed):
         yield start, min(start + rows * plan.packed, words)
 
@@ -185,7 +187,7 @@ def write_group(
     with embzarr.write_part(
         places.rows, step, index, storage_options=places.storage_options
     ) as part:
-        for start, stop in _blocks_of(plan, plan.rows * plan.packed):
+        for start, stop in _blocks_of(plan, plan.rows * plan.packed, _WRITTEN_BYTES):
             block = np.zeros((stop - start, size), np.float32)
             there = words[start:stop, :size]
             block[: len(there)] = there

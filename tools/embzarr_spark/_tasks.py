@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import embzarr
+from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._state import INPUT, OUTPUT, read_group, read_words, write_group
 from embzarr_spark._windows import Share, merge
 from embzarr_spark._words import counts_between
@@ -71,6 +72,7 @@ def train_block(job: Round, task: int, shares: Iterable[bytes]) -> Report:
     Raises:
         embzarr.InvalidInputError: ``training-diverged``: vectors are no longer finite.
     """
+    give_back_large_arrays()
     begin = time.perf_counter()
     plan, group = job.plan, job.plan.input_group(job.number, task)
     stored = list(shares)
@@ -139,6 +141,7 @@ class Gathering:
 
 def gather_part(job: Gathering, part: int) -> None:
     """Copy the rows of one part of a checkpoint from the state, a group at a time."""
+    give_back_large_arrays()
     with (
         job.places.open(job.places.rows, commit=job.base) as state,
         embzarr.write_part(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._plan import PIECE_WORDS, drawn
 from embzarr_trainer import Windows
 
@@ -85,6 +86,7 @@ def deal(
         epoch: from 0.
         segment: of the epoch, from 0.
     """
+    give_back_large_arrays()
     chosen = _choose(shard, plan, before=before, epoch=epoch, segment=segment)
     bounds = plan.bounds()
     group = np.searchsorted(bounds, chosen.rows, side="right") - 1
