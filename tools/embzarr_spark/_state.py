@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 import embzarr
+from embzarr_spark._memory import Rows
 from embzarr_trainer import check_integer, check_number, padded, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -30,7 +31,7 @@ OUTPUT: Final = 1
 MEMBER: Final = "blocks"
 """What ``metadata`` of the state's commits, and of a checkpoint's trainer, calls the plan."""
 _ROW_BYTES: Final = 128 * 1024
-_READ_BYTES: Final = 32 * 2**20
+READ_BYTES: Final = 32 * 2**20
 """Read at once: many requests side by side."""
 _WRITTEN_BYTES: Final = 4 * 2**20
 """Handed to a writer at once, which copies them."""
@@ -151,22 +152,20 @@ def read_words(
     return words[start - low * plan.packed : stop - low * plan.packed]
 
 
-def read_group(
-    checkpoint: embzarr.Checkpoint, plan: BlockPlan, half: int, group: int
-) -> npt.NDArray[np.float32]:
+def read_group(checkpoint: embzarr.Checkpoint, plan: BlockPlan, half: int, group: int) -> Rows:
     """Return a group of one matrix as the compiled loops want it: rows padded with zeros.
 
     It is read block by block, so that memory holds it once.
     """
     bounds, size = plan.bounds(), plan.options.vector_size
     words = int(bounds[group + 1] - bounds[group])
-    wide = padded(np.zeros((0, size), np.float32), rows=words)
-    for start, stop in _blocks_of(plan, words, _READ_BYTES):
-        wide[start:stop, :size] = read_words(checkpoint, plan, half, group, start, stop)
+    wide = Rows(words, padded(np.zeros((0, size), np.float32)).shape[1])
+    for start, stop in blocks_of(plan, words, READ_BYTES):
+        wide.array[start:stop, :size] = read_words(checkpoint, plan, half, group, start, stop)
     return wide
 
 
-def _blocks_of(plan: BlockPlan, words: int, nbytes: int) -> Iterator[tuple[int, int]]:
+def blocks_of(plan: BlockPlan, words: int, nbytes: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of words that are whole rows of the state, so many bytes each."""
     rows = max(nbytes // (plan.packed * plan.options.vector_size * 4), 1)
     for start in range(0, words, rows * plan.packed):
@@ -180,16 +179,30 @@ def write_group(
     half: int,
     group: int,
     words: npt.NDArray[np.float32],
+    *,
+    give_up: Callable[[int], object] | None = None,
 ) -> int:
-    """Write a group of one matrix, padded or not, as a part of a step; return its bytes."""
+    """Write a group of one matrix as a part of a step; return its bytes.
+
+    Args:
+        places: of the run.
+        plan: of the run.
+        step: the step.
+        half: which matrix.
+        group: which group.
+        words: its rows, padded or not.
+        give_up: called with a number once the rows before it are not needed any more.
+    """
     size = plan.options.vector_size
     index = half * plan.groups + group
     with embzarr.write_part(
         places.rows, step, index, storage_options=places.storage_options
     ) as part:
-        for start, stop in _blocks_of(plan, plan.rows * plan.packed, _WRITTEN_BYTES):
+        for start, stop in blocks_of(plan, plan.rows * plan.packed, _WRITTEN_BYTES):
             block = np.zeros((stop - start, size), np.float32)
             there = words[start:stop, :size]
             block[: len(there)] = there
             part.append(block.reshape(-1, plan.packed * size))
+            if give_up is not None:
+                give_up(min(stop, len(words)))
     return plan.rows * plan.packed * size * 4

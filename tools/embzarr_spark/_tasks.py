@@ -15,7 +15,15 @@ import numpy as np
 
 import embzarr
 from embzarr_spark._memory import give_back_large_arrays
-from embzarr_spark._state import INPUT, OUTPUT, read_group, read_words, write_group
+from embzarr_spark._state import (
+    INPUT,
+    OUTPUT,
+    READ_BYTES,
+    blocks_of,
+    read_group,
+    read_words,
+    write_group,
+)
 from embzarr_spark._windows import Share, merge
 from embzarr_spark._words import counts_between
 from embzarr_trainer import Blocks, Method, Weights, build_tables, start_weights
@@ -82,14 +90,17 @@ def train_block(job: Round, task: int, shares: Iterable[bytes]) -> Report:
         outputs = read_group(state, plan, OUTPUT, task)
         read = state.traffic.bytes_read
     counts = counts_between(job.places, *(int(n) for n in plan.bounds()[task : task + 2]))
-    weights = Weights(inputs, outputs)
+    weights = Weights(inputs.array, outputs.array)
     method = Method(window=plan.options.window, negative=plan.options.negative, cbow=False)
     blocks = Blocks(method=method, weights=weights, tables=build_tables(counts, sample=0))
     seed = plan.seed("negatives", *plan.position(job.number), task)
     loss = blocks.train(windows, alpha=plan.alpha(job.number), seed=seed)
     written = 0
     for half, number, trained in ((INPUT, group, inputs), (OUTPUT, task, outputs)):
-        written += write_group(job.places, plan, job.step, half, number, _finite(trained))
+        rows = _finite(trained.array)
+        written += write_group(
+            job.places, plan, job.step, half, number, rows, give_up=trained.give_up
+        )
     return Report(
         task=task,
         loss=loss,
@@ -140,7 +151,7 @@ class Gathering:
 
 
 def gather_part(job: Gathering, part: int) -> None:
-    """Copy the rows of one part of a checkpoint from the state, a group at a time."""
+    """Copy the rows of one part of a checkpoint from the state, piece by piece."""
     give_back_large_arrays()
     with (
         job.places.open(job.places.rows, commit=job.base) as state,
@@ -148,15 +159,15 @@ def gather_part(job: Gathering, part: int) -> None:
             job.places.url, job.step, part, storage_options=job.places.storage_options
         ) as writer,
     ):
-        for group, start, stop in _groups_between(job.plan, writer.start, writer.stop):
+        for group, start, stop in _pieces_between(job.plan, writer.start, writer.stop):
             vectors = read_words(state, job.plan, INPUT, group, start, stop)
             context = read_words(state, job.plan, OUTPUT, group, start, stop)
             writer.append(vectors, context=context)
 
 
-def _groups_between(plan: BlockPlan, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Yield each group that has some of these words, with the first and past-the-last in it."""
-    bounds = plan.bounds().tolist()
-    for group, (low, high) in enumerate(itertools.pairwise(bounds)):
-        if max(low, start) < min(high, stop):
-            yield group, max(low, start) - low, min(high, stop) - low
+def _pieces_between(plan: BlockPlan, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Yield groups with the first and past-the-last word in them, which together are a range."""
+    for group, (low, high) in enumerate(itertools.pairwise(plan.bounds().tolist())):
+        first, last = max(low, start) - low, min(high, stop) - low
+        for begin, end in blocks_of(plan, last - first, READ_BYTES // 2):  # of each matrix
+            yield group, first + begin, first + end
