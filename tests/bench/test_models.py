@@ -44,6 +44,18 @@ def test_everybody_who_is_installed_gives_right_results() -> None:
     json.dumps(found.as_json())
 
 
+@pytest.mark.frameworks(environment="torch")
+def test_all_whom_it_names_save_and_load() -> None:
+    """None is left out for want of a package, or fails: CI has all of them in one environment."""
+    if find_minio() is None:
+        pytest.skip(MISSING)
+    cases = [ModelCase.SAVE, ModelCase.LOAD]
+    found = compare(Plan(cases=cases, repeats=1, megabytes=8), progress=_still)
+
+    assert (found.skipped, found.failures) == ({}, [])
+    assert set(found.of("0 ms", ModelCase.LOAD)) == set(ALL)
+
+
 def test_a_state_has_the_size_that_was_asked_for(tmp_path: Path) -> None:
     """About 300 tensors, as a transformer's; all but one layer stay as they are in a step."""
     file = _state.make(tmp_path, megabytes=40, seed=0)
