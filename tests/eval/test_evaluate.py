@@ -138,6 +138,25 @@ def test_both_methods_as_defined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert right == 50
 
 
+def test_a_thousandth_is_added_to_what_is_divided_by(tmp_path: Path) -> None:
+    """To a cosine that was moved to 0 .. 1: of words opposite to the first one wins no more."""
+    near, opposite = 0.1, 0.998
+    vectors = np.array(
+        [
+            *([1, 0, 0], [np.cos(near), np.sin(near), 0], [0, 0, 1]),
+            *([-1, 0, 0], [-opposite, np.sqrt(1 - opposite**2), 0]),
+        ],
+        np.float32,
+    )
+    assert _naive(vectors, (0, 1, 2), multiply=True) == 4
+    embzarr.save(tmp_path / "run", list("abcde"), vectors)
+    (tmp_path / "task.txt").write_text(": all\na b c e\n")
+
+    found = evaluate(embzarr.open(tmp_path / "run"), [tmp_path / "task.txt"])
+
+    assert found.analogies[0].total.mul_correct == 1
+
+
 def test_vectors_that_are_not_finite_answer_nothing(tmp_path: Path, write_file: WriteFile) -> None:
     """A row of NaN or infinity is no best answer; the others are answered as before."""
     angles = np.arange(12) * np.pi / 6

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import embzarr
+from embzarr_tools import _get_contents
 from tools.asking import DIM, WORDS, Ask, vectors
 
 
@@ -237,3 +238,71 @@ def test_a_tensor_and_a_file(ask: Ask, tmp_path: Path) -> None:
         answer = ask("get", tmp_path / "m", f"--{kind}", "x")
         assert answer.code == 1
         assert f"[{kind}-missing]" in answer.err
+
+
+def test_people_see_the_beginning_of_a_tensor(ask_on_terminal: Ask, tmp_path: Path) -> None:
+    """Twenty indices at most and eight numbers of each; a file goes to no terminal."""
+    tensors = {
+        "long": np.arange(21 * 9, dtype="f4").reshape(21, 3, 3),
+        "short": np.arange(16, dtype="i4").reshape(2, 8),
+    }
+    embzarr.save(tmp_path / "m", tensors=tensors, files={"c": b"\x00\xff\n"})
+
+    title, head, _, *lines = ask_on_terminal("get", tmp_path / "m", "--tensor", "long").out.split(
+        "\n"
+    )
+    assert (title, head) == ("long: 21 x 3 x 3 float32", "index  numbers")
+    assert lines[0] == "    0  0.0  1.0  2.0  3.0  4.0  5.0  6.0  7.0  … 9 in all"
+    assert lines[19].startswith("   19  171.0  172.0 ")
+    assert not any(lines[20:])
+    whole = ask_on_terminal("get", tmp_path / "m", "--tensor", "short").out
+    assert whole.split("\n")[3:5] == [
+        "    0  0  1  2  3  4  5  6  7",
+        "    1  8  9  10  11  12  13  14  15",
+    ]
+    assert (
+        ask_on_terminal("get", tmp_path / "m", "--tensor", "long", "--json").out.count("index")
+        == 21
+    )
+    answer = ask_on_terminal("get", tmp_path / "m", "--file", "c")
+    assert answer.code == 2
+    assert answer.err.startswith("embzarr: --file 'c' has 3 bytes of any kind")
+
+
+@pytest.mark.parametrize("at_once", [1, 17, 10**6])
+def test_all_of_a_tensor_is_told_piece_by_piece(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However little is read at once, each index comes once, in order."""
+    monkeypatch.setattr(_get_contents, "_ROWS_AT_ONCE_BYTES", at_once)
+    embzarr.save(tmp_path / "m", tensors={"t": np.arange(10, dtype="u1").reshape(5, 2)})
+
+    answer = ask("get", tmp_path / "m", "--tensor", "t")
+
+    assert answer.rows == [[str(at), str(2 * at), str(2 * at + 1)] for at in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (np.bool_(True), True),  # noqa: FBT003 - a value
+        (np.float32(0.1), 0.1),
+        (np.float64(np.nan), "NaN"),
+        (np.complex64(1 + 2j), "(1+2j)"),
+        (np.datetime64(1, "D"), "1970-01-02"),
+        (np.str_("é"), "é"),
+    ],
+)
+def test_numbers_of_all_kinds_are_json(
+    ask: Ask, tmp_path: Path, number: np.generic, told: object
+) -> None:
+    """As JSON's own kinds where it has them, in the digits of their own type; else as text."""
+    embzarr.save(tmp_path / "m", tensors={"one": np.asarray(number), "two": np.array([[number]])})
+
+    one, two = (
+        json.loads(ask("get", tmp_path / "m", "--tensor", name, "--json").out)
+        for name in ("one", "two")
+    )
+
+    assert one == {"tensor": "one", "index": None, "values": told}
+    assert two == {"tensor": "two", "index": 0, "values": [told]}

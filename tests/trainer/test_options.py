@@ -46,6 +46,50 @@ def test_out_of_bounds(settings: dict[str, Any], name: str, value: object) -> No
     assert "expected" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("vector_size", 1, 4096),
+        ("window", 1, 1000),
+        ("negative", 1, 63),
+        ("epochs", 1, 100_000),
+        ("min_count", 1, 2**53 - 1),
+        ("max_vocab", 1, 2**31 - 1),
+        ("workers", 1, 1024),
+        ("seed", 0, 2**53 - 1),
+    ],
+)
+def test_both_bounds_are_allowed(settings: dict[str, Any], name: str, low: int, high: int) -> None:
+    """The least and the most pass; one less and one more are refused, and told the bounds."""
+    for value in (low, high):
+        assert TrainOptions(**settings | {name: value}).to_json()[name] == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(embzarr.InvalidInputError) as caught:
+            TrainOptions(**settings | {name: value})
+        assert str(caught.value).startswith(f"{name}: expected an integer from {low} to {high}, ")
+
+
+def test_shares_and_rates_are_between_zero_and_one(settings: dict[str, Any]) -> None:
+    """Both may be one; no rate falls below zero, nor rises."""
+    ones = {"sample": 1.0, "alpha": 1.0, "min_alpha": 1.0}
+    for numbers in (ones, {"sample": 0, "alpha": 1e-300, "min_alpha": 0}):
+        made = TrainOptions(**settings | numbers)
+        assert {name: getattr(made, name) for name in ones} == numbers
+    for wrong in ({"sample": 1.01}, {"alpha": 1.01}, {"min_alpha": -0.01}, {"min_alpha": 1.01}):
+        (name,) = wrong
+        with pytest.raises(embzarr.InvalidInputError, match=f"^{name}: .* from 0 to 1, found"):
+            TrainOptions(**settings | {"alpha": 1.0} | wrong)
+
+
+def test_a_tokenizer_has_a_short_name(settings: dict[str, Any]) -> None:
+    """Of 1,000 characters at most, of which a message shows fewer."""
+    assert len(TrainOptions(**settings | {"tokenizer": "t" * 1000}).tokenizer) == 1000
+    with pytest.raises(embzarr.InvalidInputError, match="at most 1000 characters") as caught:
+        TrainOptions(**settings | {"tokenizer": "t" * 1001})
+    assert str(caught.value).count("t" * 30) == 2
+    assert "t" * 40 not in str(caught.value)
+
+
 SAVING: dict[str, Any] = {
     "save_every": None,
     "checkpoints": None,
@@ -80,6 +124,33 @@ def test_saving_out_of_bounds(name: str, value: object) -> None:
         SaveOptions(**SAVING | {name: value})
 
     assert caught.value.code == "input-argument"
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("checkpoints", 1, 100_000),
+        ("keep_last", 1, 100_000),
+        ("chunk_bytes", 1024, 2**28),
+        ("patience", 0, 1_000_000),
+        ("save_every", 1, 2**53 - 1),
+    ],
+)
+def test_both_bounds_of_saving_are_allowed(name: str, low: int, high: int) -> None:
+    """The least and the most pass; one less and one more are refused."""
+    for value in (low, high):
+        assert getattr(SaveOptions(**SAVING | {name: value}), name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(embzarr.InvalidInputError, match=f"^{name}: expected .* from {low} to"):
+            SaveOptions(**SAVING | {name: value})
+
+
+def test_only_deltas_are_lossy() -> None:
+    """In one of two ways, which are told where another is asked for."""
+    for lossy in ("float16", "int8"):
+        assert SaveOptions(**SAVING | {"lossy": lossy, "delta": True}).lossy == lossy
+    with pytest.raises(embzarr.InvalidInputError, match="expected float16 or int8, with delta"):
+        SaveOptions(**SAVING | {"lossy": "int4", "delta": True})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import sqlite3
 import struct
 import sys
 import tarfile
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,6 +72,8 @@ CSV = {
     "all in quotes": written(rows(), quoting=csv.QUOTE_ALL),
     "newline": written(rows(), lineterminator="\n"),
     "header": written(HEADER + rows()),
+    "header of names": written([["token", *"abcdef"], *rows()]),
+    "header that begins with a number": written([["1", *"abcdef"], *rows()]),
     "header without a name for words": written([["", *map(str, range(6))], *rows()]),
     "index": written(
         [["", *HEADER[0]], *([str(number), *row] for number, row in enumerate(rows()))]
@@ -395,13 +398,32 @@ def test_spacys_own_folders_are_imported(tmp_path: Path) -> None:
         assert spacy_reader.key_of(word.encode()) == pipeline.vocab.strings[word]
 
 
-def spacy_folder(folder: Path, *, rows: int = 2, strings: Any = ("a", "b"), cut: int = 0) -> Path:
-    """Write what spaCy writes."""
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("", 0),
+        ("apple", 8566208034543834098),
+        ("coffee", 3197928453018144401),
+        ("12345678", 9871996032675327904),
+        ("123456789", 2056675840866671865),
+        ("a" * 16, 17247622914660140996),
+        ("é", 16256712947286012828),
+    ],
+)
+def test_keys_are_those_of_spacy(word: str, key: int) -> None:
+    """As spaCy 3.8 has them; the second and the third stand in its documentation."""
+    assert spacy_reader.key_of(word.encode()) == key
+
+
+def spacy_folder(
+    folder: Path, *, rows: int = 2, strings: Any = ("a", "b"), cut: int = 0, first: int = 0
+) -> Path:
+    """Write what spaCy writes: of two words, or of a key that is given and the second."""
     folder.mkdir()
     file = io.BytesIO()
     np.save(file, MATRIX[:rows])
     (folder / "vectors").write_bytes(file.getvalue()[: len(file.getvalue()) - cut])
-    keys = [spacy_reader.key_of(word) for word in (b"a", b"b")]
+    keys = [first or spacy_reader.key_of(b"a"), spacy_reader.key_of(b"b")]
     packed = b"\x82" + b"".join(
         b"\xcf" + struct.pack(">Q", key) + bytes([n]) for n, key in enumerate(keys)
     )
@@ -432,6 +454,28 @@ def test_words_of_spacy_without_a_text_may_be_passed_over(tmp_path: Path) -> Non
     folder = spacy_folder(tmp_path / "v", strings=["a"])
     found = import_vectors(folder, tmp_path / "run", on_error="skip")
     assert (list(found.checkpoint.words), found.skipped) == (["a"], 1)
+
+
+@pytest.mark.parametrize("key", [1, 92, 2**16 - 1])
+def test_names_of_spacys_own_are_known_by_spacy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: int
+) -> None:
+    """Their keys are small numbers, of which it is said that spaCy would know them."""
+    folder = spacy_folder(tmp_path / "v", first=key)
+    monkeypatch.setitem(sys.modules, "spacy.symbols", None)
+    with pytest.raises(embzarr.InvalidInputError, match=f"key {key}: .* if spaCy is installed"):
+        import_vectors(folder, tmp_path / "run")
+
+    monkeypatch.setitem(sys.modules, "spacy", types.ModuleType("spacy"))
+    monkeypatch.setitem(sys.modules, "spacy.symbols", types.SimpleNamespace(IDS={"NOUN": key}))
+    found = import_vectors(folder, tmp_path / "run")
+    assert list(found.checkpoint.words) == ["NOUN", "b"]
+
+
+def test_other_keys_are_known_by_their_texts_alone(tmp_path: Path) -> None:
+    """Nothing but the text is missing, whoever is installed."""
+    with pytest.raises(embzarr.InvalidInputError, match=r"json has it \[input-file\]$"):
+        import_vectors(spacy_folder(tmp_path / "v", first=2**16), tmp_path / "run")
 
 
 def test_vectors_of_floret_have_no_words(tmp_path: Path) -> None:

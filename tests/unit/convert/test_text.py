@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import embzarr
 import vector_files
 from embzarr.convert import Imported, import_vectors
+from embzarr.convert._readers import text as text_reader
 from vector_files import TEXT_WORDS, text
 
 WORDS = ["the", "of", "and", "in"]
@@ -133,6 +134,7 @@ OF_AT = len(LINES[0]) + len(LINES[1]) + 2
         (b"2 2\na 1 2\nb nan 1\n", "input-nonfinite", "line 3, byte 10: nan at position 0"),
         (b"2 2\na 1 2\nb 1e999 1\n", "input-nonfinite", "line 3, byte 10: inf at position 0"),
         (b"2 2\na 1 2\nb 1e39 1\n", "input-nonfinite", "line 3, byte 10: inf at position 0"),
+        (b"2 2\na 1 2\nb 1\t0 1\n", "input-file", "line 3, byte 10: expected 2 numbers"),
         (b"2 2\na 1 2\nb 1_0 1\n", "input-file", "line 3, byte 10: expected 2 numbers"),
         (b"1 1\na 1]\n", "input-file", "line 2, byte 4: expected 1 numbers"),
         (b"2 2\na 1 2\na 3 4\n", "input-duplicate-word", "'a' in rows 0 and 1"),
@@ -152,6 +154,19 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
     """A line longer than any row is not held in memory."""
     with pytest.raises(embzarr.InvalidInputError, match="expected at most"):
         imported(tmp_path, b"2 2\na 1 2\n" + b"x" * (20 << 20))
+
+
+def test_a_row_has_room_for_a_word_and_64_bytes_for_each_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read however long each is; a byte more, and nothing is looked for behind it."""
+    monkeypatch.setattr(text_reader, "MOST_WORD_BYTES", 100)
+    monkeypatch.setattr(text_reader, "BLOCK_BYTES", 1)
+    line = b"w" * 100 + b" %063d %063d" % (1, 2)
+
+    assert imported(tmp_path, b"1 2\n" + line).checkpoint["w" * 100].tolist() == [1, 2]
+    with pytest.raises(embzarr.InvalidInputError, match="line 2: expected at most 228 bytes"):
+        imported(tmp_path, b"1 2\nw" + line)
 
 
 def test_damaged_rows_can_be_skipped_or_mended(tmp_path: Path) -> None:

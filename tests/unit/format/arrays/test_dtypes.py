@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from embzarr._format import dtypes, spec
-from embzarr.errors import InvalidInputError, UnsupportedError
+from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,11 @@ def test_values_convert_where_nothing_but_digits_is_lost(
     if converts:
         dtypes.require_converts("c", given, stored)
         return
-    with pytest.raises(InvalidInputError, match=r"c: expected .*; found ") as caught:
+    kind = {"U": "U2", "S": "S2"}.get(given.dtype.kind, str(given.dtype))
+    found = "'ab', of length 2: longer ones are not cut" if stored == "U1" else kind
+    with pytest.raises(
+        InvalidInputError, match=f"c: expected .*; found {re.escape(found)}"
+    ) as caught:
         dtypes.require_converts("c", given, stored)
 
     assert caught.value.code == "input-dtype"
@@ -226,3 +231,27 @@ def test_a_type_without_a_name_says_what_to_do_instead(given: str, hint: str) ->
     with pytest.raises(InvalidInputError, match=r"found longdouble|found float128") as caught:
         dtypes.column_name_of(np.longdouble, what="c")
     assert hint not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_character"),
+    [
+        *((0, True), (0xD7FF, True), (0xD800, False), (0xDFFF, False), (0xE000, True)),
+        *((0x10FFFF, True), (0x110000, False), (2**32 - 1, False)),
+    ],
+)
+@pytest.mark.parametrize("order", "<>")
+def test_texts_are_of_unicode_scalar_values(number: int, order: str, *, is_character: bool) -> None:
+    """No surrogate, and nothing above U+10FFFF, be it given or stored, and in either byte order."""
+    texts = np.array([[97, 98], [99, number]], f"{order}u4").view(f"{order}U2")
+    if is_character:
+        dtypes.check_values(texts, "x")
+        dtypes.require_converts("c", texts, "U2")
+        return
+    for code, refuse in (
+        ("chunk-decode", lambda: dtypes.check_values(texts, "x")),
+        ("input-dtype", lambda: dtypes.require_converts("c", texts, "U2")),
+    ):
+        with pytest.raises((DamagedError, InvalidInputError), match=f"{number:#x}") as caught:
+            refuse()
+        assert caught.value.code == code

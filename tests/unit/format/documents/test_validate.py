@@ -643,6 +643,19 @@ def test_shards_have_a_largest_number_of_chunks() -> None:
     assert refusal(larger) == "manifest-invalid"
 
 
+def test_a_page_lists_an_object_for_each_shard() -> None:
+    """Of the objects that pages tell of there are as many as shards, themselves included."""
+    objects = {"zarr.json": document()["layers"][0]["objects"]["zarr.json"]}
+
+    def paged(count: int) -> dict[str, Any]:
+        page = {"kind": "objects", "size": 90, "sha256": SHA, "count": count}
+        return changed({OBJECTS: objects, (*LAYER, "pages"): [page]})
+
+    assert sum(array.grid.shards for array in parse(document()).base.arrays.values()) == 6
+    assert parse(paged(4)).base.object_count == 6
+    assert refusal(paged(3)) == "manifest-invalid"
+
+
 def test_columns_are_bounded() -> None:
     """A layer has at most 256 columns."""
     many = {f"c{number}": array([5], "uint8", 8) for number in range(255)}

@@ -269,6 +269,16 @@ def test_a_request_with_gaps_is_shorter() -> None:
     assert 2**22 < longest[1] <= 2**23
 
 
+@pytest.mark.parametrize(("gap", "most"), [(0, 2**24), (2, 2**23)])
+def test_memory_for_a_request_is_bounded_to_the_byte(gap: int, most: int) -> None:
+    """Just 16 MiB are one request, or 8 where a gap is in it; a byte more makes two."""
+    cost = costs(1, 1e9, 1)
+    half = most // 2
+
+    assert planned([half, half - gap], gaps=[0, gap], cost=cost) == [(0, 0, most, [0, 1])]
+    assert len(planned([half, half - gap + 1], gaps=[0, gap], cost=cost)) == 2
+
+
 @given(st.integers(1, 10**9), st.floats(1e-5, 1e-2), st.floats(1e-10, 1e-7))
 def test_no_other_number_of_requests_is_quicker(
     nbytes: int, per_request: float, alone: float
