@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import replace
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,15 +91,12 @@ def scan(checkpoint: Source, columns: Sequence[str] | None = None) -> Any:  # no
         names = fields.schema.names if with_columns is None else with_columns
         asked = [] if predicate is None else predicate.meta.root_names()
         wanted = fields.only({*names, *asked} or {WORD})
-        left = n_rows
         part = Scan(checkpoint=found, fields=wanted, stop=n_rows)
-        for batch in (part if predicate is None else _narrowed(part, fields, predicate)).batches():
+        if predicate is not None and n_rows is None:  # else it filters the first rows alone
+            part = _narrowed(part, fields, predicate)
+        for batch in part.batches():
             frame = pl.from_arrow(batch)
-            frame = (frame if predicate is None else frame.filter(predicate)).select(names)
-            yield frame if left is None else frame.head(left)
-            left = None if left is None else left - len(frame)
-            if left is not None and left <= 0:
-                return
+            yield (frame if predicate is None else frame.filter(predicate)).select(names)
 
     schema = pl.from_arrow(fields.schema.empty_table()).schema
     return register_io_source(source, schema=schema)
@@ -149,7 +144,7 @@ def _filter_of(predicate: Any) -> Any:  # noqa: ANN401 - polars and pyarrow are 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _translated(json.loads(predicate.meta.serialize(format="json")))
-    except (pl.exceptions.PolarsError, ValueError, TypeError):
+    except (pl.exceptions.PolarsError, ValueError, TypeError, RecursionError):
         return _ANYTHING
 
 
@@ -184,6 +179,6 @@ def _of_word(function: Any, values: list[Any]) -> Any:  # noqa: ANN401 - JSON
         case {"Boolean": {"IsIn": _}}, [{"Literal": {"Scalar": {"List": listed}}}]:
             with pa.ipc.open_stream(bytes(listed)) as stream:
                 texts = stream.read_all().column(0).to_pylist()
-            one_of = [ds.field(WORD) == text for text in texts if isinstance(text, str)]
-            return reduce(or_, one_of) if len(one_of) == len(texts) and texts else _ANYTHING
+            if all(isinstance(text, str) for text in texts):
+                return ds.field(WORD).isin(pa.array(texts, pa.string()))
     return _ANYTHING
