@@ -22,7 +22,7 @@ with needs("pyarrow", extra="arrow"):
     from pyarrow import fs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -183,7 +183,8 @@ class CheckpointDataset(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow 
             scan = self._narrowed(scan, asked)
         options.pop("cache_metadata", None)  # of files
         options.setdefault("batch_readahead", 2)
-        reader = pa.RecordBatchReader.from_batches(wanted.schema, scan.batches())
+        batches = _cut(scan.batches(), options.get("batch_size", _WORDS_AT_ONCE))
+        reader = pa.RecordBatchReader.from_batches(wanted.schema, batches)
         return ds.Scanner.from_batches(reader, columns=columns, filter=asked, **options)
 
     def _needed(self, columns: Any, asked: Any) -> set[str]:  # noqa: ANN401 - pyarrow has no types
@@ -221,6 +222,12 @@ def _again(checkpoint: Checkpoint, columns: Sequence[str], asked: Any) -> Checkp
     found = CheckpointDataset(checkpoint, columns)
     found._filter = asked  # noqa: SLF001 - one of us
     return found
+
+
+def _cut(batches: Iterator[Any], rows: int) -> Iterator[Any]:
+    """Yield batches of so many rows at most, which pyarrow leaves to whoever makes them."""
+    for batch in batches:
+        yield from (batch.slice(at, rows) for at in range(0, batch.num_rows, rows))
 
 
 def _both(one: Any, other: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
