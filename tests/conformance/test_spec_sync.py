@@ -248,7 +248,7 @@ def test_schema_names() -> None:
 def test_names_in_the_text() -> None:
     """Data types, codecs, placements, reserved columns and the identity are those of the code."""
     arrays = section("8. Arrays")
-    dtypes = re.search(r"Data types of columns: ([^.]*)\.", arrays)
+    dtypes = re.search(r"Data types: ([^.]*), and those below\.", arrays)
     codecs = [row[0] for row in table(arrays)]
     placements = [row[0].strip("`") for row in table(section("14. Placement"))]
     reserved = next(line for line in TEXT.splitlines() if line.startswith("- **R-KEY-09**"))
