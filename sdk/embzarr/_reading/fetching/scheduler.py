@@ -91,6 +91,7 @@ class Feed:
         """When its first request was sent."""
         self._received = 0
         fit = merging.side_by_side([request for request, _ in found], self._room)
+        fit = min(fit, cost.side_by_side(fetched // max(len(found), 1)))
         fit = min(fit + len(self._early), merging.PARALLEL)
         self.connections = cost.connections() if self._watches else fit
         """How many can be busy with it."""

@@ -83,8 +83,14 @@ class CostModel:
         As many requests as fill the link, and what it holds during one latency. More only share the
         same bytes a second, and take memory.
         """
-        filling = int(_HEADROOM * self.per_byte_alone / self.per_byte)
-        return max(filling, _FEWEST) * span + int(self.latency / self.per_byte)
+        return self._filling * span + int(self.latency / self.per_byte)
+
+    def side_by_side(self, length: int) -> int:
+        """Return how many requests of `length` bytes to have under way at once, as `under_way`.
+
+        Whoever fetches keeps memory for the longest that it has fetched, however short others are.
+        """
+        return self._filling + int(self.latency / self.per_byte / max(length, 1))
 
     def connections(self) -> int:
         """Return how many requests to have under way at once at most, however short they are.
@@ -93,6 +99,11 @@ class CostModel:
         come evenly.
         """
         return min(_FEWEST + int(2 * self.latency / max(self.per_request, 1e-9)), PARALLEL)
+
+    @property
+    def _filling(self) -> int:
+        """How many requests fill the link."""
+        return max(int(_HEADROOM * self.per_byte_alone / self.per_byte), _FEWEST)
 
     def _busy(self, requests: int, nbytes: int) -> float:
         return requests * self.per_request + nbytes * self.per_byte

@@ -14,8 +14,11 @@ import embzarr
 from embzarr._format import chunk_index
 from embzarr._format.arrays.chunk_index import ChunkIndex
 from embzarr._reading.fetching import scheduler
+from embzarr._reading.fetching.cost import link_to
 from embzarr._reading.planning import merging
 from embzarr._reading.planning.merging import CostModel, Request
+from embzarr._reading.planning.options import View
+from embzarr._reading.tensors.tensor_reader import TensorReader
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Data, Store
 from embzarr.errors import StoreError
@@ -85,6 +88,24 @@ def test_over_a_narrow_link_gaps_are_asked_around(
     came, planned = fetched(narrow(url, 50e6), monkeypatch)
 
     assert came < 0.6 * planned
+
+
+def test_no_more_fetch_than_fill_the_link_where_some_of_it_is_longer() -> None:
+    """Each would keep memory for the longest, and they would only wait for each other."""
+    place = "memory://uneven"
+    state = {f"short-{at}": np.zeros(750_000, np.float32) for at in range(12)}
+    long = {"long": np.zeros(3_000_000, np.float32)}
+    embzarr.save(place, tensors=state | long, compression="none")
+    tensors, link = embzarr.open(place).tensors, link_to("s3-compatible")
+    readers = [
+        TensorReader(tensors._store, layer, name, member, link)
+        for name, (layer, member) in tensors._members.items()
+    ]
+    plans = [plan for one in readers for plan in one.plans(0, one.length, one.target(None))]
+
+    feed = scheduler.Feed(plans, View(memory_limit=32 * 2**20), link)
+
+    assert feed.connections == 4
 
 
 def test_after_a_failure_nothing_more_is_sent(url: str) -> None:

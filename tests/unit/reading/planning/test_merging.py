@@ -212,6 +212,8 @@ def test_more_is_under_way_where_answers_take_longer() -> None:
     assert (near.connections(), far.connections()) == (4, 32)
     assert near.under_way(1_000_000) == 4_000_000 + 100_000
     assert far.under_way(1_000_000) == 4_000_000 + 100_000_000
+    assert (near.side_by_side(1_000_000), far.side_by_side(1_000_000)) == (4, 104)
+    assert (near.side_by_side(10_000), near.side_by_side(0)) == (14, 100_004)
 
 
 def test_as_much_is_under_way_as_fills_the_link_and_some_more() -> None:
