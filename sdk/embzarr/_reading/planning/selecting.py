@@ -88,12 +88,14 @@ class RangeSelection:
         """Copy the wanted rows of decoded chunks to their places in `out`."""
         for first, rows in blocks.runs():
             low = (self.start // self.chunk + first) * self.chunk - self.start
-            high = low + len(rows) * self.chunk
-            if low >= 0 and high <= self.stop - self.start:
-                out[low:high].reshape(len(rows), self.chunk, *out.shape[1:])[...] = rows
-                continue
-            for at, block in enumerate(rows):
-                self._copy_part(low + at * self.chunk, block, out)
+            fits = min((self.stop - self.start - low) // self.chunk, len(rows))
+            begin, end = int(low < 0), max(fits, int(low < 0))
+            # What goes there in part is the first and the last chunk of all, at most.
+            for at in (*range(begin), *range(end, len(rows))):
+                self._copy_part(low + at * self.chunk, rows[at], out)
+            if begin < end:
+                part = out[low + begin * self.chunk : low + end * self.chunk]
+                part.reshape(end - begin, self.chunk, *out.shape[1:])[...] = rows[begin:end]
 
     def _copy_part(self, low: int, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Copy a chunk whose first row would go to `low`, which may lie before the first."""

@@ -52,6 +52,25 @@ def test_a_range_is_filled_row_by_row(a: int, b: int, chunk: int, data: st.DataO
     assert_few_chunks(selection, list(range(start, stop)), chunk)
 
 
+def test_a_run_of_chunks_is_copied_at_once_but_for_its_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Padding of the last chunk, or rows before the first wanted one, cost one copy more each."""
+    apart = []
+    copy_part = RangeSelection._copy_part
+    monkeypatch.setattr(
+        RangeSelection,
+        "_copy_part",
+        lambda self, *given: (apart.append(given[0]), copy_part(self, *given)),
+    )
+    rows, out = np.arange(80).reshape(10, 8), np.full(70, -1)
+
+    RangeSelection(3, 73, 8).copy(Blocks(np.arange(10), rows, np.arange(10)), out)
+
+    assert out.tolist() == list(range(3, 73))
+    assert apart == [-3, 69]
+
+
 @given(st.lists(st.integers(0, ROWS - 1), max_size=80), CHUNK, st.data())
 def test_rows_come_in_the_order_asked_for(rows: list[int], chunk: int, data: st.DataObject) -> None:
     """Rows may repeat and stand in any order; each of their chunks is read once."""
