@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from embzarr._format import arguments, spec
+from embzarr._reading.planning import memory
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -100,8 +101,13 @@ WHOLE = View()
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array of any numbers.
+
+    Raises:
+        InvalidInputError: there is no memory for it.
+    """
     try:
-        return np.empty(shape, dtype)
+        return memory.empty(shape, dtype)
     except MemoryError as exc:  # what a stranger's manifest claims may be more than there is
         message = f"no memory for {shape} of {dtype}: load fewer rows at once, or use stream()"
         raise InvalidInputError("input-argument", message) from exc

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from embzarr._reading.planning import memory
 from embzarr._storage import forks
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class RangeSelection:
                 self._copy_part(low + at * self.chunk, rows[at], out)
             if begin < end:
                 part = out[low + begin * self.chunk : low + end * self.chunk]
+                if part.flags.c_contiguous:
+                    memory.populate(part)
                 part.reshape(end - begin, self.chunk, *out.shape[1:])[...] = rows[begin:end]
 
     def _copy_part(self, low: int, block: NDArray[Any], out: NDArray[Any]) -> None:
