@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +97,31 @@ def test_a_slip_in_an_option_is_told(tmp_path: Path) -> None:
             source_of(tmp_path, **{slip: "1"})
     with pytest.raises(embzarr.InvalidInputError, match="unknown storage option 'endpoint_url'"):
         source_of(tmp_path, endpoint_url="http://127.0.0.1:1").schema()
+
+
+IMPORTED = """
+import sys
+import embzarr.interop.spark as ours
+
+print({"pandas", "pyspark.ml"} & {*sys.modules}, ours.MeanVectors.__name__)
+"""
+
+
+def test_a_worker_that_reads_imports_no_mllib() -> None:
+    """Which brings pandas: both take longer than all else, in each process that Spark starts."""
+    pytest.importorskip("pyspark")
+    command = [sys.executable, "-c", IMPORTED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout.split() == ["set()", "MeanVectors"]
+
+
+def test_scattered_words_cost_little_but_themselves(tmp_path: Path) -> None:
+    """Where chunks are small: what lies between them is left to others, a fiftieth is read."""
+    words = [f"w{row:06}" for row in np.random.default_rng(3).permutation(100_000)]
+    embzarr.save(tmp_path, words, np.ones((100_000, 100), "f4"), chunk_bytes=2048)
+    asked = [f"w{row:06}" for row in range(0, 100_000, 1_000)]
+    source = source_of(tmp_path, words=json.dumps(asked), columns="word,vectors")
+    reader = source.reader(source.schema())
+    [task] = reader.partitions()
+    assert sum(batch.num_rows for batch in reader.read(task)) == len(asked)
+    assert reader._checkpoint.traffic.bytes_read < 100_000 * 400 / 50

@@ -128,6 +128,8 @@ TENSOR_ROW_BYTES: Final = 4 * 1024 * 1024
 SMALL_BYTES: Final = 64 * 1024
 """Tensors and files of no more are stored together."""
 BLOCK_BYTES: Final = 64 * 1024
+LEAST_BLOCK_BYTES: Final = 4 * 1024
+"""Fences of smaller ones would make the manifest larger than what they spare."""
 TABLE_CHUNK_ROWS: Final = 4096
 TABLE_COLUMNS: Final = 3
 INLINE_CHUNKS: Final = 256

@@ -43,7 +43,7 @@ that Spark keeps in a catalog forgets the options of a source in Python: use tem
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embzarr._checkpoint import sparing
 from embzarr._format import placements, word_table
@@ -54,7 +54,6 @@ from embzarr.interop._spark.filters import wanted_of
 from embzarr.interop._spark.options import READING, parse
 from embzarr.interop._spark.read import PushedReader, Reader
 from embzarr.interop._spark.rows import FORMS, check_schema, schema_of
-from embzarr.interop._spark.texts import MeanVectors
 from embzarr.interop._spark.write import Writer
 
 with needs("pyspark", extra="spark"):
@@ -62,9 +61,21 @@ with needs("pyspark", extra="spark"):
     from pyspark.sql import functions
     from pyspark.sql.datasource import DataSource
 
+if TYPE_CHECKING:
+    from embzarr.interop._spark.texts import MeanVectors
+
 __all__ = ["EmbzarrSource", "MeanVectors", "placed", "register"]
 
 _PUSHDOWN = "spark.sql.python.filterPushdown.enabled"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - of the module
+    """Import the transformer, and with it MLlib, for who uses it: no worker that reads does."""
+    if name != "MeanVectors":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from embzarr.interop._spark.texts import MeanVectors  # noqa: PLC0415
+
+    return MeanVectors
 
 
 def register(spark: Any) -> None:  # noqa: ANN401 - pyspark is an extra

@@ -54,15 +54,23 @@ class LookupImage:
     fences: tuple[str, ...]
 
 
-def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) -> LookupImage:
+def encode(
+    words: WordTable,
+    order: NDArray[np.int64],
+    *,
+    first_row: int = 0,
+    chunk_bytes: int | None = None,
+) -> LookupImage:
     """Lay out the lookup of `words`.
 
-    Blocks are 64 KiB, doubled until every word fits and the fence table is within its limits.
+    Blocks are 64 KiB, or as small as chunks of vectors were asked for, which those do who look
+    scattered words up; doubled until every word fits and the fence table is within its limits.
 
     Args:
         words: in row order.
         order: their places in byte order.
         first_row: row of the first.
+        chunk_bytes: what was asked for; None for nothing.
 
     Raises:
         InvalidInputError: code ``input-word``: so many words share such long beginnings that no
@@ -72,7 +80,7 @@ def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) ->
     ends += _ENTRY_BYTES
     longest = int(ends.max(initial=_ENTRY_BYTES)) + _HEADER_BYTES
     np.cumsum(ends, out=ends)  # in place, since there may be millions
-    size = spec.BLOCK_BYTES
+    size = _least_block(chunk_bytes)
     while size <= spec.MAX_BLOCK_BYTES:
         cuts = _cuts(ends, size) if longest <= size else None
         fences = _fences(words, order, cuts) if cuts and _few(cuts) else None
@@ -84,6 +92,13 @@ def encode(words: WordTable, order: NDArray[np.int64], *, first_row: int = 0) ->
         f"words share beginnings too long for {spec.MAX_FENCE_BYTES} bytes of fences and lookup "
         f"blocks of at most {spec.MAX_BLOCK_BYTES} bytes",
     )
+
+
+def _least_block(chunk_bytes: int | None) -> int:
+    """Return the largest power of two within what was asked for, from 4 to 64 KiB."""
+    if chunk_bytes is None:
+        return spec.BLOCK_BYTES
+    return min(max(1 << (chunk_bytes.bit_length() - 1), spec.LEAST_BLOCK_BYTES), spec.BLOCK_BYTES)
 
 
 def fill(

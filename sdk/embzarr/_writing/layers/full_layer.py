@@ -61,6 +61,7 @@ class LayerWriter:
         self._files = LayerFiles(store, step=step, write_id=write_id)
         self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
         """Takes tensors and files."""
+        self._chunk_bytes = settings.chunk_bytes
         self._words = word_table.Gathering()
         self._fences: tuple[str, ...] | None = None
         self.lossy: dict[str, Lossy] = {}
@@ -127,7 +128,7 @@ class LayerWriter:
         Raises:
             InvalidInputError: a word stands twice, or words are not in the order of `placement`.
         """
-        order, lookup = sort_words(words)
+        order, lookup = sort_words(words, self._chunk_bytes)
         check_order(placement, order)
         self._files.put_words(words, lookup)
         self._fences = lookup.fences
@@ -179,11 +180,18 @@ class LayerWriter:
         self._files.abort(cause)
 
 
-def sort_words(words: WordTable) -> tuple[NDArray[np.int64], LookupImage]:
-    """Return the rows in byte order of their words, none of which stands twice, and the lookup."""
+def sort_words(
+    words: WordTable, chunk_bytes: int | None = None
+) -> tuple[NDArray[np.int64], LookupImage]:
+    """Return the rows in byte order of their words, none of which stands twice, and the lookup.
+
+    Args:
+        words: in row order.
+        chunk_bytes: what was asked for of chunks; None for nothing.
+    """
     order = words.argsort()
     word_table.check_unique(words, order)
-    return order, lookups.encode(words, order)
+    return order, lookups.encode(words, order, chunk_bytes=chunk_bytes)
 
 
 def check_order(placement: Placement, order: NDArray[np.int64]) -> None:

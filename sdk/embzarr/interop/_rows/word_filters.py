@@ -10,12 +10,12 @@ other function in it is not judged here at all.
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr.interop._door import needs
 from embzarr.interop._rows.record_batches import WORD
+from embzarr.interop._rows.word_prefixes import end_of_prefix
 
 with needs("pyarrow", extra="arrow"):
     import pyarrow as pa
@@ -28,8 +28,6 @@ _COMPARISONS: Final = {"equal", "not_equal", "less", "less_equal", "greater", "g
 _JOINS: Final = {"and_kleene", "or_kleene", "invert"}
 _OF_WORDS_ALONE: Final = {"is_in", "is_valid", "if_else"}
 """Which take an unknown value for a known one, so that they must not be asked about one."""
-_SURROGATES: Final = range(0xD800, 0xE000)
-_AFTER_SURROGATES: Final = 0xE000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +87,6 @@ def prefix(text: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return a filter that words pass which begin with a text; it may let others pass, too."""
     begin, end = ds.field(WORD) >= text, end_of_prefix(text)
     return begin if end is None else begin & (ds.field(WORD) < end)
-
-
-def end_of_prefix(text: str) -> str | None:
-    """Return the least text after all that begin with a text; None where there is none."""
-    least = text.rstrip(chr(sys.maxunicode))
-    if not least:
-        return None
-    after = ord(least[-1]) + 1
-    after = _AFTER_SURROGATES if after in _SURROGATES else after
-    return least[:-1] + chr(after)
 
 
 def spans(expression: Any, schema: Any) -> list[Span] | None:  # noqa: ANN401 - pyarrow has no types

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from embzarr._format import arguments
 from embzarr.interop._door import needs
 from embzarr.interop._rows.record_batches import WORD
-from embzarr.interop._rows.word_filters import end_of_prefix
+from embzarr.interop._rows.word_prefixes import end_of_prefix
 from embzarr.interop._spark.rows import ROW
 
 with needs("pyspark", extra="spark"):

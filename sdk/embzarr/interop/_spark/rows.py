@@ -13,7 +13,6 @@ from embzarr.interop._rows.record_batches import WORD, Fields, fields_of, name_o
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
-    from pyspark.ml.linalg import VectorUDT
     from pyspark.sql import types
     from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -47,6 +46,17 @@ _KINDS: Final = {
 }
 
 
+def mllib_vector() -> Any:  # noqa: ANN401 - pyspark is an extra
+    """Return the type of MLlib's vectors.
+
+    It is imported where one is meant: all of MLlib and pandas come along, which take a worker of
+    Python longer than all else that it imports.
+    """
+    from pyspark.ml.linalg import VectorUDT  # noqa: PLC0415
+
+    return VectorUDT()
+
+
 def schema_of(checkpoint: Checkpoint, columns: Sequence[str] | None, form: str) -> Any:  # noqa: ANN401 - pyspark is an extra
     """Return the columns of a checkpoint as Spark's `StructType`; nothing is read.
 
@@ -72,7 +82,7 @@ def schema_of(checkpoint: Checkpoint, columns: Sequence[str] | None, form: str) 
     for name in stored:
         is_vector = name == spec.VECTORS and form == MLLIB
         kind = fields.schema.field(name_of(name)).type
-        kinds[name] = VectorUDT() if is_vector else _spark_type(name, kind)
+        kinds[name] = mllib_vector() if is_vector else _spark_type(name, kind)
     return types.StructType(
         [types.StructField(name, kinds[name], nullable=False) for name in names]
     )

@@ -16,12 +16,11 @@ from embzarr.interop._door import needs
 from embzarr.interop._rows.record_batches import WORD
 from embzarr.interop._spark.door import Sent
 from embzarr.interop._spark.options import WRITING
-from embzarr.interop._spark.rows import ROW
+from embzarr.interop._spark.rows import ROW, mllib_vector
 
 with needs("pyspark", extra="spark"):
     import pyarrow as pa
     from pyspark import TaskContext
-    from pyspark.ml.linalg import VectorUDT
     from pyspark.sql import types
     from pyspark.sql.datasource import DataSourceArrowWriter, WriterCommitMessage
 
@@ -165,7 +164,7 @@ def _kinds_of(schema: Any, lengths: Mapping[str, int | None]) -> dict[str, str]:
 def _kind(name: str, kind: Any, lengths: Mapping[str, int | None]) -> str:  # noqa: ANN401 - pyspark is an extra
     inner = _innermost(kind)
     if name == spec.VECTORS:
-        if isinstance(kind, VectorUDT):
+        if isinstance(kind, types.UserDefinedType) and kind == mllib_vector():
             return "float64"
         if isinstance(kind, types.ArrayType) and isinstance(
             kind.elementType, types.FloatType | types.DoubleType

@@ -465,3 +465,17 @@ def test_the_smallest_block_that_a_manifest_may_name_can_be_judged() -> None:
     assert entries(decode(pack([b""], size=size), rows=1)) == [("", 0)]
     assert refusal(np.zeros(size, np.uint8)) == "lookup-invalid"
     assert refusal(np.full(size, 255, np.uint8)) == "lookup-invalid"
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [(None, 65536), (2**20, 65536), (65536, 65536), (16384, 16384), (9000, 8192), (1024, 4096)],
+)
+def test_blocks_are_as_small_as_chunks_were_asked_for(
+    asked: int | None, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks scattered words up asks for small chunks, and reads as little of the lookup."""
+    monkeypatch.setattr(spec, "BLOCK_BYTES", 65536)
+    table = word_table.from_words(["a", "b"])
+
+    assert lookups.encode(table, table.argsort(), chunk_bytes=asked).blocks.shape == (1, size)
