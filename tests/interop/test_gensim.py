@@ -121,6 +121,10 @@ def test_a_trained_model_is_saved(tmp_path: Path) -> None:
     assert saved["b"].tobytes() == model.wv["b"].tobytes()
 
 
+def counts_of(table: Any) -> list[Any]:
+    return [(word, table.get_vecattr(word, "count")) for word in table.index_to_key]
+
+
 QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "get_vector": lambda table: table.get_vector(A),
     "get_vector at length 1": lambda table: table.get_vector(A, norm=True),
@@ -153,6 +157,11 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "normed": lambda table: table.get_normed_vectors(),
     "a table of some": lambda table: table.vectors_for_all([A, "nowhere", B]).vectors,
     "count": lambda table: table.get_vecattr(A, "count"),
+    "count by number": lambda table: table.get_vecattr(5, "count"),
+    "counts": lambda table: (list(table.expandos), table.expandos["count"][-9:]),
+    "counts of some": lambda table: counts_of(table.vectors_for_all([A, B], copy_vecattrs=True)),
+    "distances of a generator": lambda table: table.distances(A, (word for word in (B, C))),
+    "arithmetic": lambda table: (2 * table.vectors - table.vectors.mean(axis=0))[7],
     "str": lambda table: str(table).partition("<")[2],
 }
 
@@ -242,6 +251,15 @@ def test_it_travels(url: Path, tmp_path: Path, keyed: Any) -> None:
     adapter.LazyKeyedVectors(url).save_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     table = gensim.KeyedVectors.load_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     assert table.vectors.tobytes() == keyed.vectors.tobytes()
+
+
+def test_it_goes_in_again_with_its_counts(url: Path, tmp_path: Path) -> None:
+    """What is saved of it has the columns that it was read from."""
+    again = adapter.from_keyed_vectors(tmp_path, adapter.LazyKeyedVectors(url))
+    assert again.load([A, B], columns=("counts",)).columns["counts"].tolist() == [
+        COUNTS[3],
+        COUNTS[400],
+    ]
 
 
 @pytest.mark.slow

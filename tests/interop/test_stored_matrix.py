@@ -28,6 +28,11 @@ KEYS: list[Any] = [
     np.arange(ROWS) % 100 == 1,
     (slice(2, 9), slice(0, 3)),
     [],
+    [-1, 0],
+    np.array([[1, 2], [3, -4]]),
+    ...,
+    None,
+    (..., 2),
 ]
 
 
@@ -52,6 +57,36 @@ def test_it_is_indexed_as_numpy_does(matrix: StoredMatrix, key: Any) -> None:
         assert np.asarray(found[3:9]).tobytes() == expected[3:9].tobytes()
         assert np.asarray(found[9:3:-2]).tobytes() == expected[9:3:-2].tobytes()
         assert np.asarray(found[-2]).tobytes() == expected[-2].tobytes()
+
+
+def test_a_place_that_is_not_there_is_an_error_as_numpys(matrix: StoredMatrix) -> None:
+    """A mask of another length is one, too."""
+    for key in (ROWS, [0, ROWS], np.ones(3, bool), [0.5]):
+        with pytest.raises(IndexError):
+            matrix[key]
+
+
+def test_it_does_what_an_array_does(matrix: StoredMatrix) -> None:
+    """Arithmetic, methods, and functions that take arrays in a list or by name."""
+    assert (matrix.size, matrix.nbytes) == (VECTORS.size, VECTORS.nbytes)
+    pairs = [
+        (1 - matrix * 2, 1 - VECTORS * 2),
+        (matrix == VECTORS, np.ones((ROWS, DIM), bool)),
+        (np.abs(matrix), np.abs(VECTORS)),
+        (matrix @ VECTORS[0], VECTORS @ VECTORS[0]),
+        (matrix.T, VECTORS.T),
+        (matrix.mean(axis=0), VECTORS.mean(axis=0)),
+        (np.vstack([matrix, VECTORS]), np.vstack([VECTORS, VECTORS])),
+        (np.sum(a=matrix), np.sum(VECTORS)),
+        (np.add.reduce(matrix), np.add.reduce(VECTORS)),
+        (StoredLengths(matrix) > 1, np.linalg.norm(VECTORS, axis=1) > 1),
+    ]
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(TypeError):
+        matrix += 1
+    with pytest.raises(AttributeError):
+        matrix.nothing  # noqa: B018 - asked for
 
 
 def test_it_is_multiplied_and_measured(matrix: StoredMatrix) -> None:

@@ -10,7 +10,13 @@ from embzarr._format import arguments
 from embzarr._writing import save
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, common_dtype, loaded_once, needs, opened
-from embzarr.interop._rows.stored_matrix import StoredLengths, StoredMatrix, StoredWords
+from embzarr.interop._rows.stored_matrix import (
+    StoredColumns,
+    StoredLengths,
+    StoredMatrix,
+    StoredWords,
+    as_objects,
+)
 
 with needs("gensim", extra="gensim"):
     from gensim import utils
@@ -76,9 +82,7 @@ def to_keyed_vectors(
     for name, column in loaded.columns.items():
         if name != "vectors" and column.ndim == 1:
             # What set_vecattr makes, of all words at once.
-            table.expandos[_COUNTS.get(name, name)] = (
-                column.astype(object) if column.dtype.kind in "UST" else column
-            )
+            table.expandos[_COUNTS.get(name, name)] = as_objects(column)
     return table
 
 
@@ -109,7 +113,7 @@ def from_keyed_vectors(url: object, keyed_vectors: Any, **options: Any) -> Check
         )
     names = {theirs: ours for ours, theirs in _COUNTS.items()}
     columns = {
-        names.get(name, name): values
+        names.get(name, name): np.asarray(values)
         for name, values in keyed_vectors.expandos.items()
         if name not in _DERIVED
     }
@@ -168,7 +172,7 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         self.norms = StoredLengths(self.vectors)
         self.key_to_index: Any = StoredWords(self.checkpoint)
         self.next_index = len(self.checkpoint)
-        self.expandos: dict[str, NDArray[Any]] = {}
+        self.expandos = StoredColumns(self.checkpoint, _COUNTS)
         self.mapfile_path = None
         self._listed: list[str] = []
         """All words, while an evaluation goes over them again and again."""
@@ -230,8 +234,9 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
 
     def distances(self, word_or_vector: Any, other_words: Any = ()) -> NDArray[Any]:  # noqa: ANN401 - as gensim takes it
         """Return one minus the cosine with each of other words, or with all."""
-        self.prefetch(other_words)
-        found: NDArray[Any] = super().distances(word_or_vector, other_words)
+        listed = list(other_words) if other_words else ()
+        self.prefetch(listed)
+        found: NDArray[Any] = super().distances(word_or_vector, listed)
         return found
 
     def rank_by_centrality(self, words: Any, use_norm: bool = True) -> list[tuple[float, str]]:  # noqa: ANN401, FBT001, FBT002 - as gensim takes it
@@ -250,12 +255,6 @@ class LazyKeyedVectors(KeyedVectors):  # type: ignore[misc]  # gensim has no typ
         listed = list(keys)
         self.prefetch(listed)
         return super().vectors_for_all(listed, *args, **options)
-
-    def get_vecattr(self, key: str, attr: str) -> Any:  # noqa: ANN401 - what the column holds
-        """Return what a column says of a word: ``count``, or a column by its name."""
-        names = {theirs: ours for ours, theirs in _COUNTS.items()}
-        column = names.get(attr, attr)
-        return self.checkpoint.load([key], columns=(column,)).columns[column][0]
 
     def fill_norms(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - as gensim takes it
         """Do nothing: lengths are computed of the rows that are asked for."""
