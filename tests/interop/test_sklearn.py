@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
@@ -215,7 +216,13 @@ def test_texts_may_be_cut_before_or_by_a_function(url: Path) -> None:
         ({}, "one text", "X: expected texts"),
         ({}, [], "at least one text"),
         ({}, ["a", None], r"X\[1\]: expected a text"),
-        ({}, [["a", 3]], "word"),
+        ({}, ["b", ["a", 3]], r"X\[1\]\[1\]: expected a word"),
+        ({}, [[["a"]]], r"X\[0\]\[0\]: expected a word"),
+        ({}, csr_matrix(np.eye(3)), r"X\[0\]\[0\]: expected a word"),
+        ({}, np.array(TEXTS)[:, None], r"X: expected texts, or lists of words; of a table"),
+        ({}, np.array("one text"), "X: expected texts"),
+        ({"tokenizer": lambda _: None}, TEXTS, r"tokenizer\(X\[0\]\): expected words, found None"),
+        ({"tokenizer": str.lower}, TEXTS, r"tokenizer\(X\[0\]\): expected words, found str"),
         ({}, [b"bytes"], r"X\[0\]"),
     ],
 )

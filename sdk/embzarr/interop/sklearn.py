@@ -171,15 +171,22 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise arguments.refusal("smoothing", "a number above 0", self.smoothing)
 
     def _words_of(self, texts: Iterable[Any]) -> list[list[str]]:
-        is_frame = hasattr(texts, "columns")  # which would yield their names
-        if isinstance(texts, str | bytes) or is_frame or not isinstance(texts, Iterable):
+        shape = getattr(texts, "shape", (0,))
+        is_table = hasattr(texts, "columns") or shape == () or shape[1:] == (1,)
+        if is_table:  # whose rows would be taken for lists of one word
+            expected = "texts, or lists of words; of a table a column, as X[:, 0] or frame['text']"
+            raise arguments.refusal("X", expected, texts)
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
             raise arguments.refusal("X", "texts, or lists of words", texts)
         cut = self.tokenizer or str.split
         found = []
         for at, text in enumerate(texts):
-            if isinstance(text, bytes) or not isinstance(text, Iterable):
+            words = cut(text) if isinstance(text, str) else text
+            if isinstance(words, str | bytes) or not isinstance(words, Iterable):
+                if isinstance(text, str):
+                    raise arguments.refusal(f"tokenizer(X[{at}])", "words", words)
                 raise arguments.refusal(f"X[{at}]", "a text, or a list of words", text)
-            found.append(list(cut(text)) if isinstance(text, str) else list(text))
+            found.append(list(words))
         return found
 
     def _load(self, words: list[str]) -> Loaded:
@@ -220,7 +227,12 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
 
 def _distinct(texts: list[list[str]]) -> list[str]:
-    return sorted(arguments.words("X", list({word for words in texts for word in words})))
+    try:
+        return sorted(arguments.words("X", list({word for words in texts for word in words})))
+    except (InvalidInputError, TypeError):  # of the last, what cannot be in a set
+        for at, words in enumerate(texts):
+            arguments.words(f"X[{at}]", words)
+        raise
 
 
 def _pooled(
