@@ -31,6 +31,15 @@ def test_json_is_complete(ask: Ask, run_folder: Path) -> None:
     assert np.array_equal(np.array(found["vector"], np.float32), vectors()[2006])
 
 
+def test_words_of_standard_input(run_folder: Path) -> None:
+    """A dash is where a pipe ends, as in every other program."""
+    command = [sys.executable, "-m", "embzarr", "get", str(run_folder), "--words-file", "-"]
+    found = subprocess.run(  # noqa: S603 - our own program
+        command, check=True, input="queen\nking\n", capture_output=True, text=True
+    )
+    assert [line.split("\t")[0] for line in found.stdout.splitlines()] == ["queen", "king"]
+
+
 def test_people_see_the_first_numbers(ask_on_terminal: Ask, run_folder: Path) -> None:
     """A terminal shows an aligned beginning of each vector, and obeys no word."""
     out = ask_on_terminal("get", run_folder, "king", "[bold]x", "esc\x1b[31m").out

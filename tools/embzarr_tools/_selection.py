@@ -15,10 +15,11 @@ def row_bytes(checkpoint: "embzarr.Checkpoint") -> int:
 
 
 def words_of(file: Path) -> list[str]:
-    """Return the words of a file, one a line; lines of blanks are no words."""
+    """Return the words of a file, one a line, or of ``-``, standard input; blanks are no words."""
     from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
 
-    return [line for line in read_lines(file) if line.strip()]
+    lines = read_lines("/dev/stdin" if str(file) == "-" else file)
+    return [line for line in lines if line.strip()]
 
 
 def row_range(text: str) -> tuple[int, int | None]:

@@ -54,7 +54,7 @@ def found_in(folder: Path) -> Found:
     if found is None:
         raise InvalidInputError(
             "input-file",
-            f"{folder.name}: a folder of no kind that is read: expected spaCy's vectors, "
+            f"{folder}: a folder of no kind that is read: expected spaCy's vectors, "
             "model.safetensors with tokenizer.json, or a store of Lance, LMDB or Zarr",
         )
     return found

@@ -30,6 +30,7 @@ _BUFFER_BYTES: Final = 1 << 20
 _PIECE_BYTES: Final = 1 << 21
 _HEAD_BYTES: Final = 1 << 16
 _TAR: Final = "tar://"
+_PIPE: Final = "found a device or a pipe: put its bytes into a file"
 _MOST_RATIO: Final = 1000
 """Bytes that one stored byte may unpack to; vectors are not so regular."""
 _FREE_BYTES: Final = 64 << 20
@@ -155,6 +156,9 @@ class Source:
     def _opened(self) -> Any:  # noqa: ANN401 - a binary file of any library
         local = self._local() or self._member[0]
         if local is not None:
+            if local.exists() and not (local.is_file() or local.is_dir()):
+                message = f"{self.name}: expected a file, which is read more than once, {_PIPE}"
+                raise InvalidInputError("input-argument", message)
             return local.open("rb", buffering=0)
         if isinstance(self._given, str) and _remote.is_of_a_store(self._given):
             return _remote.opened(self._given, self._options)

@@ -122,11 +122,16 @@ class _LocalTarget:
     name: str
 
     def exists(self, name: str) -> bool:
-        return os.path.lexists(self.folder / name)
+        path = self.folder / name
+        if path.exists() and not path.is_file():  # which a file must not take the place of
+            found = "a folder" if path.is_dir() else "a device or a pipe"
+            raise InvalidInputError("input-argument", f"{path}: expected a file, found {found}")
+        return os.path.lexists(path)
 
     def staging(self) -> Path:
         if not self.folder.is_dir():
             raise NotFoundError("object-missing", f"no folder {self.folder} to export to")
+        self.exists(self.name)  # refuses what is no file, be it to be replaced
         return self.folder
 
     def publish(self, made: Path, name: str, *, overwrite: bool) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -284,6 +285,23 @@ def test_a_place_is_opened_and_progress_told(tmp_path: Path) -> None:
 
 
 # Targets ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_file_keeps_its_name(
+    checkpoint: embzarr.Checkpoint, tmp_path: Path, *, overwrite: bool
+) -> None:
+    """A folder, a pipe, and a device behind a link as /dev/stdout is: none is replaced."""
+    (tmp_path / "folder.bin").mkdir()
+    os.mkfifo(tmp_path / "pipe.bin")
+    (tmp_path / "link.bin").symlink_to("/dev/null")
+    before = sorted(tmp_path.iterdir())
+    for name, found in (("folder", "a folder"), ("pipe", "a device"), ("link", "a device")):
+        with pytest.raises(embzarr.InvalidInputError, match=f"expected a file, found {found}"):
+            convert.export_vectors(checkpoint, tmp_path / f"{name}.bin", overwrite=overwrite)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "pipe.bin").is_fifo()
+    assert (tmp_path / "link.bin").is_symlink()
+
+
 def test_a_target_that_is_there_is_refused(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
     """Neither the file nor the one of its words is replaced unless overwrite=True."""
     for name in ("x.npy", "x.txt"):

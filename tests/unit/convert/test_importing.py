@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import io
 import lzma
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -187,6 +188,15 @@ def test_a_network_that_breaks_leaves_nothing_visible(tmp_path: Path) -> None:
 
     assert isinstance(error, embzarr.StoreError)
     assert "hunter2" not in str(error)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    """Else it would be waited for, and called a file that is still being written."""
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", "/dev/null"):
+        error = refused(source, tmp_path / "run")
+        assert error.code == "input-argument"
+        assert "found a device or a pipe" in str(error)
 
 
 def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(tmp_path: Path) -> None:

@@ -548,11 +548,16 @@ def test_model2vec_itself_wrote_it(tmp_path: Path) -> None:
     check(import_vectors(tmp_path / "m", tmp_path / "run"), "safetensors", words)
 
 
-def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:
-    """With what is expected."""
+def test_a_folder_of_something_else_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what is expected, and its name, also where that is a dot."""
     (tmp_path / "f").mkdir()
-    with pytest.raises(embzarr.InvalidInputError, match="a folder of no kind that is read"):
+    with pytest.raises(embzarr.InvalidInputError, match="/f: a folder of no kind that is read"):
         import_vectors(tmp_path / "f", tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "f")
+    with pytest.raises(embzarr.InvalidInputError, match=r"^\.: a folder of no kind"):
+        import_vectors(".", tmp_path / "run")
 
 
 # finalfusion, quantised and with n-grams ----------------------------------------------------------

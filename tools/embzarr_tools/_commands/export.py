@@ -59,7 +59,10 @@ class Choices:
     ] = None
     words_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The words of this file alone, one a line."),
+        typer.Option(
+            metavar="FILE",
+            help="The words of this file alone, or of - for standard input, one a line.",
+        ),
     ] = None
     missing: Annotated[
         str, typer.Option(metavar="raise|skip|zeros|nan", help="What to do of words not there.")

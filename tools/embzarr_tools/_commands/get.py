@@ -55,7 +55,10 @@ class Selection:
 
     words_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Look up the words of this file, one a line."),
+        typer.Option(
+            metavar="FILE",
+            help="Look up the words of this file, or of - for standard input, one a line.",
+        ),
     ] = None
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")
