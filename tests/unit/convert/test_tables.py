@@ -39,7 +39,10 @@ def jsonl(rows: list[dict[str, Any]], names: tuple[str, str] = ("word", "vector"
     [
         ("tsv", tsv(WORDS, MATRIX)),
         ("tsv", b"\xef\xbb\xbf" + tsv(WORDS, MATRIX).replace(b"\n", b"\r\n")),
+        ("tsv", b"word\t0\t1\t2\t3\r\n" + tsv(WORDS, MATRIX).replace(b"\n", b"\r\n")),
+        ("tsv", b"token\ta\tb\tc\td\n" + tsv(WORDS, MATRIX)),
         ("jsonl", jsonl(COLUMNS)),
+        ("jsonl", b"\xef\xbb\xbf" + jsonl(COLUMNS)),
         ("jsonl", jsonl(COLUMNS, ("token", "embedding")).replace(b"\n", b"\r\n")),
         ("jsonl", jsonl(COLUMNS).rstrip(b"\n") + b"\n\n"),
     ],
@@ -142,6 +145,18 @@ def test_what_is_exported_to_arrow_is_imported(tmp_path: Path, ending: str, dtyp
     assert found.format == ending
     assert list(found.checkpoint.words) == words
     assert found.checkpoint.to_numpy().tobytes() == matrix.tobytes()
+
+
+@pytest.mark.peers
+def test_what_polars_writes_is_read(tmp_path: Path) -> None:
+    """Its texts are views."""
+    pl = pytest.importorskip("polars")
+    pl.DataFrame(COLUMNS).with_columns(pl.col("vector").cast(pl.List(pl.Float32))).write_ipc(
+        tmp_path / "x.arrow"
+    )
+    found = import_vectors(tmp_path / "x.arrow", tmp_path / "run")
+    assert list(found.checkpoint.words) == WORDS
+    np.testing.assert_array_equal(found.checkpoint.to_numpy(), MATRIX)
 
 
 @pytest.mark.peers

@@ -123,6 +123,8 @@ OF_AT = len(LINES[0]) + len(LINES[1]) + 2
             "input-file",
             f"line 3, byte {OF_AT}: an empty",
         ),
+        (b"the  1  2\nof  3  4\n", "input-file", "line 1, byte 0: .* found a longer one"),
+        (b"the 1 2\rof 3 4\r", "input-file", "a carriage return"),
         (SOUND.replace(b"4 5", b"5 5"), "input-file", "tells of 5 rows, found 4"),
         (SOUND.replace(b"4 5", b"3 5"), "input-file", "tells of 3 rows, found 4"),
         (SOUND.replace(b"4 5", b"9" * 18 + b" 5"), "input-file", "found 4"),

@@ -63,6 +63,7 @@ _STRANGERS: Final = (
     (rb"\s*\[", "a JSON array: write an object a line, with a word and its vector"),
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
+    (rb"[^\n\0]*\r[^\n\0]+\Z", "lines that end in a carriage return: end them in a line feed"),
 )
 """What is known, and not read: how it begins, and what can be done."""
 

@@ -110,7 +110,7 @@ def _columns(schema: Any, damage: Damage) -> tuple[str, str]:  # noqa: ANN401 - 
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     def is_text(kind: Any) -> bool:  # noqa: ANN401
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+        return str(kind) in {"string", "large_string", "string_view"}  # the last is Polars'
 
     def is_vector(kind: Any) -> bool:  # noqa: ANN401
         lists = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
@@ -163,7 +163,8 @@ class _Rows:
             batch = next(self._batches, None)
 
     def _block(self, batch: Any, first: int) -> Block:  # noqa: ANN401 - as above
-        words, vectors = batch.column(0), batch.column(1)
+        # As bytes: what is not UTF-8 is told of where all formats' words are.
+        words, vectors = batch.column(0).cast("large_binary"), batch.column(1)
         lengths = vectors.value_lengths().fill_null(-1).to_numpy()
         given = words.is_valid().to_numpy(zero_copy_only=False)
         sound = np.flatnonzero((lengths == self.dim) & given)
@@ -173,8 +174,7 @@ class _Rows:
         if len(sound) < len(lengths):
             words, vectors = words.take(sound), vectors.take(sound)
         return Block(
-            # As bytes: what is not UTF-8 is told of where all formats' words are.
-            words=words.cast("large_binary").to_pylist(),
+            words=words.to_pylist(),
             vectors=self._floats(vectors, len(sound)),
             place=lambda at: f"row {first + sound[at]}",
         )

@@ -71,7 +71,7 @@ class _Rows:
         self._word = 0
         self._numbers: list[int] = list(range(1, len(self._first)))
         self._width = len(self._first)
-        if _are_names(self._first):
+        if are_names(self._first):
             self._take_header()
         self.dim = check_dim(damage, len(self._numbers))
 
@@ -141,7 +141,7 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape")
 
 
-def _are_names(fields: list[str]) -> bool:
+def are_names(fields: list[str]) -> bool:
     """Tell whether the fields of a row name columns.
 
     Behind the first none is a number, or those that are count from 0 or 1, and one names the words,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from embzarr.convert._damage import Damage
     from embzarr.convert._source import Stream
 
+_BOM: Final = b"\xef\xbb\xbf"
 _MOST_LINE_BYTES: Final = MOST_WORD_BYTES + MOST_DIM * 64
 _SHOWN_BYTES: Final = 40
 _BROKEN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -34,7 +35,8 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def begins(head: bytes) -> bool:
     """Tell whether a file begins with an object that has both."""
-    return head.lstrip()[:1] == b"{" and _names_in(head.lstrip()) is not None
+    text = head.removeprefix(_BOM).lstrip()
+    return text[:1] == b"{" and _names_in(text) is not None
 
 
 def read(given: Given) -> Table:
@@ -44,6 +46,8 @@ def read(given: Given) -> Table:
         InvalidInputError: code ``input-file``.
     """
     stream, damage = given.stream, given.damage
+    if stream.peek().startswith(_BOM):
+        stream.read(len(_BOM))
     names = _names_in(stream.peek().lstrip())
     if names is None:
         raise damage.error(

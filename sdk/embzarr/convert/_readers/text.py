@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from embzarr.convert._blocks import BLOCK_BYTES, MOST_WORD_BYTES, Block, Table, check_dim
-from embzarr.convert._readers import word2vec_binary
+from embzarr.convert._readers import csv_text, word2vec_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,15 +112,21 @@ def read_without_header(given: Given) -> Table:
 
 
 def read_table(given: Given) -> Table:
-    """Do the same where tabs stand between."""
-    return _without_header(given, b"\t")
+    """Do the same where tabs stand between, behind a line of names if there is one."""
+    _drop_bom(given.stream)
+    first, _, _ = given.stream.peek().partition(b"\n")
+    fields = first.decode("utf-8", "surrogateescape").rstrip("\r").split("\t")
+    named = csv_text.are_names(fields)
+    if named:
+        given.stream.read(len(first) + 1)
+    return _without_header(given, b"\t", before=int(named))
 
 
-def _without_header(given: Given, between: bytes) -> Table:
+def _without_header(given: Given, between: bytes, before: int = 0) -> Table:
     stream, damage = given.stream, given.damage
     _drop_bom(stream)
     dim = check_dim(damage, _likely_dim(_whole_lines(stream.peek()), between))
-    rows = _Rows(stream, damage, dim=dim, rows=None, between=between)
+    rows = _Rows(stream, damage, dim=dim, rows=None, between=between, before=before)
     return Table(dim=dim, dtype="float32", blocks=rows.blocks())
 
 
@@ -140,6 +146,7 @@ class _Rows:
         dim: int,
         rows: int | None,
         between: bytes = b" ",
+        before: int = 0,
     ) -> None:
         self._between = between
         self._stream = stream
@@ -147,7 +154,7 @@ class _Rows:
         self._dim = dim
         self._rows = rows
         """That the header tells of, if there is one."""
-        self._line = 0 if rows is None else 1
+        self._line = before if rows is None else 1
         self._found = 0
         self._most_bytes = MOST_WORD_BYTES + dim * _MOST_NUMBER_BYTES
 
@@ -262,6 +269,8 @@ class _Rows:
     def _is_too_long(self, word: bytes) -> bool:
         """Tell whether there are numbers, or in a table any columns, behind what is the word."""
         columns = word.split(self._between)[1:]
+        if self._between == b" ":  # several of which may stand between
+            columns = [column for column in columns if column]
         return bool(columns) and (self._between != b" " or all(map(_is_number, columns)))
 
     def _skip(self, number: int, lines: list[bytes], offset: int, problem: str) -> None:
