@@ -46,6 +46,9 @@ def test_analogies_by_hand(clock: embzarr.Checkpoint, write_file: WriteFile) -> 
     add, mul = evaluate(clock, [path]).analogies[0].sections
     assert (add.questions, add.answered, add.add_correct, add.mul_correct) == (2, 2, 2, 0)
     assert (mul.questions, mul.answered, mul.add_correct, mul.mul_correct) == (2, 1, 0, 1)
+    total = evaluate(clock, [path]).analogies[0].total
+    assert (total.add, total.mul) == pytest.approx((2 / 3, 1 / 3))
+    assert (total.as_json()["add"], total.as_json()["mul"]) == (total.add, total.mul)
 
 
 def test_words_of_the_question_are_no_answers(

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embzarr_spark import _shards
 from embzarr_spark._plan import BlockPlan
 from embzarr_spark._shards import Shard, fingerprint
 from embzarr_spark._windows import Share, deal, merge
-from embzarr_trainer import TrainOptions
+from embzarr_trainer import LINE_END, TrainOptions
 
 MASK = 2**64 - 1
 WORDS = 60
@@ -155,11 +156,30 @@ def test_a_fingerprint_is_of_the_text_not_of_its_cut() -> None:
     text = whole_text()
     whole = fingerprint([text.sums])
 
+    three = [(3, 5, 7), (2, 11, 2**53 - 50), (1, 13, 1)]
+    assert fingerprint(three) == 7 + 3 * 11 - 50 + 5 * 13 + 1
+    assert fingerprint([(1, 0, 2**53 - 1)]) == 2**53 - 1
     assert fingerprint(part.sums for part in halves(text, 123)) == whole
     assert fingerprint([text._replace(codes=text.codes[::-1]).sums]) != whole
     other = text.codes.copy()
     other[7] = (other[7] + 1) % WORDS
     assert fingerprint([text._replace(codes=other).sums]) != whole
+
+
+def test_shards_are_cut_where_a_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the last line that ends in so many words; of a line that does not end, behind all."""
+    monkeypatch.setattr(_shards, "SHARD_WORDS", 4)
+    monkeypatch.setattr(_shards, "_shard", lambda text, *_, **__: list(text))
+    blocks = [["a", LINE_END, "b", LINE_END], ["c", "d"], ["e", "f"], [LINE_END, "g", "h", "i"]]
+
+    found = [*_shards.encode(blocks, None, total=1, sample=0)]  # type: ignore[arg-type]  # unread
+
+    assert found == [
+        ["a", LINE_END, "b", LINE_END],
+        ["c", "d", "e", "f"],
+        [LINE_END],
+        ["g", "h", "i"],
+    ]
 
 
 def test_segments_are_all_of_an_epoch_once() -> None:

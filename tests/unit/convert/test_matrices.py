@@ -149,6 +149,8 @@ def test_a_vocabulary_is_read_as_people_write_it(
         (npy(MATRIX.astype(int)), None, "input-file", "expected a matrix of floating"),
         (npy(np.asfortranarray(MATRIX)), None, "input-file", "stored by columns"),
         (npy(MATRIX).replace(b"(4, 5)", b"(-4,5)"), None, "input-file", "expected a matrix"),
+        (npy(MATRIX).replace(b"(4, 5)", b"(4,5.)"), None, "input-file", "no header of a .npy"),
+        (npy(MATRIX).replace(b"(4, 5), ", b"(True,5)"), None, "input-file", "no header of a .npy"),
         (npz(a=MATRIX, b=MATRIX), None, "input-file", "expected one matrix, found 2"),
         (npz(a=MATRIX)[:-30], None, "input-file", "zip"),
         (ONE[:-1], None, "input-file", "row 3: cut short"),

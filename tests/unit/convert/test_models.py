@@ -14,6 +14,7 @@ import pytest
 import embzarr
 import vector_files
 from embzarr.convert import import_vectors
+from embzarr.convert._readers import fasttext as fasttext_reader
 
 WORDS = ["</s>", "the", "émigré", "of", "x"]
 ROWS = vector_files.vectors(5 + 7, 3)
@@ -29,13 +30,16 @@ def fasttext(
     maxn: int = 4,
     quantised: bool = False,
     version: int = 12,
+    trained: int = 2,
 ) -> bytes:
-    """Return a model as the source of fastText tells it."""
+    """Return a model as the source of fastText tells it; the last of `words` may be labels."""
+    labels = [word for word in words if word.startswith("__label__")]
     head = struct.pack("<ii", 793712314, version)
-    head += struct.pack("<12id", dim, 5, 5, 1, 5, 1, 2, 2, bucket, 2, maxn, 100, 1e-4)
-    head += struct.pack("<iiiqq", len(words), len(words), 0, 100, -1)
+    head += struct.pack("<12id", dim, 5, 5, 1, 5, 1, 2, trained, bucket, 2, maxn, 100, 1e-4)
+    head += struct.pack("<iiiqq", len(words), len(words) - len(labels), len(labels), 100, -1)
     for number, word in enumerate(words):
-        head += word.encode() + b"\0" + struct.pack("<qb", max(100 - number, 1), 0)
+        kind = int(word in labels)
+        head += word.encode() + b"\0" + struct.pack("<qb", max(100 - number, 1), kind)
     return head + struct.pack("<?qq", quantised, *rows.shape) + rows.astype("<f4").tobytes()
 
 
@@ -113,6 +117,59 @@ def test_a_word_of_fasttext_is_the_mean_of_its_row_and_its_ngrams(
     counts = checkpoint.load_rows(0, 5, columns=("counts",)).columns["counts"]
     assert counts.tolist() == [100, 99, 98, 97, 96]
     assert checkpoint.metadata["import"]["file"]["maxn"] == maxn
+
+
+@pytest.mark.parametrize(("version", "trained", "maxn"), [(11, 3, 0), (11, 2, 4), (12, 3, 4)])
+def test_old_classifiers_of_fasttext_have_no_ngrams(
+    tmp_path: Path, version: int, trained: int, maxn: int
+) -> None:
+    """Whatever they say of them; older models of words and newer classifiers have them."""
+    checkpoint = imported(tmp_path, fasttext(version=version, trained=trained))
+
+    assert checkpoint.to_numpy().tobytes() == expected(7, 2, maxn).tobytes()
+    told = checkpoint.metadata["import"]["file"]
+    assert told["model"] == {2: "sg", 3: "supervised"}[trained]
+    assert (told["loss"], told["bucket"], told["sample"]) == ("ns", 7, 1e-4)
+
+
+def test_labels_of_fasttext_are_no_words(tmp_path: Path) -> None:
+    """A classifier's dictionary ends with them; they have no rows."""
+    data = fasttext([*WORDS, "__label__x", "__label__y"])
+
+    assert list(imported(tmp_path, data).words) == WORDS
+
+
+@pytest.mark.parametrize(
+    "told", [(5, 5, 0, 1), (-1, -1, 0, -1), (5, 4, 0, -1), (5, 6, -1, -1), (4, 5, -1, -1)]
+)
+def test_a_dictionary_of_fasttext_adds_up(tmp_path: Path, told: tuple[int, ...]) -> None:
+    """Entries are words and labels, no fewer than none, of which nothing was left out."""
+    whole = MODEL[:64] + struct.pack("<iiiqq", 5, 5, 0, 100, 0) + MODEL[92:]
+    assert list(imported(tmp_path, whole).words) == WORDS
+    entries, words, labels, pruned = told
+    data = MODEL[:64] + struct.pack("<iiiqq", entries, words, labels, 100, pruned) + MODEL[92:]
+    with pytest.raises(embzarr.InvalidInputError, match=f"{entries} entries, {words} words"):
+        imported(tmp_path, data)
+
+
+def test_words_of_fasttext_are_as_many_as_it_tells(tmp_path: Path) -> None:
+    """One that is marked as a label is none."""
+    data = MODEL.replace(b"x\0" + struct.pack("<qb", 96, 0), b"x\0" + struct.pack("<qb", 96, 1))
+    with pytest.raises(embzarr.InvalidInputError, match="expected 5 words, found 4"):
+        imported(tmp_path, data)
+
+
+def test_a_word_of_fasttext_is_looked_for_no_further_than_it_may_be_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that hold no end of a word are not read to the end of the file."""
+    monkeypatch.setattr(fasttext_reader, "MOST_WORD_BYTES", 100)
+    monkeypatch.setattr(fasttext_reader, "_PIECE_BYTES", 1)
+    words = ["a" * 91, "b" * 91, "c", "d", "e"]
+
+    assert list(imported(tmp_path, fasttext(words)).words) == words
+    with pytest.raises(embzarr.InvalidInputError, match="word 1: the dictionary is cut short"):
+        imported(tmp_path, fasttext([words[0], "b" * 92, *words[2:]]))
 
 
 @pytest.mark.parametrize(("minn", "maxn"), [(2, 2), (2, 4), (2, 9)])
