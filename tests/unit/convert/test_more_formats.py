@@ -72,6 +72,7 @@ CSV = {
     "all in quotes": written(rows(), quoting=csv.QUOTE_ALL),
     "newline": written(rows(), lineterminator="\n"),
     "header": written(HEADER + rows()),
+    "header counted from one": written([["word", *map(str, range(1, 7))], *rows()]),
     "header of names": written([["token", *"abcdef"], *rows()]),
     "header that begins with a number": written([["1", *"abcdef"], *rows()]),
     "header without a name for words": written([["", *map(str, range(6))], *rows()]),
