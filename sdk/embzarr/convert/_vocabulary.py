@@ -78,7 +78,7 @@ class Tokenizer:
                 twice, or are left out.
         """
         with source.stream() as stream:
-            data = stream.read(_MOST_TOKENIZER_BYTES + 1)
+            data = stream.read(_MOST_TOKENIZER_BYTES)  # of a longer one the end is missing
         name = source.base_name
         try:
             told = msgspec.json.decode(data, type=_Told)

@@ -120,6 +120,7 @@ def test_safetensors_itself_wrote_the_same(tmp_path: Path) -> None:
         (b"0\t \n1\t0\n2\t2\n3\tx y\n", [" ", "0", "2", "x y"], None),
         (b"1\ta\n2\tb\n3\tc\n4\td\n", list("abcd"), None),
         (b"a\t9\nb\t7\nc\t7\nd\t1\n", list("abcd"), [9, 7, 7, 1]),
+        (b"a\t%018d\nb\t7\nc\t7\nd\t%d\n" % (9, 10**18 - 1), list("abcd"), [9, 7, 7, 10**18 - 1]),
         (b"0\ta\t9\n1\tb\t7\n2\tc\t7\n3\td\t1\n", list("abcd"), [9, 7, 7, 1]),
         (b"a\n\nc d\n\xf0\x9f\x98\x80\n", ["a", "", "c d", "😀"], None),
     ],
@@ -143,6 +144,12 @@ def test_a_vocabulary_is_read_as_people_write_it(
         (npy(MATRIX), b"a\nb\nc\n", "input-rows", "each of 4 rows, found 3"),
         (npy(MATRIX), b"a\nb\nc\nd\ne\n", "input-rows", "each of 4 rows, found more"),
         (npy(MATRIX), b"", "input-rows", "each of 4 rows, found 0"),
+        (
+            npy(MATRIX),
+            b"a\t1\nb\t1\nc\t1\nd\t%d\n" % 10**18,
+            "input-file",
+            "line 4: expected a count",
+        ),
         (npy(MATRIX)[:-1], None, "input-file", "row 3: cut short"),
         (npy(MATRIX)[:60], None, "input-file", "no header of a .npy"),
         (npy(MATRIX[0]), None, "input-file", "expected a matrix"),
@@ -177,6 +184,13 @@ def test_damage_is_told(
     assert caught.value.code == code
     with pytest.raises(embzarr.NotFoundError):
         embzarr.open(tmp_path / "run")
+
+
+def test_one_column_lies_in_columns_and_in_rows(tmp_path: Path) -> None:
+    """Whichever its header says: the numbers are in one order."""
+    data = npy(MATRIX[:, :1]).replace(b"'fortran_order': False", b"'fortran_order': True ")
+
+    assert imported(tmp_path, data).checkpoint.to_numpy().tolist() == MATRIX[:, :1].tolist()
 
 
 def test_a_matrix_without_words_asks_for_them(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 import embzarr
 import vector_files
 from embzarr.convert import Imported, import_vectors
+from embzarr.convert import _vocabulary as vocabulary_reader
 from embzarr.convert._readers import spacy as spacy_reader
 
 WORDS = ["the", "of", "émigré", "in", "x y", 'q"uote', "a,b"]
@@ -532,6 +533,16 @@ def test_an_odd_tokenizer_is_refused(tmp_path: Path, text: str, code: str) -> No
     with pytest.raises(embzarr.InvalidInputError) as caught:
         import_vectors(static_model(tmp_path / "m", text), tmp_path / "run")
     assert caught.value.code == code
+
+
+def test_a_tokenizer_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the byte: more is not held in memory."""
+    text = tokenizer({word: row for row, word in enumerate(WORDS)})
+    monkeypatch.setattr(vocabulary_reader, "_MOST_TOKENIZER_BYTES", len(text))
+    check(import_vectors(static_model(tmp_path / "m", text), tmp_path / "run"), "safetensors")
+    monkeypatch.setattr(vocabulary_reader, "_MOST_TOKENIZER_BYTES", len(text) - 1)
+    with pytest.raises(embzarr.InvalidInputError, match=r"tokenizer\.json: no tokenizer"):
+        import_vectors(tmp_path / "m", tmp_path / "other")
 
 
 @needs("model2vec")
