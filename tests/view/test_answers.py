@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import sys
 import threading
 import time
+import types
+import warnings
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -262,6 +265,29 @@ def test_a_map_by_umap(page: Page) -> None:
     assert np.ptp(found["x"]) > 0
     assert found == page.ask("map", count=60, method="umap")
     assert page.ask("history")["maps"] == ["pca", "umap"]
+
+
+def test_a_map_by_umap_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of up to fifteen neighbours by their cosines, one thread and one seed; of few words fewer."""
+    asked: list[dict[str, Any]] = []
+
+    class Umap:
+        """Stands for umap's."""
+
+        def __init__(self, **settings: Any) -> None:
+            asked.append(settings)
+
+        def fit_transform(self, points: np.ndarray) -> np.ndarray:
+            """Return the first two numbers of each point."""
+            warnings.warn("of its own settings", UserWarning, stacklevel=1)
+            return points[:, :2].astype("f4")
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
+    for count, near in ((4, 3), (15, 14), (16, 15), (40, 15)):
+        points = np.arange(3.0 * count).reshape(count, 3)
+        np.testing.assert_array_equal(_map._umap(points), points[:, :2], strict=True)
+        fixed = {"metric": "cosine", "random_state": 1, "n_jobs": 1}
+        assert asked[-1] == {"n_neighbors": near, **fixed}
 
 
 def test_storage_adds_up(page: Page, looked_at: Path) -> None:
