@@ -23,6 +23,7 @@ import embzarr
 import vector_files
 from embzarr.convert import Imported, import_vectors
 from embzarr.convert import _vocabulary as vocabulary_reader
+from embzarr.convert._readers import finalfusion
 from embzarr.convert._readers import spacy as spacy_reader
 
 WORDS = ["the", "of", "émigré", "in", "x y", 'q"uote', "a,b"]
@@ -662,6 +663,56 @@ def test_an_odd_file_of_finalfusion_is_told(
     with pytest.raises(embzarr.EmbzarrError) as caught:
         import_vectors(tmp_path / "a.fifu", tmp_path / "run")
     assert caught.value.code == (code or "feature-unsupported")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *((0, 6, 5, 1, 10), (4, 6, 5, 1, 10), (7, 6, 5, 1, 10)),
+        *((3, 6, 0, 1, 10), (3, 6, 257, 1, 10), (3, 6, 5, 2, 10), (3, 6, 5, 1, 11)),
+    ],
+)
+def test_a_quantised_matrix_is_whole_parts_of_few_centroids(
+    tmp_path: Path, head: tuple[int, ...]
+) -> None:
+    """Of 256 at most, which a byte can tell; what the head says besides is refused."""
+    for parts, dim, centroids, code, number in ((3, 6, 256, 1, 10), (1, 6, 1, 1, 10), head):
+        told = struct.pack("<IIIIIQII", 0, 0, parts, dim, centroids, len(WORDS), code, number)
+        numbers = np.ones(centroids * dim, np.float32).tobytes() + bytes(len(WORDS) * parts)
+        (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(1, WORDS), (4, told, numbers)]))
+        if (parts, dim, centroids, code, number) != head:
+            found = import_vectors(tmp_path / "a.fifu", tmp_path / f"run-{parts}").checkpoint
+            assert found.to_numpy().tolist() == [[1] * dim] * len(WORDS)
+    with pytest.raises(embzarr.InvalidInputError, match="no sound quantised matrix of 7 rows"):
+        import_vectors(tmp_path / "a.fifu", tmp_path / "run")
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_metadata_of_finalfusion_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """As text, whatever its bytes are; where it is too long it is passed over."""
+    note = 'x = "é"\n'.encode() + b"\xff"
+    monkeypatch.setattr(finalfusion, "_MOST_METADATA_BYTES", len(note) - 1 + room)
+    (tmp_path / "a.fifu").write_bytes(
+        chunked([(5, note, None), vocabulary(1, WORDS), plain(MATRIX)])
+    )
+
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run")
+
+    check(found, "finalfusion")
+    told = {"metadata": 'x = "é"\n\ufffd'} if room else {}
+    assert found.checkpoint.metadata["import"].get("file", {}) == told
+
+
+def test_a_file_of_finalfusion_has_sixteen_chunks_at_most(tmp_path: Path) -> None:
+    """More are not looked for."""
+    parts = [vocabulary(1, WORDS), plain(MATRIX)]
+    (tmp_path / "a.fifu").write_bytes(chunked([(5, b"", None)] * 14 + parts))
+    check(import_vectors(tmp_path / "a.fifu", tmp_path / "run"), "finalfusion")
+    (tmp_path / "a.fifu").write_bytes(chunked([(5, b"", None)] * 15 + parts))
+    with pytest.raises(embzarr.InvalidInputError, match="byte 0: expected a header"):
+        import_vectors(tmp_path / "a.fifu", tmp_path / "other")
 
 
 # floret -------------------------------------------------------------------------------------------

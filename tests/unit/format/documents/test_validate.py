@@ -541,6 +541,13 @@ def test_a_manifest_that_contradicts_itself_is_refused(change: Change) -> None:
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize("path", [VECTORS, LAYER])
+def test_what_stands_in_place_of_an_object_is_told(path: tuple[str | int, ...]) -> None:
+    """By its type, and where it stands."""
+    with pytest.raises(DamagedError, match=r"Expected `object`, got `int` - at `\$\.layers\["):
+        parse(changed({path: 7}))
+
+
 RANGES: dict[str, Change] = {
     "an offset beyond the shard": {(*VECTORS, "index", "offset", 1): 29},
     "an offset beyond everything": {(*VECTORS, "index", "offset", 0): 2**53 - 1},
