@@ -172,7 +172,7 @@ def test_shards_are_cut_where_a_line_ends(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(_shards, "_shard", lambda text, *_, **__: list(text))
     blocks = [["a", LINE_END, "b", LINE_END], ["c", "d"], ["e", "f"], [LINE_END, "g", "h", "i"]]
 
-    found = [*_shards.encode(blocks, None, total=1, sample=0)]  # type: ignore[arg-type]  # unread
+    found: list[Any] = [*_shards.encode(blocks, None, total=1, sample=0)]  # type: ignore[arg-type]
 
     assert found == [
         ["a", LINE_END, "b", LINE_END],

@@ -240,11 +240,8 @@ class StoredColumn(_Stored):
     def _block(self, at: int) -> NDArray[Any]:
         if at not in self._blocks:
             start = at * _BLOCK_ROWS
-            how = {"columns": (self._name,)}
-            column = self._checkpoint.load_rows(start, start + _BLOCK_ROWS, **how).columns[
-                self._name
-            ]
-            self._blocks[at] = as_objects(column)
+            loaded = self._checkpoint.load_rows(start, start + _BLOCK_ROWS, columns=(self._name,))
+            self._blocks[at] = as_objects(loaded.columns[self._name])
         return self._blocks[at]
 
 

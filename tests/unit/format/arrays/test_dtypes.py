@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -249,8 +250,8 @@ def test_texts_are_of_unicode_scalar_values(number: int, order: str, *, is_chara
         dtypes.require_converts("c", texts, "U2")
         return
     for code, refuse in (
-        ("chunk-decode", lambda: dtypes.check_values(texts, "x")),
-        ("input-dtype", lambda: dtypes.require_converts("c", texts, "U2")),
+        ("chunk-decode", partial(dtypes.check_values, texts, "x")),
+        ("input-dtype", partial(dtypes.require_converts, "c", texts, "U2")),
     ):
         with pytest.raises((DamagedError, InvalidInputError), match=f"{number:#x}") as caught:
             refuse()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,13 +58,14 @@ def test_a_run_of_chunks_is_copied_at_once_but_for_its_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Padding of the last chunk, or rows before the first wanted one, cost one copy more each."""
-    apart = []
+    apart: list[int] = []
     copy_part = RangeSelection._copy_part
-    monkeypatch.setattr(
-        RangeSelection,
-        "_copy_part",
-        lambda self, *given: (apart.append(given[0]), copy_part(self, *given)),
-    )
+
+    def copy(self: RangeSelection, low: int, *given: Any) -> None:
+        apart.append(low)
+        copy_part(self, low, *given)
+
+    monkeypatch.setattr(RangeSelection, "_copy_part", copy)
     rows, out = np.arange(80).reshape(10, 8), np.full(70, -1)
 
     RangeSelection(3, 73, 8).copy(Blocks(np.arange(10), rows, np.arange(10)), out)
