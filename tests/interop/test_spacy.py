@@ -46,6 +46,7 @@ def test_a_vocabulary_holds_the_vectors(checkpoint: embzarr.Checkpoint, to_vocab
     for word, vector in zip(WORDS, VECTORS, strict=True):
         assert vocab.get_vector(word).tobytes() == vector.tobytes()
     assert not vocab.has_vector("nowhere")
+    vocab = to_vocab(checkpoint)  # of which nothing was asked: neighbours have names at once
     keys, _, scores = vocab.vectors.most_similar(VECTORS[[7]], n=4)
     expected = checkpoint.most_similar("w7", topn=3)
     assert [vocab.strings[key] for key in keys[0]] == ["w7", *(word for word, _ in expected)]

@@ -52,6 +52,8 @@ def to_vocab(
     found = opened(checkpoint)
     loaded = loaded_once(found, words, missing=missing, dtype=np.float32)
     filled = Vocab() if vocab is None else vocab
+    for word in loaded.words:  # which vectors know by its hash alone
+        filled.strings.add(word)
     filled.vectors = Vectors(
         strings=filled.strings,
         data=loaded.vectors,
