@@ -37,6 +37,7 @@ def test_export_as_json(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
     [
         (("--word", "queen", "--word", "king"), ["queen", "king"]),
         (("--range", "kin", "kingdom"), ["kin", "king"]),
+        (("--range", "w998", ""), ["w998", "w999", "猫"]),
         (("--rows", "-3:-1"), ["tab\there", "esc\x1b[31m"]),
         (("--word", "queen", "--word", "nowhere", "--missing", "skip"), ["queen"]),
     ],

@@ -49,6 +49,21 @@ def written(looked_at: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.read_text("utf-8")
 
 
+def test_it_takes_the_place_of_files_alone(looked_at: Path, tmp_path: Path) -> None:
+    """A link stays one; a folder, and a device behind a link, are refused."""
+    opened = embzarr_view.Opened(str(looked_at))
+    (tmp_path / "device").symlink_to("/dev/null")
+    for odd in (tmp_path, tmp_path / "device"):
+        with pytest.raises(embzarr.InvalidInputError, match="expected a file"):
+            embzarr_view.report(opened, odd)
+    (tmp_path / "x.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("x.html")
+    told = embzarr_view.report(opened, tmp_path / "link.html")
+    assert told["file"] == str(tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "x.html").stat().st_size == told["bytes"]
+
+
 def test_it_is_one_file_that_fetches_nothing(written: str) -> None:
     """No script, no link, no attribute that acts, whatever words and metadata say."""
     parts = _Parts(written)

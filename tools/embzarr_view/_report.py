@@ -9,6 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import embzarr
 from embzarr_view import _contents, _map, _stored, _svg
 from embzarr_view._history import History
 from embzarr_view._jobs import Job
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-    import embzarr
     from embzarr_view._opened import Opened
 
 _MAPPED: Final = 300
@@ -53,14 +53,16 @@ def report(
         ``file``, its ``bytes``, and how many ``steps`` it tells of.
 
     Raises:
-        embzarr.EmbzarrError: there is no checkpoint at the URL, or no way to it.
+        embzarr.EmbzarrError: there is no checkpoint at the URL, or no way to it; or `path` is a
+            folder, a device or a pipe.
         OSError: the file cannot be written.
     """
+    _refuse_no_file(Path(path))
     history = History(opened).page(most=_MOST_STEPS)
     newest = _newest_sound(opened, history)
     scores = scored(opened, files, Job({})) if files else []
     text = "".join(_document(newest, history, scores))
-    target = Path(path)
+    target = Path(path).resolve()  # of a link, what it points to
     half = target.with_name(f".{target.name}.{secrets.token_hex(16)}.part")  # nobody else's
     try:
         with half.open("x", encoding="utf-8") as file:
@@ -69,7 +71,14 @@ def report(
     finally:
         half.unlink(missing_ok=True)
     steps = sum("error" not in one for one in history["steps"])
-    return {"file": str(target), "bytes": len(text.encode()), "steps": steps}
+    return {"file": str(Path(path)), "bytes": len(text.encode()), "steps": steps}
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse what a file must not take the place of, such as /dev/null."""
+    if path.exists() and not path.is_file():
+        expected = f"{path}: expected a file, found a folder, a device or a pipe"
+        raise embzarr.InvalidInputError("input-argument", expected)
 
 
 def _newest_sound(opened: Opened, history: dict[str, Any]) -> embzarr.Checkpoint:

@@ -241,6 +241,8 @@ def target_of(target: object, options: Mapping[str, Any] | None) -> Target:
     if options:
         raise InvalidInputError("input-argument", "target_options go with a URL, not with a path")
     path = Path(unquote(rest.removeprefix("localhost"))) if separator else Path(text).expanduser()
+    if path.is_symlink() and path.is_file():  # the file is replaced, and not the link
+        path = path.resolve()
     return _LocalTarget(folder=path.absolute().parent, name=path.name)
 
 

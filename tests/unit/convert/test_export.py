@@ -302,6 +302,17 @@ def test_what_is_no_file_keeps_its_name(
     assert (tmp_path / "link.bin").is_symlink()
 
 
+def test_a_link_stays_one(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
+    """The file that it points to is replaced."""
+    (tmp_path / "x.bin").write_bytes(b"old")
+    (tmp_path / "link.bin").symlink_to(tmp_path / "x.bin")
+    with pytest.raises(embzarr.ConflictError):
+        convert.export_vectors(checkpoint, tmp_path / "link.bin")
+    convert.export_vectors(checkpoint, tmp_path / "link.bin", words=["w1"], overwrite=True)
+    assert (tmp_path / "link.bin").is_symlink()
+    assert READERS["word2vec"][1](tmp_path / "x.bin")[0] == ["w1"]
+
+
 def test_a_target_that_is_there_is_refused(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
     """Neither the file nor the one of its words is replaced unless overwrite=True."""
     for name in ("x.npy", "x.txt"):

@@ -72,7 +72,11 @@ class Choices:
     ] = None
     between: Annotated[
         tuple[str, str] | None,
-        typer.Option("--range", metavar="A B", help="All words from A up to, not including, B."),
+        typer.Option(
+            "--range",
+            metavar="A B",
+            help='From A up to, not including, B; "" for B means to the last.',
+        ),
     ] = None
     rows: Annotated[
         str | None, typer.Option(metavar="A:B", help="Rows A up to, not including, B.")
@@ -89,7 +93,8 @@ class Choices:
         """Return them as arguments of it."""
         given = asdict(self)
         file, rows = given.pop("words_file"), given.pop("rows")
-        words = given.pop("word")
+        words, between = given.pop("word"), given["between"]
+        given["between"] = between and (between[0], between[1] or None)
         given["words"] = words if file is None else [*(words or ()), *words_of(file)]
         given["rows"] = None if rows is None else range(len(checkpoint))[slice(*row_range(rows))]
         return given
