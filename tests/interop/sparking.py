@@ -32,7 +32,9 @@ _SETTINGS = {
 
 
 @contextmanager
-def running_spark(place: Path, master: str = CLUSTER) -> Iterator[Any]:
+def running_spark(
+    place: Path, master: str = CLUSTER, more: Mapping[str, str] | None = None
+) -> Iterator[Any]:
     """Run a session until the block ends; its event log is below ``events`` of a folder."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - where the library is
 
@@ -44,7 +46,7 @@ def running_spark(place: Path, master: str = CLUSTER) -> Iterator[Any]:
         "spark.sql.warehouse.dir": str(place / "warehouse"),
     }
     builder = SparkSession.builder.master(master).appName("embzarr")
-    for name, value in (_SETTINGS | own).items():
+    for name, value in (_SETTINGS | own | dict(more or {})).items():
         builder = builder.config(name, value)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
