@@ -82,7 +82,7 @@ class View:
             shape = (count, len(range(*self.dims.indices(row_shape[0]))), *row_shape[1:])
         dtype = stored if self.dtype is None else self.dtype
         if self.out is None:
-            return _empty(shape, dtype)
+            return empty(shape, dtype)
         if self.out.shape != shape:
             raise InvalidInputError(
                 "input-shape", f"out: expected shape {shape}, found {self.out.shape}"
@@ -100,14 +100,14 @@ class View:
 WHOLE = View()
 
 
-def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of any numbers.
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], *, at_once: int = 0) -> NDArray[Any]:
+    """Return an array of any numbers, of results that take so many bytes together.
 
     Raises:
         InvalidInputError: there is no memory for it.
     """
     try:
-        return memory.empty(shape, dtype)
+        return memory.empty(shape, dtype, at_once=at_once)
     except MemoryError as exc:  # what a stranger's manifest claims may be more than there is
         message = f"no memory for {shape} of {dtype}: load fewer rows at once, or use stream()"
         raise InvalidInputError("input-argument", message) from exc

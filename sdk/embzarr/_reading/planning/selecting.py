@@ -96,8 +96,7 @@ class RangeSelection:
                 self._copy_part(low + at * self.chunk, rows[at], out)
             if begin < end:
                 part = out[low + begin * self.chunk : low + end * self.chunk]
-                if part.flags.c_contiguous:
-                    memory.populate(part)
+                memory.populate(part)
                 part.reshape(end - begin, self.chunk, *out.shape[1:])[...] = rows[begin:end]
 
     def _copy_part(self, low: int, block: NDArray[Any], out: NDArray[Any]) -> None:

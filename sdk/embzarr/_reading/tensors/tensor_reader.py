@@ -10,7 +10,7 @@ import numpy as np
 
 from embzarr._format import dtypes, numpy_dtype
 from embzarr._reading.fetching.executing import execute_apart
-from embzarr._reading.planning.options import View
+from embzarr._reading.planning.options import empty
 from embzarr._reading.rows.array import ArrayReader
 from embzarr.errors import InvalidInputError, UnsupportedError
 
@@ -71,15 +71,22 @@ class TensorReader:
         """
         return self.stored_dtype if self.member.type is None else _framework_dtype(self)
 
-    def target(self, out: NDArray[Any] | None, *, raw: bool = False) -> NDArray[Any]:
+    def target(
+        self, out: NDArray[Any] | None, *, raw: bool = False, at_once: int = 0
+    ) -> NDArray[Any]:
         """Return the array that all of it is read into: `out`, if that is one.
+
+        Args:
+            out: what the caller gave.
+            raw: of the type that is stored.
+            at_once: bytes of all tensors that are read together.
 
         Raises:
             InvalidInputError: codes ``input-shape`` or ``input-dtype``.
         """
         dtype, what = self.stored_dtype if raw else self.dtype, f"out of tensor {self.name!r}"
         if out is None:
-            return View().target(1, self.shape, dtype).reshape(self.shape)
+            return empty(self.shape, dtype, at_once=at_once)
         if not isinstance(out, np.ndarray) or out.shape != self.shape:
             found = out.shape if isinstance(out, np.ndarray) else type(out).__name__
             message = f"{what}: expected shape {self.shape}, found {found}"
@@ -92,7 +99,7 @@ class TensorReader:
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Return indices `first` up to, not including, `last` of the first dimension."""
         shape = (last - first, *self.shape[1:])
-        out = View().target(1, shape, self.dtype).reshape(shape)
+        out = empty(shape, self.dtype)
         self.read(first, last, out)
         return out
 

@@ -183,7 +183,7 @@ class Tensor:
             np.float32(15.0)
         """
         arguments.check_flags(raw=raw)
-        result = self._reader.target(out, raw=raw)
+        result = self._reader.target(out, raw=raw, at_once=self._reader.nbytes)
         self._reader.read(0, self._reader.length, result)
         return result
 
@@ -244,7 +244,11 @@ class Tensors(Members[TensorMember, Tensor]):
                 "tensor-missing", f"no tensors {shown}; {len(lost)} in all{near(lost[0], self)}"
             )
         tensors = {name: self._reader(name) for name in wanted}
-        found = {name: one.target(given.get(name), raw=raw) for name, one in tensors.items()}
+        size = sum(one.nbytes for one in tensors.values())
+        found = {
+            name: one.target(given.get(name), raw=raw, at_once=size)
+            for name, one in tensors.items()
+        }
         _fill([(one, 0, one.length, found[name]) for name, one in tensors.items()])
         return found
 

@@ -37,7 +37,7 @@ def mapping_of(array: Any) -> dict[str, str]:
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "U3", "datetime64[s]"])
 def test_no_huge_pages_are_asked_for(dtype: str) -> None:
     """The system gives what it gives to all; the array is as any other."""
-    made = memory.empty((3, 2 * _MIB), np.dtype(dtype))
+    made = memory.empty((3, 2 * _MIB), np.dtype(dtype), at_once=32 * _MIB)
     made[...] = np.zeros((), dtype)
 
     assert (made.shape, made.dtype) == ((3, 2 * _MIB), np.dtype(dtype))
@@ -46,17 +46,25 @@ def test_no_huge_pages_are_asked_for(dtype: str) -> None:
     assert "hg" not in mapping_of(made)["VmFlags"].split()
 
 
+def test_what_may_be_at_hand_is_taken() -> None:
+    """Of what is not much, and of tables, which are read again and again."""
+    size, kind = 8 * _MIB, np.dtype("u1")
+
+    assert memory.empty((size,), kind, at_once=32 * _MIB - 1).base is None
+    assert memory.empty((16 * size,), kind).base is None
+
+
 def test_more_than_there_is_is_told_as_numpy_tells_it() -> None:
     """However it was asked for."""
     with pytest.raises(MemoryError):
-        memory.empty((2**50,), np.dtype("uint8"))
+        memory.empty((2**50,), np.dtype("uint8"), at_once=2**50)
 
 
 def test_pages_come_at_once() -> None:
     """Those that lie within the part, and no others; where there are some, they stay."""
     if tuple(map(int, platform.release().split(".")[:2])) < (5, 14):
         pytest.skip("Linux before 5.14 gives pages one by one")
-    made = memory.empty((64 * _MIB,), np.dtype("uint8"))
+    made = memory.empty((64 * _MIB,), np.dtype("uint8"), at_once=64 * _MIB)
 
     def resident() -> int:
         return int(mapping_of(made)["Rss"].split()[0]) * 1024
@@ -71,5 +79,6 @@ def test_pages_come_at_once() -> None:
 
 def test_little_is_left_to_come_one_by_one() -> None:
     """Not even a page is there to ask for."""
-    memory.populate(np.empty(3, np.uint8))
-    memory.populate(np.empty(0, np.uint8))
+    made = memory.empty((64 * _MIB,), np.dtype("uint8"), at_once=64 * _MIB)
+    for few in (0, 3):
+        memory.populate(made[:few])
