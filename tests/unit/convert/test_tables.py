@@ -183,6 +183,11 @@ def test_other_columns_and_lists_of_any_kind_are_read(tmp_path: Path, ending: st
     found = import_vectors(file, tmp_path / "run", on_error="skip")
 
     assert (found.rows_read, found.skipped) == (8, 3)
+    assert [problem.split("found ")[1] for problem in found.problems] == [
+        "a vector of 1 numbers",
+        "a vector of 0 numbers",
+        "no word",
+    ]
     assert list(found.checkpoint.words) == WORDS
     np.testing.assert_array_equal(found.checkpoint.to_numpy(), MATRIX)
 

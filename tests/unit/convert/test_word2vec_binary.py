@@ -44,6 +44,18 @@ def test_odd_words_come_through(tmp_path: Path, end: bytes) -> None:
     assert imported(tmp_path, word2vec_binary(odd, matrix, end=end))[0] == odd
 
 
+@pytest.mark.parametrize("end", [b"\n", b""])
+@pytest.mark.parametrize("byte", b" \n")
+def test_numbers_may_have_the_bytes_of_blanks(tmp_path: Path, end: bytes, byte: int) -> None:
+    """What ends a word or a row elsewhere is a part of a number here."""
+    matrix = np.frombuffer(bytes([byte]) * 4 * MATRIX.size, "<f4").reshape(MATRIX.shape)
+    data = word2vec_binary(WORDS, matrix, end=end)
+    words, found = imported(tmp_path, data, format="word2vec")  # all of it could be text
+
+    assert words == WORDS
+    assert found.tobytes() == matrix.tobytes()
+
+
 def test_rows_cross_the_borders_of_what_is_read_at_once(tmp_path: Path) -> None:
     """A file of several pieces of reading, and vectors longer than a piece."""
     words = [f"{row:0{row % 40 + 1}d}_" for row in range(30_000)]

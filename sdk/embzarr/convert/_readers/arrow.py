@@ -165,7 +165,7 @@ class _Rows:
     def _block(self, batch: Any, first: int) -> Block:  # noqa: ANN401 - as above
         # As bytes: what is not UTF-8 is told of where all formats' words are.
         words, vectors = batch.column(0).cast("large_binary"), batch.column(1)
-        lengths = vectors.value_lengths().fill_null(-1).to_numpy()
+        lengths = vectors.value_lengths().fill_null(0).to_numpy()
         given = words.is_valid().to_numpy(zero_copy_only=False)
         sound = np.flatnonzero((lengths == self.dim) & given)
         for at in np.flatnonzero((lengths != self.dim) | ~given):
