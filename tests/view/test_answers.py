@@ -241,6 +241,7 @@ def test_a_map_has_the_axes_of_most_variance(page: Page, looked_at: Path) -> Non
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
     for name, axis in zip("xy", axes, strict=False):
         np.testing.assert_allclose(np.abs(found[name]), np.abs(centred @ axis), atol=1e-3)
+        assert found[name] == np.round(found[name], 4).tolist() != np.round(found[name], 3).tolist()
     np.testing.assert_allclose(found["shares"], sizes[:2] ** 2 / (sizes**2).sum(), rtol=1e-5)
     assert [one["row"] for one in found["words"]] == list(range(200))
 
