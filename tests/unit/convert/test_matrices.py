@@ -119,6 +119,7 @@ def test_safetensors_itself_wrote_the_same(tmp_path: Path) -> None:
         (b"\xef\xbb\xbfa\r\nb\r\nc\r\nd", list("abcd"), None),
         (b"0\t \n1\t0\n2\t2\n3\tx y\n", [" ", "0", "2", "x y"], None),
         (b"1\ta\n2\tb\n3\tc\n4\td\n", list("abcd"), None),
+        (b"0\ta\n1\tb\n3\tc\n4\td\n", list("0134"), None),
         (b"a\t9\nb\t7\nc\t7\nd\t1\n", list("abcd"), [9, 7, 7, 1]),
         (b"a\t%018d\nb\t7\nc\t7\nd\t%d\n" % (9, 10**18 - 1), list("abcd"), [9, 7, 7, 10**18 - 1]),
         (b"0\ta\t9\n1\tb\t7\n2\tc\t7\n3\td\t1\n", list("abcd"), [9, 7, 7, 1]),

@@ -23,7 +23,7 @@ import embzarr
 import vector_files
 from embzarr.convert import Imported, import_vectors
 from embzarr.convert import _vocabulary as vocabulary_reader
-from embzarr.convert._readers import finalfusion
+from embzarr.convert._readers import csv_text, finalfusion
 from embzarr.convert._readers import spacy as spacy_reader
 
 WORDS = ["the", "of", "émigré", "in", "x y", 'q"uote', "a,b"]
@@ -85,6 +85,30 @@ CSV = {
     "mark of byte order": b"\xef\xbb\xbf" + written(HEADER + rows()),
     "no end of line": written(rows())[:-2],
 }
+
+
+@pytest.mark.parametrize(
+    ("head", "is_csv"),
+    [
+        (b"a,1,2\nb,3,4\n", True),
+        (b"\xef\xbb\xbfa,b,c\r\nx,1,\t2\r\n", True),
+        (b"a,1,2\nb,3", True),  # what ends amid a line says nothing of it
+        (b"a,1,2", True),
+        (b"1,2,3\n", True),
+        (b"a,1,2\n" * 20 + b"a,1\n", True),
+        (b"a,1,2\n" * 19 + b"a,1\n", False),
+        (b"a,1\nb,2\n", False),  # may be counts
+        (b"a,1,2\nb,3,4\nc,x,5\n", False),
+        (b'"a"b,1,2\n', False),
+        (b"a\x1f,1,2\n", False),
+        (b"a\0,1,2\n", False),
+        (b"\n\n", False),
+        (b"", False),
+    ],
+)
+def test_csv_is_told_by_how_it_begins(head: bytes, *, is_csv: bool) -> None:
+    """By up to twenty whole lines of one length, of three fields at least, the last of numbers."""
+    assert csv_text.begins(head) is is_csv
 
 
 @pytest.mark.parametrize("how", CSV)

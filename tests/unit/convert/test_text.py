@@ -37,6 +37,19 @@ def test_a_file_is_imported_whole(tmp_path: Path, end: str, *, header: bool) -> 
     assert matrix.tobytes() == MATRIX.tobytes()
 
 
+@pytest.mark.parametrize("behind", [b"\n", b" \r\n\n", b"\n" * 40])
+@pytest.mark.parametrize("at_once", [1, 7, 2**20])
+def test_empty_lines_at_the_end_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: bytes, at_once: int
+) -> None:
+    """However little of a file is read at a time."""
+    monkeypatch.setattr(text_reader, "BLOCK_BYTES", at_once)
+    found = imported(tmp_path, SOUND + behind)
+
+    assert (list(found.checkpoint.words), found.problems) == (WORDS, ())
+    assert found.checkpoint.to_numpy().tobytes() == MATRIX.tobytes()
+
+
 @pytest.mark.parametrize("header", [True, False])
 def test_odd_words_come_through(tmp_path: Path, *, header: bool) -> None:
     """Words with spaces, empty ones, NUL, numbers, a byte order mark in the middle of a file."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import embzarr
 import vector_files
 from embzarr.convert import import_vectors
+from embzarr.convert._readers import word2vec_binary as word2vec_binary_reader
 from vector_files import ODD_WORDS, word2vec_binary
 
 MATRIX = vector_files.vectors(4, 5)
@@ -54,6 +55,19 @@ def test_numbers_may_have_the_bytes_of_blanks(tmp_path: Path, end: bytes, byte: 
 
     assert words == WORDS
     assert found.tobytes() == matrix.tobytes()
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+@pytest.mark.parametrize("at_once", [1, 2, 23, 24, 25, 2**20])
+def test_rows_come_in_pieces_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes, at_once: int
+) -> None:
+    """Of a byte, and of just a row or a byte less or more."""
+    monkeypatch.setattr(word2vec_binary_reader, "_PIECE_BYTES", at_once)
+    words, matrix = imported(tmp_path, word2vec_binary(WORDS, MATRIX, end=end))
+
+    assert words == WORDS
+    assert matrix.tobytes() == MATRIX.tobytes()
 
 
 def test_rows_cross_the_borders_of_what_is_read_at_once(tmp_path: Path) -> None:
