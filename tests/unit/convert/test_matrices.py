@@ -15,6 +15,7 @@ import pytest
 import embzarr
 import vector_files
 from embzarr.convert import Imported, import_vectors
+from embzarr.convert._readers import safetensors as safetensors_reader
 
 WORDS = ["the", "of", "and", "in"]
 MATRIX = vector_files.vectors(4, 5)
@@ -100,6 +101,20 @@ def test_a_matrix_of_safetensors_is_imported(
     found = imported(tmp_path, data)
 
     np.testing.assert_array_equal(found.checkpoint.to_numpy(), expected)
+
+
+@pytest.mark.parametrize("before", [1, 7, 8])
+@pytest.mark.parametrize("at_once", [1, 3, 2**20])
+def test_what_lies_before_a_matrix_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, at_once: int
+) -> None:
+    """However little of it is read at a time."""
+    monkeypatch.setattr(safetensors_reader, "_PIECE_BYTES", at_once)
+    data = safetensors(
+        {"a": ("U8", [before], bytes(before)), "x": ("F32", [4, 5], MATRIX.tobytes())}
+    )
+
+    assert imported(tmp_path, data).checkpoint.to_numpy().tobytes() == MATRIX.tobytes()
 
 
 @pytest.mark.peers

@@ -465,6 +465,7 @@ def spacy_folder(
         ({"strings": ["a"]}, "no text in strings.json has it"),
         ({"strings": {"a": 1}}, "strings.json: Expected `array`"),
         ({"rows": 1}, "row 1 of 1"),
+        ({"rows": 0}, "row 0 of 0"),
         ({"cut": 1}, "cut short"),
     ],
 )

@@ -94,6 +94,7 @@ def test_a_url_in_a_parameter_is_looked_into(times: int) -> None:
     assert masked_url(f"https://h/?q={inner}") == "https://h/?q=***"
     assert {"me", "pw", WITH_USER} <= set(secrets_in_url(f"https://h/?q={inner}"))
     assert masked_url(f"https://h/?q={harmless}#part") == f"https://h/?q={harmless}#***"
+    assert masked_url("https://h/a#part?q=1") == "https://h/a#***"
 
 
 @pytest.mark.parametrize("inner", [WITH_USER, "https://h/x"])
