@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,3 +241,27 @@ def test_own_keys_pass() -> None:
     ]
 
     assert [key_names.check_key(key) for key in made] == made
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a" * 128, None),
+        ("a" * 129, "a" * 64),
+        ("A" * 65, "A" * 64),
+        ("w/é.b", "w_.b"),
+        ("..w..", "w"),
+        ("é", "x"),
+        ("__a", "a"),
+        ("zarr.json", "zarr.json"),
+        ("a-0123456789abcdef", "a-0123456789abcdef"),
+    ],
+)
+def test_arrays_have_the_names_of_tensors_where_they_are_plain(
+    name: str, shown: str | None
+) -> None:
+    """Else what a key can show of them, 64 letters of it, and a digest."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    expected = name if shown is None else f"{shown}-{digest}"
+    assert key_names.tensor_array("tensors", name) == f"tensors/{expected}"
