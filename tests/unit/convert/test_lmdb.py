@@ -63,6 +63,18 @@ def test_pages_of_lmdb_are_read_in_order(tmp_path: Path) -> None:
     assert found.checkpoint.to_numpy().tobytes() == MATRIX[:3].tobytes()
 
 
+def test_a_value_may_end_where_the_file_does(tmp_path: Path) -> None:
+    """In a page of its own that it fills to the last byte; not a byte behind it."""
+    row = np.arange((LMDB_PAGE - 16) // 4, dtype="f4")
+    page = lmdb_page(3, 4, [])[:16] + row.tobytes()
+    leaf = lmdb_page(2, 2, [lmdb_entry(b"a", row.tobytes(), page=3)])
+    (tmp_path / "a.mdb").write_bytes(lmdb_file([leaf, page], 2, 1))
+    found = import_vectors(tmp_path / "a.mdb", tmp_path / "run").checkpoint
+    assert found.to_numpy().tolist() == [row.tolist()]
+    longer = lmdb_page(2, 2, [lmdb_entry(b"a", row.tobytes() + bytes(4), page=3)])
+    refuse(tmp_path, lmdb_file([longer, page], 2, 1), "page 2 is none")
+
+
 LEAF = LEAVES[1]
 
 

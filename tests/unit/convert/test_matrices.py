@@ -202,6 +202,13 @@ def test_damage_is_told(
         embzarr.open(tmp_path / "run")
 
 
+def test_a_matrix_of_no_rows_is_imported(tmp_path: Path) -> None:
+    """It is a checkpoint of no words."""
+    found = imported(tmp_path, npy(MATRIX[:0]), b"").checkpoint
+
+    assert (len(found), found.dim) == (0, 5)
+
+
 def test_one_column_lies_in_columns_and_in_rows(tmp_path: Path) -> None:
     """Whichever its header says: the numbers are in one order."""
     data = npy(MATRIX[:, :1]).replace(b"'fortran_order': False", b"'fortran_order': True ")

@@ -701,7 +701,12 @@ def test_a_quantised_matrix_is_whole_parts_of_few_centroids(
     tmp_path: Path, head: tuple[int, ...]
 ) -> None:
     """Of 256 at most, which a byte can tell; what the head says besides is refused."""
-    for parts, dim, centroids, code, number in ((3, 6, 256, 1, 10), (1, 6, 1, 1, 10), head):
+    for parts, dim, centroids, code, number in (
+        (3, 6, 256, 1, 10),
+        (6, 6, 1, 1, 10),
+        (1, 6, 1, 1, 10),
+        head,
+    ):
         told = struct.pack("<IIIIIQII", 0, 0, parts, dim, centroids, len(WORDS), code, number)
         numbers = np.ones(centroids * dim, np.float32).tobytes() + bytes(len(WORDS) * parts)
         (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(1, WORDS), (4, told, numbers)]))
