@@ -75,6 +75,28 @@ def test_a_value_may_end_where_the_file_does(tmp_path: Path) -> None:
     refuse(tmp_path, lmdb_file([longer, page], 2, 1), "page 2 is none")
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b"\x80\x04K\x01.", "pickles"),
+        (b"", "expected values of float32, found one of 0 bytes"),
+        (b"12345", "expected values of float32, found one of 5 bytes"),
+    ],
+)
+def test_values_that_are_no_vectors_are_told(tmp_path: Path, value: bytes, told: str) -> None:
+    """No pickle is opened."""
+    refuse(tmp_path, lmdb_file([lmdb_page(2, 2, [lmdb_entry(b"a", value)])], 2, 1), told)
+
+
+@pytest.mark.parametrize("value", [b"\x80\0\0\x3f", b"\0\0\0."])
+def test_numbers_may_look_like_half_a_pickle(tmp_path: Path, value: bytes) -> None:
+    """Which begins and ends in its own way."""
+    data = lmdb_file([lmdb_page(2, 2, [lmdb_entry(b"a", value)])], 2, 1)
+    (tmp_path / "a.mdb").write_bytes(data)
+    found = import_vectors(tmp_path / "a.mdb", tmp_path / "run").checkpoint
+    assert found.to_numpy().tobytes() == value
+
+
 LEAF = LEAVES[1]
 
 

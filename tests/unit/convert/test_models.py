@@ -132,6 +132,14 @@ def test_old_classifiers_of_fasttext_have_no_ngrams(
     assert (told["loss"], told["bucket"], told["sample"]) == ("ns", 7, 1e-4)
 
 
+@pytest.mark.parametrize("minn", [0, 1, 3])
+def test_ngrams_of_fasttext_have_a_letter_at_least(tmp_path: Path, minn: int) -> None:
+    """A model that says none has those of one."""
+    data = MODEL[:44] + struct.pack("<i", minn) + MODEL[48:]
+
+    assert imported(tmp_path, data).to_numpy().tobytes() == expected(7, max(minn, 1), 4).tobytes()
+
+
 def test_labels_of_fasttext_are_no_words(tmp_path: Path) -> None:
     """A classifier's dictionary ends with them; they have no rows."""
     data = fasttext([*WORDS, "__label__x", "__label__y"])
