@@ -281,6 +281,25 @@ def test_a_zarr_group_brings_its_words(tmp_path: Path) -> None:
     check(import_vectors(tmp_path / "g.zarr", tmp_path / "run"), "zarr")
 
 
+def test_a_zarr_group_has_one_matrix_of_numbers(tmp_path: Path) -> None:
+    """Among arrays of other kinds and shapes; of two the one whose name says what it is."""
+    import zarr  # noqa: PLC0415 - slow to import
+
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    group.create_array("counts", data=np.ones((len(WORDS), 6), int))
+    group.create_array("norms", data=MATRIX[:, 0].copy())
+    words = words_file(tmp_path)
+    with pytest.raises(embzarr.InvalidInputError, match="expected one matrix of floats, found 0"):
+        import_vectors(tmp_path / "g.zarr", tmp_path / "run", vocabulary=words)
+    group.create_array("one", data=MATRIX)
+    check(import_vectors(tmp_path / "g.zarr", tmp_path / "one", vocabulary=words), "zarr")
+    group.create_array("two", data=MATRIX + 1)
+    with pytest.raises(embzarr.InvalidInputError, match="of floats, found 2: one, two"):
+        import_vectors(tmp_path / "g.zarr", tmp_path / "run", vocabulary=words)
+    group.create_array("weight", data=MATRIX)
+    check(import_vectors(tmp_path / "g.zarr", tmp_path / "three", vocabulary=words), "zarr")
+
+
 @needs("lance")
 def test_a_lance_dataset_is_imported(tmp_path: Path) -> None:
     """Its newest version."""
