@@ -304,6 +304,17 @@ def test_a_word_that_stands_twice(tmp_path: Path, duplicates: Any, rows: list[in
     assert error.code == "input-duplicate-word"
 
 
+def test_ten_words_that_stand_twice_are_named(tmp_path: Path) -> None:
+    """Of more the first ones, though all are counted."""
+    words = [f"w{row}" for row in range(12)]
+    data = word2vec_binary(words * 2, vector_files.vectors(24, 2))
+    (tmp_path / "a.bin").write_bytes(data)
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", duplicates="first")
+
+    assert (found.duplicates, found.duplicate_words) == (12, tuple(words[:10]))
+
+
 def test_a_limit_reads_no_further(tmp_path: Path) -> None:
     """The first rows are kept, whatever stands behind; there is no digest of a file half read."""
     (tmp_path / "a.bin").write_bytes(SOUND[:90])
