@@ -202,6 +202,13 @@ def test_damage_is_told(
         embzarr.open(tmp_path / "run")
 
 
+def test_words_of_an_archive_are_its_only_texts(tmp_path: Path) -> None:
+    """Numbers of as many rows are none."""
+    data = npz(x=MATRIX, words=np.array(list("abcd")), counts=np.arange(4))
+
+    assert list(imported(tmp_path, data, vocabulary=None).checkpoint.words) == list("abcd")
+
+
 def test_a_matrix_of_no_rows_is_imported(tmp_path: Path) -> None:
     """It is a checkpoint of no words."""
     found = imported(tmp_path, npy(MATRIX[:0]), b"").checkpoint

@@ -37,6 +37,9 @@ WITH_USER = "https://me:pw@h/x"
         ("password='hunter 2' x", "password='***' x"),
         ("password=true", "password=true"),
         ("key=wJalrXUtnFEMI7MD", "key=***"),
+        ("Basic bWU6cHcx x", "Basic *** x"),
+        ("Basic bWU6cHcx....", "Basic bWU6cHcx...."),  # which is no base64
+        ("basic training", "basic training"),
         ("//me:pw@host/x", "//***@host/x"),
         ("see https://me:pw@host/x?sig=abc and x", "see https://***@host/x?sig=*** and x"),
         ("eyJhbGci.eyJzdWIi.sig x", "*** x"),
