@@ -184,9 +184,11 @@ def test_a_chunk_ends_before_the_index_of_its_shard(size: int) -> None:
     assert "cannot be" in refusal(packed(), sizes=[468, size, 268])
 
 
-@pytest.mark.parametrize(("at", "offset"), [(1, 0), (1, 99), (2, 250), (0, 300)])
+@pytest.mark.parametrize(
+    ("at", "offset"), [(1, 0), (1, 99), (2, 250), (0, 300), (5, 99), (6, 250), (9, 1)]
+)
 def test_chunks_do_not_overlap(at: int, offset: int) -> None:
-    """Not even by a byte, and in whatever order they lie."""
+    """Not even by a byte, in whatever order and whichever shard they lie."""
     assert "lies over another chunk" in refusal(changed("offset", at, offset), raw=False)
 
 

@@ -319,6 +319,15 @@ def test_of_one_chunk_nothing_is_asked_ahead(chunks: int, asked: int) -> None:
     assert merging.ahead(1, grid, 10**7 * chunks, 10**9, cost) == asked
 
 
+@pytest.mark.parametrize(("per_request", "asked"), [(2.02, 2**25), (1.98, 0)])
+def test_what_is_asked_ahead_has_gaps_that_are_read_over(per_request: float, asked: int) -> None:
+    """Of two chunks one is wanted, so that half of the bytes lie between: half a widest gap."""
+    grid = Grid(rows=4, row_bytes=2**23, chunk=2, shard=4)
+    cost = costs(latency=1.0, per_request=per_request, per_byte=2**-24)
+
+    assert merging.ahead(1, grid, 2**25, 2**30, cost) == asked
+
+
 PIECES = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min_size=1, max_size=8)
 
 
