@@ -75,6 +75,19 @@ def test_a_value_may_end_where_the_file_does(tmp_path: Path) -> None:
     refuse(tmp_path, lmdb_file([longer, page], 2, 1), "page 2 is none")
 
 
+def test_a_value_may_be_long(tmp_path: Path) -> None:
+    """Its length has two numbers of 16 bits, and it goes on over as many pages."""
+    row = np.arange(300 * LMDB_PAGE // 4 - 4, dtype="f4")
+    data = lmdb_page(3, 4, [])[:16] + row.tobytes()
+    pages = [data[at : at + LMDB_PAGE] for at in range(0, len(data), LMDB_PAGE)]
+    leaf = lmdb_page(2, 2, [lmdb_entry(b"a", row.tobytes(), page=3)])
+    (tmp_path / "a.mdb").write_bytes(lmdb_file([leaf, *pages], 2, 1))
+
+    found = import_vectors(tmp_path / "a.mdb", tmp_path / "run").checkpoint
+
+    assert found.to_numpy().tobytes() == row.tobytes()
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

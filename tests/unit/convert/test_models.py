@@ -140,6 +140,15 @@ def test_ngrams_of_fasttext_have_a_letter_at_least(tmp_path: Path, minn: int) ->
     assert imported(tmp_path, data).to_numpy().tobytes() == expected(7, max(minn, 1), 4).tobytes()
 
 
+def test_a_model_of_fasttext_without_ngrams_has_no_rows_of_them(tmp_path: Path) -> None:
+    """However many buckets it tells of; an old classifier, whatever it says of n-grams."""
+    for data in (fasttext(rows=ROWS[:5], maxn=0), fasttext(rows=ROWS[:5], version=11, trained=3)):
+        found = imported(tmp_path, data)
+
+        assert found.to_numpy().tobytes() == ROWS[:5].tobytes()
+        assert found.tensors.keys() == set()
+
+
 def test_labels_of_fasttext_are_no_words(tmp_path: Path) -> None:
     """A classifier's dictionary ends with them; they have no rows."""
     data = fasttext([*WORDS, "__label__x", "__label__y"])

@@ -281,6 +281,11 @@ def test_memory_for_a_request_is_bounded_to_the_byte(gap: int, most: int) -> Non
     assert len(planned([half, half - gap + 1], gaps=[0, gap], cost=cost)) == 2
 
 
+def test_requests_are_long_where_none_has_the_link_to_itself() -> None:
+    """As long as they may be: several side by side gain nothing."""
+    assert costs(1, 1, 1).span(1) == 2**24
+
+
 @given(st.integers(1, 10**9), st.floats(1e-5, 1e-2), st.floats(1e-10, 1e-7))
 def test_no_other_number_of_requests_is_quicker(
     nbytes: int, per_request: float, alone: float
