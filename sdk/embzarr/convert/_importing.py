@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import embzarr
@@ -16,7 +17,7 @@ from embzarr.convert._source import Source
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     from numpy.typing import DTypeLike
@@ -198,7 +199,8 @@ class _Import:
         selection = Selection(self._choice, damage, kept=self._last_rows())
         with self._file.stream() as stream:
             name, table = self._table(stream, damage)
-            with embzarr.create(url, table.dim, **self._settings(table, saving)) as writer:
+            settings = self._settings(table, saving)
+            with _let_go_of(table), embzarr.create(url, table.dim, **settings) as writer:
                 if self._subwords and table.tensors:
                     few = _SCATTERED_CHUNK_BYTES  # a word wants some rows from anywhere
                     writer.add(tensors=table.tensors, model=table.model, chunk_bytes=few)
@@ -223,7 +225,8 @@ class _Import:
         damage = self._damage()
         with self._file.stream() as stream:
             _, table = self._table(stream, damage)
-            return last_rows(Selection(self._choice, damage, kept=None).of(table.blocks))
+            with _let_go_of(table):
+                return last_rows(Selection(self._choice, damage, kept=None).of(table.blocks))
 
     def _table(self, stream: Stream, damage: Damage) -> tuple[str, Table]:
         name = self._format or _readers.detect(stream, damage)
@@ -252,6 +255,17 @@ class _Import:
         return Provenance(
             name=self._file.base_name, size=size, sha256=None if is_limited else sha256
         )
+
+
+@contextmanager
+def _let_go_of(table: Table) -> Iterator[None]:
+    """Have a reader close what it opened, though not all of its rows were taken."""
+    try:
+        yield
+    finally:
+        close = getattr(table.blocks, "close", None)  # as generators have, which readers are
+        if close is not None:
+            close()
 
 
 def _told(name: str, table: Table, provenance: Provenance, selection: Selection) -> dict[str, Any]:

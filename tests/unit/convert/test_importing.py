@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import gzip
 import hashlib
 import importlib
@@ -22,9 +23,13 @@ import embzarr
 import vector_files
 from embzarr._storage import open_store
 from embzarr.convert import _remote, import_vectors
+from embzarr.convert._readers import FORMATS
 from vector_files import text, word2vec_binary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embzarr.convert._blocks import Block, Given, Table
     from servers.s3 import S3Server
 
 WORDS = ["the", "of", "and", "in"]
@@ -370,3 +375,31 @@ def test_the_public_names_are_these() -> None:
     door = importlib.import_module("embzarr.convert")
 
     assert {"Imported", "Provenance", "import_vectors"} <= set(door.__all__)
+
+
+@pytest.mark.parametrize("choices", [{"limit": 1}, {"limit": 1, "duplicates": "last"}], ids=str)
+def test_a_reader_whose_rows_are_not_all_taken_lets_go_of_its_files(
+    choices: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and not whenever Python comes round to it."""
+    read = FORMATS["word2vec"]
+    kept: list[object] = []
+    ended: list[Given] = []
+
+    def watched(given: Given) -> Table:
+        def blocks() -> Iterator[Block]:
+            try:
+                yield from table.blocks
+            finally:
+                ended.append(given)
+
+        table = read(given)
+        made = dataclasses.replace(table, blocks=blocks())
+        kept.append(made.blocks)
+        return made
+
+    monkeypatch.setitem(FORMATS, "word2vec", watched)
+    monkeypatch.setattr("embzarr.convert._blocks.BLOCK_BYTES", 1)
+    import_vectors(io.BytesIO(SOUND), tmp_path / "run", format="word2vec", **choices)
+
+    assert len(ended) == len(kept) > 0

@@ -64,6 +64,8 @@ def test_rows_that_reading_refuses_are_told(
     checkpoint = embzarr.save(tmp_path, WORDS, vectors, columns={"tag": tags})
     careless.undo()
     assert refused(checkpoint, "tag") == REFUSED
+    with pytest.raises(embzarr.DamagedError, match="chunk-decode"):  # chunks that go in whole
+        checkpoint.load_rows(0, 8, columns=["tag"])
 
     report = checkpoint.verify()
     assert [(p.code, p.chunk, p.rows, p.words[0]) for p in report.problems] == [
