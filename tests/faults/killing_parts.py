@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ OF_WORKERS = "of a worker between its first write and its receipt"
 OF_PUBLISHERS = "of a publisher between its first write and its answer"
 
 Options = Mapping[str, Any] | None
+P = TypeVar("P")
 Table = dict[str, NDArray[np.float32]]
 
 
@@ -216,14 +217,42 @@ def _give_up(place: Place, text: str, table: Table) -> str | None:
     return told(place.check)  # type: ignore[no-any-return]  # JSON
 
 
-def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, Any]:
-    """Write steps until so many were killed; return where the kills landed, and what failed."""
+def in_piles(
+    first: Callable[[int, random.Random, Counter[str]], P],
+    one: Callable[[P, int], str | None],
+    kills: int,
+    *,
+    seed: int,
+) -> tuple[Counter[str], list[str]]:
+    """Write steps upon a first one, on one store after the other, until so many were killed.
+
+    Args:
+        first: writes the first step on the store of that number.
+        one: writes another one, and says what is wrong.
+        kills: how many.
+        seed: of all chances.
+
+    Returns:
+        Where the kills landed, and what failed.
+    """
     landed: Counter[str] = Counter()
     failures: list[str] = []
     chance = random.Random(seed)
     pile = 0
     while landed["kills"] < kills and not failures:
         pile += 1
+        place = first(pile, chance, landed)
+        for step in range(1, PILE):
+            if landed["kills"] < kills and (wrong := one(place, step)):
+                failures.append(f"seed {seed}, pile {pile}, step {step}: {wrong}")
+                break
+    return landed, failures
+
+
+def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, Any]:
+    """Write steps until so many were killed; return where the kills landed, and what failed."""
+
+    def first(pile: int, chance: random.Random, landed: Counter[str]) -> Place:
         place = Place(url=f"{url}-{pile}", options=options, chance=chance, landed=landed)
         begun = time.perf_counter()
         text = told(partial(place.plan, 0))
@@ -232,10 +261,9 @@ def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, An
         place.seconds = (time.perf_counter() - begun) / (PARTS + 1)
         told(partial(place.publish, text))
         place.steps.append(0)
-        for step in range(1, PILE):
-            if landed["kills"] < kills and (wrong := one_step(place, step)):
-                failures.append(f"seed {seed}, pile {pile}, step {step}: {wrong}")
-                break
+        return place
+
+    landed, failures = in_piles(first, one_step, kills, seed=seed)
     counts = {name: n for name, n in landed.items() if not name.startswith("collections of")}
     return {"landed": counts, "failures": failures}
 

@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from embzarr._history import Target
 from embzarr._parts import ShareWriter, discard, gather, plan_shares
 from embzarr._storage.open import open_store
 from faults.forking import Telling, Voice
-from faults.killing_parts import AFTER, BEFORE, begin, said_by, told
+from faults.killing_parts import AFTER, BEFORE, Options, begin, in_piles, said_by, told
 from oracle import make_words
 
 ROWS, DIM, TASKS = 600, 16, 3
@@ -34,10 +34,6 @@ WORDS = make_words(ROWS)
 BLOCK = 50
 OF_TASKS = "of a task between its first write and its answer"
 OF_DRIVERS = "of a driver between its first write and its answer"
-JOBS = 12
-"""On one store before a fresh one."""
-
-Options = Mapping[str, Any] | None
 
 
 def vectors_of(step: int) -> NDArray[np.float32]:
@@ -174,19 +170,14 @@ def _whole(place: Place, step: int) -> str | None:
 
 def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, Any]:
     """Write steps until so many were killed; return where the kills landed, and what failed."""
-    landed: Counter[str] = Counter()
-    failures: list[str] = []
-    chance = random.Random(seed)
-    pile = 0
-    while landed["kills"] < kills and not failures:
-        pile += 1
+
+    def first(pile: int, chance: random.Random, landed: Counter[str]) -> Place:
         place = Place(url=f"{url}-{pile}", options=options, chance=chance, landed=landed)
         told(partial(_first, place))
         place.steps.append(0)
-        for step in range(1, JOBS):
-            if landed["kills"] < kills and (wrong := one_job(place, step)):
-                failures.append(f"seed {seed}, pile {pile}, step {step}: {wrong}")
-                break
+        return place
+
+    landed, failures = in_piles(first, one_job, kills, seed=seed)
     return {"landed": landed, "failures": failures}
 
 

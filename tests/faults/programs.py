@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,12 @@ def carry_out(program: str, task: object, *, timeout: float = 900) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def kill(
+    program: str, url: str, options: Mapping[str, Any] | None, count: int, seed: int
+) -> dict[str, Any]:
+    """Write and kill in a process of its own, whose children are what is killed."""
+    task = {"url": url, "options": options, "count": count, "seed": seed}
+    found: dict[str, Any] = carry_out(program, task)
+    return found

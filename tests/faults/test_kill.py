@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from embzarr._storage.port import Body, Store
 from embzarr_bench.servers import _program
 from embzarr_bench.servers import minio as minio_server
 from faults.killing import WINDOW, WORDS, vectors_of
-from faults.programs import carry_out
+from faults.programs import kill
 from faulty import PassThrough
 from servers import versitygw as versitygw_server
 
@@ -38,18 +38,11 @@ WRITES = 13
 S3 = pytest.mark.parametrize("name", ["minio", "versitygw"])
 
 
-def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, int]:
-    """Write and kill in a process of its own, whose children are what is killed."""
-    task = {"url": url, "options": options, "count": count, "seed": seed}
-    landed: dict[str, int] = carry_out("killing.py", task)
-    return landed
-
-
 @pytest.mark.parts(10)
 def test_kills_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """Kills of saves, deltas, compactions and collections on a local folder lose nothing."""
     count = full.times(2_700, 16)
-    landed = kill(str(ram / "run"), None, count, full.part)
+    landed = kill("killing.py", str(ram / "run"), None, count, full.part)
 
     tally("kills of writers on a local store", count, of_which=landed)
     assert landed.get(WINDOW, 0) >= count / 10
@@ -65,7 +58,7 @@ def test_kills_on_s3(
     server: S3Server = request.getfixturevalue(name)
     count = full.times(150, 20)
     with server.bucket() as bucket:
-        landed = kill(server.url(bucket, "run"), server.options, count, full.part)
+        landed = kill("killing.py", server.url(bucket, "run"), server.options, count, full.part)
 
     tally(f"kills of writers on {name}", count, of_which=landed)
     assert landed.get(WINDOW, 0) >= count / 10

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from faults.killing_parts import OF_WORKERS
-from faults.programs import carry_out
+from faults.programs import kill
 
 if TYPE_CHECKING:
     from faults.tally import Effort, Tally
@@ -18,18 +17,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 
-def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, Any]:
-    """Write and kill in a process of its own, whose children are what is killed."""
-    task = {"url": url, "options": options, "count": count, "seed": seed}
-    found: dict[str, Any] = carry_out("killing_parts.py", task)
-    return found
-
-
 @pytest.mark.parts(3)
 def test_kills_of_parts_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """Workers, publishers and zombies on a local folder make one whole commit of each step."""
     count = full.times(300, 6)
-    found = kill(str(ram / "run"), None, count, full.part)
+    found = kill("killing_parts.py", str(ram / "run"), None, count, full.part)
 
     landed = found["landed"]
     what = "kills of workers and publishers of steps in parts on a local store"
@@ -47,7 +39,9 @@ def test_kills_of_parts_on_s3(
     server: S3Server = request.getfixturevalue(name)
     count = full.times(100, 8)
     with server.bucket() as bucket:
-        found = kill(server.url(bucket, "run"), server.options, count, full.part)
+        found = kill(
+            "killing_parts.py", server.url(bucket, "run"), server.options, count, full.part
+        )
 
     landed = found["landed"]
     what = f"kills of workers and publishers of steps in parts on {name}"

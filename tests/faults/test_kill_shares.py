@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from faults.killing_shares import OF_DRIVERS, OF_TASKS
-from faults.programs import carry_out
+from faults.programs import kill
 
 if TYPE_CHECKING:
     from faults.tally import Effort, Tally
@@ -18,17 +17,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 
-def kill(url: str, options: Mapping[str, Any] | None, count: int, seed: int) -> dict[str, Any]:
-    """Write and kill in a process of its own, whose children are what is killed."""
-    task = {"url": url, "options": options, "count": count, "seed": seed}
-    found: dict[str, Any] = carry_out("killing_shares.py", task)
-    return found
-
-
 def test_kills_of_shares_on_a_local_store(ram: Path, tally: Tally, *, full: Effort) -> None:
     """A job that is killed anywhere is not there, or there once; done again it is whole."""
     count = full.times(200, 6)
-    found = kill(str(ram / "run"), None, count, full.part)
+    found = kill("killing_shares.py", str(ram / "run"), None, count, full.part)
 
     landed = found["landed"]
     what = "kills of tasks and drivers that write shares to a local store"
@@ -42,7 +34,7 @@ def test_kills_of_shares_on_minio(minio: Minio, tally: Tally, *, full: Effort) -
     """The same on a server, which may still carry out what a killed writer had sent."""
     count = full.times(100, 8)
     with minio.bucket() as bucket:
-        found = kill(minio.url(bucket, "run"), minio.options, count, full.part)
+        found = kill("killing_shares.py", minio.url(bucket, "run"), minio.options, count, full.part)
 
     landed = found["landed"]
     what = "kills of tasks and drivers that write shares to minio"
