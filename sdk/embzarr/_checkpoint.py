@@ -160,13 +160,13 @@ class Checkpoint:
 
     def __repr__(self) -> str:
         """Return place, step and size; nothing is read."""
-        held = describe.held(describe.of_checkpoint(self._commit))
+        held = describe.held(self._commit)
         place = f"{self._store.url} step {self.step} (commit {self.commit})"
         return f"<embzarr.Checkpoint {place}: {held}>"
 
     def _repr_html_(self) -> str:
-        """Return a small table for notebooks; what is read is what `info` reads."""
-        facts = {"place": self.url, **describe.facts(self.info())}
+        """Return a small table for notebooks; nothing is read."""
+        facts = {"place": self.url, **describe.facts(self._commit)}
         return html_facts("embzarr checkpoint", facts)
 
     @property

@@ -58,7 +58,8 @@ def _every(url: object) -> Iterator[tuple[str, Outcome]]:
 
 
 def _reads(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
-    yield _try("info", lambda: (repr(checkpoint), checkpoint.info(), checkpoint.metadata))
+    yield "repr", _shown(checkpoint, checkpoint.tensors, checkpoint.files)
+    yield _try("info", lambda: (checkpoint.info(), checkpoint.metadata))
     words = ["king", "the", "猫", "no such word"]
     yield _try("words", lambda: checkpoint.load(words, missing="skip").vectors)
     yield _try("suggest", lambda: checkpoint.load(["kong"]))
@@ -80,7 +81,7 @@ def _reads(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
 
 def _contents(checkpoint: embzarr.Checkpoint) -> Iterator[tuple[str, Outcome]]:
     tensors, files = checkpoint.tensors, checkpoint.files
-    yield _try("model", lambda: (repr(tensors), repr(files), checkpoint.model))
+    yield _try("model", lambda: checkpoint.model)
     yield _try("tensors", lambda: {name: one.nbytes for name, one in tensors.load().items()})
     names = _try("names of tensors", lambda: [*tensors]), _try("names of files", lambda: [*files])
     yield from names
@@ -112,6 +113,14 @@ def _file(name: str, file: embzarr.File) -> Iterator[tuple[str, Outcome]]:
 def _begun(file: embzarr.File) -> bytes:
     with file.open() as stream:
         return stream.read(9)
+
+
+def _shown(checkpoint: embzarr.Checkpoint, *others: object) -> list[str]:
+    """Return what a notebook shows, which may be no error, and asks the store for nothing."""
+    before = checkpoint.traffic.requests
+    shown = [checkpoint._repr_html_(), *map(repr, (checkpoint, *others))]
+    assert checkpoint.traffic.requests == before
+    return shown
 
 
 def _try(name: str, ask: Callable[[], Outcome]) -> tuple[str, Outcome]:

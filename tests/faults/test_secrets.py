@@ -184,15 +184,7 @@ def live(holder: list[Any]) -> Iterator[str]:
     assert holder
     for one in gc.get_objects():
         if str(type(one).__module__).startswith("embzarr"):
-            yield f"{type(one).__qualname__}: {_told(one)}"
-
-
-def _told(one: object) -> str:
-    """Return the repr; of a hostile store that another test has left, it may be an error."""
-    try:
-        return repr(one)
-    except embzarr.EmbzarrError as exc:
-        return str(exc)
+            yield f"{type(one).__qualname__}: {one!r}"
 
 
 def test_objects(tally: Tally) -> None:

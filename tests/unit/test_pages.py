@@ -264,6 +264,30 @@ def test_a_lost_page_of_tensors_costs_tensors_alone(tmp_path: Path) -> None:
     assert caught.value.code == "object-digest"
 
 
+@pytest.mark.parametrize("damage", ["none", "changed", "missing"])
+def test_what_is_shown_reads_no_page(tmp_path: Path, damage: str) -> None:
+    """How many there are, and of how many bytes, is told once they were asked for."""
+    save(tmp_path, tensors=tensors(), files={"a": b"12345"})
+    for path in page_files(tmp_path, "contents") if damage != "none" else ():
+        path.write_text("{}") if damage == "changed" else path.unlink()
+    watched = Watched(tmp_path)
+    checkpoint = embzarr.open(watched)
+    told = [repr(one) for one in (checkpoint, checkpoint.tensors, checkpoint.files)]
+    html = checkpoint._repr_html_()
+
+    assert watched.pages == []
+    assert told[0].endswith(f": 120 x 8 float32, {len(tensors()) + 1} tensors and files in pages>")
+    assert told[1:] == [
+        f"<embzarr.{kind} that were not listed yet>" for kind in ("Tensors", "Files")
+    ]
+    assert "120 x 8 float32" in html
+    if damage == "none":
+        size = sum(tensor.nbytes for tensor in tensors().values())
+        assert len(checkpoint.tensors) == len(tensors())
+        assert repr(checkpoint.tensors) == f"<embzarr.Tensors {len(tensors())} of {size} bytes>"
+        assert repr(checkpoint.files) == "<embzarr.Files 1 of 5 bytes>"
+
+
 def test_what_is_written_anew_is_split(tmp_path: Path) -> None:
     """Where another library compresses otherwise, values and pages come below a new folder."""
     save(tmp_path, compression="zstd")

@@ -160,28 +160,41 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
     )
 
 
-def held(info: CheckpointInfo) -> str:
+def held(commit: Commit) -> str:
     """Return what a checkpoint holds, in a few words: its matrix, tensors and files."""
-    parts = [f"{info.rows} x {info.dim} {info.dtype}"] if info.dim else []
-    parts += [f"{len(info.tensors)} tensors"] if info.tensors else []
-    parts += [f"{len(info.files)} files"] if info.files else []
-    return ", ".join(parts)
+    manifest = commit.manifest
+    dim, dtype = _vectors(manifest)
+    parts = [f"{manifest.rows} x {dim} {dtype}"] if dim else []
+    return ", ".join(parts + [f"{count} {kind}" for kind, count in _counts(manifest) if count])
 
 
-def facts(info: CheckpointInfo) -> dict[str, object]:
-    """Return what a notebook shows of a checkpoint; None of what it does not hold."""
+def facts(commit: Commit) -> dict[str, object]:
+    """Return what a notebook shows of a checkpoint; None of what is not there, or not known yet."""
+    manifest = commit.manifest
+    dim, dtype = _vectors(manifest)
+    is_paged = bool(_paged(manifest))
     return {
-        "step": str(info.step),
-        "commit": info.commit,
-        "created": info.created,
-        "kind": info.kind,
-        "vectors": f"{info.rows:,} x {info.dim} {info.dtype}" if info.dim else None,
-        "tensors": len(info.tensors) or None,
-        "files": len(info.files) or None,
-        "bytes stored": info.bytes_stored,
-        "bytes raw": info.bytes_raw,
-        "layers": len(info.layers),
+        "step": str(manifest.step),
+        "commit": manifest.commit,
+        "created": manifest.created,
+        "kind": manifest.kind,
+        "vectors": f"{manifest.rows:,} x {dim} {dtype}" if dim else None,
+        **{kind: count or None for kind, count in _counts(manifest)},
+        "bytes stored": sum(layer.bytes_stored for layer in manifest.layers),
+        "bytes raw": None if is_paged else _bytes_raw(manifest),
+        "layers": len(manifest.layers),
     }
+
+
+def _counts(manifest: Manifest) -> list[tuple[str, int]]:
+    """Return how many tensors and files there are; of those that pages list, how many those say."""
+    listed = {"tensors": len(manifest.tensors), "files": len(manifest.files)}
+    return [*listed.items(), ("tensors and files in pages", _paged(manifest))]
+
+
+def _paged(manifest: Manifest) -> int:
+    pages = [page for layer in manifest.layers for page in layer.pages_of(spec.MEMBERS)]
+    return sum(page.count for page in pages)
 
 
 def of_commit(commit: Commit) -> CommitInfo:

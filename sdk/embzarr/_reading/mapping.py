@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
+from embzarr._reading.pages import PagedMembers
 from embzarr.errors import InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
@@ -134,6 +135,16 @@ class Members(Mapping[str, T], Generic[M, T]):
     def _made(self, name: str) -> T:
         """Return one of them, of which nothing is read yet."""
         raise NotImplementedError
+
+    def _bytes(self) -> int:
+        """Return the bytes of them all."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Return how many there are, and of how many bytes; what pages list is not read for it."""
+        is_known = not isinstance(self._members, PagedMembers) or self._members.is_known
+        held = f"{len(self)} of {self._bytes()} bytes" if is_known else "that were not listed yet"
+        return f"<embzarr.{type(self).__name__} {held}>"
 
     def __len__(self) -> int:
         """Return their number."""

@@ -21,20 +21,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Later(Mapping[str, T]):
+class PagedMembers(Mapping[str, T]):
     """Members that are read when they are first asked for."""
 
-    def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:
+    def __init__(
+        self, read: parallel.Later[Manifest], found: Callable[[], Mapping[str, T]]
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            read: what reads all pages that list members.
+            found: returns the members, which reads them.
+        """
         self._read = read
+        self._found = parallel.Later(found)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether asking for one reads nothing."""
+        return self._read.is_known
 
     def __getitem__(self, name: str) -> T:
-        return self._read()[name]
+        """Return one of them."""
+        return self._found()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
+        """Yield their names."""
+        return iter(self._found())
 
     def __len__(self) -> int:
-        return len(self._read())
+        """Return their number."""
+        return len(self._found())
 
 
 def contents(
@@ -44,9 +61,7 @@ def contents(
     if not any(layer.pages for layer in manifest.layers):
         return manifest.tensors, manifest.files
     read = parallel.Later(lambda: whole(store, manifest, spec.MEMBERS))
-    tensors = parallel.Later(lambda: read().tensors)
-    files = parallel.Later(lambda: read().files)
-    return _Later(tensors), _Later(files)
+    return PagedMembers(read, lambda: read().tensors), PagedMembers(read, lambda: read().files)
 
 
 def whole(store: GetRange, manifest: Manifest, *kinds: str) -> Manifest:

@@ -197,6 +197,5 @@ class Files(Members["FileMember", File]):
         layer, member = self._members[name]
         return File(self._store, layer, name, member, self._link)
 
-    def __repr__(self) -> str:
-        """Return how many there are, and of how many bytes."""
-        return f"<embzarr.Files {len(self)} of {sum(len(one) for one in self.values())} bytes>"
+    def _bytes(self) -> int:
+        return sum(len(one) for one in self.values())

@@ -206,9 +206,8 @@ class Tensors(Members[TensorMember, Tensor]):
         layer, member = self._members[name]
         return TensorReader(self._store, layer, name, member, self._link)
 
-    def __repr__(self) -> str:
-        """Return how many there are, and of how many bytes."""
-        return f"<embzarr.Tensors {len(self)} of {sum(one.nbytes for one in self.values())} bytes>"
+    def _bytes(self) -> int:
+        return sum(one.nbytes for one in self.values())
 
     @interruptible
     def load(
