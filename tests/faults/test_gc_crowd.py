@@ -188,7 +188,7 @@ def compete(
     """Go for the number after `tip`; return how it ended."""
     write_id = committing.new_id()
 
-    def compose(parent: Parent | None) -> bytes:
+    def compose(parent: Parent | None, _: object) -> bytes:
         assert parent is not None
         old = tip.manifest
         fields: dict[str, Any] = {name: getattr(old, name) for name in Manifest.__struct_fields__}

@@ -188,7 +188,7 @@ def _publish(store: Store, found: Survey, plan: Plan, room: Room) -> Record:
     stones = [n for n, record in found.records.items() if isinstance(record, Expired)]
     tip = found.tip
 
-    def compose(_: Parent | None) -> bytes:
+    def compose(*_: object) -> bytes:
         return collections.encode(
             Collection(
                 format="embzarr",

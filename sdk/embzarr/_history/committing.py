@@ -36,18 +36,21 @@ from embzarr.errors import (
     ConflictError,
     DamagedError,
     EmbzarrError,
+    InvalidInputError,
     NotFoundError,
     StoreError,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embzarr._format import Layer
     from embzarr._history.protocol import Event
     from embzarr._history.records import Commit, Record
     from embzarr._storage import Readable, Store
 
-Compose: TypeAlias = Callable[[Parent | None], bytes]
-"""Makes the bytes of a commit that follows another one."""
+Compose: TypeAlias = Callable[["Parent | None", "Sequence[Record]"], bytes]
+"""Makes the bytes of a commit that follows another one, and all that came after the base."""
 
 
 class Named(Protocol):
@@ -83,6 +86,9 @@ class Draft:
     """The store's identity, see `embzarr._history.root`."""
     write_id: str
     step: int
+    is_next: bool = False
+    """Whether the caller gave no step: the commit's is one more than that of whatever checkpoint
+    comes before it, though its layer's folder has the number that was the next one at first."""
     layers: list[Layer]
     """The full one, then deltas; the last is what this write stored."""
     metadata: dict[str, Any]
@@ -142,7 +148,7 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
         store,
         draft.claim,
         draft.base,
-        lambda parent: _compose(draft, parent, writer),
+        lambda parent, since: _compose(draft, parent, _step_of(draft, since), writer),
         failed=partial(_take_back, store, draft),
     )
     if isinstance(commit, Expired):
@@ -223,6 +229,7 @@ class _Numbering:
         self._claim = claim
         self._parent = base
         self._compose = compose
+        self._since: list[Record] = []
         self._sent: dict[int, bytes] = {}
         self._is_sending = False
 
@@ -250,6 +257,7 @@ class _Numbering:
             elif isinstance(action, Look):
                 event, found = _look(self._store, action.after)
                 self._parent = found[-1] if found else self._parent
+                self._since += found
             elif isinstance(action, Committed):
                 ours = next(record for record in found if record.number == action.number)
                 return ours, _bytes_of(self._store, ours, self._sent.get(action.number))
@@ -264,8 +272,17 @@ class _Numbering:
         An earlier try may have been carried out.
         """
         if number not in self._sent:
-            self._sent[number] = _composed(self._compose, self._parent, number)
+            self._require_a_number(number)
+            self._sent[number] = self._compose(_name_of(self._parent), self._since)
         return self._sent[number]
+
+    @staticmethod
+    def _require_a_number(number: int) -> None:
+        if number > spec.MAX_INTEGER:
+            key = keys.commit_key(number - 1)
+            raise DamagedError(
+                "manifest-invalid", f"{key}: no number is left for a commit after it"
+            )
 
 
 def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
@@ -273,13 +290,6 @@ def _bytes_of(store: Readable, record: Record, sent: bytes | None) -> bytes:
     if sent is not None and manifests.identity(sent) == record.sha256:
         return sent
     return bytes(get_at_most(store, keys.commit_key(record.number), spec.MAX_MANIFEST_BYTES))
-
-
-def _composed(compose: Compose, parent: Named | None, number: int) -> bytes:
-    if number > spec.MAX_INTEGER:
-        key = keys.commit_key(number - 1)
-        raise DamagedError("manifest-invalid", f"{key}: no number is left for a commit after it")
-    return compose(_name_of(parent))
 
 
 def _name_of(parent: Named | None) -> Parent | None:
@@ -325,7 +335,25 @@ def _failure(action: Stopped | Unknown) -> EmbzarrError:
     )
 
 
-def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
+def _step_of(draft: Draft, since: Sequence[Record]) -> int:
+    """Return the step of a draft, once other commits came between."""
+    steps = [step for step in (record.entry.step for record in since) if step is not None]
+    return step_after(steps[-1]) if draft.is_next and steps else draft.step
+
+
+def step_after(step: int) -> int:
+    """Return the step that is saved where the caller gives none, and the newest one is `step`.
+
+    Raises:
+        InvalidInputError: code ``input-argument``: there is none.
+    """
+    if step == spec.MAX_INTEGER:
+        message = f"the newest step is {step}, and none comes after it: say which step this is"
+        raise InvalidInputError("input-argument", message)
+    return step + 1
+
+
+def _compose(draft: Draft, parent: Parent | None, step: int, writer: str) -> bytes:
     manifest = Manifest(
         format="embzarr",
         version=1,
@@ -333,7 +361,7 @@ def _compose(draft: Draft, parent: Parent | None, writer: str) -> bytes:
         commit=parent.commit + 1 if parent else 1,
         write_id=draft.write_id,
         parent=parent,
-        step=draft.step,
+        step=step,
         kind="delta" if len(draft.layers) > 1 else "full",
         created=now(),
         writer=writer,

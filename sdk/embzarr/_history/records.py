@@ -41,8 +41,13 @@ class Commit:
             kind="checkpoint",
             step=self.manifest.step,
             folders=frozenset(layer.path for layer in self.manifest.layers),
-            wrote=keys.layer_path(self.manifest.step, self.manifest.write_id),
+            wrote=self._wrote,
         )
+
+    @property
+    def _wrote(self) -> str:
+        path, write_id = self.manifest.top.path, self.manifest.write_id
+        return path if (keys.layer_name(path) or (0, ""))[1] == write_id else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,7 @@ def _committed(
         store_id=base.store if base else root.claim(store, committing.new_id()),
         write_id=plan.write_id,
         step=plan.step,
+        is_next=plan.is_next,
         layers=[layer],
         metadata=metadata,
         base=base,

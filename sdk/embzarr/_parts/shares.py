@@ -47,6 +47,8 @@ class SharedStep:
     write_id: str
     """Of the step that is made of the shares."""
     step: int
+    is_next: bool
+    """Whether the caller gave none."""
     dim: int | None
     """Numbers in a vector; None where any will do that all shares have."""
     dtype: str
@@ -108,6 +110,7 @@ def plan_shares(
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
         write_id=committing.new_id(),
         step=checks.check_step(head, step),
+        is_next=step is None,
         dim=None if allow_new_dim and not is_delta else held,
         dtype=stored,
         columns=kinds,

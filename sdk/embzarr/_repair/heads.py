@@ -66,7 +66,7 @@ def relist(target: Store, store: RepairStore, again: Again, top: Top) -> bool:
         store.note("commit", keys.commit_key(top.number + 1), again.message)
         return True
 
-    def compose(parent: Parent | None) -> bytes:
+    def compose(parent: Parent | None, _: object) -> bytes:
         manifest = msgspec.structs.replace(
             again.commit.manifest,
             commit=parent.commit + 1 if parent else 1,
@@ -126,7 +126,7 @@ def lead(target: Store, store: RepairStore, store_id: str, top: Top, newest: Top
     )
     data = collections.encode(record)
     try:
-        made = store.make(key, lambda: committing.take_number(target, claim, top, lambda _: data))
+        made = store.make(key, lambda: committing.take_number(target, claim, top, lambda *_: data))
     except ConflictError:
         return  # somebody else has committed meanwhile
     if made:

@@ -85,9 +85,10 @@ def save(  # noqa: PLR0913 - the settings of a save, all keyword-only
             checkpoint of tensors and files alone.
         vectors: shape (rows, dim); a memory-mapped array is read in stretches. It is not copied,
             and must stay as it is until this returns; so must the other arrays.
-        step: the step's number; by default one more than the newest commit's, or 0. The newest
-            checkpoint is the one that was saved last, whatever its step: after a training that went
-            back to step 50, step 60 is what `embzarr.open` opens, also where there is a step 100.
+        step: the step's number; by default one more than the newest commit's, or 0, also of what
+            others commit meanwhile. The newest checkpoint is the one that was saved last, whatever
+            its step: after a training that went back to step 50, step 60 is what `embzarr.open`
+            opens, also where there is a step 100.
         counts: whole numbers, shape (rows,): how often each word was seen; short for a column
             ``counts``.
         columns: further arrays of as many rows: numbers, text, bytes or times. A list of texts is

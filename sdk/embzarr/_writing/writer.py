@@ -57,6 +57,7 @@ class Writer:
         *,
         base: Record | None,
         store_id: Callable[[], str],
+        is_next: bool,
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
         self.metadata = metadata
@@ -66,6 +67,7 @@ class Writer:
         self._placement = placement
         self._base = base
         self._store_id = store_id
+        self._is_next = is_next
         self._open: forks.Process | None = forks.Process()
         self._turn = forks.Lock()
         """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
@@ -195,6 +197,7 @@ class Writer:
                 store_id=self._store_id(),
                 write_id=self._layer.write_id,
                 step=self._layer.step,
+                is_next=self._is_next,
                 layers=[layer],
                 metadata=metadata,
                 model=self.model,
@@ -242,7 +245,8 @@ def create(  # noqa: PLR0913 - the settings of a save, all keyword-only
     Args:
         url: where to; see `embzarr.open`.
         dim: numbers in a vector.
-        step: the step's number; by default one more than the newest commit's, or 0.
+        step: the step's number; by default one more than the newest commit's, or 0, also of what
+            others commit meanwhile.
         dtype: float32, float16, bfloat16 or float64.
         columns: further columns: a data type, or a data type and the shape of one row; of text
             and bytes with the most that one has, ``U16``, of times with the unit,
@@ -325,4 +329,6 @@ def start(
     # While the first rows are sent: an unsound store is told of before it is committed to.
     layer.beside(sound)
     store_id = parallel.Later(claim)
-    return Writer(store, layer, placement, metadata, base=base, store_id=store_id)
+    return Writer(
+        store, layer, placement, metadata, base=base, store_id=store_id, is_next=step is None
+    )

@@ -452,6 +452,19 @@ def test_what_a_commit_in_quarantine_may_name_is_kept(damaged: Path, tmp_path: P
     assert steps_stored(damaged) == {60}
 
 
+def test_what_was_numbered_when_it_was_committed_is_collected_too(damaged: Path) -> None:
+    """Its folder has the number that would have been the next one when it was begun."""
+    with embzarr.create(damaged, 2) as later, embzarr.create(damaged, 2) as first:
+        first.append(["a"], np.ones((1, 2)))
+        later.append(["a"], np.ones((1, 2)))
+    save(damaged, 100)
+    report = embzarr.Run(damaged).gc(keep_last=1, older_than=0)
+
+    assert (first.checkpoint.step, later.checkpoint.step) == (61, 62)
+    assert {first.checkpoint.commit, later.checkpoint.commit} <= {*report.expired}
+    assert steps_stored(damaged) == {0, 10, 20, 30, 100}
+
+
 def test_nothing_is_collected_while_the_newest_checkpoint_is_unreadable(
     run: embzarr.Run, tmp_path: Path
 ) -> None:

@@ -117,6 +117,43 @@ def test_bad_blocks(name: str, tmp_path: Path) -> None:
     assert embzarr.open(tmp_path).words == ["good"]
 
 
+@pytest.mark.parametrize("between", ["nothing", "a step far on"])
+def test_two_at_once_have_two_steps(tmp_path: Path, between: str) -> None:
+    """Where no step is given, it is the one after the newest checkpoint's when it is committed."""
+    embzarr.save(tmp_path, ["a"], VECTORS[:1], step=4)
+    with embzarr.create(tmp_path, 12) as later, embzarr.create(tmp_path, 12) as first:
+        first.append(["first"], VECTORS[:1])
+        later.append(["later"], VECTORS[:1])
+        if between == "a step far on":
+            embzarr.save(tmp_path, ["a"], VECTORS[:1], step=100)
+    newest = 101 if between == "a step far on" else 5
+
+    assert (first.checkpoint.step, later.checkpoint.step) == (newest, newest + 1)
+    assert embzarr.open(tmp_path, step=newest).words == ["first"]
+    assert embzarr.open(tmp_path).words == ["later"]
+    for number in embzarr.Run(tmp_path).numbers():
+        assert embzarr.open(tmp_path, commit=number).verify().ok
+
+
+def test_a_step_that_is_given_stays(tmp_path: Path) -> None:
+    """Two writers may mean the same step: the later commit is the one that is opened."""
+    with embzarr.create(tmp_path, 12, step=7) as later, embzarr.create(tmp_path, 12, step=7) as one:
+        one.append(["one"], VECTORS[:1])
+        later.append(["later"], VECTORS[:1])
+
+    assert (one.checkpoint.step, later.checkpoint.step) == (7, 7)
+    assert embzarr.open(tmp_path, step=7).words == ["later"]
+
+
+def test_no_step_comes_after_the_last(tmp_path: Path) -> None:
+    """It is refused before anything is written, and not as if the store were damaged."""
+    embzarr.save(tmp_path, ["a"], VECTORS[:1], step=2**53 - 1)
+    with pytest.raises(embzarr.InvalidInputError, match="none comes after it"):
+        embzarr.save(tmp_path, ["a"], VECTORS[:1])
+
+    assert embzarr.Run(tmp_path).numbers() == [1]
+
+
 def test_lexical_streams_must_rise(tmp_path: Path) -> None:
     """A stream that claims byte order is held to it."""
     with embzarr.create(tmp_path / "good", 1, placement="lexical") as writer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import arguments, dtypes, given_arrays, json, keys, plain_json, spec
-from embzarr._history import history
+from embzarr._history import committing, history
 from embzarr._redact import without_secrets
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 
@@ -27,7 +27,7 @@ _PAIR = 2
 def check_step(head: Commit | None, step: int | None) -> int:
     """Return the step to save: the caller's, or the one after the newest checkpoint's."""
     if step is None:
-        return head.manifest.step + 1 if head else 0
+        return committing.step_after(head.manifest.step) if head else 0
     return arguments.whole("step", step, least=0, most=spec.MAX_INTEGER)
 
 
