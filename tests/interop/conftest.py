@@ -29,6 +29,7 @@ _NEEDED = {
     "test_sklearn.py": ("sklearn",),
     "test_word_filters.py": ("pyarrow",),
     "test_tables.py": ("duckdb", "pandas", "polars", "pyarrow"),
+    "test_dask.py": ("dask", "pandas", "pyarrow"),
     "test_xarray.py": ("dask", "xarray"),
 }
 _ENVIRONMENTS = Path(__file__).parent / "environments"
@@ -103,6 +104,19 @@ def h2o_cluster() -> Iterator[Any]:
     h2o.no_progress()
     yield h2o
     h2o.cluster().shutdown()
+
+
+@pytest.fixture(scope="session")
+def ray_nodes() -> Iterator[Any]:
+    """Ray, with one node of its own on this machine, that tells nobody of it."""
+    ray = pytest.importorskip("ray")
+    with tempfile.TemporaryDirectory(prefix="ray-") as place, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        small = {"num_cpus": 2, "object_store_memory": 100_000_000, "include_dashboard": False}
+        ray.init(_temp_dir=place, _node_ip_address="127.0.0.1", log_to_driver=False, **small)
+        yield ray
+        ray.shutdown()
 
 
 @pytest.fixture(scope="session")

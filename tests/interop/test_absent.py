@@ -14,7 +14,7 @@ import importlib, sys
 
 theirs = set(
     "accelerate catboost chainer dask faiss gensim h2o hnswlib jpype keras lightgbm lightning mxnet"
-    " pandas polars pyarrow pyspark sentence_transformers skops sklearn spacy tensorflow torch"
+    " pandas polars pyarrow pyspark ray sentence_transformers skops sklearn spacy tensorflow torch"
     " transformers weka xarray xgboost".split()
 )
 

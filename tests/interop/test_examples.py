@@ -28,6 +28,7 @@ LARGE = {
     "lightning": "torch",
     "mllib": "spark",
     "mxnet": "mxnet",
+    "ray": "others",
     "sentence_transformers": "torch",
     "spacy": "torch",
     "spark": "spark",
@@ -39,7 +40,13 @@ LARGE = {
     "xgboost": "torch",
 }
 """Whose libraries are large or compiled, and the environments that they are tested in."""
-RUNNING = {"h2o": "h2o_cluster", "mllib": "spark", "spark": "spark", "weka": "weka_jvm"}
+RUNNING = {
+    "h2o": "h2o_cluster",
+    "mllib": "spark",
+    "ray": "ray_nodes",
+    "spark": "spark",
+    "weka": "weka_jvm",
+}
 """What must run before their adapters do anything."""
 LIBRARIES = {"mllib": "pyspark", "spark": "pyspark", "torch_distributed": "torch"}
 """Which have another name than their adapters."""
@@ -54,6 +61,7 @@ HEAVY = [
     "polars",
     "pyarrow",
     "pyspark",
+    "ray",
     "sklearn",
     "torch",
     "xarray",

@@ -582,14 +582,15 @@ def test_an_executor_without_embzarr_says_so(held: Place) -> None:
 def test_a_claim_of_rows_decides_no_number_of_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many a manifest says there are, a driver holds some shares, and a task no list."""
     pytest.importorskip("pyspark")
+    from embzarr.interop._rows import row_shares  # noqa: PLC0415 - where the library is
     from embzarr.interop._spark import filters, read, rows  # noqa: PLC0415 - the same
 
     checkpoint = embzarr.save("memory://claim-of-rows", WORDS, VECTORS)
     schema = rows.schema_of(checkpoint, None, rows.FORMS[0])
     wanted = filters.wanted_of({})
     reader = read.Reader(checkpoint, schema, wanted, partitions=None, by="rows")
-    monkeypatch.setattr(read, "_TASK_BYTES", 1)
-    monkeypatch.setattr(read, "_MOST_TASKS", 16)
+    monkeypatch.setattr(row_shares, "_SHARE_BYTES", 1)
+    monkeypatch.setattr(row_shares, "_MOST_SHARES", 16)
 
     tasks = reader.partitions()
 

@@ -4,6 +4,8 @@
     from embzarr.interop.arrow import dataset, to_arrow, to_reader
     from embzarr.interop.polars import scan, to_polars
     from embzarr.interop.pandas import to_pandas
+    from embzarr.interop.dask import to_dask
+    from embzarr.interop.ray import to_ray
     from embzarr.interop.torch import load, save  # a model; so do keras, sklearn, xgboost, ...
     from embzarr.interop.sklearn import WordVectorizer
     from embzarr.interop.xarray import to_xarray

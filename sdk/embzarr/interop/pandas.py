@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import arguments
-from embzarr.errors import InvalidInputError
-from embzarr.interop._door import Source, common_dtype, needs, opened
-
-with needs("pandas", extra="pandas"):
-    import pandas as pd
+from embzarr.interop._door import Source, common_dtype, opened
+from embzarr.interop._rows.frames import frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
 
     from embzarr._reading import Missing
 
@@ -56,21 +50,4 @@ def to_pandas(
         loaded = found.load_rows(None, None, **how)
     else:
         loaded = found.load(arguments.words("words", words), missing=missing, **how)
-    index = pd.Index(list(loaded.words), dtype=str, name="word")
-    frames = [_frame(name, column, index) for name, column in loaded.columns.items()]
-    names = [name for frame in frames for name in frame.columns]
-    if len(set(names)) < len(names):
-        message = "columns: two columns would have one name in the table; leave out one of them"
-        raise InvalidInputError("input-argument", message)
-    # One block of numbers is left as it is, without a copy.
-    return frames[0] if len(frames) == 1 else pd.concat(frames, axis="columns")
-
-
-def _frame(name: str, column: NDArray[Any], index: Any) -> Any:  # noqa: ANN401 - pandas is an extra
-    if column.ndim == 1:
-        texts = {"U": str, "S": object}.get(column.dtype.kind)
-        return pd.DataFrame({name: pd.Series(column.tolist() if texts else column, index, texts)})
-    flat = column.reshape(len(column), math.prod(column.shape[1:]))
-    spread: Any = [f"{name}.{at}" for at in range(flat.shape[1])]
-    names = range(flat.shape[1]) if name == "vectors" else spread
-    return pd.DataFrame(flat, index=index, columns=names, copy=False)
+    return frame_of(loaded)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from embzarr._format import arguments
 from embzarr.errors import InvalidInputError, UnsupportedError
 from embzarr.interop._door import common_dtype, needs
+from embzarr.interop._rows.row_shares import row_bytes_of
 
 with needs("pyarrow", extra="arrow"):
     import pyarrow as pa
@@ -49,7 +49,7 @@ class Fields:
     @property
     def row_bytes(self) -> int:
         """Bytes of a row's columns as they are read."""
-        return sum(math.prod(one.shape[1:]) * one.itemsize for one in self._none.values())
+        return row_bytes_of(self._none)
 
     def only(self, names: Collection[str]) -> Fields:
         """Return those of some names of the table, perhaps without words."""

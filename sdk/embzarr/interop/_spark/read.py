@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from embzarr._format import arguments, placements, spec
+from embzarr._format import arguments
 from embzarr._storage import parallel
 from embzarr.interop._door import needs
+from embzarr.interop._rows import row_shares
 from embzarr.interop._spark.door import Sent
 from embzarr.interop._spark.rows import Rows
 
@@ -25,15 +26,9 @@ if TYPE_CHECKING:
     from embzarr._reading import Loaded
     from embzarr.interop._spark.filters import Wanted
 
-WAYS: Final = ("rows", "weight", "hash")
-"""By what rows are divided."""
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _MOST_ROWS: Final = 65536
 """Of a batch."""
-_TASK_BYTES: Final = 32 * 1024 * 1024
-"""What a task reads where nobody says how many there are."""
-_MOST_TASKS: Final = 2**16
-"""Where nobody says how many: each has more rows then, whatever number of them is claimed."""
 _TASK_WORDS: Final = 16384
 _FEW: Final = 4
 """Where fewer than one row of so many is wanted, it is asked for by its word."""
@@ -72,11 +67,11 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
             schema: the columns, as Spark has them.
             wanted: which rows.
             partitions: how many tasks read rows; by default as many as 32 MiB each make.
-            by: by what rows are divided among them, one of `WAYS`.
+            by: by what rows are divided among them, one of `row_shares.WAYS`.
         """
         self._checkpoint = checkpoint
         self._schema = schema
-        self._by = arguments.choice("by", by, WAYS)
+        self._by = arguments.choice("by", by, row_shares.WAYS)
         self._partitions = (
             None if partitions is None else arguments.whole("partitions", partitions, least=1)
         )
@@ -114,25 +109,15 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
         if wanted.rows is not None:
             return self._of_ranges(_cut(_runs(wanted.rows), *self._ends))
         if (wanted.start, wanted.stop) == (0, None):
-            return [RowRanges((cut,)) for cut in self._shares()]
+            checkpoint = self._checkpoint
+            shares = row_shares.shares_of(checkpoint, self._tasks(len(checkpoint)), self._by)
+            return [RowRanges((share,)) for share in shares]
         return self._of_ranges(_cut([self._ends], *self._ends))
 
     @property
     def _ends(self) -> tuple[int, int]:
         stop, rows = self._wanted.stop, len(self._checkpoint)
         return max(self._wanted.start, 0), rows if stop is None else min(stop, rows)
-
-    def _shares(self) -> list[tuple[int, int]]:
-        """Return the rows of each task where all are read."""
-        checkpoint, rows = self._checkpoint, len(self._checkpoint)
-        count = self._tasks(rows)
-        if self._by == "hash":
-            parts = (checkpoint.load_part(at, count, by="hash", columns=()) for at in range(count))
-            return [(int(part.rows[0]), int(part.rows[-1]) + 1) for part in parts if len(part)]
-        if self._by == "weight":
-            counts = checkpoint.load_rows(None, None, columns=(spec.COUNTS,)).columns[spec.COUNTS]
-            return [placements.part_by_weight(counts, at, count) for at in range(count)]
-        return [placements.part_by_rows(rows, at, count) for at in range(count)]
 
     def _of_ranges(self, ranges: list[tuple[int, int]]) -> list[Any]:
         """Return tasks of about as many rows each."""
@@ -154,10 +139,8 @@ class Reader(Sent, DataSourceReader):  # type: ignore[misc]  # pyspark is an ext
 
     def _tasks(self, rows: int) -> int:
         """Return among how many tasks rows are divided, of which none has less than one."""
-        if self._partitions is not None:
-            return min(self._partitions, max(rows, 1))
         row_bytes = Rows(self._checkpoint, self._schema).row_bytes
-        return min(max(-(-rows * row_bytes // _TASK_BYTES), 1), _MOST_TASKS)
+        return row_shares.count_of(self._partitions, rows, row_bytes)
 
     # On executors ---------------------------------------------------------------------------------
     def read(self, partition: Any) -> Iterator[Any]:  # noqa: ANN401 - pyspark is an extra
