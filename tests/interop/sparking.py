@@ -6,10 +6,14 @@ import contextlib
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+
+import embzarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,3 +87,53 @@ def java_is_there() -> bool:
     """Tell whether Spark can start."""
     places = [Path(folder) / "java" for folder in os.environ.get("PATH", "").split(os.pathsep)]
     return "JAVA_HOME" in os.environ or any(place.exists() for place in places)
+
+
+@dataclass
+class Place:
+    """A folder in a bucket, and Spark's ways to it."""
+
+    spark: Any
+    url: str
+    options: dict[str, Any]
+
+    def open(self, **which: Any) -> embzarr.Checkpoint:
+        return embzarr.open(self.url, storage_options=self.options, **which)
+
+    def read(self, **options: Any) -> Any:
+        return told(self.spark.read, {**self.options, **options}).load(self.url)
+
+    def write(self, frame: Any, mode: str = "overwrite", **options: Any) -> None:
+        told(frame.write, {**self.options, **options}).mode(mode).save(self.url)
+
+
+def matrix(table: Any, name: str = "vectors") -> Any:
+    """Return a column of lists of one length as numpy has it."""
+    column = table[name].combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def frame_of(spark: Any, words: list[str], vectors: Any, **more: Any) -> Any:
+    """Return a data frame of these rows, in this order, in two partitions."""
+    import pyarrow as pa  # noqa: PLC0415 - where the library is
+
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    ends = pa.array(np.arange(len(words) + 1, dtype=np.int32) * vectors.shape[1])
+    columns = {"word": words, "vectors": pa.ListArray.from_arrays(ends, flat)}
+    table = pa.table(columns | {name: pa.array(values) for name, values in more.items()})
+    return spark.createDataFrame(table)
+
+
+def store_of(place: Place) -> Any:
+    """Return the folder of a bucket as obstore has it."""
+    from obstore.store import S3Store  # noqa: PLC0415 - for this alone
+
+    options = place.options
+    return S3Store.from_url(
+        place.url,
+        endpoint=options["endpoint_url"],
+        access_key_id=options["access_key_id"],
+        secret_access_key=options["secret_access_key"],
+        region=options["region"],
+        client_options={"allow_http": True},
+    )

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from interop.sparking import said, told
+from interop.sparking import Place, frame_of, matrix, said, store_of, told
 from oracle import make_vectors, make_words, read_step
 from servers.counted import counted_door
 from servers.minio import Minio
@@ -33,26 +32,9 @@ VECTORS = make_vectors(ROWS, DIM)
 COUNTS = np.arange(ROWS, dtype=np.int64)[::-1].copy() + 1
 
 
-@dataclass
-class Place:
-    """A folder in a bucket, and Spark's ways to it."""
-
-    spark: Any
-    url: str
-    options: dict[str, Any]
-
-    def save(self, **more: Any) -> embzarr.Checkpoint:
-        given: dict[str, Any] = {"counts": COUNTS, **more}
-        return embzarr.save(self.url, WORDS, VECTORS, storage_options=self.options, **given)
-
-    def open(self, **which: Any) -> embzarr.Checkpoint:
-        return embzarr.open(self.url, storage_options=self.options, **which)
-
-    def read(self, **options: Any) -> Any:
-        return told(self.spark.read, {**self.options, **options}).load(self.url)
-
-    def write(self, frame: Any, mode: str = "overwrite", **options: Any) -> None:
-        told(frame.write, {**self.options, **options}).mode(mode).save(self.url)
+def save(place: Place, **more: Any) -> embzarr.Checkpoint:
+    given: dict[str, Any] = {"counts": COUNTS, **more}
+    return embzarr.save(place.url, WORDS, VECTORS, storage_options=place.options, **given)
 
 
 @pytest.fixture
@@ -65,25 +47,8 @@ def held(spark: Any, minio: Minio) -> Iterator[Place]:
     """A run that no test writes to."""
     with minio.bucket() as bucket:
         found = Place(spark, minio.url(bucket, "run"), minio.options)
-        found.save()
+        save(found)
         yield found
-
-
-def matrix(table: Any, name: str = "vectors") -> Any:
-    """Return a column of lists of one length as numpy has it."""
-    column = table[name].combine_chunks()
-    return column.flatten().to_numpy().reshape(len(column), -1)
-
-
-def frame_of(spark: Any, words: list[str], vectors: Any, **more: Any) -> Any:
-    """Return a data frame of these rows, in this order, in two partitions."""
-    import pyarrow as pa  # noqa: PLC0415 - where the library is
-
-    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    ends = pa.array(np.arange(len(words) + 1, dtype=np.int32) * vectors.shape[1])
-    columns = {"word": words, "vectors": pa.ListArray.from_arrays(ends, flat)}
-    table = pa.table(columns | {name: pa.array(values) for name, values in more.items()})
-    return spark.createDataFrame(table)
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -108,7 +73,7 @@ def test_all_rows_come_in_order(how: dict[str, Any], held: Place) -> None:
 
 def test_groups_of_a_placement_are_not_divided(place: Place) -> None:
     """By hash: each task has whole groups, as `load_part` has them."""
-    place.save(placement="hash:16")
+    save(place, placement="hash:16")
     frame = place.read(partitions=4, by="hash", columns="word")
     parts = frame.rdd.mapPartitions(lambda rows: [[row.word for row in rows]]).collect()
     checkpoint = place.open()
@@ -243,7 +208,7 @@ def test_columns_are_left_out_by_option_or_schema(held: Place) -> None:
 
 def test_a_frame_keeps_its_commit(place: Place) -> None:
     """Whatever is committed later; steps, tags and numbers name others; one given up is told."""
-    place.save(step=10)
+    save(place, step=10)
     before = place.read()
     embzarr.save(place.url, ["new"], VECTORS[:1], counts=[1], storage_options=place.options)
     run = embzarr.Run(place.url, storage_options=place.options)
@@ -292,20 +257,6 @@ def zarr_of(place: Place) -> Any:
     from zarr.storage import ObjectStore  # noqa: PLC0415 - slow to import
 
     return ObjectStore(store_of(place), read_only=True)
-
-
-def store_of(place: Place) -> Any:
-    from obstore.store import S3Store  # noqa: PLC0415 - for this alone
-
-    options = place.options
-    return S3Store.from_url(
-        place.url,
-        endpoint=options["endpoint_url"],
-        access_key_id=options["access_key_id"],
-        secret_access_key=options["secret_access_key"],
-        region=options["region"],
-        client_options={"allow_http": True},
-    )
 
 
 def folders(place: Place) -> set[str]:
@@ -514,7 +465,7 @@ def layers(place: Place, number: int) -> Any:
 def test_credentials_are_never_shown(place: Place, spark: Any, spark_folder: Path) -> None:
     """Not in plans, not in the event log, not in executors' logs, failures included."""
     secret = place.options["secret_access_key"]
-    place.save()
+    save(place)
     frame = place.read().where("word LIKE 'b%'")
     shown = [
         frame._jdf.queryExecution().toString(),
@@ -538,7 +489,7 @@ def explain_mode(spark: Any) -> Any:
 
 def test_keys_may_come_from_the_environment(tmp_path: Path, place: Place) -> None:
     """Where options hold none, driver and executors look for their own."""
-    place.save()
+    save(place)
     program = (
         "import sys, json; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
