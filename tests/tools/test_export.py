@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import embzarr
 from embzarr import convert
 from tools.asking import DIM, Ask, vectors
+
+_WITH_A_LIBRARY = ("parquet", "arrow", "gensim")
 
 
 def test_export_writes_the_step_asked_for(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
@@ -104,3 +112,104 @@ def test_help_names_every_format(ask: Ask) -> None:
     """Whoever asks for help learns all names that --format takes."""
     text = " ".join(ask("export", "--help").out.split())
     assert all(name in text for name in convert.EXPORT_FORMATS)
+
+
+def piped(*arguments: object, given: bytes = b"") -> tuple[int, bytes, str]:
+    """Run a command line between pipes."""
+    command = [sys.executable, "-m", "embzarr", *map(str, arguments)]
+    done = subprocess.run(command, input=given, capture_output=True, check=False)  # noqa: S603
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", [n for n in convert.EXPORT_FORMATS if n not in _WITH_A_LIBRARY])
+def test_standard_output_gets_the_file(
+    ask: Ask, run_folder: Path, tmp_path: Path, name: str
+) -> None:
+    """The same bytes as a file gets, and nothing else; what is said goes to standard error."""
+    chosen = (run_folder, "--format", name, "--prefix", "kin", "--json")
+    document = json.loads(ask("export", *chosen, tmp_path / "x").out)
+    code, out, err = piped("export", run_folder, "-", *chosen[1:-1])
+
+    if len(document["files"]) == 1:
+        (file,) = document["files"]
+        assert (code, hashlib.sha256(out).hexdigest()) == (0, file["sha256"])
+        assert file["sha256"] in err
+    else:
+        assert (code, out) == (2, b"")
+        assert "its words in a file beside it" in err
+
+
+def test_standard_output_for_one_alone(
+    ask_on_terminal: Ask,
+    ask: Ask,
+    run_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal, JSON beside it and a format that nothing tells are refused; no file is made."""
+    monkeypatch.chdir(tmp_path)
+    terminal = ask_on_terminal("export", run_folder, "-", "--format", "glove")
+    both = ask("export", run_folder, "-", "--format", "glove", "--json")
+    untold = ask("export", run_folder, "-")
+
+    assert [terminal.code, both.code, untold.code] == [2, 2, 2]
+    assert "not for a terminal" in terminal.err
+    assert "both want standard output" in both.err
+    assert "--format must" in untold.err
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_may_leave(run_folder: Path, unbuffered: str) -> None:
+    """As of other programs whose reader ends first: exit code 141, and no complaint."""
+    command = [sys.executable, "-m", "embzarr", "export", str(run_folder), "-", "--format", "jsonl"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_pipes_convert_there_and_back(run_folder: Path, tmp_path: Path) -> None:
+    """What one command writes the next one reads, by way of no file."""
+    _, text, _ = piped("export", run_folder, "-", "--format", "word2vec-text", "--rows", "0:5")
+    code, out, err = piped("convert", "-", "-", "--to", "word2vec-text", given=gzip.compress(text))
+    assert (code, out) == (0, text), err
+    code, out, err = piped("import", "-", tmp_path / "run", "--json", given=text)
+
+    assert code == 0, err
+    assert json.loads(out)["source"]["name"] == "standard-input"
+    found = embzarr.open(tmp_path / "run")
+    assert found.words == [f"w{row}" for row in range(5)]
+    np.testing.assert_array_equal(
+        found.to_numpy(), embzarr.open(run_folder).load_rows(0, 5).vectors
+    )
+
+
+def test_standard_input_is_read_once(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
+    """It cannot be two files; words may come from it."""
+    answer = ask("import", "-", tmp_path / "run", "--only", "-")
+    assert (answer.code, answer.err.count("can be read once")) == (2, 1)
+
+    exported = tmp_path / "x.npy"
+    assert ask("export", run_folder, exported, "--rows", "0:2").code == 0
+    code, _, err = piped("import", exported, tmp_path / "run", "--vocabulary", "-", given=b"a\nb\n")
+    assert code == 0, err
+    assert embzarr.open(tmp_path / "run").words == ["a", "b"]
+
+
+def test_a_report_goes_to_standard_output(run_folder: Path) -> None:
+    """The HTML alone; how much it is stands on standard error."""
+    code, out, err = piped("report", run_folder, "-o", "-")
+
+    assert code == 0, err
+    assert out.startswith(b"<!doctype html>")
+    assert out.rstrip().endswith(b"</html>")
+    assert "3 steps" in err

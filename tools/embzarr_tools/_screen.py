@@ -11,13 +11,14 @@ that a terminal obeys gets out of it, and no column is broken by a text that hol
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,6 +87,7 @@ class OutputError(Exception):
 
 Cell: TypeAlias = "str | int | float | None"
 
+STANDARD_OUTPUT: Final = "standard output"
 _KILO = 1000
 _WIDEST: Final = 10_000
 _REFRESHES: Final = 4
@@ -211,6 +213,30 @@ def pass_on(source: IO[bytes]) -> None:
             sys.stdout.buffer.write(part)
     with _output():
         sys.stdout.buffer.flush()
+
+
+class StandardOutput(io.RawIOBase):
+    """Standard output as a file of bytes, for a program, never for a terminal."""
+
+    name = STANDARD_OUTPUT
+
+    def writable(self) -> bool:
+        """Tell that it can be written, and neither read nor sought."""
+        return True
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
+        """Write bytes, all of them.
+
+        Raises:
+            OutputError: they are not taken.
+        """
+        with _output():
+            return sys.stdout.buffer.write(data)
+
+    def flush(self) -> None:
+        """Send what was written."""
+        with _output():
+            sys.stdout.buffer.flush()
 
 
 def say(text: str) -> None:

@@ -1,12 +1,20 @@
-"""How a command line names rows and words."""
+"""How a command line names rows, words and files; ``-`` is standard input, or output."""
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from embzarr_tools._failures import UsageError
+from embzarr_tools._screen import StandardOutput, on_terminal
 
 if TYPE_CHECKING:
     import embzarr
+
+_COPIED_BYTES = 2**20
 
 
 def row_bytes(checkpoint: "embzarr.Checkpoint") -> int:
@@ -20,6 +28,44 @@ def words_of(file: Path) -> list[str]:
 
     lines = read_lines("/dev/stdin" if str(file) == "-" else file)
     return [line for line in lines if line.strip()]
+
+
+@contextmanager
+def read_from(file: str | None) -> Iterator[str | None]:
+    """Give the path or URL of a file that is read more than once: of ``-`` that of a copy."""
+    if file != "-":
+        yield file
+        return
+    with tempfile.TemporaryDirectory(prefix="embzarr-") as folder:
+        path = Path(folder, "standard-input")
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
+        yield str(path)
+
+
+def write_to(file: str, *, as_json: bool) -> str | BinaryIO:
+    """Return where to write: ``-`` is standard output, which then has nothing else.
+
+    Raises:
+        UsageError: a terminal, or JSON, would have it as well.
+    """
+    if file != "-":
+        return file
+    if as_json:
+        raise UsageError("--json and - both want standard output")
+    if on_terminal():
+        raise UsageError("a file is not for a terminal: redirect standard output, as by > FILE")
+    return cast("BinaryIO", StandardOutput())  # of which it has what a writer needs
+
+
+def require_one_input(*files: object) -> None:
+    """Refuse to read standard input twice.
+
+    Raises:
+        UsageError: several files are ``-``.
+    """
+    if [str(file) for file in files].count("-") > 1:
+        raise UsageError("- is standard input, which can be read once")
 
 
 def row_range(text: str) -> tuple[int, int | None]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -150,15 +150,26 @@ class _Aside(logging.Handler):
         say_aside(embzarr.errors.masked(record.getMessage()))
 
 
+def _in_utf8(stream: TextIO) -> TextIO:
+    """Return a stream of which what a pipe gets does not depend on the machine's language.
+
+    Where Python is told to buffer nothing, its own may write less than they are given, when a disk
+    fills or a reader leaves, and do not say so.
+    """
+    told: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
+    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
+        return io.TextIOWrapper(io.BufferedWriter(stream.buffer), line_buffering=True, **told)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(**told)
+    return stream
+
+
 def main() -> None:
     """Run the command line of this process."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called us: nobody wants to know
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-    for stream in (sys.stdout, sys.stderr):
-        # Words are of any language; what a pipe gets must not depend on the machine's.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        setattr(sys, name, _in_utf8(getattr(sys, name)))
     logging.basicConfig(handlers=[_Aside()], level=logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.exit(run(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import UTC, datetime
 from html import escape
@@ -17,8 +18,8 @@ from embzarr_view._scores import scored
 from embzarr_view._svg import Line
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
+    from typing import BinaryIO
 
     from embzarr_view._opened import Opened
 
@@ -40,13 +41,14 @@ _STYLES: Final = Path(__file__).parent / "static"
 
 
 def report(
-    opened: Opened, path: str | os.PathLike[str], *, files: Sequence[Path] = ()
+    opened: Opened, path: str | os.PathLike[str] | BinaryIO, *, files: Sequence[Path] = ()
 ) -> dict[str, Any]:
     """Write one self-contained HTML file with the plots and tables of a run.
 
     Args:
         opened: the run.
-        path: where to; a file that is there is replaced once the new one is whole.
+        path: where to; a file that is there is replaced once the new one is whole. Or a binary file
+            that is open for writing.
         files: of word pairs or analogies, on which every step is scored.
 
     Returns:
@@ -57,21 +59,31 @@ def report(
             folder, a device or a pipe.
         OSError: the file cannot be written.
     """
-    _refuse_no_file(Path(path))
+    if isinstance(path, str | os.PathLike):
+        _refuse_no_file(Path(path))
     history = History(opened).page(most=_MOST_STEPS)
     newest = _newest_sound(opened, history)
     scores = scored(opened, files, Job({})) if files else []
-    text = "".join(_document(newest, history, scores))
-    target = Path(path).resolve()  # of a link, what it points to
+    data = "".join(_document(newest, history, scores)).encode()
+    if isinstance(path, str | os.PathLike):
+        _replace(Path(path).resolve(), data)  # of a link, what it points to
+        name = str(Path(path))
+    else:
+        path.write(data)
+        path.flush()
+        name = str(getattr(path, "name", "the open file"))
+    steps = sum("error" not in one for one in history["steps"])
+    return {"file": name, "bytes": len(data), "steps": steps}
+
+
+def _replace(target: Path, data: bytes) -> None:
     half = target.with_name(f".{target.name}.{secrets.token_hex(16)}.part")  # nobody else's
     try:
-        with half.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with half.open("xb") as file:
+            file.write(data)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
-    steps = sum("error" not in one for one in history["steps"])
-    return {"file": str(Path(path)), "bytes": len(text.encode()), "steps": steps}
 
 
 def _refuse_no_file(path: Path) -> None:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Unpack
 from embzarr._checkpoint import Checkpoint
 from embzarr._open import open_checkpoint
 from embzarr.convert._rows import Part, chosen
-from embzarr.convert._targets import staged, target_of
+from embzarr.convert._targets import is_open, staged, streamed, target_of
 from embzarr.convert._writers import format_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
     from numpy.typing import DTypeLike
 
     from embzarr.convert._rows import Rows
+    from embzarr.convert._targets import Sink
     from embzarr.convert._writers import Format
 
 
@@ -59,7 +62,7 @@ class Exported:
 
 def export_vectors(
     checkpoint: Checkpoint | str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | BinaryIO,
     *,
     format: str | None = None,  # noqa: A002 - as polars and pyarrow name it
     dtype: DTypeLike | None = None,
@@ -78,7 +81,9 @@ def export_vectors(
 
     Args:
         checkpoint: one that is open, or the place of a run, whose newest is taken.
-        target: a path, or any URL that `embzarr.open` or fsspec knows.
+        target: a path; any URL that `embzarr.open` or fsspec knows; or a binary file that is open
+            for writing, to which a format of one file is written from its beginning to its end:
+            what was written before an error stays in it.
         format: a name of `EXPORT_FORMATS`; by default what the ending of `target` says.
         dtype: type of the numbers; by default as they are stored where the format has that type,
             else the next wider one that it has, which changes no number.
@@ -103,13 +108,11 @@ def export_vectors(
         >>> Path(folder, "mine.vec").read_text()
         '1 4\nking 1 0 0 0\n'
     """
-    place = target_of(target, target_options)
-    kind = format_of(place.name, format)
-    names = kind.files(place.name)
+    kind, names, destination = _destination(target, format, target_options, overwrite)
     kind.needs()
     opened = _opened(checkpoint, storage_options)
     rows = chosen(opened, part, dtype=kind.dtype_for(opened.dtype, dtype), progress=progress)
-    with staged(place, names, overwrite=overwrite) as sinks:
+    with destination as sinks:
         _check_words(kind, rows)
         kind.write(rows, *sinks)
     return Exported(
@@ -122,6 +125,32 @@ def export_vectors(
             for name, sink in zip(names, sinks, strict=True)
         ),
     )
+
+
+def _destination(
+    target: Any,  # noqa: ANN401 - whatever a caller gives
+    form: str | None,
+    options: Mapping[str, Any] | None,
+    overwrite: bool,  # noqa: FBT001 - as it was given
+) -> tuple[Format, list[str], AbstractContextManager[list[Sink]]]:
+    """Return the format, the names of its files, and what opens them.
+
+    Raises:
+        InvalidInputError: no such format, or no place for its files.
+    """
+    if not is_open(target):
+        place = target_of(target, options)
+        kind = format_of(place.name, form)
+        names = kind.files(place.name)
+        return kind, names, staged(place, names, overwrite=overwrite)
+    if options:
+        raise InvalidInputError("input-argument", "target_options go with a URL, not with a file")
+    name = str(getattr(target, "name", "the open file"))
+    kind = format_of(name, form)
+    if kind.words_beside is not None:
+        message = f"{kind.name} has its words in a file beside it, and {name} is one file"
+        raise InvalidInputError("input-argument", message)
+    return kind, [name], streamed(target, name)
 
 
 def _opened(checkpoint: object, options: Mapping[str, Any] | None) -> Checkpoint:

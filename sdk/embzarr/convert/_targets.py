@@ -289,6 +289,23 @@ def staged(target: Target, names: Sequence[str], *, overwrite: bool) -> Iterator
             target.publish(path, name, overwrite=overwrite)
 
 
+def is_open(target: object) -> bool:
+    """Tell whether this is a file that is open for writing, and no path."""
+    return callable(getattr(target, "write", None))
+
+
+@contextmanager
+def streamed(file: BinaryIO, name: str) -> Iterator[list[Sink]]:
+    """Give an open file to write to; what was written stays in it, also after an error.
+
+    Raises:
+        StoreError: code ``store-full``: there is no room.
+    """
+    with _told(name), ThreadPoolExecutor(1, "embzarr-digest") as crew:
+        yield [Sink(file, crew)]
+        file.flush()
+
+
 @contextmanager
 def _temporary(target: Target, name: str) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a new file under a name that nobody else takes, and remove what is left of it."""

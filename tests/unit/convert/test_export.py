@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -62,6 +63,27 @@ def same_bits(found: NDArray[np.generic], expected: NDArray[np.generic]) -> bool
         expected.dtype,
         expected.tobytes(),
     )
+
+
+# Open files ---------------------------------------------------------------------------------------
+def test_an_open_file_gets_what_a_path_gets(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
+    """The same bytes, and it stays open; where one file is not enough, nothing is written."""
+    convert.export_vectors(checkpoint, tmp_path / "x.bin")
+    with (tmp_path / "y").open("wb") as file:
+        done = convert.export_vectors(checkpoint, file, format="word2vec")
+        assert not file.closed
+
+    assert (tmp_path / "y").read_bytes() == (tmp_path / "x.bin").read_bytes()
+    assert done.sha256 == hashlib.sha256((tmp_path / "x.bin").read_bytes()).hexdigest()
+    buffer = io.BytesIO()
+    for how, said in (
+        ({"format": "npy"}, "a file beside it"),
+        ({}, "does not tell the format"),
+        ({"format": "glove", "target_options": {"a": 1}}, "target_options go with a URL"),
+    ):
+        with pytest.raises(embzarr.InvalidInputError, match=said):
+            convert.export_vectors(checkpoint, buffer, **how)
+    assert buffer.getvalue() == b""
 
 
 # Formats ------------------------------------------------------------------------------------------

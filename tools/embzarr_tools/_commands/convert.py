@@ -8,10 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from embzarr_tools._commands.export import show_exported
-from embzarr_tools._commands.import_file import Choices, Source, tell_passed_over
+from embzarr_tools._commands.import_file import (
+    Choices,
+    Source,
+    reading,
+    tell_passed_over,
+)
 from embzarr_tools._options import AsJson, storage_options_of
 from embzarr_tools._screen import progress, show_json
-from embzarr_tools._selection import row_bytes
+from embzarr_tools._selection import row_bytes, write_to
 
 EXAMPLES = """
 embzarr convert glove.6B.300d.txt.gz glove.parquet
@@ -63,17 +68,21 @@ def convert(
     """
     from embzarr import convert as converting  # noqa: PLC0415 - imports embzarr, see _options
 
-    chosen: dict[str, Any] = {**asdict(choices), **source.settings(), "dtype": None}
+    to = write_to(target, as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="embzarr-convert-") as folder:
-        with progress(f"reading {file}", unit_bytes=1) as advance:
+        with (
+            reading(file, choices, source) as read,
+            progress(f"reading {file}", unit_bytes=1) as advance,
+        ):
+            chosen: dict[str, Any] = {**read, **source.settings(), "dtype": None}
             run = Path(folder, "run")
             found = converting.import_vectors(
-                file, run, compression="none", progress=advance, **chosen
+                url=run, compression="none", progress=advance, **chosen
             )
         with progress(f"writing {target}", unit_bytes=row_bytes(found.checkpoint)) as advance:
             done = converting.export_vectors(
                 found.checkpoint,
-                target,
+                to,
                 format=written.to,
                 dtype=choices.dtype,
                 overwrite=written.overwrite,

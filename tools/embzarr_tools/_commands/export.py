@@ -16,7 +16,7 @@ from embzarr_tools._screen import (
     show_json,
     show_table,
 )
-from embzarr_tools._selection import row_bytes, row_range, words_of
+from embzarr_tools._selection import row_bytes, row_range, words_of, write_to
 
 if TYPE_CHECKING:
     import embzarr
@@ -28,6 +28,7 @@ embzarr export s3://bucket/run mine.npy --words-file mine.txt --missing skip
 embzarr export runs/wiki first.parquet --rows 0:50000 --tag best
 embzarr export runs/wiki glove.txt --format glove --prefix inter
 embzarr export runs/wiki gs://bucket/half.safetensors --dtype float16
+embzarr export runs/wiki - --format word2vec-text | gzip > wiki.vec.gz
 """
 
 _COLUMNS = (
@@ -103,7 +104,8 @@ class Choices:
 def export(
     place: Place,
     target: Annotated[
-        str, typer.Argument(metavar="FILE", help="Where to write: a path, or a URL as for runs.")
+        str,
+        typer.Argument(metavar="FILE", help="A path, a URL as for runs, or - for standard output."),
     ],
     choices: Choices,
     *,
@@ -118,15 +120,17 @@ def export(
 
     The file gets its name when it is whole: after an error or an interrupt nothing new is there.
     Words that the format cannot hold are refused first. Numbers keep their bits: where the format
-    has not the type that they are stored as, they get the next wider one.
+    has not the type that they are stored as, they get the next wider one. Standard output takes
+    what was written before an error, too; look at the exit code.
     """
     from embzarr import convert  # noqa: PLC0415 - imports embzarr, see _options
 
+    written = write_to(target, as_json=as_json)
     checkpoint = place.open(which)
     with progress("exporting", unit_bytes=row_bytes(checkpoint)) as advance:
         done = convert.export_vectors(
             checkpoint,
-            target,
+            written,
             target_options=storage_options_of(target_option),
             progress=advance,
             **choices.of(checkpoint),
@@ -139,6 +143,17 @@ def export(
 
 def show_exported(done: "Exported", target: str) -> None:
     """Show the files that were written, where they lie, and say so where nothing is in them."""
+    if target == "-":
+        (file,) = done.files
+        told = f"{done.rows:,} x {done.dim} {done.dtype}, {Size(file.bytes).shown()}"
+        say_aside(f"{told}, SHA-256 {file.sha256}")
+    else:
+        _show_files(done, target)
+    if not done.rows:
+        say_aside("no row is meant: a file without vectors was written")
+
+
+def _show_files(done: "Exported", target: str) -> None:
     import embzarr  # noqa: PLC0415 - slow to import, see _options
 
     name = done.files[0].name
@@ -157,5 +172,3 @@ def show_exported(done: "Exported", target: str) -> None:
             for file in done.files
         ],
     )
-    if not done.rows:
-        say_aside("no row is meant: a file without vectors was written")

@@ -1,5 +1,7 @@
 """``embzarr import``: vectors of another program become a checkpoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +16,7 @@ from embzarr_tools._options import (
     storage_options_of,
 )
 from embzarr_tools._screen import Size, progress, say, say_aside, show_json
+from embzarr_tools._selection import read_from, require_one_input, words_of
 
 if TYPE_CHECKING:
     from embzarr.convert import Imported
@@ -22,6 +25,7 @@ EXAMPLES = """
 embzarr import glove.6B.300d.txt s3://bucket/glove
 embzarr import GoogleNews-vectors-negative300.bin.gz runs/news --limit 500000 --dtype float16
 embzarr import zip://glove.6B.50d.txt::glove.6B.zip runs/glove
+zcat wiki.vec.gz | head -50001 | embzarr import - runs/first --on-error skip
 embzarr import https://host/wiki.vec runs/wiki --only mine.txt --duplicates first
 """
 
@@ -85,7 +89,10 @@ class Source:
 
     only: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep only the words of this file, one a line."),
+        typer.Option(
+            metavar="FILE",
+            help="Keep only the words of this file, or of - for standard input, one a line.",
+        ),
     ] = None
     source_option: Annotated[
         list[str] | None,
@@ -94,9 +101,7 @@ class Source:
 
     def settings(self) -> dict[str, Any]:
         """Return them as `embzarr.convert.import_vectors` takes them."""
-        from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
-
-        words = None if self.only is None else list(read_lines(self.only))
+        words = None if self.only is None else words_of(self.only)
         return {"words": words, "source_options": storage_options_of(self.source_option)}
 
 
@@ -116,8 +121,8 @@ def import_file(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A path or URL, such as zip://MEMBER::ARCHIVE or tar://MEMBER::ARCHIVE; .gz, "
-            ".bz2, .xz, .zst are unpacked.",
+            help="A path, a URL such as zip://MEMBER::ARCHIVE or tar://MEMBER::ARCHIVE, or - for "
+            "standard input; .gz, .bz2, .xz, .zst are unpacked.",
         ),
     ],
     place: Place,
@@ -130,15 +135,19 @@ def import_file(
     """Save the vectors of another program's file to URL.
 
     The file's beginning tells its format. It is read once, in blocks, whatever its size, and is
-    seen at URL when all of it was read and found sound; after an error nothing is.
+    seen at URL when all of it was read and found sound; after an error nothing is. Of standard
+    input a copy is made in this machine's temporary folder first.
     """
     from embzarr.convert import import_vectors  # noqa: PLC0415 - slow to import, see _options
 
-    chosen: dict[str, Any] = {**asdict(choices), **source.settings(), **asdict(saving)}
-    with progress(f"reading {file}", unit_bytes=1) as advance:
+    chosen: dict[str, Any] = {**source.settings(), **asdict(saving)}
+    with (
+        reading(file, choices, source) as read,
+        progress(f"reading {file}", unit_bytes=1) as advance,
+    ):
         found = import_vectors(
-            file,
-            place.url,
+            **read,
+            url=place.url,
             storage_options=place.storage_options,
             progress=advance,
             **chosen,
@@ -147,6 +156,18 @@ def import_file(
         show_json(_document(found))
         return
     _tell(found)
+
+
+@contextmanager
+def reading(file: str, choices: Choices, source: Source) -> Iterator[dict[str, Any]]:
+    """Give what is read and how, where the file or that of its words may be standard input.
+
+    Raises:
+        UsageError: several files are.
+    """
+    require_one_input(file, choices.vocabulary, source.only)
+    with read_from(file) as path, read_from(choices.vocabulary) as vocabulary:
+        yield {**asdict(choices), "source": path, "vocabulary": vocabulary}
 
 
 def _document(found: "Imported") -> dict[str, Any]:

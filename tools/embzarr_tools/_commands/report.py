@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from embzarr_tools._options import AsJson, Place
-from embzarr_tools._screen import Size, say, show_json
+from embzarr_tools._screen import Size, say, say_aside, show_json
+from embzarr_tools._selection import write_to
 
 EXAMPLES = """
 embzarr report s3://bucket/run -o report.html
@@ -18,7 +19,10 @@ def report(
     place: Place,
     *,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The file to write, or - for standard output."
+        ),
     ] = Path("report.html"),
     evaluate: Annotated[
         list[Path] | None,
@@ -36,9 +40,11 @@ def report(
     """
     import embzarr_view  # noqa: PLC0415 - imports embzarr, which --help need not wait for
 
+    target = write_to(str(output), as_json=as_json)
     opened = embzarr_view.Opened(place.url, storage_options=place.storage_options)
-    told = embzarr_view.report(opened, output, files=evaluate or ())
+    told = embzarr_view.report(opened, target, files=evaluate or ())
     if as_json:
         show_json(told)
     else:
-        say(f"{told['file']}: {told['steps']} steps, {Size(told['bytes']).shown()}")
+        tell = say if str(output) != "-" else say_aside
+        tell(f"{told['file']}: {told['steps']} steps, {Size(told['bytes']).shown()}")
