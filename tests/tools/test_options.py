@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import ast
 import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+import embzarr
 import embzarr_trainer
+from embzarr_tools import _failures, cli
 from embzarr_tools._commands.train import Settings
 from embzarr_tools._failures import UsageError
 from embzarr_tools._options import Place
@@ -91,3 +99,83 @@ def test_where_no_server_listens_the_option_for_it_is_named(ask: Ask) -> None:
     answer = ask("ls", "s3://bucket/run", "--endpoint-url", "http://127.0.0.1:1", *given)
     assert answer.code == 2
     assert "or --endpoint-url, names a server of your own" in answer.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("ls", "s3://bucket/run"),
+            "found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say",
+        ),
+        (("ls", "s3://bucket/run?a=b"), "pass options by --storage-option ["),
+        (("gc", "{run}", "--keep-last", 0), "embzarr: --keep-last: expected"),
+        (("compact", "{run}", "--chunk-bytes", -1), "embzarr: --chunk-bytes: expected"),
+        (("get", "{run}", "x", "--missing", "subwords"), ": --missing zeros or 'skip'"),
+        (("export", "{run}", "{run}/x"), "so that --format must: "),
+        (("export", "{run}", "x.npy", "--target-option", "a=b"), "embzarr: --target-option go"),
+        (("import", "{file}", "{run}"), "or say --allow-new-dim if it is meant"),
+        (("import", "{file}", "{run}", "--step", -1), "embzarr: --step: expected"),
+        (("import", "{file}", "{run}", "--on-error", "x"), "embzarr: --on-error: expected"),
+        (("train", "{file}", "{run}/t", "--vector-size", 0), "embzarr: --vector-size: expected"),
+    ],
+)
+def test_errors_name_options_that_the_command_has(
+    ask: Ask, run_folder: Path, tmp_path: Path, arguments: tuple[object, ...], said: str
+) -> None:
+    """What the SDK calls an argument is called what who typed the command would type."""
+    (tmp_path / "file").write_text("king 1 0 1\n")
+    places = {"run": run_folder, "file": tmp_path / "file"}
+    answer = ask(*(str(one).format_map(places) for one in arguments))
+
+    assert answer.code == 2
+    assert said in answer.err
+    named = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", answer.err))
+    assert named <= options_of(str(arguments[0]))
+
+
+def options_of(command: str) -> set[str]:
+    """Return the options of a command."""
+    commands: Any = typer.main.get_command(cli.app)
+    return {option for one in commands.commands[command].params for option in one.opts}
+
+
+PYTHON_ALONE = {"anon", "asynchronous", "binary", "copy", "no_bars", "pickle_secrets", "raw"}
+"""Arguments that messages name which no command line comes to."""
+
+
+def test_no_error_of_the_sdk_speaks_python() -> None:
+    """Every ``name=`` in a text of the SDK becomes an option that some command has."""
+    program: Any = typer.main.get_command(cli.app)
+    known = set().union(*map(options_of, program.commands))
+    texts = [text for path in _sources() for text in _texts(path) if " " in text]
+    assert len(texts) > 250
+    for text in texts:
+        told = _failures._as_options(text)
+        assert set(re.findall(r"(?<!\w)--[a-z]+(?:-[a-z]+)*", told)) <= known, text
+        assert "_options" not in told, text
+        assert set(re.findall(r"\b([a-z_]+)=(?=\W|True|False)", told)) <= PYTHON_ALONE, text
+
+
+def _sources() -> list[Path]:
+    """Return the modules whose errors a command line may show."""
+    package = Path(embzarr.__file__).parent
+    return [path for path in package.rglob("*.py") if "interop" not in path.parts]
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the texts of exceptions that a module raises."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error"):
+            inner = [*ast.walk(node)]
+            joined = [one for one in inner if isinstance(one, ast.JoinedStr)]
+            parts = {id(part) for one in joined for part in one.values}
+            yield from ("".join(map(_shown, one.values)) for one in joined)
+            yield from (_shown(one) for one in inner if id(one) not in parts)
+
+
+def _shown(part: ast.AST) -> str:
+    """Return a constant text, and of a placeholder a letter."""
+    if isinstance(part, ast.Constant):
+        return part.value if isinstance(part.value, str) else ""
+    return "x" if isinstance(part, ast.FormattedValue) else ""

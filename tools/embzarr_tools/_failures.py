@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -30,17 +31,32 @@ Exit codes:
 """
 
 
-_OPTIONS = {
-    "allow_new_dim=True": "--allow-new-dim",
-    "allow_pickle=True": "--allow-pickle",
-    "append=True": "--append",
-    "format= must": "--format must",
-    "missing='zeros'": "--missing zeros",
-    "overwrite=True": "--overwrite",
-    "the storage option endpoint_url": "--endpoint-url",
-    "vocabulary=": "--vocabulary",
-}
-"""What messages of the SDK call by its arguments, and a command line by its options."""
+_CREDENTIALS = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --profile NAME, or of a public "
+    "bucket --storage-option anon:=true"
+)
+_ANY = (
+    "(allow_new_dim|allow_pickle|append|chunk_bytes|compression|dtype|duplicates|format|keep_every"
+    "|keep_last|limit|max_vocab|min_alpha|min_count|missing|older_than|on_error|overwrite"
+    "|restrict_vocab|save_every|single_writer|step|unicode_errors|vector_size|vocabulary)"
+)
+"""Arguments of the SDK and the trainer for which a command line has an option of the same name."""
+_AS_OPTIONS = (
+    (r"give storage_options=\{.*\}", lambda _: _CREDENTIALS),
+    (r'storage_options=\{"region": "?(\.\.\.|[\w-]+)"?\}', lambda found: f"--region {found[1]}"),
+    (r'storage_options=\{"(\w+)": True\}', lambda found: f"--storage-option {found[1]}:=true"),
+    (r"\b(storage|source|target)_options\b", lambda found: f"--{found[1]}-option"),
+    (r"the storage option endpoint_url", lambda _: "--endpoint-url"),
+    (r" \(allow_nonfinite=True stores them\)", lambda _: ""),  # for which there is no option
+    (rf"\b{_ANY}='(\w+)'", lambda found: f"{_option(found[1])} {found[2]}"),
+    (rf"\b{_ANY}=(True)?(?=\W|$)", lambda found: _option(found[1])),
+    (rf"^{_ANY}(?=: expected .*\[input-argument\]$)", lambda found: _option(found[1])),
+)
+"""How messages name what Python calls an argument, and a command line an option."""
+
+
+def _option(argument: str) -> str:
+    return f"--{argument.replace('_', '-')}"
 
 
 class UsageError(ValueError):
@@ -108,8 +124,8 @@ def describe(exc: Exception) -> str:
 
 def _as_options(text: str) -> str:
     """Return a message in which arguments of Python's are the options that stand for them."""
-    for argument, option in _OPTIONS.items():
-        text = text.replace(argument, option)
+    for pattern, option in _AS_OPTIONS:
+        text = re.sub(pattern, option, text)
     return text
 
 

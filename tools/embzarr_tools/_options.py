@@ -30,6 +30,9 @@ Compression = Annotated[
 SingleWriter = Annotated[
     bool, typer.Option("--single-writer", help="Nobody else writes to this store meanwhile.")
 ]
+AllowNewDim = Annotated[
+    bool, typer.Option("--allow-new-dim", help="Though URL holds vectors of another length.")
+]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _TRUTH = {"true": True, "false": False}
 

@@ -45,6 +45,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     step: int | None = None,
     compression: str = "auto",
     metadata: Mapping[str, Any] | None = None,
+    allow_new_dim: bool = False,
     single_writer: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
@@ -89,6 +90,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         step: see `embzarr.create`.
         compression: see `embzarr.create`.
         metadata: any JSON object, stored beside ``import``.
+        allow_new_dim: see `embzarr.create`.
         single_writer: see `embzarr.create`.
         storage_options: credentials and endpoint of `url`.
         source_options: fsspec's options for `source` and `vocabulary`.
@@ -130,6 +132,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         "step": step,
         "compression": compression,
         "metadata": metadata,
+        "allow_new_dim": allow_new_dim,
         "single_writer": single_writer,
         "storage_options": storage_options,
     }

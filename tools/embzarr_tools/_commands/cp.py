@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._options import AsJson, Place, SingleWriter, Which, options_like
+from embzarr_tools._options import AllowNewDim, AsJson, Place, SingleWriter, Which, options_like
 from embzarr_tools._screen import progress, say, say_aside, show_json, size
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ class Though:
         bool,
         typer.Option("--append", help="Though URL holds other checkpoints, which these follow."),
     ] = False
-    allow_new_dim: Annotated[
-        bool,
-        typer.Option("--allow-new-dim", help="Though URL holds vectors of another length."),
-    ] = False
+    allow_new_dim: AllowNewDim = False
 
 
 def cp(

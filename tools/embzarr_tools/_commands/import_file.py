@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embzarr_tools._options import (
+    AllowNewDim,
     AsJson,
     Compression,
     Place,
@@ -113,6 +114,7 @@ class Saving:
         int | None, typer.Option(metavar="N", help="Number of the checkpoint's step.")
     ] = None
     compression: Compression = "auto"
+    allow_new_dim: AllowNewDim = False
     single_writer: SingleWriter = False
 
 
