@@ -41,6 +41,8 @@ def test_changes_are_those_of_whole_arrays(batch: int) -> None:
     expected = np.percentile(cosines, PERCENTILES)
     assert list(found.cosines.values()) == pytest.approx(expected.tolist(), abs=1e-6)
     assert [word for word, _ in found.moved] == sorted(by_word, key=by_word.__getitem__)[:5]
+    assert found.without_cosine == 2
+    assert found.unmeasured == (("w7", "zero now"), ("w9", "not finite"))
 
 
 def test_vectors_of_another_length_have_no_cosine() -> None:
@@ -61,6 +63,25 @@ def test_metadata_that_differs_is_named_by_its_path() -> None:
         "e": (None, None),
         "new": (None, "x"),
     }
+
+
+def test_words_without_a_cosine_are_named(ask: Ask, tmp_path: Path) -> None:
+    """A vector that became zero, one that was, and one that overflowed; `count` of them."""
+    before = np.array([[1, 1], [0, 0], [1, 1], [0, 0], [1, 1]], np.float32)
+    after = np.array([[0, 0], [1, 1], [np.inf, 1], [0, 0], [1, 2]], np.float32)
+    words = ["gone", "come", "burst", "none", "turned"]
+    for name, rows in (("a", before), ("b", after)):
+        embzarr.save(tmp_path / name, words, rows, allow_nonfinite=True)
+    found = json.loads(ask("diff", tmp_path / "a", tmp_path / "b", "--json").out)
+    few = json.loads(ask("diff", tmp_path / "a", tmp_path / "b", "--json", "-n", 1).out)
+
+    first = [("gone", "zero now"), ("come", "zero before"), ("burst", "not finite")]
+    assert found["rows_changed"] == 4
+    assert [one["word"] for one in found["moved"]] == ["turned"]
+    assert found["without_cosine"]["count"] == few["without_cosine"]["count"] == 3
+    assert [(one["word"], one["why"]) for one in found["without_cosine"]["first"]] == first
+    assert few["without_cosine"]["first"] == [{"word": "gone", "why": "zero now"}]
+    assert ["zero now", "gone", ""] in ask("diff", tmp_path / "a", tmp_path / "b").rows
 
 
 # The command --------------------------------------------------------------------------------------
@@ -87,6 +108,7 @@ def test_diff_of_two_runs(ask: Ask, run_folder: Path, changed_run: Path) -> None
         "rows_changed",
         "cosine",
         "moved",
+        "without_cosine",
         "tensors",
         "files",
         "metadata",

@@ -33,6 +33,10 @@ class Changes:
     zero; None where no row is, or vectors differ in length."""
     moved: tuple[tuple[str, float], ...]
     """Words whose vectors changed, and the cosine, the smallest first."""
+    without_cosine: int
+    """Rows that changed of which one vector is zero or not finite, so that there is no cosine."""
+    unmeasured: tuple[tuple[str, str], ...]
+    """The first words of those, and which it is: ``zero now``, ``zero before``, ``not finite``."""
     histogram: dict[str, list[float]] | None
     """How many rows have which cosine: ``counts``, and the ``edges`` around them, one more; None as
     `cosines` is."""
@@ -48,6 +52,8 @@ class Comparison:
         self._changed = 0
         self._cosines: list[NDArray[np.float32]] = []
         self._moved: list[tuple[float, str]] = []
+        self._without_cosine = 0
+        self._unmeasured: list[tuple[str, str]] = []
 
     def add(self, words: Sequence[str], before: NDArray[Any], after: NDArray[Any]) -> None:
         """Take the two vectors of each of some words; rows of other lengths all count as changed.
@@ -69,6 +75,10 @@ class Comparison:
         known = np.isfinite(cosines)
         self._cosines.append(cosines[known].astype(np.float32))
         self._keep(words, cosines, np.flatnonzero(changed & known))
+        others = np.flatnonzero(changed & ~known)
+        self._without_cosine += len(others)
+        for place in others[: self._most - len(self._unmeasured)].tolist():
+            self._unmeasured.append((words[place], _why(old[place], new[place])))
 
     def _keep(
         self, words: Sequence[str], cosines: NDArray[np.float64], places: NDArray[np.intp]
@@ -86,8 +96,17 @@ class Comparison:
             changed=self._changed,
             cosines=None if cuts is None else dict(zip(PERCENTILES, cuts, strict=True)),
             moved=tuple((word, cosine) for cosine, word in self._moved),
+            without_cosine=self._without_cosine,
+            unmeasured=tuple(self._unmeasured),
             histogram=_histogram(every) if len(every) else None,
         )
+
+
+def _why(old: NDArray[np.float64], new: NDArray[np.float64]) -> str:
+    """Return why two vectors have no cosine."""
+    if not new.any():
+        return "zero now"
+    return "not finite" if old.any() else "zero before"
 
 
 def _histogram(cosines: NDArray[np.float32]) -> dict[str, list[float]]:

@@ -71,6 +71,10 @@ def compare(
         "cosine": None if cuts is None else {f"p{cut}": value for cut, value in cuts.items()},
         "histogram": changes.histogram,
         "moved": [{"word": word, "cosine": cosine} for word, cosine in changes.moved],
+        "without_cosine": {
+            "count": changes.without_cosine,
+            "first": [{"word": word, "why": why} for word, why in changes.unmeasured],
+        },
         "tensors": tensor_changes(before, after, lambda *far: tell("tensors", *far)),
         "files": file_changes(before, after),
         "metadata": {

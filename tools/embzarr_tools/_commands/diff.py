@@ -57,7 +57,8 @@ def diff(
     """Show what changed from one checkpoint to another.
 
     Words that were added and lost, rows that changed, how far they turned (the cosine of a word's
-    two vectors), the words that turned most, and metadata that differs. Rows are matched by word,
+    two vectors), the words that turned most, those whose vector is zero or not finite in one of the
+    checkpoints, which have no cosine, and metadata that differs. Rows are matched by word,
     in whatever order they lie; all vectors are read once, in batches. Tensors are matched by name:
     how many numbers changed, by how much at most, and all of them relative to what they were.
     """
@@ -97,11 +98,13 @@ def _show(document: dict[str, Any]) -> None:
     show_row(())
     fields: dict[str, Cell] = {name: words[name] for name in ("common", "added", "lost")}
     fields |= {"changed": document["rows_changed"]}
+    fields |= {"without cosine": document["without_cosine"]["count"]}
     fields |= {f"cosine {name}": value for name, value in (document["cosine"] or {}).items()}
     show_fields(fields)
     moved = [(one["word"], one["cosine"]) for one in document["moved"]]
     kinds = [("added", words["first_added"]), ("lost", words["first_lost"])]
     named = [("moved", *one) for one in moved]
+    named += [(one["why"], one["word"], None) for one in document["without_cosine"]["first"]]
     named += [(kind, word, None) for kind, some in kinds for word in some]
     if named:
         show_row(())
