@@ -191,7 +191,7 @@ def test_another_run_is_not_trained_over(
 ) -> None:
     """A place that holds a run is refused before the corpus is read, with the ways on."""
     url = tmp_path / "run"
-    embzarr.save(url, ["king"], np.ones((1, 2), "f4"))
+    embzarr.save(url, ["king"], np.ones((1, LEARNS["vector_size"]), "f4"))
     before = {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
     with monkeypatch.context() as patch:
         patch.setattr(_train, "read_corpus", None)
@@ -205,6 +205,22 @@ def test_another_run_is_not_trained_over(
         assert way in str(caught.value)
     assert before == {path: path.read_bytes() for path in url.rglob("*") if path.is_file()}
     assert embzarr_trainer.train(planted, url, restart=True, **LEARNS).commit == 2
+
+
+def test_a_run_is_not_begun_anew_with_other_vectors(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors of another length are refused before the corpus is read, unless they are meant."""
+    embzarr.save(tmp_path / "run", ["king"], np.ones((1, 2), "f4"))
+    with monkeypatch.context() as patch:
+        patch.setattr(_train, "read_corpus", None)
+        with pytest.raises(embzarr.InvalidInputError, match="of dimension 2; found") as caught:
+            embzarr_trainer.train(planted, tmp_path / "run", restart=True, **LEARNS)
+
+    assert caught.value.code == "input-shape"
+    assert embzarr.Run(tmp_path / "run").numbers() == [1]
+    meant = {"restart": True, "allow_changes": True, **LEARNS}
+    assert embzarr_trainer.train(planted, tmp_path / "run", **meant).commit == 2
 
 
 def test_an_empty_folder_name_keeps_no_cache(

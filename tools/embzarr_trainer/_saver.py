@@ -112,7 +112,7 @@ class Saver:
             lossy=self._options.lossy,
             compression=self._options.compression,
             chunk_bytes=self._options.chunk_bytes,
-            # Where another run lies here, that was told, and meant, before anything was trained.
+            # Where vectors of another length lie here, that was meant before anything was trained.
             allow_new_dim=True,
         )
         self._base = None  # from now on the run knows what the marks count from

@@ -64,15 +64,18 @@ class Start:
     """What was wrong with newer checkpoints than that."""
 
 
-def check_place(run: embzarr.Run, wishes: Wishes) -> None:
+def check_place(run: embzarr.Run, wishes: Wishes, *, vector_size: int) -> None:
     """Refuse a place that holds a run, where it is not said what is to become of it.
+
+    To begin anew with vectors of another length is refused as well, as where they are saved:
+    readers of the run would find other vectors than they hold.
 
     Called before the corpus is read, and whatever is wished: that a store cannot be read is then
     known before hours of counting and training, too.
 
     Raises:
-        embzarr.InvalidInputError: ``trainer-run-exists``; ``input-argument`` for wishes that
-            contradict each other.
+        embzarr.InvalidInputError: ``trainer-run-exists``; ``input-shape``: it holds vectors of
+            another length; ``input-argument`` for wishes that contradict each other.
     """
     if wishes.resume and wishes.restart:
         raise refused("restart", "False with resume", wishes.restart)
@@ -84,6 +87,21 @@ def check_place(run: embzarr.Run, wishes: Wishes) -> None:
             " it, restart (--restart) begins anew beside its checkpoints, another URL leaves it"
             " alone",
         )
+    held = _dim_of(run) if numbers and wishes.restart and not wishes.allow_changes else None
+    if held not in {None, vector_size}:
+        raise embzarr.InvalidInputError(
+            "input-shape",
+            f"{run.url} holds vectors of dimension {held}; found a vector_size of {vector_size}: "
+            "train to another URL, or say allow_changes (--allow-changes) if it is meant",
+        )
+
+
+def _dim_of(run: embzarr.Run) -> int | None:
+    """Return the dimension of the newest checkpoint; None without vectors, or if it is lost."""
+    try:
+        return run.open().info().dim or None
+    except (embzarr.DamagedError, embzarr.NotFoundError):
+        return None
 
 
 def find_start(

@@ -112,7 +112,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names; their o
             worker the end is bit for bit that of a run that was never interrupted.
         allow_changes: resume though the corpus or the settings are not those of the checkpoint.
             On other text a new schedule begins, and its new words join the vocabulary.
-        restart: begin anew where a run is already there. Its checkpoints stay.
+        restart: begin anew where a run is already there. Its checkpoints stay. With vectors of
+            another length, say `allow_changes` as well.
         init: start from the vectors of another run or checkpoint (URL, or ``Checkpoint``) for the
             words that both have.
         only: train the rows of these words alone; all others stay as they are. A word that is not
@@ -153,7 +154,7 @@ def _trained(run: embzarr.Run, settings: Mapping[str, Any]) -> embzarr.Checkpoin
     options = _taken(TrainOptions, {**settings, **named})
     saving, wishes = _taken(SaveOptions, settings), _taken(Wishes, settings)
     require_numba()
-    check_place(run, wishes)
+    check_place(run, wishes, vector_size=options.vector_size)
     text = _read(settings["corpus"], tokenizer, settings["corpus_cache"], options=options)
     access = settings["storage_options"]
     start = find_start(run, text, wishes, options=options, storage_options=access)

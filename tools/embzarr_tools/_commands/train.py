@@ -107,7 +107,9 @@ class Settings:
     allow_changes: Annotated[
         bool,
         typer.Option(
-            "--allow-changes", help="Resume on other text too, whose new words join, or otherwise."
+            "--allow-changes",
+            help="Resume on other text too, whose new words join, or otherwise; restart with "
+            "vectors of another length.",
         ),
     ] = False
     restart: Annotated[
