@@ -207,3 +207,13 @@ def test_similar_as_json(ask: Ask, run_folder: Path) -> None:
     found = json.loads(ask("similar", run_folder, "king", "--json").out)
     assert len(found) == 10
     assert found[0].keys() == {"word", "cosine"}
+
+
+def test_ls_tells_of_runs_in_the_folder_of_a_run(ask: Ask, own_run: Path) -> None:
+    """They are not hidden by the one around them; its own folders are no runs."""
+    assert ask("ls", own_run).err == ""
+    embzarr.save(own_run / "glove", ["a"], np.ones((1, 2)))
+
+    answer = ask("ls", own_run)
+    assert answer.err == "embzarr: other runs lie in its folder: glove\n"
+    assert len(answer.rows) == 4

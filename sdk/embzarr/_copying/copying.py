@@ -9,7 +9,7 @@ that no manifest of another history can stand there as it is.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,10 +20,24 @@ from embzarr._copying.transfer import Transfer
 from embzarr._format import ObjectDigest, arguments, digests, keys, manifests, spec, zarr_json
 from embzarr._history import Draft, Target, committing, history, root, tagging
 from embzarr._open import find
-from embzarr._storage import CountingStore, get_at_most, interruptible, open_store
+from embzarr._storage import (
+    CountingStore,
+    folders_of,
+    get_at_most,
+    interruptible,
+    open_store,
+    parallel,
+)
 from embzarr._version import __version__
 from embzarr._writing import checks
-from embzarr.errors import ConflictError, EmbzarrError, InvalidInputError, NotFoundError
+from embzarr.errors import (
+    AccessDeniedError,
+    ConflictError,
+    EmbzarrError,
+    InvalidInputError,
+    NotFoundError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +48,8 @@ if TYPE_CHECKING:
     from embzarr._storage import Readable, Store
 
 _WRITER = f"embzarr {__version__} copy"
+_LOOKED_AT = 64
+"""Folders in which runs are looked for, of a place that is none yet."""
 
 
 @interruptible
@@ -68,8 +84,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         step: only the newest commit of this step.
         tag: only the commit of this name.
         commit: only the commit of this number.
-        append: add to a destination that holds other checkpoints; the last that is added becomes
-            its newest.
+        append: add to a destination that holds other checkpoints, of which the last that is added
+            becomes the newest; or that is a folder with other runs.
         allow_new_dim: let vectors be longer or shorter than those that are there.
         single_writer: see `embzarr.create`.
         progress: called with the bytes that are done with, copied or there, and those in all.
@@ -80,8 +96,9 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         NotFoundError: codes ``checkpoint-missing``, ``step-missing``, ``tag-missing``,
             ``commit-missing``; ``object-missing``: an object of the source is gone.
         DamagedError: code ``object-digest``: an object of the source is damaged; or a manifest is.
-        InvalidInputError: codes ``input-argument``: the destination holds other checkpoints, and
-            `append` was not said; ``input-shape``: it holds vectors of another length.
+        InvalidInputError: codes ``input-argument``: the destination holds other checkpoints, or is
+            a folder of runs, and `append` was not said; ``input-shape``: it holds vectors of
+            another length.
         ConflictError: another writer came between, codes as of `embzarr.save`; call again.
         StoreError: one of the stores failed.
 
@@ -100,6 +117,8 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     one = find(origin, step=step, tag=tag, commit=commit) if is_one else None
     target.require_sound(store)
     there = survey(store)
+    if there.top is None and not append:
+        _require_no_runs(store)
     if one is not None:
         appending = _Appending(origin, store, None, there, progress, append)
         return appending.run([one.number], allow_new_dim)
@@ -111,6 +130,20 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         return _Mirroring(origin, store, whole, there, progress).run()
     wanted = [number for number in whole.checkpoints if number not in whole.marked]
     return _Appending(origin, store, whole, there, progress, append).run(wanted, allow_new_dim)
+
+
+def _require_no_runs(store: Store) -> None:
+    """Refuse a folder of runs, which would be taken for one run from then on."""
+    with contextlib.suppress(AccessDeniedError, UnsupportedError):  # it may not be listed
+        folders = [name for name in folders_of(store, "") if name not in keys.FOLDERS]
+        looked = parallel.each(lambda name: folders_of(store, f"{name}/"), folders[:_LOOKED_AT])
+        runs = [name for name, found in zip(folders, looked, strict=False) if spec.COMMITS in found]
+        if runs:
+            raise InvalidInputError(
+                "input-argument",
+                f"{store.url} is a folder of runs, {', '.join(map(repr, runs[:8]))}: copy to a URL "
+                "below it, or say append=True if the copy is to lie around them",
+            )
 
 
 def _require_readable(found: Survey) -> None:
@@ -360,7 +393,7 @@ class _Mirroring(_Copying):
                 # What its collection, which stands here now, leaves of it.
                 self._target.put(keys.commit_key(number), self._bytes(number))
         if data:
-            with suppress(EmbzarrError):  # a hint, which a reader does without
+            with contextlib.suppress(EmbzarrError):  # a hint, which a reader does without
                 self._target.put(spec.LATEST, data)
 
     @property

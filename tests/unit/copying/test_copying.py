@@ -327,3 +327,21 @@ def test_a_copy_that_is_cut_anywhere_shows_whole_commits_and_goes_on(
         assert all(copied.open(commit=n).verify().ok for n in copied.numbers())
         writes += 1
     assert writes > 40
+
+
+def test_a_folder_of_runs_does_not_become_one(run: embzarr.Run, tmp_path: Path) -> None:
+    """Unless it is said so: who looks there would find the one run, and not the others."""
+    embzarr.save(tmp_path / "mirror/glove", ["a"], np.ones((1, 2)))
+    (tmp_path / "mirror/empty").mkdir()
+    before = files(tmp_path / "mirror")
+    with pytest.raises(
+        embzarr.InvalidInputError, match="a folder of runs, 'glove': copy"
+    ) as caught:
+        embzarr.copy(run.url, tmp_path / "mirror")
+
+    assert caught.value.code == "input-argument"
+    assert files(tmp_path / "mirror") == before
+    assert embzarr.copy(run.url, tmp_path / "mirror/mine").commits == (1, 2, 3, 4)
+    assert embzarr.copy(run.url, tmp_path / "mirror", append=True).commits == (1, 2, 3, 4)
+    assert embzarr.copy(run.url, tmp_path / "mirror").commits == ()
+    assert embzarr.find_runs(tmp_path / "mirror") == ["", "glove", "mine"]

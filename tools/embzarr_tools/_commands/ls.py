@@ -1,5 +1,6 @@
 """``embzarr ls``: the commits of a run, or the runs of a bucket."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +9,7 @@ import typer
 
 from embzarr_tools._history import history_of, tags_of
 from embzarr_tools._options import AsJson, Place, Which
-from embzarr_tools._screen import Age, Cell, Column, Name, Size, show_json, show_table
+from embzarr_tools._screen import Age, Cell, Column, Name, Size, say_aside, show_json, show_table
 
 if TYPE_CHECKING:
     import embzarr
@@ -33,6 +34,8 @@ COLUMNS = (
 )
 
 
+_NAMED = 10
+"""Runs that are named of many."""
 _NEWEST = ("step", "commit", "created", "rows", "dim", "dtype", "bytes_stored")
 _RUN_COLUMNS = (
     Column("run"),
@@ -67,6 +70,20 @@ def ls(
         show_json(history)
     else:
         show_table(COLUMNS, [row_of(entry) for entry in history])
+    if history:
+        _tell_runs_below(place)
+
+
+def _tell_runs_below(place: Place) -> None:
+    """Say that other runs lie in the folder of a run, which nobody would look for there."""
+    import embzarr  # noqa: PLC0415 - as above
+
+    with suppress(embzarr.EmbzarrError):  # as where nothing may be listed
+        paths = embzarr.find_runs(place.url, depth=1, storage_options=place.storage_options)
+        below = [path for path in paths if path]
+        if below:
+            more = f" and {len(below) - _NAMED:,} more" if len(below) > _NAMED else ""
+            say_aside(f"other runs lie in its folder: {', '.join(below[:_NAMED])}{more}")
 
 
 def _list_runs(place: Place, run: "embzarr.Run", depth: int, *, as_json: bool) -> None:
