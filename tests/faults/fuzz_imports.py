@@ -23,23 +23,16 @@ from embzarr.convert._selecting import Choice, Selection
 from embzarr.convert._source import Source
 from embzarr.errors import EmbzarrError
 from faults.fuzzing import Fuzzed, changed
+from unit.convert.others import MATRIX, WORDS
+from unit.convert.test_archives import tar
+from unit.convert.test_csv import CSV
+from unit.convert.test_finalfusion import chunked, plain, quantised, vocabulary
+from unit.convert.test_floret import FLORET
 from unit.convert.test_lmdb import LMDB
+from unit.convert.test_magnitude import magnitude
 from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
-from unit.convert.test_more_formats import (
-    CSV,
-    FLORET,
-    MATRIX,
-    WORDS,
-    chunked,
-    magnitude,
-    plain,
-    quantised,
-    spacy_folder,
-    tar,
-    tokenizer,
-    vocabulary,
-)
+from unit.convert.test_spacy_and_model2vec import spacy_folder, tokenizer
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 64 << 20

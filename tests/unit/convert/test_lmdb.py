@@ -11,7 +11,7 @@ import pytest
 import embzarr
 import vector_files
 from embzarr.convert import import_vectors
-from unit.convert.test_more_formats import MATRIX, WORDS, needs
+from unit.convert.others import MATRIX, WORDS, needs
 
 LMDB_PAGE = 256
 """Bytes: as few as may be."""
