@@ -76,6 +76,8 @@ def test_schemas_accept_frozen_stores(frozen: Any) -> None:
     SCHEMAS["zarr-root"].validate(load(frozen.store / "zarr.json"))
     for path in frozen.store.glob("steps/*/pages/*.json"):
         PART.validate(load(path))
+    for path in frozen.store.glob("steps/*/parts/*.json"):
+        SCHEMAS["receipt"].validate(load(path))
 
 
 @pytest.mark.parametrize("case", manifests("manifest"))

@@ -29,8 +29,8 @@ from embzarr._format.documents.manifests import (
     TensorMember,
 )
 from embzarr._history.quarantine import Fault, Quarantine
-from embzarr._parts.plan import PlannedColumn, StepPlan
-from embzarr._parts.receipts import Places, Receipt
+from embzarr._parts.plan import PlannedColumn, PlannedTensor, StepPlan
+from embzarr._parts.receipts import PartArray, Places, Receipt
 from embzarr._writing.layers.loss import LossSums
 
 SDK = Path(embzarr.__file__).parent
@@ -175,8 +175,12 @@ def test_members(number: str) -> None:
         (Fault, QUARANTINE["properties"]["faults"]["items"]),
         (StepPlan, PLAN),
         (PlannedColumn, PLAN["$defs"]["column"]),
+        (PlannedTensor, PLAN["$defs"]["tensor"]),
         (Receipt, RECEIPT),
         (Places, RECEIPT["$defs"]["places"]),
+        (PartArray, RECEIPT["$defs"]["array"]),
+        (TensorMember, RECEIPT["$defs"]["tensor"]),
+        (FileMember, RECEIPT["$defs"]["file"]),
         (LossSums, RECEIPT["$defs"]["sums"]),
     ],
 )
@@ -212,6 +216,9 @@ def test_schema_limits() -> None:
     assert QUARANTINE["properties"]["faults"]["maxItems"] == spec.MAX_FAULTS
     assert PLAN["properties"]["parts"]["maximum"] == spec.MAX_PARTS
     assert PLAN["properties"]["columns"]["maxItems"] == spec.MAX_COLUMNS
+    sized = PLAN["properties"]["chunk_bytes"]
+    assert (sized["minimum"], sized["maximum"]) == (spec.LEAST_CHUNK_BYTES, spec.MAX_CHUNK_BYTES)
+    assert PLAN["$defs"]["tensor"]["properties"]["shape"]["maxItems"] == spec.MAX_RANK
     assert RECEIPT["properties"]["part"]["exclusiveMaximum"] == spec.MAX_PARTS
     assert kinds["list"]["maxItems"] == spec.MAX_INLINE_INDEX
     assert kinds["placement"]["oneOf"][1]["properties"]["groups"]["maximum"] == spec.MAX_GROUPS
@@ -228,7 +235,8 @@ def test_schema_names() -> None:
 
     for dtype in (
         kinds["array"]["properties"]["dtype"],
-        PLAN["$defs"]["column"]["properties"]["dtype"],
+        PLAN["$defs"]["dtype"],
+        RECEIPT["$defs"]["array"]["properties"]["dtype"],
     ):
         numbers, sized = dtype["anyOf"]
         assert {*numbers["enum"]} == {*spec.COLUMN_DTYPES}

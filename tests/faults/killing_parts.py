@@ -121,13 +121,14 @@ class Place:
         checkpoint = run.open()
         if problems := checkpoint.verify().problems:
             return str(problems[0])
-        loaded = checkpoint.load_rows(0, ROWS, columns=("vectors", *COLUMNS))
-        wrong = [
-            name
-            for name, column in table_of(self.steps[-1]).items()
-            if not np.array_equal(loaded.columns[name], column)
-        ]
-        return f"{wrong} read as something else" if wrong or checkpoint.words != WORDS else None
+        wrong = self.wrong_in(checkpoint, table_of(self.steps[-1]))
+        return f"{wrong} read as something else" if wrong else None
+
+    def wrong_in(self, checkpoint: embzarr.Checkpoint, table: Table) -> list[str]:
+        """Return what of a checkpoint is not what was written."""
+        loaded = checkpoint.load_rows(0, ROWS, columns=("vectors", *COLUMNS)).columns
+        wrong = [name for name, rows in table.items() if not np.array_equal(loaded[name], rows)]
+        return wrong if checkpoint.words == WORDS else [*wrong, "words"]
 
     def kill(self, work: Callable[[Voice], object], window: str) -> None:
         """Begin something and kill it at any moment."""
@@ -249,11 +250,13 @@ def in_piles(
     return landed, failures
 
 
-def rounds(url: str, options: Options, kills: int, *, seed: int) -> dict[str, Any]:
+def rounds(
+    url: str, options: Options, kills: int, *, seed: int, kind: type[Place] = Place
+) -> dict[str, Any]:
     """Write steps until so many were killed; return where the kills landed, and what failed."""
 
     def first(pile: int, chance: random.Random, landed: Counter[str]) -> Place:
-        place = Place(url=f"{url}-{pile}", options=options, chance=chance, landed=landed)
+        place = kind(url=f"{url}-{pile}", options=options, chance=chance, landed=landed)
         begun = time.perf_counter()
         text = told(partial(place.plan, 0))
         for index in range(PARTS):

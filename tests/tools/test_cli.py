@@ -66,8 +66,8 @@ def test_help_shows_the_summary_of_each_command_whole(ask: Ask, command: str) ->
             "Missing argument 'URL': expected CORPUS URL; see embzarr train --help [usage]",
         ),
         (
-            ("publish", "plan.json", "words.txt"),
-            "Missing argument 'WORDS': expected URL PLAN WORDS; see embzarr publish --help [usage]",
+            ("publish", "plan.json"),
+            "Missing argument 'PLAN': expected URL PLAN; see embzarr publish --help [usage]",
         ),
         (("ls", "x", "--nonsense"), "No such option: --nonsense; see embzarr ls --help [usage]"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,24 @@ def test_a_planned_step_is_published(ask: Ask, tmp_path: Path) -> None:
     found = embzarr.open(run)
     assert (found.commit, found.step, found.words) == (1, 7, words)
     np.testing.assert_array_equal(found.to_numpy(), vectors())
+
+
+def test_a_step_without_a_table_is_published_without_words(ask: Ask, tmp_path: Path) -> None:
+    """Tensors and files that several processes wrote are told by their number."""
+    run, plan_file = tmp_path / "run", tmp_path / "plan.json"
+    plan = embzarr.plan_step(run, parts=2)
+    plan_file.write_text(plan.to_json())
+    for index in range(2):
+        with embzarr.write_part(run, plan, index) as part:
+            part.add(tensors={f"w{index}": vectors()}, files={f"f{index}": b"x"})
+
+    done = ask("publish", run, plan_file)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("step 0 (commit 1): 2 tensors, 2 files in ")
+    np.testing.assert_array_equal(embzarr.open(run).tensors["w1"].load(), vectors())
+    told = ask("publish", run, plan_file, "--json").out
+    assert [json.loads(told)[name] for name in ("rows", "dim", "tensors", "files")] == [0, 0, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,11 @@ def tensor_array(folder: str, name: str) -> str:
     return f"{folder}/{plain}-{digests.sha256(name.encode())[:_DIGEST_CHARS]}"
 
 
+def part_array(array: str, part: int) -> str:
+    """Return the array of one part where every part of a step may have one like `array`."""
+    return f"{array}.{part}"
+
+
 def table_array(array: str) -> str:
     """Return the array that holds the chunk table of `array`."""
     return f"{spec.CHUNKS}/{array.replace('/', '.')}"

@@ -5,7 +5,9 @@ A value that goes to every worker as text. Spec section "Plan".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -32,6 +34,23 @@ from embzarr._format import (
 )
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ChunkBytes: TypeAlias = Annotated[int, Meta(ge=spec.LEAST_CHUNK_BYTES, le=spec.MAX_CHUNK_BYTES)]
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorKind:
+    """What a planner says of a tensor whose first dimension is divided."""
+
+    dtype: str
+    """Stored data type."""
+    shape: tuple[int, ...]
+    type: str | None = None
+    """Its maker's name for numbers of one byte that have no data type here."""
+
 
 class PlannedColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A column that the writers of parts share."""
@@ -46,6 +65,52 @@ class PlannedColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Chunks in a shard."""
     codec: Codec
 
+
+class PlannedTensor(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A tensor whose first dimension the writers of parts share."""
+
+    array: str
+    """Its path below the layer."""
+    shape: Annotated[list[Positive], Meta(min_length=1, max_length=spec.MAX_RANK)]
+    dtype: str
+    part_rows: Positive
+    """Rows of each part but the last ones: whole shards."""
+    chunk: Positive
+    """Rows in a chunk."""
+    shard: Positive
+    """Chunks in a shard."""
+    codec: Codec
+    type: Annotated[str, Meta(min_length=1, max_length=spec.MAX_TYPE_CHARS)] | None = None
+    """What its maker calls numbers of one byte that have no data type here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divided:
+    """An array of which each part holds a range of rows: a planned column, or a planned tensor."""
+
+    name: str
+    """Its path below the layer."""
+    rows: int
+    part_rows: int
+    """Rows of each part but the last ones."""
+    row_shape: tuple[int, ...]
+    dtype: str
+    chunk: int
+    shard: int
+    codec: Codec
+
+    def rows_of(self, part: int) -> tuple[int, int]:
+        """Return first and past-the-last row of a part."""
+        start = min(part * self.part_rows, self.rows)
+        return start, min(start + self.part_rows, self.rows)
+
+    def grid_of(self, part: int) -> Grid:
+        """Return how the rows of a part are cut."""
+        start, stop = self.rows_of(part)
+        return self.grid(stop - start)
+
     def grid(self, rows: int) -> Grid:
         """Return how so many rows, from the first of a shard on, are cut."""
         return Grid(
@@ -55,9 +120,19 @@ class PlannedColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             shard=self.shard,
         )
 
+    def first_shard(self, part: int) -> int:
+        """Return the number of the first shard of a part."""
+        return part * self.part_rows // (self.chunk * self.shard)
 
-class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step that several processes write, each a range of its rows; see `embzarr.plan_step`."""
+    def shards_of(self, part: int) -> Iterator[str]:
+        """Yield the keys of the shards of a part, below the layer, in order."""
+        first = self.first_shard(part)
+        for shard in range(self.grid_of(part).shards):
+            yield keys.shard_key(self.name, first + shard, 1 + len(self.row_shape))
+
+
+class StepPlan(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A step that several processes write, each a part of it; see `embzarr.plan_step`."""
 
     format: Literal["embzarr"]
     version: Literal[1]
@@ -69,27 +144,41 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_id: Hex128
     step: Count
     rows: Count
-    """Of the whole step."""
+    """Of the whole step's table."""
     parts: Annotated[int, Meta(ge=1, le=spec.MAX_PARTS)]
     """How many writers."""
     part_rows: Positive
     """Rows of each part but the last ones: whole shards of every column."""
-    columns: Annotated[list[PlannedColumn], Meta(min_length=1, max_length=spec.MAX_COLUMNS)]
-    """What the parts hold, ``vectors`` first."""
+    columns: Annotated[list[PlannedColumn], Meta(max_length=spec.MAX_COLUMNS)]
+    """What the parts hold of the table, ``vectors`` first; none where the step has no table."""
     allow_nonfinite: bool
     """Whether vectors may hold NaN and infinity."""
+    tensors: dict[str, PlannedTensor] = {}
+    """Those of which each part holds a range; whole ones are not planned."""
+    compression: str = "auto"
+    """Of whole tensors, and of files, as `embzarr.save` takes it."""
+    chunk_bytes: _ChunkBytes | None = None
+    """The most that a chunk of several rows of a whole tensor takes; None for a MiB."""
 
-    def rows_of(self, index: int) -> tuple[int, int]:
+    def rows_of(self, index: int, *, tensor: str | None = None) -> tuple[int, int]:
         """Return first and past-the-last row of part `index`, from 0; equal if it has none.
 
+        Args:
+            index: of the part.
+            tensor: the name of a planned tensor, whose rows are its first dimension; by default the
+                rows of the table.
+
         Raises:
-            InvalidInputError: there is no such part.
+            InvalidInputError: there is no such part, or no such tensor in the plan.
 
         Example:
-            >>> embzarr.plan_step(folder, rows=4, dim=2, parts=1).rows_of(0)
-            (0, 4)
+            >>> plan = embzarr.plan_step(folder, parts=2, tensors={"w": ("float32", (64, 8))})
+            >>> plan.rows_of(1, tensor="w")
+            (32, 64)
         """
         index = arguments.whole("part", index, least=0, most=self.parts - 1)
+        if tensor is not None:
+            return tensor_of(self, tensor).rows_of(index)
         start = min(index * self.part_rows, self.rows)
         return start, min(start + self.part_rows, self.rows)
 
@@ -99,7 +188,7 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return keys.layer_path(self.step, self.write_id)
 
     def to_json(self) -> str:
-        """Return the plan as a JSON text of some hundred bytes for each column.
+        """Return the plan as a JSON text of some hundred bytes for each array that it has.
 
         Example:
             >>> plan = embzarr.plan_step(folder, rows=4, dim=2, parts=1)
@@ -136,36 +225,105 @@ class StepPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return plan
 
 
+def tensor_of(plan: StepPlan, name: str) -> Divided:
+    """Return how a planned tensor is divided.
+
+    Raises:
+        InvalidInputError: code ``input-argument``: there is none of that name.
+    """
+    tensor = plan.tensors.get(name)
+    if tensor is None:
+        shown = ", ".join(map(json.brief, [*plan.tensors][:_SHOWN])) or "none"
+        raise InvalidInputError(
+            "input-argument", f"expected a tensor of the plan, {shown}; found {name!r:.100}"
+        )
+    return Divided(
+        name=tensor.array,
+        rows=tensor.shape[0],
+        part_rows=tensor.part_rows,
+        row_shape=tuple(tensor.shape[1:]),
+        dtype=tensor.dtype,
+        chunk=tensor.chunk,
+        shard=tensor.shard,
+        codec=tensor.codec,
+    )
+
+
+def columns_of(plan: StepPlan) -> dict[str, Divided]:
+    """Return how each column is divided."""
+    return {column.name: _divided(plan, column) for column in plan.columns}
+
+
+def _divided(plan: StepPlan, column: PlannedColumn) -> Divided:
+    return Divided(
+        name=column.name,
+        rows=plan.rows,
+        part_rows=plan.part_rows,
+        row_shape=tuple(column.row_shape),
+        dtype=column.dtype,
+        chunk=column.chunk,
+        shard=column.shard,
+        codec=column.codec,
+    )
+
+
+def arrays_of(plan: StepPlan) -> dict[str, Divided]:
+    """Return all that the parts share, columns and tensors, by the path below the layer."""
+    tensors = [tensor_of(plan, name) for name in plan.tensors]
+    return columns_of(plan) | {tensor.name: tensor for tensor in tensors}
+
+
 _to_plan = json.converter(StepPlan)
 
 
 def _check(plan: StepPlan) -> None:
     names = [column.name for column in plan.columns]
-    require(names[0] == spec.VECTORS, "plan", "the first column must be 'vectors'")
     require(len(set(names)) == len(names), "plan", "a column stands twice")
-    enough = plan.part_rows * plan.parts >= plan.rows
-    require(enough, "plan", f"{plan.parts} parts do not hold {plan.rows} rows")
-    for column in plan.columns:
-        _check_column(column, plan.part_rows)
-    pages.require_objects(sum(column.grid(plan.rows).shards for column in plan.columns))
-    first = plan.columns[0]
-    is_matrix = len(first.row_shape) == 1 and first.dtype in spec.VECTOR_DTYPES
-    require(is_matrix, "plan", "vectors must be a matrix of floating point")
+    require(bool(names) or not plan.rows, "plan", "rows without columns")
+    for name in names:
+        require(
+            keys.is_column_name(name), f"plan: column {json.brief(name)}", "not a column's name"
+        )
+    _check_tensors(plan)
+    shared = arrays_of(plan).values()
+    for one in shared:
+        _check_divided(one, plan.parts)
+    pages.require_objects(sum(one.grid(one.rows).shards for one in shared))
+    chunk_coding.parse(plan.compression, 1)
+    if names:
+        require(names[0] == spec.VECTORS, "plan", "the first column must be 'vectors'")
+        first = plan.columns[0]
+        is_matrix = len(first.row_shape) == 1 and first.dtype in spec.VECTOR_DTYPES
+        require(is_matrix, "plan", "vectors must be a matrix of floating point")
 
 
-def _check_column(column: PlannedColumn, part_rows: int) -> None:
-    what = f"plan: column {json.brief(column.name)}"
-    require(keys.is_column_name(column.name), what, "not a column's name")
-    if not dtypes.is_column_dtype(column.dtype):
-        raise UnsupportedError("dtype-unsupported", f"{what}: data type {json.brief(column.dtype)}")
-    validate_layers.check_codec(column.codec, what)
-    grid = column.grid(part_rows)
-    require(column.chunk & (column.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
+def _check_tensors(plan: StepPlan) -> None:
+    arrays = [tensor.array for tensor in plan.tensors.values()]
+    require(len({*arrays}) == len(arrays), "plan", "two tensors have one array")
+    for name, tensor in plan.tensors.items():
+        what = f"plan: tensor {json.brief(name)}"
+        require(keys.is_tensor_name(name), what, "not a tensor's name")
+        keys.check_key(tensor.array)
+        require(tensor.array.startswith(f"{spec.TENSORS}/"), what, "its array lies elsewhere")
+        require(math.prod(tensor.shape) <= spec.MAX_INTEGER, what, "too large for an array")
+        is_sound = tensor.type is None or tensor.dtype == "uint8"
+        require(is_sound, what, "of a type of its own, not in bytes")
+
+
+def _check_divided(one: Divided, parts: int) -> None:
+    what = f"plan: {one.name}"
+    enough = one.part_rows * parts >= one.rows
+    require(enough, what, f"{parts} parts do not hold {one.rows} rows")
+    if not dtypes.is_column_dtype(one.dtype):
+        raise UnsupportedError("dtype-unsupported", f"{what}: data type {json.brief(one.dtype)}")
+    validate_layers.check_codec(one.codec, what)
+    grid = one.grid(one.part_rows)
+    require(one.chunk & (one.chunk - 1) == 0, what, "rows of a chunk must be a power of two")
     sound = grid.chunk_bytes <= spec.MAX_CHUNK_BYTES
     require(sound, what, f"{grid.chunk_bytes} byte chunks")
     require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
-    whole = part_rows % grid.shard_rows == 0
-    require(whole, what, f"a part of {part_rows} rows is not whole shards of {grid.shard_rows}")
+    whole = one.part_rows % grid.shard_rows == 0
+    require(whole, what, f"a part of {one.part_rows} rows is not whole shards of {grid.shard_rows}")
 
 
 def planned(
@@ -177,27 +335,14 @@ def planned(
     rows: int,
     parts: int,
     settings: LayerSettings,
+    tensors: Mapping[str, TensorKind],
 ) -> StepPlan:
     """Return the plan of a step.
 
     Raises:
         InvalidInputError: it would not be a plan that its readers accept.
     """
-    kinds = settings.kinds
-    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(kind)) for kind, shape in kinds.values()]
-    target = settings.chunk_bytes or spec.CHUNK_BYTES
-    part_rows, cuts = grids.divide(rows, parts, sizes, target=target)
-    columns = [
-        PlannedColumn(
-            name=name,
-            dtype=kind,
-            row_shape=list(shape),
-            chunk=chunk,
-            shard=shard,
-            codec=_codec(settings.compression, kind),
-        )
-        for (name, (kind, shape)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
-    ]
+    part_rows, columns = _columns(rows, parts, settings)
     told: dict[str, Any] = {
         "format": spec.FORMAT,
         "version": spec.VERSION,
@@ -211,12 +356,52 @@ def planned(
         "part_rows": part_rows,
         "columns": columns,
         "allow_nonfinite": settings.allow_nonfinite,
+        "tensors": {name: _tensor(name, kind, parts, settings) for name, kind in tensors.items()},
+        "compression": settings.compression,
+        "chunk_bytes": settings.chunk_bytes,
     }
     return StepPlan.from_json(StepPlan(**told).to_json())
 
 
+def _columns(rows: int, parts: int, settings: LayerSettings) -> tuple[int, list[PlannedColumn]]:
+    """Return the rows of a part, and the columns; 1 and none where there is no table."""
+    kinds = settings.kinds
+    if not kinds:
+        return 1, []
+    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(kind)) for kind, shape in kinds.values()]
+    target = settings.chunk_bytes or spec.CHUNK_BYTES
+    part_rows, cuts = grids.divide(rows, parts, sizes, target=target)
+    return part_rows, [
+        PlannedColumn(
+            name=name,
+            dtype=kind,
+            row_shape=list(shape),
+            chunk=chunk,
+            shard=shard,
+            codec=_codec(settings.compression, kind),
+        )
+        for (name, (kind, shape)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
+    ]
+
+
+def _tensor(name: str, kind: TensorKind, parts: int, settings: LayerSettings) -> PlannedTensor:
+    nbytes = grids.row_bytes(kind.shape, dtypes.itemsize(kind.dtype))
+    target = settings.chunk_bytes or spec.TENSOR_CHUNK_BYTES
+    part_rows, [(chunk, shard)] = grids.divide(kind.shape[0], parts, [nbytes], target=target)
+    return PlannedTensor(
+        array=keys.tensor_array(spec.TENSORS, name),
+        shape=list(kind.shape),
+        dtype=kind.dtype,
+        part_rows=part_rows,
+        chunk=chunk,
+        shard=shard,
+        codec=_codec(settings.compression, kind.dtype),
+        type=kind.type,
+    )
+
+
 def _codec(compression: str, dtype: str) -> Codec:
-    """Return the compression of a column, whose numbers nobody has seen yet."""
+    """Return the compression of an array whose numbers nobody has seen yet."""
     itemsize = dtypes.itemsize(dtype)
     codec = chunk_coding.parse(compression, itemsize)
     if codec is not None:

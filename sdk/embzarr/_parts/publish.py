@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from embzarr._checkpoint import Checkpoint
-from embzarr._format import (
-    Layer,
-    PlacementMember,
-    chunk_coding,
-    chunk_index,
-    dtypes,
-    placements,
-    word_table,
-)
+from embzarr._format import dtypes, placements, word_table
 from embzarr._history import Claim, Draft, Target, committing, records, root
 from embzarr._parts import receipts as receiving
+from embzarr._parts.assembling import Assembly, Given
 from embzarr._storage import CountingStore, interruptible, interrupts, open_store, parallel
-from embzarr._verify import Findings, verifying
 from embzarr._version import __version__
-from embzarr._writing import (
-    LayerFiles,
-    LossMeter,
-    WrittenArray,
-    arrays_of,
-    check_lengths,
-    check_order,
-    kinds_of,
-    metadata_of,
-    sort_words,
-    taken,
-)
-from embzarr.errors import ConflictError, DamagedError, InvalidInputError, NotFoundError
+from embzarr._writing import Extras, arrays_of, check_lengths, kinds_of, metadata_of, taken
+from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._format import Lossy, Parent, Placement, WordTable
+    from embzarr._format import Parent, Placement, WordTable
     from embzarr._history import Commit, Record
-    from embzarr._parts.plan import PlannedColumn, StepPlan
+    from embzarr._parts.plan import StepPlan
     from embzarr._parts.receipts import Receipt
     from embzarr._storage import Store
+    from embzarr._writing import Source
 
 _SHOWN = 10
 
@@ -79,10 +61,13 @@ def missing_parts(
 def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
     url: object,
     plan: StepPlan,
-    words: Iterable[str | bytes],
+    words: Iterable[str | bytes] | None = None,
     *,
     counts: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    tensors: Mapping[str, ArrayLike] | None = None,
+    files: Mapping[str, Source] | None = None,
+    model: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     placement: Literal["given", "lexical"] = "given",
     single_writer: bool = False,
@@ -96,20 +81,24 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
     Args:
         url: the store that was planned for.
         plan: the plan.
-        words: one for each row of the step.
+        words: one for each row of the step; None where the plan has no table.
         counts: whole numbers, shape (rows,); short for a column ``counts``.
         columns: further columns that the parts do not hold, each of as many rows.
-        metadata: any JSON. Tensors and files of the run are not taken over: the step is a full one.
+        tensors: further tensors, which no part has written; as `embzarr.save` takes them. Those of
+            earlier steps are not taken over: the step is a full one.
+        files: further files.
+        model: any JSON: what makes a model of tensors and files.
+        metadata: any JSON.
         placement: ``given``, or ``lexical`` for words in byte order.
         single_writer: promise that nobody else writes, for a store that cannot exclude others.
         storage_options: credentials and endpoint.
 
     Raises:
         NotFoundError: code ``part-missing``, naming the parts that are not whole yet: call again.
-        InvalidInputError: words or columns that do not fit the plan.
+        InvalidInputError: words or columns that do not fit the plan, or nothing at all to commit.
         ConflictError: codes ``write-revoked`` and ``history-expired``: a garbage collection took
             the step for abandoned: plan it anew; ``part-conflict``: it was begun to be published
-            with other words or columns.
+            with others than these, or two parts have written a tensor or a file of one name.
         DamagedError: a receipt breaks the rules, or what it names is not there.
         StoreError: with code ``commit-unknown`` the commit may have been made: call again.
 
@@ -120,100 +109,56 @@ def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
         >>> embzarr.publish(folder, plan, ["king", "queen"])["king"]
         array([1., 0.], dtype=float32)
     """
+    asked = _Asked(
+        words=None if words is None else taken(words),
+        columns=arrays_of(columns, counts),
+        extras=Extras.of(tensors, files, model),
+        metadata=metadata_of(metadata),
+        placement=_order(placement),
+    )
     target = Target(url=url, options=storage_options, single_writer=single_writer)
-    told = metadata_of(metadata)
+    return interrupts.apart(lambda: _published(target, plan, asked))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """What a caller of `publish` wants committed, beside what the parts hold."""
+
+    words: Sequence[str | bytes] | None
+    columns: Mapping[str, NDArray[Any]]
+    extras: Extras
+    metadata: dict[str, Any]
+    placement: Placement
+
+
+def _order(placement: str) -> Placement:
     order = placements.parse(placement)
     if order.groups:
         raise InvalidInputError(
             "input-argument", f"parts are published as 'given' or 'lexical'; found {placement!r}"
         )
-    listed = taken(words)
-
-    def write() -> Checkpoint:
-        store = target.open()
-        target.require_sound(store)
-        base = _base(store, plan)
-        made = _made_before(store, plan, base)
-        if made:
-            return Checkpoint(store, made)
-        receipts, table = _all_receipts(store, plan), word_table.from_words(listed)
-        own = _own_columns(plan, table, counts, columns)
-        draft = Draft(
-            store_id=plan.store,
-            write_id=plan.write_id,
-            step=plan.step,
-            layers=[_Assembly(store, plan).layer(receipts, table, own, order)],
-            metadata=told,
-            base=base,
-            shared=True,
-        )
-        return Checkpoint(store, committing.publish(store, draft, writer=f"embzarr {__version__}"))
-
-    return interrupts.apart(write)
+    return order
 
 
-class _Assembly:
-    """Puts a layer together of what the parts stored."""
-
-    def __init__(self, store: Store, plan: StepPlan) -> None:
-        self._store = store
-        self._plan = plan
-        self._files = LayerFiles(store, step=plan.step, write_id=plan.write_id, shared=True)
-
-    def layer(
-        self,
-        receipts: Sequence[Receipt],
-        words: WordTable,
-        own: Mapping[str, NDArray[Any]],
-        placement: Placement,
-    ) -> Layer:
-        """Write what the parts lack, and return what the manifest says of the layer."""
-        with closing(self._files):
-            plan = self._plan
-            order, lookup = sort_words(words)
-            check_order(placement, order)
-            for column in plan.columns:
-                self._adopt(column, receipts)
-            for name, rows in own.items():
-                self._files.put(name, rows, chunk_coding.parse("auto", rows.itemsize))
-            self._files.put_words(words, lookup)
-            names = [*(column.name for column in plan.columns), *own]
-            layer = Layer(
-                kind="full",
-                path=self._files.path,
-                rows=plan.rows,
-                placement=PlacementMember(kind=placement.kind),
-                columns=names,
-                arrays=self._files.finish(names, _lossy(receipts)),
-                fences=list(lookup.fences),
-                objects=self._files.digests,
-            )
-            self._require_objects(layer)
-            return self._files.paged(layer)
-
-    def _adopt(self, column: PlannedColumn, receipts: Sequence[Receipt]) -> None:
-        array = WrittenArray(
-            rows=self._plan.rows,
-            row_shape=tuple(column.row_shape),
-            dtype=column.dtype,
-            chunk=column.chunk,
-            shard=column.shard,
-            codec=column.codec,
-            index=chunk_index.concatenate([r.places[column.name].index for r in receipts]),
-        )
-        objects = {
-            name: receipt.objects[name]
-            for receipt in receipts
-            for name in receiving.shards_of(self._plan, column, receipt.part)
-        }
-        self._files.adopt(column.name, array, objects)
-
-    def _require_objects(self, layer: Layer) -> None:
-        """Refuse a layer of which an object is not there any more, whoever took it away."""
-        findings = Findings(0, None)
-        verifying.check_sizes(self._store, layer, findings)
-        for problem in findings.problems():
-            raise DamagedError(problem.code, f"{problem.key}: {problem.message}")
+def _published(target: Target, plan: StepPlan, asked: _Asked) -> Checkpoint:
+    store = target.open()
+    target.require_sound(store)
+    base = _base(store, plan)
+    made = _made_before(store, plan, base)
+    if made:
+        return Checkpoint(store, made)
+    receipts, given = _all_receipts(store, plan), _fitting(plan, asked)
+    draft = Draft(
+        store_id=plan.store,
+        write_id=plan.write_id,
+        step=plan.step,
+        layers=[Assembly(store, plan).layer(receipts, given)],
+        metadata=asked.metadata,
+        model=asked.extras.model,
+        base=base,
+        shared=True,
+    )
+    return Checkpoint(store, committing.publish(store, draft, writer=f"embzarr {__version__}"))
 
 
 def _base(store: Store, plan: StepPlan) -> Record | None:
@@ -268,22 +213,30 @@ def _all_receipts(store: Store, plan: StepPlan) -> list[Receipt]:
     return [receipt for receipt in found if receipt is not None]
 
 
-def _lossy(receipts: Sequence[Receipt]) -> dict[str, Lossy]:
-    meters: dict[str, LossMeter] = {}
-    for receipt in receipts:
-        for name, sums in receipt.losses.items():
-            meters.setdefault(name, LossMeter(sums.source_dtype)).merge(sums)
-    return {name: meter.lossy() for name, meter in meters.items()}
+def _fitting(plan: StepPlan, asked: _Asked) -> Given:
+    """Return what the publisher adds, which must fit the plan.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    words, own = asked.words, asked.columns
+    if not plan.columns:
+        if words is not None or own:
+            raise InvalidInputError(
+                "input-argument", "expected neither words nor columns: the plan has no table"
+            )
+        return Given(placement=asked.placement, extras=asked.extras)
+    if words is None:
+        raise InvalidInputError("input-argument", f"expected words, for {plan.rows} rows")
+    table = word_table.from_words(words)
+    columns = _stored(plan, table, own)
+    return Given(words=table, columns=columns, placement=asked.placement, extras=asked.extras)
 
 
-def _own_columns(
-    plan: StepPlan,
-    words: WordTable,
-    counts: ArrayLike | None,
-    columns: Mapping[str, ArrayLike] | None,
+def _stored(
+    plan: StepPlan, words: WordTable, own: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that the publisher writes, in their stored types."""
-    own = arrays_of(columns, counts)
     if len(words) != plan.rows:
         raise InvalidInputError(
             "input-rows", f"expected a word for each of {plan.rows} rows, found {len(words)}"

@@ -8,30 +8,40 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from embzarr._format import Count, Hex256, ObjectDigest, chunk_index, json, keys, spec
+from embzarr._format import (
+    Array,
+    Codec,
+    Count,
+    FileMember,
+    Hex256,
+    InlineIndex,
+    Layer,
+    ObjectDigest,
+    PlacementMember,
+    Positive,
+    TensorMember,
+    chunk_index,
+    json,
+    keys,
+    spec,
+    validate_layers,
+)
+from embzarr._parts import plan as planning
 from embzarr._storage import get_at_most
-from embzarr._writing import LossSums
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr._writing import LossSums, TensorPart, copying
+from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from embzarr._format import ChunkIndex
-    from embzarr._parts.plan import PlannedColumn, StepPlan
+    from embzarr._parts.plan import Divided, StepPlan
     from embzarr._storage import Readable
+    from embzarr._writing import WrittenArray
 
 _Numbers: TypeAlias = list[Count]
 
-# What JSON may take, white space and all.
-_OBJECT_BYTES = 2048
-"""The key of an object and its digest."""
-_CHUNK_BYTES = 256
-"""The place of a chunk: three numbers of at most 16 digits."""
-_COLUMN_BYTES = 4096
-
 
 class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the chunks of a part of a column lie."""
+    """Where the chunks of an array, or of a part of it, lie."""
 
     offset: _Numbers
     nbytes: _Numbers
@@ -43,7 +53,32 @@ class Places(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return chunk_index.from_lists(self.offset, self.nbytes, self.crc32c)
 
 
-class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PartArray(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An array of tensors or files that one part has whole."""
+
+    shape: Annotated[list[Count], Meta(min_length=1, max_length=spec.MAX_RANK)]
+    dtype: str
+    split: Annotated[int, Meta(ge=0, lt=spec.MAX_RANK)] = 0
+    chunk: Positive
+    shard: Positive
+    codec: Codec
+    index: Places
+
+    @staticmethod
+    def of(written: WrittenArray) -> PartArray:
+        """Return what a receipt says of an array."""
+        told = written.member()
+        members = {name: getattr(told, name) for name in PartArray.__struct_fields__}
+        return PartArray(**members | {"index": Places(**written.index.lists())})
+
+    @property
+    def array(self) -> Array:
+        """The same as a manifest has it, but for the number of its chunks, which is not bounded."""
+        members = {name: getattr(self, name) for name in self.__struct_fields__}
+        return Array(**members | {"index": InlineIndex(**msgspec.structs.asdict(self.index))})
+
+
+class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One part of a step: everything that the manifest and the chunk tables say of it."""
 
     format: Literal["embzarr"]
@@ -54,17 +89,51 @@ class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     objects: dict[str, ObjectDigest]
     """Every shard by its key below the layer."""
     places: dict[str, Places]
-    """By column."""
+    """By array of the plan."""
     losses: dict[str, LossSums]
     """Of columns whose numbers were converted."""
+    arrays: dict[str, PartArray] = {}
+    """Those that the part has whole."""
+    tensors: dict[str, TensorMember] = {}
+    files: dict[str, FileMember] = {}
+
+    def is_as(self, other: Receipt) -> bool:
+        """Tell whether it stands for the same: losses may be added up in another order."""
+        return (self.objects, self.tensors, self.files) == (
+            other.objects,
+            other.tensors,
+            other.files,
+        )
+
+    @property
+    def stored(self) -> TensorPart:
+        """Its tensors and files, with their arrays and objects."""
+        arrays = {
+            name: copying.as_written(one.array, one.index.index)
+            for name, one in self.arrays.items()
+        }
+        return TensorPart(
+            tensors=self.tensors, files=self.files, arrays=arrays, objects=self.objects
+        )
 
 
 _to_receipt = json.converter(Receipt)
 
 
 def encode(receipt: Receipt) -> bytes:
-    """Return the canonical bytes."""
-    return json.dumps(msgspec.to_builtins(receipt))
+    """Return the canonical bytes.
+
+    Raises:
+        InvalidInputError: code ``input-argument``: more than a receipt may have.
+    """
+    data = json.dumps(msgspec.to_builtins(receipt))
+    if len(data) > spec.MAX_RECEIPT_BYTES:
+        raise InvalidInputError(
+            "input-argument",
+            f"part {receipt.part}: expected tensors, files and chunks that a receipt of "
+            f"{spec.MAX_RECEIPT_BYTES} bytes can tell of, found {len(data)}: plan more parts",
+        )
+    return data
 
 
 def key_of(plan: StepPlan, part: int) -> str:
@@ -79,7 +148,7 @@ def read(store: Readable, plan: StepPlan, part: int) -> Receipt | None:
         DamagedError: it breaks the rules.
     """
     try:
-        data = get_at_most(store, key_of(plan, part), _limit(plan, part))
+        data = get_at_most(store, key_of(plan, part), spec.MAX_RECEIPT_BYTES)
     except NotFoundError:
         return None
     return parse(data, plan, part)
@@ -88,66 +157,83 @@ def read(store: Readable, plan: StepPlan, part: int) -> Receipt | None:
 def parse(data: bytes | bytearray | memoryview, plan: StepPlan, part: int) -> Receipt:
     """Read a receipt that a stranger may have written.
 
-    What passes names all shards of the part and no other objects, and places within them.
+    What passes names all shards of the part and no other objects, places within them, and tensors
+    and files that a layer may have.
 
     Raises:
         DamagedError: codes ``part-invalid`` and ``chunk-range``, or that of the JSON.
+        UnsupportedError: a data type or codec of a later version.
     """
     what = key_of(plan, part)
-    document = json.loads(data, what=what, max_bytes=_limit(plan, part))
+    document = json.loads(data, what=what, max_bytes=spec.MAX_RECEIPT_BYTES)
     try:
         receipt = _to_receipt(document)
     except msgspec.ValidationError as exc:
         raise DamagedError("part-invalid", f"{what}: {exc}") from None  # its text is raw
     _require(receipt.plan == plan.identity, f"{what}: of another plan")
     _require(receipt.part == part, f"{what}: of part {receipt.part}")
-    _require(
-        receipt.objects.keys() == {*_shards(plan, part)}, f"{what}: other objects than planned"
-    )
-    names = {column.name for column in plan.columns}
-    _require(receipt.places.keys() == names, f"{what}: places of other columns")
-    _require(receipt.losses.keys() <= names, f"{what}: losses of other columns")
-    for column in plan.columns:
-        _check_places(receipt, plan, column, f"{what}: {column.name}")
+    divided = planning.arrays_of(plan)
+    _check_contents(receipt, plan, what)
+    whole = _layer_of(receipt, plan)
+    expected = {name for one in divided.values() for name in one.shards_of(part)}
+    for name, array in whole.arrays.items():
+        expected |= {whole.shard_name(name, shard) for shard in range(array.grid.shards)}
+    _require(receipt.objects.keys() == expected, f"{what}: other objects than those of its arrays")
+    _require(receipt.places.keys() == divided.keys(), f"{what}: places of other arrays")
+    columns = planning.columns_of(plan).keys()
+    _require(receipt.losses.keys() <= columns, f"{what}: losses of other columns")
+    for name, one in divided.items():
+        _check_places(receipt, one, f"{what}: {name}")
     return receipt
 
 
-def shards_of(plan: StepPlan, column: PlannedColumn, part: int) -> Iterator[str]:
-    """Yield the names of the shards of a column that a part holds, in order."""
-    start, stop = plan.rows_of(part)
-    grid = column.grid(stop - start)
-    for shard in range(grid.shards):
-        number = start // grid.shard_rows + shard
-        yield keys.shard_key(column.name, number, 1 + len(column.row_shape))
+def _check_contents(receipt: Receipt, plan: StepPlan, what: str) -> None:
+    """Check the tensors and files that the part has whole, and their arrays."""
+    used = {tensor.array for tensor in receipt.tensors.values()}
+    used |= {file.array for file in receipt.files.values()}
+    _require(receipt.arrays.keys() == used, f"{what}: other arrays than its tensors and files have")
+    _require(not used & planning.arrays_of(plan).keys(), f"{what}: an array of the plan as its own")
+    planned = receipt.tensors.keys() & plan.tensors.keys()
+    _require(not planned, f"{what}: a tensor of the plan as its own")
+    end = keys.part_array("", receipt.part)
+    own = all(name.endswith(end) for name in used if name.startswith(f"{spec.SMALL}/"))
+    _require(own, f"{what}: an array of small tensors that is not the part's")
+    try:
+        validate_layers.check_layer(_layer_of(receipt, plan), what)
+    except DamagedError as exc:
+        code = "chunk-range" if exc.code == "chunk-range" else "part-invalid"
+        raise DamagedError(code, exc.args[0]) from None
 
 
-def _shards(plan: StepPlan, part: int) -> Iterator[str]:
-    for column in plan.columns:
-        yield from shards_of(plan, column, part)
+def _layer_of(receipt: Receipt, plan: StepPlan) -> Layer:
+    """Return what would be a layer, had the step nothing else than what the part has whole."""
+    return Layer(
+        kind="full",
+        path=plan.path,
+        rows=0,
+        placement=PlacementMember(kind="given"),
+        columns=[],
+        arrays={name: one.array for name, one in receipt.arrays.items()},
+        fences=[],
+        objects=receipt.objects,
+        tensors=receipt.tensors,
+        files=receipt.files,
+    )
 
 
-def _check_places(receipt: Receipt, plan: StepPlan, column: PlannedColumn, what: str) -> None:
-    start, stop = plan.rows_of(receipt.part)
-    grid, places = column.grid(stop - start), receipt.places[column.name]
+def _check_places(receipt: Receipt, one: Divided, what: str) -> None:
+    grid, places = one.grid_of(receipt.part), receipt.places[one.name]
     counts = {len(places.offset), len(places.nbytes), len(places.crc32c)}
     _require(counts == {grid.chunks}, f"{what}: expected places of {grid.chunks} chunks")
-    sizes = [receipt.objects[name].size for name in shards_of(plan, column, receipt.part)]
+    sizes = [receipt.objects[name].size for name in one.shards_of(receipt.part)]
     chunk_index.check(
         places.index,
         grid,
         chunks=np.arange(grid.chunks),
         sizes=np.array(sizes, np.int64),
-        raw=column.codec.name == "none",
+        raw=one.codec.name == "none",
         what=what,
     )
-
-
-def _limit(plan: StepPlan, part: int) -> int:
-    """Return the bytes that the receipt of a part may have."""
-    start, stop = plan.rows_of(part)
-    grids = [column.grid(stop - start) for column in plan.columns]
-    counts = sum(grid.shards * _OBJECT_BYTES + grid.chunks * _CHUNK_BYTES for grid in grids)
-    return min(4096 + counts + len(grids) * _COLUMN_BYTES, spec.MAX_RECEIPT_BYTES)
 
 
 def _require(sound: bool, message: str) -> None:  # noqa: FBT001 - a condition

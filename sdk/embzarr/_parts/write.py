@@ -1,4 +1,4 @@
-"""Writing one part of a step: a range of rows, and a receipt when all of it is stored."""
+"""Writing one part of a step: ranges of rows, tensors, files; and a receipt when all is stored."""
 
 from __future__ import annotations
 
@@ -6,43 +6,55 @@ from typing import TYPE_CHECKING, Any, Self
 
 from embzarr._format import given_arrays, spec
 from embzarr._history import Target, root
+from embzarr._parts import plan as planning
 from embzarr._parts import receipts
-from embzarr._parts.receipts import Places, Receipt
+from embzarr._parts.receipts import PartArray, Places, Receipt
 from embzarr._storage import forks, interrupts
-from embzarr._writing import Conversion, LayerFiles, Shards, check_blocks
+from embzarr._writing import (
+    ContentsWriter,
+    Conversion,
+    Extras,
+    LayerFiles,
+    Shards,
+    check_blocks,
+    tensor_rows,
+)
 from embzarr.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike
 
-    from embzarr._parts.plan import StepPlan
+    from embzarr._format import Contents
+    from embzarr._parts.plan import Divided, StepPlan
     from embzarr._storage import Store
+    from embzarr._writing import ArrayWriter, Source
 
 _TRIES = 10
 """To leave a receipt that others leave and take away meanwhile."""
 
 
 class PartWriter:
-    """Takes the rows of one part block by block; ends with a receipt if its block had no error.
+    """Takes what belongs to one part; ends with a receipt if its block had no error.
 
-    Memory stays bounded: a shard being filled (up to 16 MiB) for each column, and a few being
-    encoded and sent. After an error or a crash the part is written again from its first row, by
-    the same process or another: what stands is kept where the bytes are the same, and never
-    replaced or removed, so that a writer that was taken for dead does no harm.
+    Memory stays bounded: a shard being filled (up to 16 MiB) for each column, each planned tensor
+    that is begun and each data type of small tensors, and a few being encoded and sent. After an
+    error or a crash the part is written again from its beginning, by the same process or another:
+    what stands is kept where the bytes are the same, and never replaced or removed, so that a
+    writer that was taken for dead does no harm.
     """
 
     def __init__(self, store: Store, plan: StepPlan, index: int) -> None:
         """Prepare to write; use `embzarr.write_part`."""
         self.start, self.stop = plan.rows_of(index)
-        """First and past-the-last row of the step that belong to the part."""
+        """First and past-the-last row of the step's table that belong to the part."""
         self._at = self.start
         self._open: forks.Process | None = forks.Process()
         self._turn = forks.Lock()
         """Held by whoever appends or ends: an interrupted call may still be ending."""
         self._is_whole = True
-        """Whether all rows that were appended are there; not once a call was interrupted."""
+        """Whether all is there given: not once a call was interrupted, or failed midway."""
         self._plan = plan
         self._index = index
         self._store = store
@@ -50,18 +62,24 @@ class PartWriter:
         dtypes = {column.name: column.dtype for column in plan.columns}
         self._conversion = Conversion(dtypes, allow_nonfinite=plan.allow_nonfinite)
         self._columns = {
-            column.name: self._files.add(
-                column.name,
-                dtype=column.dtype,
-                row_shape=tuple(column.row_shape),
-                codec=column.codec,
-                chunk=column.chunk,
-                shards=Shards(
-                    chunks=column.shard, first=self.start // (column.chunk * column.shard)
-                ),
-            )
-            for column in plan.columns
+            name: self._array(column) for name, column in planning.columns_of(plan).items()
         }
+        self._tensors = {name: self._array(planning.tensor_of(plan, name)) for name in plan.tensors}
+        self._filled = dict.fromkeys(plan.tensors, 0)
+        """Rows of each planned tensor that were given."""
+        self._contents = ContentsWriter(self._files, plan.compression, plan.chunk_bytes, part=index)
+        self._given: set[tuple[str, str]] = set()
+        """Whole tensors and files, by kind and name."""
+
+    def _array(self, one: Divided) -> ArrayWriter:
+        return self._files.add(
+            one.name,
+            dtype=one.dtype,
+            row_shape=one.row_shape,
+            codec=one.codec,
+            chunk=one.chunk,
+            shards=Shards(chunks=one.shard, first=one.first_shard(self._index)),
+        )
 
     def append(self, vectors: ArrayLike, **columns: ArrayLike) -> None:
         """Add rows; the arrays may be used again at once.
@@ -81,18 +99,73 @@ class PartWriter:
             ...     part.append(np.ones((3, 2)))
             ...     part.append(np.ones((1, 2)))
         """
+        self._apart(lambda: self._take({spec.VECTORS: vectors, **columns}))
+
+    def append_tensor(self, name: str, rows: ArrayLike) -> None:
+        """Add rows to this part's range of a planned tensor; the array may be used again at once.
+
+        Args:
+            name: of the tensor; `StepPlan.rows_of` tells the range, which all calls together fill.
+            rows: a block of shape (k, ...), of the tensor's data type.
+
+        Raises:
+            InvalidInputError: a tensor that is not in the plan, another shape or data type, or more
+                rows than the part has of it.
+            ConflictError: code ``part-conflict``: another attempt has written other rows.
+
+        Example:
+            >>> plan = embzarr.plan_step(folder, parts=1, tensors={"w": ("float32", (4, 2))})
+            >>> with embzarr.write_part(folder, plan, 0) as part:
+            ...     part.append_tensor("w", np.ones((4, 2), "f4"))
+            >>> embzarr.publish(folder, plan).tensors["w"].shape
+            (4, 2)
+        """
+        self._apart(lambda: self._take_rows(name, rows))
+
+    def add(
+        self,
+        *,
+        tensors: Mapping[str, ArrayLike] | None = None,
+        files: Mapping[str, Source] | None = None,
+    ) -> None:
+        """Add tensors and files that this part has whole, as `embzarr.save` takes them.
+
+        No other part may give one of the same name. Attempts at a part give them in the same order.
+
+        Args:
+            tensors: arrays by name, which must stay as they are until the part has ended.
+            files: bytes, paths or open binary files, by name.
+
+        Raises:
+            InvalidInputError: something of it cannot be saved, or was given before.
+            ConflictError: code ``part-conflict``: another attempt, or another part, has written
+                others of these names.
+
+        Example:
+            >>> plan = embzarr.plan_step(folder, parts=1)
+            >>> with embzarr.write_part(folder, plan, 0) as part:
+            ...     part.add(tensors={"bias": np.zeros(2, "f4")}, files={"a.json": b"{}"})
+            >>> embzarr.publish(folder, plan).tensors["bias"].shape
+            (2,)
+        """
+        extras = Extras.of(tensors, files, None)
+        self._apart(lambda: self._add(extras))
+
+    def _apart(self, work: Callable[[], object]) -> None:
+        """Do something in turn; where it is interrupted, the part is not whole any more."""
+
+        def in_turn() -> None:
+            with self._turn:
+                self._require_open()
+                work()
+
         try:
-            interrupts.apart(lambda: self._append({spec.VECTORS: vectors, **columns}))
+            interrupts.apart(in_turn)
         except Exception:
             raise
         except BaseException:
             self._is_whole = False
             raise
-
-    def _append(self, blocks: Mapping[str, ArrayLike]) -> None:
-        with self._turn:
-            self._require_open()
-            self._take(blocks)
 
     def _require_open(self) -> None:
         if not self._open:
@@ -100,14 +173,16 @@ class PartWriter:
                 "store-closed", "this part is finished, was given up, or is another process's"
             )
         if not self._is_whole:
-            raise InvalidInputError("store-closed", "this part was interrupted: begin it anew")
+            raise InvalidInputError(
+                "store-closed", "this part was interrupted, or failed midway: begin it anew"
+            )
 
     def _take(self, blocks: Mapping[str, ArrayLike]) -> None:
         taken = given_arrays.arrays_of(blocks)
         count = taken[spec.VECTORS].shape[0] if taken[spec.VECTORS].ndim else 0
         check_blocks(count, taken, self._columns)
         if self._at + count > self.stop:
-            raise self._wrong(self._at - self.start + count)
+            raise self._wrong(self._at - self.start + count, self.start, self.stop)
         stored = {
             name: self._conversion.stored(name, block, first_row=self._at)
             for name, block in taken.items()
@@ -115,6 +190,43 @@ class PartWriter:
         self._at += count
         for name, block in stored.items():
             self._columns[name].append(block, copied=True)
+
+    def _take_rows(self, name: str, rows: ArrayLike) -> None:
+        planned, one = self._plan.tensors.get(name), planning.tensor_of(self._plan, name)
+        what = f"tensor {name[:64]!r}"
+        given = tensor_rows.given({name: rows})[name]
+        expected = (one.dtype, planned.type if planned else None)
+        if (given.dtype, given.type) != expected:
+            raise InvalidInputError(
+                "input-dtype",
+                f"{what}: expected {expected[1] or one.dtype}, found {given.type or given.dtype}",
+            )
+        if not given.shape or given.shape[1:] != one.row_shape:
+            raise InvalidInputError(
+                "input-shape", f"{what}: expected rows of {one.row_shape}, found {given.shape}"
+            )
+        start, stop = one.rows_of(self._index)
+        count = self._filled[name] + given.shape[0]
+        if count > stop - start:
+            raise self._wrong(count, start, stop, f" of {what}")
+        self._filled[name] = count
+        self._tensors[name].append(given.stored(), copied=True)
+        if count == stop - start:
+            self._tensors[name].finish()
+
+    def _add(self, extras: Extras) -> None:
+        given = {("tensor", name) for name in extras.tensors}
+        given |= {("file", name) for name in extras.files}
+        planned = {("tensor", name) for name in self._plan.tensors}
+        for kind, name in sorted(given & (self._given | planned))[:1]:
+            raise InvalidInputError(
+                "input-argument",
+                f"{kind} {name[:64]!r} was given before, or is planned to be written in ranges",
+            )
+        self._given |= given
+        self._is_whole = False
+        self._contents.put(extras.tensors, extras.files)
+        self._is_whole = True
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
@@ -148,23 +260,33 @@ class PartWriter:
 
     def _finish(self) -> None:
         if self._at != self.stop:
-            raise self._wrong(self._at - self.start)
-        for column in self._columns.values():
-            column.finish()
+            raise self._wrong(self._at - self.start, self.start, self.stop)
+        for name, count in self._filled.items():
+            start, stop = self._plan.rows_of(self._index, tensor=name)
+            if count != stop - start:
+                raise self._wrong(count, start, stop, f" of tensor {name[:64]!r}")
+        for array in (*self._columns.values(), *self._tensors.values()):
+            array.finish()
+        contents = self._contents.finish()
         self._files.wait()
-        receipt = Receipt(
+        self._leave(self._receipt(contents))
+
+    def _receipt(self, contents: Contents) -> Receipt:
+        written, divided = self._files.written(), planning.arrays_of(self._plan)
+        return Receipt(
             format="embzarr",
             version=1,
             plan=self._plan.identity,
             part=self._index,
             objects=self._files.digests,
-            places={
-                name: Places(**column.written().index.lists())
-                for name, column in self._columns.items()
-            },
+            places={name: Places(**written[name].index.lists()) for name in divided},
             losses={name: meter.sums for name, meter in self._conversion.losses.items()},
+            arrays={
+                name: PartArray.of(array) for name, array in written.items() if name not in divided
+            },
+            tensors=dict(contents.tensors),
+            files=dict(contents.files),
         )
-        self._leave(receipt)
 
     def _leave(self, receipt: Receipt) -> None:
         key = receipts.key_of(self._plan, self._index)
@@ -177,7 +299,7 @@ class PartWriter:
                 continue  # a collection took it away just now
             # Whoever was first has the same objects: two attempts may only add up losses in
             # another order, or cut their blocks in other places.
-            if standing.objects == receipt.objects:
+            if standing.is_as(receipt):
                 return
             break
         raise ConflictError("part-conflict", f"{key}: another receipt is there")
@@ -189,11 +311,11 @@ class PartWriter:
             return False
         return True
 
-    def _wrong(self, found: int) -> InvalidInputError:
+    def _wrong(self, found: int, start: int, stop: int, what: str = "") -> InvalidInputError:
         return InvalidInputError(
             "input-rows",
-            f"part {self._index} has the rows {self.start} to {self.stop}: expected "
-            f"{self.stop - self.start} rows, found {found}",
+            f"part {self._index} has the rows {start} to {stop}{what}: expected {stop - start} "
+            f"rows, found {found}",
         )
 
 
@@ -210,7 +332,8 @@ def write_part(
     ``with embzarr.write_part(url, plan, i) as part: part.append(vectors[part.start:part.stop])``
 
     It may be tried again after any failure, and twice at once, as long as every attempt gives the
-    same rows; attempts by one version of this package and its libraries then give the same bytes.
+    same rows, and the same tensors and files in the same order; attempts by one version of this
+    package and its libraries then give the same bytes.
 
     Args:
         url: the store that was planned for.

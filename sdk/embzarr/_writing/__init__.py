@@ -4,7 +4,7 @@ from embzarr._writing import compacting, delta
 from embzarr._writing.background import unsaved
 from embzarr._writing.background.saver import AsyncSaver, Table, touched
 from embzarr._writing.delta import DeltaOptions, DeltaPolicy
-from embzarr._writing.given import checks
+from embzarr._writing.given import checks, tensor_rows
 from embzarr._writing.given.checks import (
     arrays_of,
     check_follows,
@@ -17,8 +17,8 @@ from embzarr._writing.given.checks import (
 from embzarr._writing.given.extras import Extras
 from embzarr._writing.given.given_files import Source
 from embzarr._writing.layers import copying
-from embzarr._writing.layers.array import Shards, WrittenArray
-from embzarr._writing.layers.contents import TensorPart
+from embzarr._writing.layers.array import ArrayWriter, Shards, WrittenArray
+from embzarr._writing.layers.contents import ContentsWriter, TensorPart
 from embzarr._writing.layers.conversion import Conversion, check_blocks
 from embzarr._writing.layers.delta_layer import LossyKind
 from embzarr._writing.layers.full_layer import LayerWriter, check_order, sort_words
@@ -29,7 +29,9 @@ from embzarr._writing.tensor_parts import SharedSave, TensorPartWriter
 from embzarr._writing.writer import Writer, create
 
 __all__ = [
+    "ArrayWriter",
     "AsyncSaver",
+    "ContentsWriter",
     "Conversion",
     "DeltaOptions",
     "DeltaPolicy",
@@ -64,6 +66,7 @@ __all__ = [
     "save",
     "sort_words",
     "taken",
+    "tensor_rows",
     "touched",
     "unsaved",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embzarr._parts.plan import StepPlan
+from embzarr._parts.plan import StepPlan, arrays_of
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 VECTORS = {
@@ -76,9 +76,41 @@ def test_a_plan_is_its_text() -> None:
 
 def test_a_column_is_cut_as_it_says() -> None:
     """Rows of a part, or of the whole step."""
-    grid = plan_of().columns[0].grid(32)
+    vectors = arrays_of(plan_of())["vectors"]
+    whole, last = vectors.grid(vectors.rows), vectors.grid_of(3)
 
-    assert (grid.rows, grid.row_bytes, grid.chunk, grid.shard) == (32, 16, 8, 2)
+    assert (whole.rows, whole.row_bytes, whole.chunk, whole.shard) == (100, 16, 8, 2)
+    assert (last.rows, last.row_bytes, last.chunk, last.shard) == (4, 16, 8, 2)
+    assert [*vectors.shards_of(2)] == ["vectors/c/4/0", "vectors/c/5/0"]
+    assert [*vectors.shards_of(3)] == ["vectors/c/6/0"]
+
+
+def test_a_tensor_has_ranges_of_its_own() -> None:
+    """By its own first dimension, whatever rows the table has, or without one."""
+    tensor = {
+        "array": "tensors/w",
+        "shape": [50, 3, 2],
+        "dtype": "float32",
+        "part_rows": 16,
+        "chunk": 4,
+        "shard": 2,
+        "codec": {"name": "none"},
+    }
+    plan = plan_of(tensors={"w": tensor}, columns=[], rows=0)
+
+    assert [plan.rows_of(index, tensor="w") for index in range(4)] == [
+        (0, 16),
+        (16, 32),
+        (32, 48),
+        (48, 50),
+    ]
+    assert plan.rows_of(2) == (0, 0)
+    assert [*arrays_of(plan)] == ["tensors/w"]
+    assert arrays_of(plan)["tensors/w"].grid_of(3).row_bytes == 24
+    assert [*arrays_of(plan)["tensors/w"].shards_of(3)] == ["tensors/w/c/6/0/0"]
+    for wrong in ("v", ""):
+        with pytest.raises(InvalidInputError, match="expected a tensor of the plan, 'w'"):
+            plan.rows_of(0, tensor=wrong)
 
 
 @pytest.mark.parametrize(

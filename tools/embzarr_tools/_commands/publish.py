@@ -10,6 +10,7 @@ from embzarr_tools._screen import say, show_json, size
 
 EXAMPLES = """
 embzarr publish s3://bucket/run plan.json words.txt
+embzarr publish s3://bucket/model plan.json          # of tensors and files, without a table
 """
 
 
@@ -19,8 +20,11 @@ def publish(
         Path, typer.Argument(metavar="PLAN", help="The file that holds the plan's JSON.")
     ],
     words: Annotated[
-        Path, typer.Argument(metavar="WORDS", help="A word on each line, in row order.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[WORDS]", help="A word on each line, in row order; where there is a table."
+        ),
+    ] = None,
     *,
     single_writer: SingleWriter = False,
     as_json: AsJson = False,
@@ -37,13 +41,17 @@ def publish(
     made = embzarr.publish(
         place.url,
         embzarr.StepPlan.from_json(plan.read_bytes()),
-        read_lines(words),
+        None if words is None else read_lines(words),
         single_writer=single_writer,
         storage_options=place.storage_options,
     )
-    stored = made.info().bytes_stored
+    info, tensors, files = made.info(), len(made.tensors), len(made.files)
     if as_json:
-        known = {"step": made.step, "commit": made.commit, "rows": len(made), "dim": made.dim}
-        show_json({**known, "bytes_stored": stored})
+        table = {"step": info.step, "commit": info.commit, "rows": info.rows, "dim": info.dim}
+        known = {**table, "tensors": tensors, "files": files}
+        show_json({**known, "bytes_stored": info.bytes_stored})
         return
-    say(f"step {made.step} (commit {made.commit}): {len(made):,} rows in {size(stored)}")
+    held = [f"{info.rows:,} rows"] if info.dim else []
+    held += [f"{tensors:,} tensors, {files:,} files"] if tensors or files else []
+    what = ", ".join(held)
+    say(f"step {info.step} (commit {info.commit}): {what} in {size(info.bytes_stored)}")

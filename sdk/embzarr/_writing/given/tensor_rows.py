@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from embzarr.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 _BY_A_PACKAGE = 2
@@ -54,9 +55,13 @@ class GivenTensor:
             for first in range(0, cut.length, step):
                 yield self._stored(block[first : first + step], step if cut.blocks > 1 else 0)
 
+    def stored(self) -> NDArray[Any]:
+        """Return all of its numbers as they are stored, in its shape."""
+        return self._stored(self.array, 0)
+
     def flat(self) -> NDArray[Any]:
         """Return all of its numbers, end to end."""
-        return self._stored(self.array, 0).reshape(-1)
+        return self.stored().reshape(-1)
 
     def _stored(self, part: NDArray[Any], least: int) -> NDArray[Any]:
         """Return a part in its stored type, with zeros up to `least` rows."""
@@ -102,6 +107,20 @@ def check_name(what: str, name: object) -> str:
     )
 
 
+def kind_of(dtype: DTypeLike, what: str) -> tuple[str, str | None]:
+    """Return the data type that numbers are stored as, and its own name where that is of bytes.
+
+    Raises:
+        InvalidInputError: code ``input-dtype``: what no tensor is made of.
+    """
+    with suppress(TypeError, ValueError):
+        found = np.dtype(dtype)
+        # Of ml_dtypes: numpy's own types have names that the format knows, or none.
+        if found.itemsize == 1 and found.isbuiltin == _BY_A_PACKAGE:
+            return "uint8", found.name
+    return dtypes.column_name_of(dtype, what=what), None
+
+
 def _given(name: str, value: ArrayLike) -> GivenTensor:
     what = f"tensor {name[:64]!r}"
     array = given_arrays.array_of(what, value)
@@ -110,10 +129,8 @@ def _given(name: str, value: ArrayLike) -> GivenTensor:
             "input-shape",
             f"{what}: expected at most {spec.MAX_RANK} dimensions, found {array.ndim}",
         )
-    # Of ml_dtypes: numpy's own types have names that the format knows, or none.
-    if array.dtype.itemsize == 1 and array.dtype.isbuiltin == _BY_A_PACKAGE:
-        return GivenTensor(array=array.view(np.uint8), dtype="uint8", type=array.dtype.name)
-    found = GivenTensor(array=array, dtype=dtypes.column_name_of(array.dtype, what=what))
+    stored, told = kind_of(array.dtype, what)
+    found = GivenTensor(array=array.view(np.uint8) if told else array, dtype=stored, type=told)
     if not array.ndim and not found.is_small:
         message = f"{what}: expected less than a text of {array.dtype.itemsize} bytes: save a file"
         raise InvalidInputError("input-shape", message)

@@ -95,8 +95,9 @@ class SharedObjectWriter(ObjectWriter):
                     break
                 raise ConflictError(
                     "part-conflict",
-                    f"{key}: another attempt has written other bytes there, and nothing is "
-                    "replaced; attempts must give the same rows: plan the step anew",
+                    f"{key}: another attempt, or another part that gives a tensor or file of this "
+                    "name, has written other bytes there, and nothing is replaced; attempts must "
+                    "give the same in the same order: plan the step anew",
                 )
         self._note(name, digest)
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TensorPart:
-    """The tensors that one process has stored, and small ones, which are stored with others'."""
+    """The tensors and files that one process has stored, and small tensors that it has not."""
 
     tensors: dict[str, TensorMember] = field(default_factory=dict)
+    files: dict[str, FileMember] = field(default_factory=dict)
     arrays: dict[str, WrittenArray] = field(default_factory=dict)
     objects: dict[str, ObjectDigest] = field(default_factory=dict)
     small: dict[str, GivenTensor] = field(default_factory=dict)
@@ -38,15 +39,25 @@ class TensorPart:
 class ContentsWriter:
     """Takes tensors and files, and sends them as they come; nothing is copied but what is small."""
 
-    def __init__(self, files: LayerFiles, compression: str, chunk_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        files: LayerFiles,
+        compression: str,
+        chunk_bytes: int | None = None,
+        *,
+        part: int | None = None,
+    ) -> None:
         """Prepare to write beside what else a layer has.
 
         Args:
             files: the layer.
             compression: as `embzarr.save` takes it.
             chunk_bytes: the most that a chunk of several rows of a tensor takes; None for a MiB.
+            part: number of the part of a step that this is, whose arrays of small tensors are its
+                own; None for the whole of a layer, or what its publisher adds.
         """
         self._files = files
+        self._part = part
         self._compression = compression
         self.chunk_bytes = chunk_bytes
         self._small: dict[str, ArrayWriter] = {}
@@ -79,6 +90,7 @@ class ContentsWriter:
         for at, (name, array) in enumerate(part.arrays.items()):
             self._files.adopt(name, array, {} if at else part.objects)
         self._tensors |= part.tensors
+        self._given |= part.files
         self.put(part.small, {})
 
     def take_over(self, store: Store, manifest: Manifest) -> None:
@@ -169,10 +181,13 @@ class ContentsWriter:
     def _put_small(self, dtype: str, numbers: np.ndarray) -> tuple[str, int]:
         """Lay numbers behind those of their data type; return the array and where they begin."""
         array = keys.tensor_array(spec.SMALL, dtype)
+        if self._part is not None:
+            array = keys.part_array(array, self._part)
         if array not in self._small:
             codec = chunk_coding.parse(self._compression, dtypes.itemsize(dtype))
             self._small[array] = self._files.add(array, dtype=dtype, codec=codec)
         start = self._filled.get(array, 0)
         self._filled[array] = start + len(numbers)
-        self._small[array].append(numbers)
+        # Copied: what is small may be a view of what is large, which else stayed in memory.
+        self._small[array].append(numbers, copied=True)
         return array, start

@@ -12,7 +12,7 @@ from embzarr.errors import DamagedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embzarr._format import Layer
+    from embzarr._format import Array, ChunkIndex, Layer
     from embzarr._storage import Data, Readable
     from embzarr._writing.layers.layer_files import LayerFiles
 
@@ -43,17 +43,7 @@ def copy(
         if table is None
         else chunk_index.from_table(table)
     )
-    written = WrittenArray(
-        rows=array.grid.rows,
-        row_shape=array.row_shape,
-        dtype=array.dtype,
-        chunk=array.chunk,
-        shard=array.shard,
-        codec=array.codec,
-        index=index,
-        only_chunk=array.data,
-        cut=array.cut if array.split else None,
-    )
+    written = as_written(array, index)
 
     def fetched(shard: str) -> Data:
         key, digest = f"{layer.path}/{shard}", layer.objects[shard]
@@ -64,3 +54,18 @@ def copy(
 
     shards = [layer.shard_name(name, shard) for shard in range(array.grid.shards)]
     files.copy(name, written, {shard: layer.objects[shard].size for shard in shards}, fetched)
+
+
+def as_written(array: Array, index: ChunkIndex) -> WrittenArray:
+    """Return what a manifest says of an array as its writer would tell it."""
+    return WrittenArray(
+        rows=array.grid.rows,
+        row_shape=array.row_shape,
+        dtype=array.dtype,
+        chunk=array.chunk,
+        shard=array.shard,
+        codec=array.codec,
+        index=index,
+        only_chunk=array.data,
+        cut=array.cut if array.split else None,
+    )
