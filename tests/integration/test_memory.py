@@ -20,6 +20,8 @@ ROWS, DIM = 1_000_000, 300
 """1.2 GB of float32."""
 READ = 150 * 10**6
 """Bytes that a load of a thousand words, and a stream within 64 MiB, stay below."""
+PART = 250 * 10**6
+"""Bytes that a part of a step stays below, whatever tensors it holds."""
 IMPORTED = 250 * 10**6
 """Bytes that an import of 480 MB stays below."""
 BYTES_OF_A_WORD = 100
@@ -36,13 +38,14 @@ def memory_of(
     *,
     at_most: int | None = None,
     file: Path | None = None,
+    rows: int = ROWS,
 ) -> int:
     """Return the bytes of resident memory that a job took above the interpreter's.
 
     What the system's allocator keeps differs by how threads meet: a job that took more than
     `at_most` is done once more, and the lesser figure counts.
     """
-    task: dict[str, Any] = {"job": job, "url": url, "options": options, "rows": ROWS, "dim": DIM}
+    task: dict[str, Any] = {"job": job, "url": url, "options": options, "rows": rows, "dim": DIM}
     task["file"] = file and str(file)
     took = _memory_of(json.dumps(task))
     return took if at_most is None or took < at_most else min(took, _memory_of(json.dumps(task)))
@@ -78,6 +81,21 @@ def check(url: str, options: Mapping[str, Any] | None, record: Record, capsys: A
 def test_memory_on_a_local_store(tmp_path: Path, record_property: Record, capsys: Any) -> None:
     """Streaming a million vectors stays under 400 MB, loading a thousand words under 150 MB."""
     check(str(tmp_path), None, record_property, capsys)
+
+
+@pytest.mark.slow
+def test_memory_of_a_part_does_not_grow_with_its_tensors(
+    tmp_path: Path, record_property: Record
+) -> None:
+    """Ranges and whole tensors of 240 MB, and of 960 MB, take the same."""
+    small, large = (
+        memory_of("part", str(tmp_path / str(rows)), None, at_most=PART, rows=rows)
+        for rows in (100_000, 400_000)
+    )
+
+    record_property("memory", f"part of 240 MB {small / MIB:.0f} MiB, 960 MB {large / MIB:.0f}")
+    assert large < PART
+    assert large - small < NOISE
 
 
 @pytest.mark.servers

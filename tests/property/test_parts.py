@@ -43,6 +43,61 @@ def write(store: object, text: str, index: int, table: dict[str, NDArray[Any]], 
             part.append(**{name: column[rows] for name, column in table.items()})
 
 
+SHAPES = st.lists(st.integers(0, 40), max_size=3).map(tuple)
+KINDS = st.sampled_from(["f4", "f8", "f2", "i8", "u1", "?", "c8", "U3"])
+
+
+@st.composite
+def tensors(draw: st.DrawFn, *, least: int) -> NDArray[Any]:
+    """A tensor of any shape, whose sizes are at least so much."""
+    shape = draw(SHAPES if not least else st.lists(st.integers(1, 60), min_size=1, max_size=3))
+    numbers = np.random.default_rng(draw(st.integers(0, 9))).integers(0, 9, tuple(shape))
+    return numbers.astype(draw(KINDS))
+
+
+@settings(max_examples=40)
+@given(
+    whole=st.dictionaries(st.text(min_size=1, max_size=9), tensors(least=0), max_size=12),
+    shared=st.dictionaries(st.sampled_from(["a", "b/c"]), tensors(least=1)),
+    parts=st.integers(1, 4),
+    compression=COMPRESSIONS,
+    size=st.integers(1, 30),
+)
+@pytest.mark.slow
+def test_tensors_of_parts_are_what_one_save_is(
+    whole: dict[str, NDArray[Any]],
+    shared: dict[str, NDArray[Any]],
+    parts: int,
+    compression: str,
+    size: int,
+) -> None:
+    """Whole tensors and ranges of any shape and type are found again, whoever wrote them."""
+    whole = {name: array for name, array in whole.items() if name not in shared}
+    store = MemoryStore()
+    kinds = {name: (array.dtype, array.shape) for name, array in shared.items()}
+    plan = embzarr.plan_step(store, parts=parts, tensors=kinds, compression=compression)
+    for index in reversed(range(parts)):
+        with embzarr.write_part(store, StepPlan.from_json(plan.to_json()), index) as part:
+            for name, array in shared.items():
+                start, stop = plan.rows_of(index, tensor=name)
+                for first in range(start, stop, size):
+                    part.append_tensor(name, array[first : min(first + size, stop)])
+            part.add(tensors=dict([*whole.items()][index::parts]))
+    published = embzarr.publish(store, plan, tensors={"last": np.ones(1)})
+
+    found = published.tensors.load()
+    given = {**whole, **shared, "last": np.ones(1)}
+    assert found.keys() == given.keys()
+    for name, array in given.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(found[name], array)
+    assert published.verify().problems == ()
+    for name, array in shared.items():
+        path = f"{plan.path}/{plan.tensors[name].array}"
+        plain = zarr.open_array(zarr.storage.ObjectStore(store, read_only=True), path=path)
+        np.testing.assert_array_equal(np.asarray(plain), array)
+
+
 @settings(max_examples=25)
 @given(
     table=tables(),
