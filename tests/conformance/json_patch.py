@@ -25,7 +25,7 @@ def patched(document: Any, patch: list[dict[str, Any]]) -> Any:
 
 
 def repeated(document: Any, texts: list[dict[str, Any]]) -> Any:
-    """Repeat texts of `document`, in place, which would be too long to stand in a fixture."""
+    """Repeat texts and lists of `document`, in place, too long to stand in a fixture."""
     for step in texts:
         parent, last = _find(document, step["path"])
         parent[last] *= step["times"]

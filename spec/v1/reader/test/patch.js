@@ -26,7 +26,7 @@ function copy(value) {
 }
 
 /**
- * Repeat texts of a document, in place, which would be too long to stand in a fixture.
+ * Repeat texts and lists of a document, in place, too long to stand in a fixture.
  *
  * @param {any} document
  * @param {{path: string, times: number}[]} texts
@@ -36,7 +36,8 @@ export function repeatTexts(document, texts) {
     const names = namesOf(path)
     const last = names.pop()
     const parent = names.reduce((value, name) => value[name], document)
-    parent[last] = parent[last].repeat(times)
+    const given = parent[last]
+    parent[last] = Array.isArray(given) ? Array(times).fill(given).flat() : given.repeat(times)
   }
   return document
 }
