@@ -71,10 +71,7 @@ def compare(
         "cosine": None if cuts is None else {f"p{cut}": value for cut, value in cuts.items()},
         "histogram": changes.histogram,
         "moved": [{"word": word, "cosine": cosine} for word, cosine in changes.moved],
-        "without_cosine": {
-            "count": changes.without_cosine,
-            "first": [{"word": word, "why": why} for word, why in changes.unmeasured],
-        },
+        "without_cosine": _without_cosine(changes),
         "tensors": tensor_changes(before, after, lambda *far: tell("tensors", *far)),
         "files": file_changes(before, after),
         "metadata": {
@@ -82,6 +79,11 @@ def compare(
             for name, (old, new) in differences(before.metadata, after.metadata).items()
         },
     }
+
+
+def _without_cosine(changes: Changes) -> dict[str, Any]:
+    first = [{"word": word, "why": why} for word, why in changes.unmeasured]
+    return {"count": changes.without_cosine, "first": first}
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -9,35 +9,28 @@ that no manifest of another history can stand there as it is.
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from embzarr._copying.report import CopyReport
-from embzarr._copying.survey import Held, checkpoint_of, content_of, survey, tags_of
+from embzarr._copying.survey import (
+    Held,
+    checkpoint_of,
+    content_of,
+    require_no_runs,
+    survey,
+    tags_of,
+)
 from embzarr._copying.transfer import Transfer
 from embzarr._format import ObjectDigest, arguments, digests, keys, manifests, spec, zarr_json
 from embzarr._history import Draft, Target, committing, history, root, tagging
 from embzarr._open import find
-from embzarr._storage import (
-    CountingStore,
-    folders_of,
-    get_at_most,
-    interruptible,
-    open_store,
-    parallel,
-)
+from embzarr._storage import CountingStore, get_at_most, interruptible, open_store
 from embzarr._version import __version__
 from embzarr._writing import checks
-from embzarr.errors import (
-    AccessDeniedError,
-    ConflictError,
-    EmbzarrError,
-    InvalidInputError,
-    NotFoundError,
-    UnsupportedError,
-)
+from embzarr.errors import ConflictError, EmbzarrError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,8 +41,6 @@ if TYPE_CHECKING:
     from embzarr._storage import Readable, Store
 
 _WRITER = f"embzarr {__version__} copy"
-_LOOKED_AT = 64
-"""Folders in which runs are looked for, of a place that is none yet."""
 
 
 @interruptible
@@ -118,7 +109,7 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
     target.require_sound(store)
     there = survey(store)
     if there.top is None and not append:
-        _require_no_runs(store)
+        require_no_runs(store)
     if one is not None:
         appending = _Appending(origin, store, None, there, progress, append)
         return appending.run([one.number], allow_new_dim)
@@ -130,20 +121,6 @@ def copy(  # noqa: PLR0913 - what may be copied and how, all keyword-only
         return _Mirroring(origin, store, whole, there, progress).run()
     wanted = [number for number in whole.checkpoints if number not in whole.marked]
     return _Appending(origin, store, whole, there, progress, append).run(wanted, allow_new_dim)
-
-
-def _require_no_runs(store: Store) -> None:
-    """Refuse a folder of runs, which would be taken for one run from then on."""
-    with contextlib.suppress(AccessDeniedError, UnsupportedError):  # it may not be listed
-        folders = [name for name in folders_of(store, "") if name not in keys.FOLDERS]
-        looked = parallel.each(lambda name: folders_of(store, f"{name}/"), folders[:_LOOKED_AT])
-        runs = [name for name, found in zip(folders, looked, strict=False) if spec.COMMITS in found]
-        if runs:
-            raise InvalidInputError(
-                "input-argument",
-                f"{store.url} is a folder of runs, {', '.join(map(repr, runs[:8]))}: copy to a URL "
-                "below it, or say append=True if the copy is to lie around them",
-            )
 
 
 def _require_readable(found: Survey) -> None:
@@ -393,7 +370,7 @@ class _Mirroring(_Copying):
                 # What its collection, which stands here now, leaves of it.
                 self._target.put(keys.commit_key(number), self._bytes(number))
         if data:
-            with contextlib.suppress(EmbzarrError):  # a hint, which a reader does without
+            with suppress(EmbzarrError):  # a hint, which a reader does without
                 self._target.put(spec.LATEST, data)
 
     @property

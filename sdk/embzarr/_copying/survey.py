@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from embzarr._format import digests, intervals, json, spec
+from embzarr._format import digests, intervals, json, keys, spec
 from embzarr._history import Collected, Commit, Expired, history, quarantine, tagging
-from embzarr.errors import EmbzarrError, UnsupportedError
+from embzarr._storage import folders_of, parallel
+from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
     from embzarr._format import Layer, Manifest, ObjectDigest, Parent, Run
     from embzarr._history import Record
-    from embzarr._storage import Readable
+    from embzarr._storage import Readable, Store
+
+_LOOKED_AT = 64
+"""Folders in which runs are looked for, of a place that is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,3 +155,17 @@ def _marked(store: Readable) -> list[int]:
         return quarantine.marked(store)
     except UnsupportedError:
         return []
+
+
+def require_no_runs(store: Store) -> None:
+    """Refuse a folder of runs, which would be taken for one run from then on."""
+    with suppress(AccessDeniedError, UnsupportedError):  # it may not be listed
+        folders = [name for name in folders_of(store, "") if name not in keys.FOLDERS]
+        looked = parallel.each(lambda name: folders_of(store, f"{name}/"), folders[:_LOOKED_AT])
+        runs = [name for name, found in zip(folders, looked, strict=False) if spec.COMMITS in found]
+        if runs:
+            raise InvalidInputError(
+                "input-argument",
+                f"{store.url} is a folder of runs, {', '.join(map(repr, runs[:8]))}: copy to a URL "
+                "below it, or say append=True if the copy is to lie around them",
+            )

@@ -117,8 +117,6 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         >>> found.format, found.rows_read, found.checkpoint["queen"]
         ('glove', 2, array([0., 1.], dtype=float32))
     """
-    arguments.check_flags(subwords=subwords)
-    arguments.choice("on_error", on_error, get_args(OnError))
     importing = _Import(
         _sources(source, vocabulary, source_options, format),
         on_error=on_error,
@@ -189,6 +187,8 @@ class _Import:
         choice: Choice,
         subwords: bool,
     ) -> None:
+        arguments.check_flags(subwords=subwords)
+        arguments.choice("on_error", on_error, get_args(OnError))
         self._file, self._vocabulary, self._format = sources
         self._on_error = on_error
         self._allow_pickle = allow_pickle

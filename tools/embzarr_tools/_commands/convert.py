@@ -75,9 +75,8 @@ def convert(
             progress(f"reading {file}", unit_bytes=1) as advance,
         ):
             chosen: dict[str, Any] = {**read, **source.settings(), "dtype": None}
-            run = Path(folder, "run")
             found = converting.import_vectors(
-                url=run, compression="none", progress=advance, **chosen
+                url=Path(folder, "run"), compression="none", progress=advance, **chosen
             )
         with progress(f"writing {target}", unit_bytes=row_bytes(found.checkpoint)) as advance:
             done = converting.export_vectors(
