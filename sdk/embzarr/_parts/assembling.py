@@ -13,9 +13,9 @@ from embzarr._format import (
     TensorMember,
     chunk_coding,
     chunk_index,
-    json,
 )
 from embzarr._parts import plan as planning
+from embzarr._parts.receipts import given_twice
 from embzarr._verify import Findings, verifying
 from embzarr._writing import (
     ContentsWriter,
@@ -25,7 +25,7 @@ from embzarr._writing import (
     check_order,
     sort_words,
 )
-from embzarr.errors import ConflictError, DamagedError, InvalidInputError
+from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -150,14 +150,10 @@ def _require_apart(plan: StepPlan, receipts: Sequence[Receipt], extras: Extras) 
         InvalidInputError: code ``input-argument``: there is nothing at all.
     """
     owners: dict[tuple[str, str], str] = {}
-    for kind, name, owner in _owned(plan, receipts, extras):
-        other = owners.setdefault((kind, name), owner)
+    for what, owner in _owned(plan, receipts, extras):
+        other = owners.setdefault(what, owner)
         if other != owner:
-            raise ConflictError(
-                "part-conflict",
-                f"{plan.path}: {kind} {json.brief(name)} is given by {other} and by {owner}: "
-                "leave it to one of them (what parts have written stays: plan the step anew)",
-            )
+            raise given_twice(plan, what, (other, owner))
     if not plan.columns and not owners:
         raise InvalidInputError(
             "input-argument", f"{plan.path}: expected tensors or files to commit, found none"
@@ -166,21 +162,14 @@ def _require_apart(plan: StepPlan, receipts: Sequence[Receipt], extras: Extras) 
 
 def _owned(
     plan: StepPlan, receipts: Sequence[Receipt], extras: Extras
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield kind and name of all that one alone may have, and who has it."""
-    for name in plan.tensors:
-        yield "tensor", name, "the plan"
+    yield from ((("tensor", name), "the plan") for name in plan.tensors)
     for receipt in receipts:
-        for kind, names in (
-            ("tensor", receipt.tensors),
-            ("file", receipt.files),
-            ("array", receipt.arrays),
-        ):
-            for name in names:
-                yield kind, name, f"part {receipt.part}"
-    for kind, given in (("tensor", extras.tensors), ("file", extras.files)):
-        for name in given:
-            yield kind, name, "the publisher"
+        # Tensors first: an array has no name that its maker knows.
+        owned = sorted(receipt.owned, reverse=True)
+        yield from ((what, f"part {receipt.part}") for what in owned)
+    yield from ((what, "the publisher") for what in sorted(extras.names))
 
 
 def _lossy(receipts: Sequence[Receipt]) -> dict[str, Lossy]:

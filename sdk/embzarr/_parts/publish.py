@@ -10,7 +10,7 @@ from embzarr._format import dtypes, placements, word_table
 from embzarr._history import Claim, Draft, Target, committing, records, root
 from embzarr._parts import receipts as receiving
 from embzarr._parts.assembling import Assembly, Given
-from embzarr._storage import CountingStore, interruptible, interrupts, open_store, parallel
+from embzarr._storage import CountingStore, interruptible, interrupts, open_store
 from embzarr._version import __version__
 from embzarr._writing import Extras, arrays_of, check_lengths, kinds_of, metadata_of, taken
 from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
@@ -55,7 +55,8 @@ def missing_parts(
     store = CountingStore(open_store(url, storage_options=storage_options))
     if _made_before(store, plan, _base(store, plan)):
         return []
-    return [part for part, receipt in enumerate(_receipts(store, plan)) if receipt is None]
+    found = receiving.read_all(store, plan)
+    return [part for part, receipt in enumerate(found) if receipt is None]
 
 
 def publish(  # noqa: PLR0913 - the settings of a save, all keyword-only
@@ -196,12 +197,8 @@ def _made_before(store: Store, plan: StepPlan, base: Record | None) -> Commit | 
     return committing.made_before(store, claim)
 
 
-def _receipts(store: Store, plan: StepPlan) -> list[Receipt | None]:
-    return parallel.each(lambda part: receiving.read(store, plan, part), list(range(plan.parts)))
-
-
 def _all_receipts(store: Store, plan: StepPlan) -> list[Receipt]:
-    found = _receipts(store, plan)
+    found = receiving.read_all(store, plan)
     missing = [part for part, receipt in enumerate(found) if receipt is None]
     if missing:
         shown = ", ".join(map(str, missing[:_SHOWN]))

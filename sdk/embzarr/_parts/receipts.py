@@ -27,11 +27,13 @@ from embzarr._format import (
     validate_layers,
 )
 from embzarr._parts import plan as planning
-from embzarr._storage import get_at_most
+from embzarr._storage import get_at_most, parallel
 from embzarr._writing import LossSums, TensorPart, copying
-from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
+from embzarr.errors import ConflictError, DamagedError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from embzarr._format import ChunkIndex
     from embzarr._parts.plan import Divided, StepPlan
     from embzarr._storage import Readable
@@ -106,6 +108,16 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         )
 
     @property
+    def owned(self) -> set[tuple[str, str]]:
+        """Kind and name of all that no other part may have."""
+        held: dict[str, Iterable[str]] = {
+            "tensor": self.tensors,
+            "file": self.files,
+            "array": self.arrays,
+        }
+        return {(kind, name) for kind, names in held.items() for name in names}
+
+    @property
     def stored(self) -> TensorPart:
         """Its tensors and files, with their arrays and objects."""
         arrays = {
@@ -152,6 +164,21 @@ def read(store: Readable, plan: StepPlan, part: int) -> Receipt | None:
     except NotFoundError:
         return None
     return parse(data, plan, part)
+
+
+def read_all(store: Readable, plan: StepPlan) -> list[Receipt | None]:
+    """Return the receipt of each part, None where it has none yet; see `read`."""
+    return parallel.each(lambda part: read(store, plan, part), list(range(plan.parts)))
+
+
+def given_twice(plan: StepPlan, what: tuple[str, str], owners: Sequence[str]) -> ConflictError:
+    """Return the error of what two have given: its kind and name, and who they are."""
+    kind, name = what
+    return ConflictError(
+        "part-conflict",
+        f"{plan.path}: {kind} {json.brief(name)} is given by {' and by '.join(owners)}: "
+        "leave it to one of them (what parts have written stays: plan the step anew)",
+    )
 
 
 def parse(data: bytes | bytearray | memoryview, plan: StepPlan, part: int) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from embzarr._format import given_arrays, spec
@@ -19,10 +20,10 @@ from embzarr._writing import (
     check_blocks,
     tensor_rows,
 )
-from embzarr.errors import ConflictError, InvalidInputError
+from embzarr.errors import ConflictError, EmbzarrError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import ArrayLike
 
@@ -155,7 +156,7 @@ class PartWriter:
         """Do something in turn; where it is interrupted, the part is not whole any more."""
 
         def in_turn() -> None:
-            with self._turn:
+            with self._turn, self._explaining():
                 self._require_open()
                 work()
 
@@ -166,6 +167,23 @@ class PartWriter:
         except BaseException:
             self._is_whole = False
             raise
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Name the part that has given a tensor or file of this one, where that is a conflict."""
+        try:
+            yield
+        except ConflictError as exc:
+            raise self._explained(exc) from exc
+
+    def _explained(self, found: ConflictError) -> ConflictError:
+        with suppress(EmbzarrError):
+            for receipt in receipts.read_all(self._store, self._plan):
+                if receipt and receipt.part != self._index:
+                    for what in sorted(receipt.owned & self._given)[:1]:
+                        owners = (f"part {receipt.part}", f"part {self._index}")
+                        return receipts.given_twice(self._plan, what, owners)
+        return found
 
     def _require_open(self) -> None:
         if not self._open:
@@ -215,15 +233,13 @@ class PartWriter:
             self._tensors[name].finish()
 
     def _add(self, extras: Extras) -> None:
-        given = {("tensor", name) for name in extras.tensors}
-        given |= {("file", name) for name in extras.files}
         planned = {("tensor", name) for name in self._plan.tensors}
-        for kind, name in sorted(given & (self._given | planned))[:1]:
+        for kind, name in sorted(extras.names & (self._given | planned))[:1]:
             raise InvalidInputError(
                 "input-argument",
                 f"{kind} {name[:64]!r} was given before, or is planned to be written in ranges",
             )
-        self._given |= given
+        self._given |= extras.names
         self._is_whole = False
         self._contents.put(extras.tensors, extras.files)
         self._is_whole = True
@@ -247,7 +263,7 @@ class PartWriter:
 
     def _end(self) -> None:
         try:
-            with self._turn:
+            with self._turn, self._explaining():
                 self._require_open()
                 self._finish()
         finally:

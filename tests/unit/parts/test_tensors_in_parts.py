@@ -395,16 +395,22 @@ def test_a_name_that_two_parts_give_is_refused_with_both(tmp_path: Path, kind: s
 def test_a_large_tensor_that_two_parts_give_with_other_numbers_is_told_at_once(
     tmp_path: Path,
 ) -> None:
-    """The second one to write it is stopped, and told where."""
+    """The second one to write it is stopped: told who was first, or where that one goes on."""
     plan = embzarr.plan_step(tmp_path, parts=2)
-    with embzarr.write_part(tmp_path, plan, 0) as part:
-        part.add(tensors={"w": make_vectors(300, 200)})
+    first = embzarr.write_part(tmp_path, plan, 0)
+    first.add(tensors={"w": make_vectors(300, 200)})
+    first._files.wait()
 
-    with (
-        pytest.raises(ConflictError, match=r"tensors/w/c/0/0: another attempt, or another part"),
-        embzarr.write_part(tmp_path, plan, 1) as part,
-    ):
-        part.add(tensors={"w": -make_vectors(300, 200)})
+    def write_second() -> None:
+        with embzarr.write_part(tmp_path, plan, 1) as part:
+            part.add(tensors={"v": np.ones(1), "w": -make_vectors(300, 200)})
+
+    with pytest.raises(ConflictError, match=r"tensors/w/c/0/0: another attempt, or another part"):
+        write_second()
+    first.__exit__(None)
+    with pytest.raises(ConflictError, match="'w' is given by part 0 and by part 1") as caught:
+        write_second()
+    assert caught.value.code == "part-conflict"
 
 
 def test_a_name_that_a_part_and_the_publisher_give_is_refused(tmp_path: Path) -> None:

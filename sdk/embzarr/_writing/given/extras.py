@@ -58,6 +58,12 @@ class Extras:
         return None if is_nothing else cls.of(tensors, files, model)
 
     @property
+    def names(self) -> set[tuple[str, str]]:
+        """Kind and name of all tensors and files."""
+        held = {"tensor": self.tensors, "file": self.files}
+        return {(kind, name) for kind, names in held.items() for name in names}
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all of it, before compression; open files left out."""
         tensors = sum(tensor.array.nbytes for tensor in self.tensors.values())
