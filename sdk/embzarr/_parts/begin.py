@@ -59,8 +59,8 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         dtype: float32, float16, bfloat16 or float64.
         columns: further columns that the parts hold: a data type, or a data type and the shape of
             one row. What the publisher has at hand is best left to it.
-        tensors: those of which each part writes a range of the first dimension: data type and
-            shape. Tensors that one part has whole need no plan.
+        tensors: those of which each part writes a range of the first dimension, up to about a
+            thousand: data type and shape. Tensors that one part has whole need no plan.
         compression: as `embzarr.save` takes it, but that for columns and planned tensors ``auto``
             looks at no data: floating point is stored as it is, everything else with lz4.
         chunk_bytes: see `embzarr.save`.

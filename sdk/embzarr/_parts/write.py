@@ -55,7 +55,7 @@ class PartWriter:
         self._turn = forks.Lock()
         """Held by whoever appends or ends: an interrupted call may still be ending."""
         self._is_whole = True
-        """Whether all is there given: not once a call was interrupted, or failed midway."""
+        """Whether all that was given is there: not after a call that was interrupted or failed."""
         self._plan = plan
         self._index = index
         self._store = store
@@ -346,6 +346,9 @@ def write_part(
     """Start to write one part of a step that `embzarr.plan_step` has planned.
 
     ``with embzarr.write_part(url, plan, i) as part: part.append(vectors[part.start:part.stop])``
+
+    `PartWriter.add` takes the tensors and files that this part has whole, and
+    `PartWriter.append_tensor` its range of a planned tensor.
 
     It may be tried again after any failure, and twice at once, as long as every attempt gives the
     same rows, and the same tensors and files in the same order; attempts by one version of this
