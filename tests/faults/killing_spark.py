@@ -44,7 +44,7 @@ PILE = 20
 """Kills on one store before a fresh one."""
 KINDS = ("worker", "executor", "driver before", "driver in", "driver after")
 SHARES = (10, 4, 1, 3, 1)
-"""Of the kills, by kind."""
+"""Of the kills, by kind: a driver starts anew for each of its own."""
 BETWEEN, AFTER = "between the first write and the last", "after the last write"
 
 Options = Mapping[str, Any] | None
@@ -346,12 +346,13 @@ def rounds(url: str, options: Options, count: int, *, seed: int, folder: Path) -
     with running_spark(folder, more=Settings) as spark:
         spark.dataSource.register(source_of(folder / "orders.json"))
         jobs = Jobs(spark=spark, folder=folder, chance=random.Random(seed))
+        kinds = jobs.chance.sample(KINDS, len(KINDS))  # each once, then by their shares
         while jobs.landed["kills"] < count and not failures:
             first = jobs.landed["kills"]
             pile = Pile(url=f"{url}-{first}", options=options, steps=[0])
             _begin(pile)
             while jobs.landed["kills"] < min(first + PILE, count) and not failures:
-                kind = jobs.chance.choices(KINDS, SHARES)[0]
+                kind = kinds.pop() if kinds else jobs.chance.choices(KINDS, SHARES)[0]
                 if wrong := jobs.round(pile, kind):
                     failures.append(f"{pile.url}, {kind}: {wrong}")
             if not failures and (wrong := pile.collect()):
