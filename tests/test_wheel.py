@@ -24,7 +24,7 @@ def test_a_user_gets_the_sdk_and_the_programs_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [Path(name) for name in archive.namelist() if ".dist-info/" not in name]
 
-    programs = ("compare", "eval", "spark", "tools", "trainer", "view", "words")
+    programs = ("compare", "eval", "memory", "spark", "tools", "trainer", "view", "words")
     packages = ["embzarr", *(f"embzarr_{name}" for name in programs)]
     assert sorted({name.parts[0] for name in names}) == packages
     page = (CHECKOUT / "tools/embzarr_view/static").rglob("*.*")
