@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _ChunkBytes: TypeAlias = Annotated[int, Meta(ge=spec.LEAST_CHUNK_BYTES, le=spec.MAX_CHUNK_BYTES)]
+_AUTO = "auto"
 _SHOWN = 5
 
 
@@ -155,8 +156,9 @@ class StepPlan(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     """Whether vectors may hold NaN and infinity."""
     tensors: dict[str, PlannedTensor] = {}
     """Those of which each part holds a range; whole ones are not planned."""
-    compression: str = "auto"
-    """Of whole tensors, and of files, as `embzarr.save` takes it."""
+    # None, and not "auto": of a text that was pickled, msgspec does not see that it is the default.
+    compression: str | None = None
+    """Of whole tensors, and of files, as `embzarr.save` takes it; None for ``auto``."""
     chunk_bytes: _ChunkBytes | None = None
     """The most that a chunk of several rows of a whole tensor takes; None for a MiB."""
 
@@ -289,7 +291,7 @@ def _check(plan: StepPlan) -> None:
     for one in shared:
         _check_divided(one, plan.parts)
     pages.require_objects(sum(one.grid(one.rows).shards for one in shared))
-    chunk_coding.parse(plan.compression, 1)
+    chunk_coding.parse(plan.compression or _AUTO, 1)
     if names:
         require(names[0] == spec.VECTORS, "plan", "the first column must be 'vectors'")
         first = plan.columns[0]
@@ -357,7 +359,7 @@ def planned(
         "columns": columns,
         "allow_nonfinite": settings.allow_nonfinite,
         "tensors": {name: _tensor(name, kind, parts, settings) for name, kind in tensors.items()},
-        "compression": settings.compression,
+        "compression": None if settings.compression == _AUTO else settings.compression,
         "chunk_bytes": settings.chunk_bytes,
     }
     return StepPlan.from_json(StepPlan(**told).to_json())

@@ -68,7 +68,9 @@ class PartWriter:
         self._tensors = {name: self._array(planning.tensor_of(plan, name)) for name in plan.tensors}
         self._filled = dict.fromkeys(plan.tensors, 0)
         """Rows of each planned tensor that were given."""
-        self._contents = ContentsWriter(self._files, plan.compression, plan.chunk_bytes, part=index)
+        self._contents = ContentsWriter(
+            self._files, plan.compression or "auto", plan.chunk_bytes, part=index
+        )
         self._given: set[tuple[str, str]] = set()
         """Whole tensors and files, by kind and name."""
 

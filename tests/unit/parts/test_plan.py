@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import embzarr
 from embzarr._parts.plan import StepPlan, arrays_of
 from embzarr.errors import InvalidInputError, UnsupportedError
 
@@ -72,6 +75,20 @@ def test_a_plan_is_its_text() -> None:
     assert StepPlan.from_json(plan.to_json().encode()) == plan
     assert plan.identity == plan_of().identity != plan_of(step=4).identity
     assert plan.path == f"steps/3-{'1' * 32}"
+
+
+@pytest.mark.parametrize("settings", [{}, {"compression": "zstd", "chunk_bytes": 4096}])
+@pytest.mark.parametrize("tensors", [None, {"w": ("f4", (9, 2)), "q": ("u1", (5,))}])
+def test_a_plan_that_goes_to_another_process_has_the_same_name(
+    tmp_path: Path, tensors: Any, settings: dict[str, Any]
+) -> None:
+    """Pickled, or as text: receipts tell plans apart by it."""
+    plan = embzarr.plan_step(tmp_path, 24, 10, 2, tensors=tensors, **settings)
+
+    pickled = pickle.loads(pickle.dumps(plan))  # noqa: S301 - our own
+    for again in (pickled, StepPlan.from_json(plan.to_json())):
+        assert again == plan
+        assert (again.to_json(), again.identity) == (plan.to_json(), plan.identity)
 
 
 def test_a_column_is_cut_as_it_says() -> None:
