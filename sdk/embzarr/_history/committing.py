@@ -29,7 +29,7 @@ from embzarr._history.protocol import (
     Taken,
     Unknown,
 )
-from embzarr._history.records import Expired
+from embzarr._history.records import Commit, Expired
 from embzarr._storage import get_at_most, interrupts
 from embzarr.errors import (
     AccessDeniedError,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from embzarr._format import Layer
     from embzarr._history.protocol import Event
-    from embzarr._history.records import Commit, Record
+    from embzarr._history.records import Record
     from embzarr._storage import Readable, Store
 
 Compose: TypeAlias = Callable[["Parent | None", "Sequence[Record]"], bytes]
@@ -98,6 +98,8 @@ class Draft:
     base: Record | None
     """The commit that was newest before the first object was written, or the one that this write
     builds on: garbage collections after it are heeded."""
+    may_come_after: Callable[[Manifest], object] | None = None
+    """Refuses a checkpoint that others have committed meanwhile, if it must not be followed."""
     shared: bool = False
     """Whether others write the same layer: then nothing of it is ever removed."""
     follows: bool = False
@@ -148,7 +150,7 @@ def publish(store: Store, draft: Draft, *, writer: str) -> Commit:
         store,
         draft.claim,
         draft.base,
-        lambda parent, since: _compose(draft, parent, _step_of(draft, since), writer),
+        lambda parent, since: _compose(draft, parent, _step_among(draft, since), writer),
         failed=partial(_take_back, store, draft),
     )
     if isinstance(commit, Expired):
@@ -335,9 +337,16 @@ def _failure(action: Stopped | Unknown) -> EmbzarrError:
     )
 
 
-def _step_of(draft: Draft, since: Sequence[Record]) -> int:
-    """Return the step of a draft, once other commits came between."""
+def _step_among(draft: Draft, since: Sequence[Record]) -> int:
+    """Return the step of a draft, once other commits came between.
+
+    Raises:
+        InvalidInputError: it must not follow them.
+    """
     steps = [step for step in (record.entry.step for record in since) if step is not None]
+    made = [record for record in since if isinstance(record, Commit)]
+    if made and draft.may_come_after:
+        draft.may_come_after(made[-1].manifest)
     return step_after(steps[-1]) if draft.is_next and steps else draft.step
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from embzarr._format import Placement, WordTable
+    from embzarr._format import Manifest, Placement, WordTable
     from embzarr._history import Record
     from embzarr._storage import CountingStore
     from embzarr._writing.given.given_files import Source
@@ -58,6 +58,7 @@ class Writer:
         base: Record | None,
         store_id: Callable[[], str],
         is_next: bool,
+        may_come_after: Callable[[Manifest], object] | None,
     ) -> None:
         """Wrap a layer's writer; use `embzarr.create`."""
         self.metadata = metadata
@@ -68,6 +69,7 @@ class Writer:
         self._base = base
         self._store_id = store_id
         self._is_next = is_next
+        self._may_come_after = may_come_after
         self._open: forks.Process | None = forks.Process()
         self._turn = forks.Lock()
         """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
@@ -202,6 +204,7 @@ class Writer:
                 metadata=metadata,
                 model=self.model,
                 base=self._base,
+                may_come_after=self._may_come_after,
             )
         self._open = None
         # From here on nothing may be removed: the manifest may stand even where we are told not.
@@ -330,5 +333,14 @@ def start(
     layer.beside(sound)
     store_id = parallel.Later(claim)
     return Writer(
-        store, layer, placement, metadata, base=base, store_id=store_id, is_next=step is None
+        store,
+        layer,
+        placement,
+        metadata,
+        base=base,
+        store_id=store_id,
+        is_next=step is None,
+        may_come_after=None
+        if allow_new_dim
+        else partial(checks.require_dim, store.url, settings.dim),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,24 @@ def test_two_at_once_have_two_steps(tmp_path: Path, between: str) -> None:
     assert embzarr.open(tmp_path).words == ["later"]
     for number in embzarr.Run(tmp_path).numbers():
         assert embzarr.open(tmp_path, commit=number).verify().ok
+
+
+@pytest.mark.parametrize("meant", [False, True])
+def test_two_at_once_have_vectors_of_one_length(tmp_path: Path, *, meant: bool) -> None:
+    """Of two first saves the second to commit is refused as if it had begun then, and removed."""
+    with ExitStack() as both:
+        if not meant:
+            both.enter_context(
+                pytest.raises(embzarr.InvalidInputError, match="holds vectors of dimension 2")
+            )
+        with embzarr.create(tmp_path, 3, allow_new_dim=meant) as later:
+            later.append(["later"], np.ones((1, 3)))
+            embzarr.save(tmp_path, ["first"], np.ones((1, 2)))
+
+    dims = [embzarr.open(tmp_path, commit=number).dim for number in embzarr.Run(tmp_path).numbers()]
+    assert dims == ([3, 2] if meant else [2])
+    layers = [path for path in (tmp_path / "steps").iterdir() if any(path.rglob("c"))]
+    assert len(layers) == len(dims)
 
 
 def test_a_step_that_is_given_stays(tmp_path: Path) -> None:

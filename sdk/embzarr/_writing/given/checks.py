@@ -57,14 +57,24 @@ def check_follows(
         if number is None:
             raise
         return number  # what cannot be read any more does not hinder what comes after it
-    held = dim if head is None else dim_of(head.manifest)
-    if held != dim and not allow_new_dim:
+    if head and not allow_new_dim:
+        require_dim(store.url, dim, head.manifest)
+    return check_step(head, step)
+
+
+def require_dim(url: str, dim: int | None, before: Manifest) -> None:
+    """Refuse vectors of another length than those of the checkpoint before them.
+
+    Raises:
+        InvalidInputError: code ``input-shape``.
+    """
+    held = dim_of(before)
+    if held != dim:
         raise InvalidInputError(
             "input-shape",
-            f"{store.url} holds {_vectors_of(held)}; found {_vectors_of(dim)}: save to another "
+            f"{url} holds {_vectors_of(held)}; found {_vectors_of(dim)}: save to another "
             "URL, or say allow_new_dim=True if it is meant",
         )
-    return check_step(head, step)
 
 
 def dim_of(manifest: Manifest) -> int | None:
