@@ -233,7 +233,7 @@ def tensor_of(plan: StepPlan, name: str) -> Divided:
     Raises:
         InvalidInputError: code ``input-argument``: there is none of that name.
     """
-    tensor = plan.tensors.get(name)
+    tensor = plan.tensors.get(name) if isinstance(name, str) else None
     if tensor is None:
         shown = ", ".join(map(json.brief, [*plan.tensors][:_SHOWN])) or "none"
         raise InvalidInputError(

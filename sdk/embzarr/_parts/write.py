@@ -212,14 +212,14 @@ class PartWriter:
             self._columns[name].append(block, copied=True)
 
     def _take_rows(self, name: str, rows: ArrayLike) -> None:
-        planned, one = self._plan.tensors.get(name), planning.tensor_of(self._plan, name)
+        one, told = planning.tensor_of(self._plan, name), self._plan.tensors[name].type
         what = f"tensor {name[:64]!r}"
         given = tensor_rows.given({name: rows})[name]
-        expected = (one.dtype, planned.type if planned else None)
+        expected = (one.dtype, told)
         if (given.dtype, given.type) != expected:
             raise InvalidInputError(
                 "input-dtype",
-                f"{what}: expected {expected[1] or one.dtype}, found {given.type or given.dtype}",
+                f"{what}: expected {told or one.dtype}, found {given.type or given.dtype}",
             )
         if not given.shape or given.shape[1:] != one.row_shape:
             raise InvalidInputError(

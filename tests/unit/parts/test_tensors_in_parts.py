@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 import embzarr
 from conformance.recorder import Recorder
-from embzarr import ConflictError, DamagedError, InvalidInputError, NotFoundError, StepPlan
+from embzarr import (
+    ConflictError,
+    DamagedError,
+    InvalidInputError,
+    NotFoundError,
+    StepPlan,
+    StoreError,
+)
 from embzarr._format import spec
 from embzarr._parts.receipts import key_of
 from embzarr._storage.open import open_store
@@ -372,6 +379,20 @@ def test_what_an_attempt_left_that_no_receipt_names_does_no_harm(tmp_path: Path)
     assert not (tmp_path / plan.path).exists()
 
 
+def test_a_folder_in_the_place_of_an_object_ends_the_attempt(tmp_path: Path) -> None:
+    """It takes the name and cannot be read: no more an object that a collection took away."""
+    plan = embzarr.plan_step(tmp_path, parts=1)
+    (tmp_path / plan.path / "small/float64.0/c/0").mkdir(parents=True)
+
+    with (
+        pytest.raises(StoreError, match="c/0: its name is taken"),
+        embzarr.write_part(tmp_path, plan, 0) as part,
+    ):
+        part.add(tensors={"w": np.ones(3)})
+
+    assert embzarr.missing_parts(tmp_path, plan) == [0]
+
+
 @pytest.mark.parametrize("kind", ["large", "small", "file"])
 def test_a_name_that_two_parts_give_is_refused_with_both(tmp_path: Path, kind: str) -> None:
     """Also where both gave the same numbers."""
@@ -600,3 +621,19 @@ def test_a_receipt_that_no_publisher_may_read_is_not_left(
     ):
         part.add(tensors={f"{at}": np.ones(1) for at in range(100)})
     assert embzarr.missing_parts(tmp_path, plan) == [0]
+
+
+@pytest.mark.parametrize("name", [["w"], {"w": 1}, 5, None, b"w"])
+def test_a_name_that_is_no_text_is_refused_at_the_door(tmp_path: Path, name: Any) -> None:
+    """Whatever it is: it need not be of a kind that a dict can look for."""
+    plan = embzarr.plan_step(tmp_path, parts=1, tensors={"w": ("f4", (3,))})
+
+    with embzarr.write_part(tmp_path, plan, 0) as part:
+        with pytest.raises(InvalidInputError, match="expected a tensor of the plan, 'w'"):
+            part.append_tensor(name, np.ones(3, "f4"))
+        part.append_tensor("w", np.ones(3, "f4"))
+    if name is not None:
+        with pytest.raises(InvalidInputError, match="expected a tensor of the plan, 'w'"):
+            plan.rows_of(0, tensor=name)
+
+    assert_holds(embzarr.publish(tmp_path, plan), {"w": np.ones(3, "f4")})

@@ -27,7 +27,7 @@ from embzarr._format import (
     spec,
 )
 from embzarr._storage import parts_of, pieces, size_of
-from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
+from embzarr.errors import ConflictError, InvalidInputError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 _LARGE_BYTES = 2**20
+_TRIES = 10
+"""To create an object that collections take away meanwhile."""
 
 
 class ObjectWriter:
@@ -87,24 +89,29 @@ class SharedObjectWriter(ObjectWriter):
 
         Raises:
             ConflictError: code ``part-conflict``: other bytes stand there.
+            StoreError: what takes the name is no object, such as a folder.
         """
         key = f"{self._path}/{name}"
-        while not self._create(key, data):
-            with contextlib.suppress(NotFoundError):  # a collection took it away just now
+        if not any(self._is_there(key, data, digest) for _ in range(_TRIES)):
+            raise StoreError(
+                "store-failed", f"cannot create {key}: its name is taken by what is no object"
+            )
+        self._note(name, digest)
+
+    def _is_there(self, key: str, data: Body, digest: ObjectDigest) -> bool:
+        """Create an object, or find it; False where a collection took it away just now."""
+        try:
+            self._shared.create(key, data)
+        except ConflictError:
+            with contextlib.suppress(NotFoundError):
                 if self._stands(key, digest):
-                    break
+                    return True
                 raise ConflictError(
                     "part-conflict",
                     f"{key}: another attempt, or another part that gives a tensor or file of this "
                     "name, has written other bytes there, and nothing is replaced; attempts must "
                     "give the same in the same order: plan the step anew",
-                )
-        self._note(name, digest)
-
-    def _create(self, key: str, data: Body) -> bool:
-        try:
-            self._shared.create(key, data)
-        except ConflictError:
+                ) from None
             return False
         return True
 
