@@ -55,12 +55,26 @@ def expected(checkpoint: embzarr.Checkpoint) -> Any:
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
 def test_every_scheduler_reads_the_same(url: Path, scheduler: str) -> None:
     """All rows and columns, in order, and what is computed of them."""
-    how = {"scheduler": scheduler, "num_workers": 2, "dataframe.convert-string": False}
-    with dask.config.set(how):
+    with dask.config.set({"scheduler": scheduler, "num_workers": 2}):
         frame = to_dask(url, partitions=3)
         found, mean = dask.compute(frame, frame[[0, 1]].mean())
     pd.testing.assert_frame_equal(found, expected(embzarr.open(url)), check_column_type=False)
     np.testing.assert_allclose(mean, VECTORS[:, :2].mean(axis=0), atol=1e-5)
+
+
+def test_bytes_and_texts_are_those_of_pandas(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 stay bytes, whatever dask is set to make of objects."""
+    raw = np.array([b"\xff\xfe", b"ok", b""])
+    texts = np.array(["é", "", "x"])
+    embzarr.save(tmp_path, ["a", "b", "c"], np.eye(3), columns={"raw": raw, "text": texts})
+    for converts in (True, False):
+        with dask.config.set({"dataframe.convert-string": converts, "scheduler": "synchronous"}):
+            frame = to_dask(tmp_path, partitions=2)
+            found = frame.compute()
+            assert frame.raw.compute().tolist() == raw.tolist()
+        assert found.raw.tolist() == raw.tolist()
+        assert found.text.tolist() == texts.tolist()
+        pd.testing.assert_series_equal(found.dtypes, frame.dtypes)
 
 
 def test_rows_are_divided_as_asked(url: Path) -> None:

@@ -13,6 +13,7 @@ from embzarr.interop._door import Source, common_dtype, needs, opened
 from embzarr.interop._rows import row_shares
 
 with needs("dask", extra="dask"):
+    import dask
     import dask.dataframe as dd
 
     from embzarr.interop._rows.frames import frame_of
@@ -61,7 +62,9 @@ def to_dask(
     asked = None if partitions is None else arguments.whole("partitions", partitions, least=1)
     names, shares = row_shares.divide(found, columns, asked, by)
     read = _Reader(found, names)
-    return dd.from_map(read, shares, meta=read((0, 0)), label="embzarr")
+    # dask takes a column of objects for one of text, which bytes are not, and text is text already.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(read, shares, meta=read((0, 0)), label="embzarr")
 
 
 @dataclass(frozen=True, slots=True)
