@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -203,6 +204,25 @@ def test_standard_input_is_read_once(ask: Ask, run_folder: Path, tmp_path: Path)
     code, _, err = piped("import", exported, tmp_path / "run", "--vocabulary", "-", given=b"a\nb\n")
     assert code == 0, err
     assert embzarr.open(tmp_path / "run").words == ["a", "b"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell closes no stream there")
+def test_a_closed_stream_is_told(run_folder: Path, tmp_path: Path) -> None:
+    """Nothing can be read of it, and what was to be written is not taken for written."""
+    for closed, *arguments in (
+        ("<&-", "import", "-", tmp_path / "run"),
+        ("<&-", "convert", "-", tmp_path / "x.npy"),
+        (">&-", "export", run_folder, "-", "--format", "glove"),
+        (">&-", "report", run_folder, "-o", "-"),
+    ):
+        command = shlex.join([sys.executable, "-m", "embzarr", *map(str, arguments)])
+        done = subprocess.run(  # noqa: S602 - our own words
+            f"{command} {closed}", shell=True, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, done
+        assert "is closed" in done.stderr
+        assert "[usage]" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_goes_to_standard_output(run_folder: Path) -> None:

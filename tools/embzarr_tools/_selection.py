@@ -36,6 +36,8 @@ def read_from(file: str | None) -> Iterator[str | None]:
     if file != "-":
         yield file
         return
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: there is nothing to read")
     with tempfile.TemporaryDirectory(prefix="embzarr-") as folder:
         path = Path(folder, "standard-input")
         with path.open("wb") as copy:
@@ -47,12 +49,14 @@ def write_to(file: str, *, as_json: bool) -> str | BinaryIO:
     """Return where to write: ``-`` is standard output, which then has nothing else.
 
     Raises:
-        UsageError: a terminal, or JSON, would have it as well.
+        UsageError: a terminal, or JSON, would have it as well; or nobody would.
     """
     if file != "-":
         return file
     if as_json:
         raise UsageError("--json and - both want standard output")
+    if sys.__stdout__ is None:
+        raise UsageError("standard output is closed: there is nowhere to write")
     if on_terminal():
         raise UsageError("a file is not for a terminal: redirect standard output, as by > FILE")
     return cast("BinaryIO", StandardOutput())  # of which it has what a writer needs
