@@ -91,7 +91,7 @@ def plan_step(  # noqa: PLR0913 - the settings of a save, all keyword-only
         settings,
         _tensors(tensors),
         rows=_rows(rows, settings),
-        parts=arguments.whole("parts", parts, least=1),
+        parts=arguments.whole("parts", parts, least=1, most=spec.MAX_PARTS),
         step=step,
         allow_new_dim=allow_new_dim,
     )
@@ -155,7 +155,8 @@ def _tensors(given: object) -> dict[str, TensorKind]:
 def _tensor(what: str, kind: object) -> TensorKind:
     if not isinstance(kind, tuple) or len(kind) != _PAIR or not isinstance(kind[1], tuple | list):
         raise arguments.refusal(what, "its data type and its shape", kind)
-    shape = tuple(arguments.whole(f"{what}: size", size, least=1) for size in kind[1])
+    most = spec.MAX_INTEGER
+    shape = tuple(arguments.whole(f"{what}: size", size, least=1, most=most) for size in kind[1])
     if not 0 < len(shape) <= spec.MAX_RANK:
         raise InvalidInputError(
             "input-shape", f"{what}: expected 1 to {spec.MAX_RANK} dimensions, found {len(shape)}"

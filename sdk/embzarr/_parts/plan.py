@@ -362,7 +362,14 @@ def planned(
         "compression": None if settings.compression == _AUTO else settings.compression,
         "chunk_bytes": settings.chunk_bytes,
     }
-    return StepPlan.from_json(StepPlan(**told).to_json())
+    text = StepPlan(**told).to_json()
+    if len(text) > spec.MAX_PLAN_BYTES:
+        raise InvalidInputError(
+            "input-argument",
+            f"expected tensors and columns that a plan of {spec.MAX_PLAN_BYTES} bytes can tell of, "
+            f"found {len(text)}: plan only tensors that no part has whole",
+        )
+    return StepPlan.from_json(text)
 
 
 def _columns(rows: int, parts: int, settings: LayerSettings) -> tuple[int, list[PlannedColumn]]:

@@ -223,7 +223,9 @@ class PartWriter:
             )
         if not given.shape or given.shape[1:] != one.row_shape:
             raise InvalidInputError(
-                "input-shape", f"{what}: expected rows of {one.row_shape}, found {given.shape}"
+                "input-shape",
+                f"{what}: expected an array of rows of shape {one.row_shape}, found one of shape "
+                f"{given.shape}",
             )
         start, stop = one.rows_of(self._index)
         count = self._filled[name] + given.shape[0]

@@ -637,3 +637,31 @@ def test_a_name_that_is_no_text_is_refused_at_the_door(tmp_path: Path, name: Any
             plan.rows_of(0, tensor=name)
 
     assert_holds(embzarr.publish(tmp_path, plan), {"w": np.ones(3, "f4")})
+
+
+def test_what_a_plan_cannot_tell_of_is_said_in_words_of_its_arguments(tmp_path: Path) -> None:
+    """Of the argument and its bound, as no text of a plan was given."""
+    many = {f"layers.{at}.weight": ("float32", (4096, 4096)) for at in range(2000)}
+    for told, settings in (
+        ("parts: expected a whole number from 1 to 16384, found int 16385", {"parts": 16385}),
+        (
+            "tensor 'w': size: expected .* found int 9007199254740992",
+            {"tensors": {"w": ("f4", (2**53, 2))}},
+        ),
+        ("expected tensors and columns that a plan of 262144 bytes can tell of", {"tensors": many}),
+    ):
+        with pytest.raises(InvalidInputError, match=f"^{told}"):
+            embzarr.plan_step(tmp_path, **settings)  # type: ignore[arg-type]  # as given
+    assert embzarr.plan_step(tmp_path, parts=16384).parts == 16384
+
+
+def test_rows_without_their_dimension_are_told_from_the_shape_of_one(tmp_path: Path) -> None:
+    """One row that is given as rows is of no row's shape, and the message shows both."""
+    plan = embzarr.plan_step(tmp_path, parts=1, tensors={"w": ("float32", (1, 2))})
+    writer = embzarr.write_part(tmp_path, plan, 0)
+
+    with pytest.raises(
+        InvalidInputError, match=r"array of rows of shape \(2,\), found one of shape"
+    ):
+        writer.append_tensor("w", np.ones(2, "f4"))
+    writer.__exit__(RuntimeError)
