@@ -18,14 +18,14 @@ CLOSE = 0.25
 
 
 def save(url: str, *, words: int, dim: int, parts: int) -> embzarr.Checkpoint:
-    """Save words of about nine letters, with random numbers as vectors and Zipf's counts."""
+    """Save words of some twelve letters, with random numbers as vectors and Zipf's counts."""
     draws = np.random.default_rng(0)
     plan = embzarr.plan_step(url, words, dim, parts)
     for index in range(parts):
         with embzarr.write_part(url, plan, index) as part:
             part.append(draws.random((part.stop - part.start, dim), np.float32))
     letters = draws.integers(97, 123, (words, 9)).astype(np.uint8)
-    named = [bytes(row[: 6 + at % 4]).decode() + f"{at:x}"[-3:] for at, row in enumerate(letters)]
+    named = [bytes(row[: 6 + at % 4]).decode() + f"{at:05x}"[-5:] for at, row in enumerate(letters)]
     assert len(set(named)) == words
     counts = (words / np.arange(1, words + 1)).astype(int) + 1
     return embzarr.publish(url, plan, named, counts=counts)
@@ -36,6 +36,7 @@ def save(url: str, *, words: int, dim: int, parts: int) -> embzarr.Checkpoint:
     [
         pytest.param(100_000, 100, 4, id="10^5"),
         pytest.param(1_000_000, 20, 16, id="10^6", marks=pytest.mark.slow),
+        pytest.param(10_000_000, 4, 32, id="10^7", marks=pytest.mark.slow),
     ],
 )
 def test_a_save_and_a_load_cost_what_was_said(
@@ -44,7 +45,7 @@ def test_a_save_and_a_load_cost_what_was_said(
     """Objects, bytes, the manifest, and what loading a share fetches, within a quarter."""
     made = save(str(tmp_path / "run"), words=words, dim=dim, parts=parts)
     sizes = [file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file()]
-    said = paper_plan(Scene(words=words, dim=dim, workers=parts, word_bytes=10.5))
+    said = paper_plan(Scene(words=words, dim=dim, workers=parts, word_bytes=12.5))
     load = said.works[1]
     requests = fetched = 0
     for part in range(parts):

@@ -33,6 +33,10 @@ _MANIFEST: Final = 1_300
 _LOOKUP_ENTRY: Final = 12
 """Of a word in the lookup, beside its text."""
 _BLOCK: Final = 64 * 1024
+_FENCE: Final = 3
+"""Of a fence in a manifest, beside its text."""
+_LETTERS: Final = 20
+"""Among which the next one of a word is, as a rule."""
 _MOST_FENCES: Final = 4096
 _LONGEST_FENCES: Final = 1024 * 1024
 _SPLIT: Final = 8 * 2**20
@@ -190,11 +194,15 @@ class _Step:
             "offsets": scene.words * _COUNT * _COMPRESSED / 100,
         }
         shards_of_small = sum(max(math.ceil(size / _SHARD), 1) for size in small.values())
-        blocks = min(math.ceil(scene.words * (scene.word_bytes + _LOOKUP_ENTRY) / _BLOCK), 2**31)
-        told = [blocks, text / _TEXT_CHUNK, *[scene.words / _COLUMN_CHUNK] * 2]
-        inline = sum(math.ceil(n) for n in told if n <= _INLINE_ENTRIES)
+        # Of the lookup the manifest always tells itself where blocks are; where there would be too
+        # many, they are longer.
+        blocks = math.ceil(scene.words * (scene.word_bytes + _LOOKUP_ENTRY) / _BLOCK)
+        blocks = min(blocks, _MOST_FENCES)
+        told = [text / _TEXT_CHUNK, *[scene.words / _COLUMN_CHUNK] * 2]
+        inline = blocks + sum(math.ceil(n) for n in told if n <= _INLINE_ENTRIES)
         tables = [n for n in told if n > _INLINE_ENTRIES]
-        fences = min(min(blocks, _MOST_FENCES) * (scene.word_bytes + 3), _LONGEST_FENCES)
+        apart = 1 + math.log(scene.words, _LETTERS)  # letters that tell a word from the one before
+        fences = min(blocks * (min(apart, scene.word_bytes) + _FENCE), _LONGEST_FENCES)
         named = shards + shards_of_small + len(tables) + _DOCUMENTS
         inline += math.ceil(chunks / _TABLE_CHUNKS)
         manifest, page_bytes, pages = _split(named, _MANIFEST + inline * _INDEX_ENTRY + fences)
