@@ -71,6 +71,7 @@ HEAVY = [
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 @pytest.mark.filterwarnings("ignore:unclosed file .*h2o_:ResourceWarning")  # H2O's own
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe:UserWarning")  # Ray forks beside it
 @pytest.mark.parametrize(
     "adapter",
     [

@@ -39,7 +39,7 @@ def test_kills_of_spark_on_minio(minio: Minio, tally: Tally, *, full: Effort) ->
     """The same on a server, which may still carry out what a killed writer had sent."""
     pytest.importorskip("pyspark")
     with minio.bucket() as bucket:
-        url, count = minio.url(bucket, "run"), full.times(50, 3)
+        url, count = minio.url(bucket, "run"), full.times(50, 1)
         found = kill("killing_spark.py", url, minio.options, count, full.part + 1)
 
     landed = found["landed"]
