@@ -651,7 +651,7 @@ def test_what_a_plan_cannot_tell_of_is_said_in_words_of_its_arguments(tmp_path: 
         ("expected tensors and columns that a plan of 262144 bytes can tell of", {"tensors": many}),
     ):
         with pytest.raises(InvalidInputError, match=f"^{told}"):
-            embzarr.plan_step(tmp_path, **settings)  # type: ignore[arg-type]  # as given
+            embzarr.plan_step(tmp_path, **settings)  # as given
     assert embzarr.plan_step(tmp_path, parts=16384).parts == 16384
 
 
