@@ -194,15 +194,10 @@ class _Step:
             "offsets": scene.words * _COUNT * _COMPRESSED / 100,
         }
         shards_of_small = sum(max(math.ceil(size / _SHARD), 1) for size in small.values())
-        # Of the lookup the manifest always tells itself where blocks are; where there would be too
-        # many, they are longer.
-        blocks = math.ceil(scene.words * (scene.word_bytes + _LOOKUP_ENTRY) / _BLOCK)
-        blocks = min(blocks, _MOST_FENCES)
+        blocks, fences = _lookup(scene)
         told = [text / _TEXT_CHUNK, *[scene.words / _COLUMN_CHUNK] * 2]
         inline = blocks + sum(math.ceil(n) for n in told if n <= _INLINE_ENTRIES)
         tables = [n for n in told if n > _INLINE_ENTRIES]
-        apart = 1 + math.log(scene.words, _LETTERS)  # letters that tell a word from the one before
-        fences = min(blocks * (min(apart, scene.word_bytes) + _FENCE), _LONGEST_FENCES)
         named = shards + shards_of_small + len(tables) + _DOCUMENTS
         inline += math.ceil(chunks / _TABLE_CHUNKS)
         manifest, page_bytes, pages = _split(named, _MANIFEST + inline * _INDEX_ENTRY + fences)
@@ -219,6 +214,17 @@ class _Step:
             puts=objects,
             gets=scene.workers * _HEADS + parts + named // 2,
         )
+
+
+def _lookup(scene: Scene) -> tuple[int, float]:
+    """Return the blocks of the lookup, all of which the manifest tells of, and bytes of its fences.
+
+    Where there would be too many blocks, they are longer.
+    """
+    blocks = math.ceil(scene.words * (scene.word_bytes + _LOOKUP_ENTRY) / _BLOCK)
+    blocks = min(blocks, _MOST_FENCES)
+    apart = 1 + math.log(scene.words, _LETTERS)  # letters that tell a word from the one before
+    return blocks, min(blocks * (min(apart, scene.word_bytes) + _FENCE), _LONGEST_FENCES)
 
 
 def _split(named: int, beside: float) -> tuple[float, int, int]:
