@@ -56,6 +56,21 @@ class PassThrough:
         self.store.delete(key)
 
 
+class Sleeper(PassThrough):
+    """Lets another attempt come first, just before the object of one key is created."""
+
+    def __init__(self, store: Store, key: str, other: Callable[[], object]) -> None:
+        super().__init__(store)
+        self._key = key
+        self._other: Callable[[], object] | None = other
+
+    def create(self, key: str, data: Body) -> None:
+        if key.endswith(self._key) and self._other:
+            other, self._other = self._other, None
+            other()
+        super().create(key, data)
+
+
 class SlowStore(PassThrough):
     """Every request takes as long as a round trip over a real link."""
 

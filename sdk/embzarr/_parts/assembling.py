@@ -106,7 +106,7 @@ class Assembly:
     def _contents(self, receipts: Sequence[Receipt], extras: Extras) -> Contents:
         """Take over the tensors and files of the parts, write the publisher's, return all."""
         plan = self._plan
-        writer = ContentsWriter(self._files, plan.compression or "auto", plan.chunk_bytes)
+        writer = ContentsWriter(self._files, planning.compression_of(plan), plan.chunk_bytes)
         for receipt in receipts:
             writer.adopt(receipt.stored)
         writer.put(extras.tensors, extras.files)

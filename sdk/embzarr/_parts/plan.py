@@ -35,7 +35,7 @@ from embzarr._format import (
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _ChunkBytes: TypeAlias = Annotated[int, Meta(ge=spec.LEAST_CHUNK_BYTES, le=spec.MAX_CHUNK_BYTES)]
 _AUTO = "auto"
@@ -104,8 +104,7 @@ class Divided:
 
     def rows_of(self, part: int) -> tuple[int, int]:
         """Return first and past-the-last row of a part."""
-        start = min(part * self.part_rows, self.rows)
-        return start, min(start + self.part_rows, self.rows)
+        return _range_of(part, self.part_rows, self.rows)
 
     def grid_of(self, part: int) -> Grid:
         """Return how the rows of a part are cut."""
@@ -181,8 +180,7 @@ class StepPlan(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
         index = arguments.whole("part", index, least=0, most=self.parts - 1)
         if tensor is not None:
             return tensor_of(self, tensor).rows_of(index)
-        start = min(index * self.part_rows, self.rows)
-        return start, min(start + self.part_rows, self.rows)
+        return _range_of(index, self.part_rows, self.rows)
 
     @property
     def path(self) -> str:
@@ -239,34 +237,46 @@ def tensor_of(plan: StepPlan, name: str) -> Divided:
         raise InvalidInputError(
             "input-argument", f"expected a tensor of the plan, {shown}; found {name!r:.100}"
         )
-    return Divided(
-        name=tensor.array,
-        rows=tensor.shape[0],
-        part_rows=tensor.part_rows,
-        row_shape=tuple(tensor.shape[1:]),
-        dtype=tensor.dtype,
-        chunk=tensor.chunk,
-        shard=tensor.shard,
-        codec=tensor.codec,
-    )
+    first, *rest = tensor.shape
+    return _divided(tensor, tensor.array, first, tensor.part_rows, rest)
 
 
 def columns_of(plan: StepPlan) -> dict[str, Divided]:
     """Return how each column is divided."""
-    return {column.name: _divided(plan, column) for column in plan.columns}
+    return {
+        column.name: _divided(column, column.name, plan.rows, plan.part_rows, column.row_shape)
+        for column in plan.columns
+    }
 
 
-def _divided(plan: StepPlan, column: PlannedColumn) -> Divided:
+def _divided(
+    one: PlannedColumn | PlannedTensor,
+    name: str,
+    rows: int,
+    part_rows: int,
+    row_shape: Sequence[int],
+) -> Divided:
     return Divided(
-        name=column.name,
-        rows=plan.rows,
-        part_rows=plan.part_rows,
-        row_shape=tuple(column.row_shape),
-        dtype=column.dtype,
-        chunk=column.chunk,
-        shard=column.shard,
-        codec=column.codec,
+        name=name,
+        rows=rows,
+        part_rows=part_rows,
+        row_shape=tuple(row_shape),
+        dtype=one.dtype,
+        chunk=one.chunk,
+        shard=one.shard,
+        codec=one.codec,
     )
+
+
+def _range_of(part: int, part_rows: int, rows: int) -> tuple[int, int]:
+    """Return first and past-the-last row of a part, of which the last ones may have none."""
+    start = min(part * part_rows, rows)
+    return start, min(start + part_rows, rows)
+
+
+def compression_of(plan: StepPlan) -> str:
+    """Return how whole tensors and files are compressed, as `embzarr.save` takes it."""
+    return plan.compression or _AUTO
 
 
 def arrays_of(plan: StepPlan) -> dict[str, Divided]:
@@ -291,7 +301,7 @@ def _check(plan: StepPlan) -> None:
     for one in shared:
         _check_divided(one, plan.parts)
     pages.require_objects(sum(one.grid(one.rows).shards for one in shared))
-    chunk_coding.parse(plan.compression or _AUTO, 1)
+    chunk_coding.parse(compression_of(plan), 1)
     if names:
         require(names[0] == spec.VECTORS, "plan", "the first column must be 'vectors'")
         first = plan.columns[0]

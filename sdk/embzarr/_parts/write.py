@@ -69,7 +69,7 @@ class PartWriter:
         self._filled = dict.fromkeys(plan.tensors, 0)
         """Rows of each planned tensor that were given."""
         self._contents = ContentsWriter(
-            self._files, plan.compression or "auto", plan.chunk_bytes, part=index
+            self._files, planning.compression_of(plan), plan.chunk_bytes, part=index
         )
         self._given: set[tuple[str, str]] = set()
         """Whole tensors and files, by kind and name."""

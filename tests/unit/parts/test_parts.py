@@ -17,8 +17,8 @@ from conformance.recorder import Recorder
 from embzarr import ConflictError, DamagedError, InvalidInputError, NotFoundError, StepPlan
 from embzarr._parts.receipts import key_of
 from embzarr._storage.open import open_store
-from embzarr._storage.port import Body, Data, Store
-from faulty import PassThrough
+from embzarr._storage.port import Body, Data
+from faulty import PassThrough, Sleeper
 from oracle import make_vectors, make_words, read_step
 
 ROWS, DIM, PARTS = 1000, 12, 4
@@ -242,21 +242,6 @@ def test_a_part_with_other_rows_replaces_nothing(tmp_path: Path) -> None:
         write(tmp_path, plan, 1, vectors=-VECTORS)
     assert objects_of(tmp_path) == published
     assert checkpoint.verify().ok
-
-
-class Sleeper(PassThrough):
-    """Lets another attempt come first, just before the object of one key is created."""
-
-    def __init__(self, store: Store, key: str, other: Any) -> None:
-        super().__init__(store)
-        self._key = key
-        self._other = other
-
-    def create(self, key: str, data: Body) -> None:
-        if key.endswith(self._key) and self._other:
-            other, self._other = self._other, None
-            other()
-        super().create(key, data)
 
 
 @pytest.mark.parametrize("key", ["vectors/c/1/0", "moments/c/1/0", "parts/1.json"])

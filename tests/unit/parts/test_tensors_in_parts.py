@@ -27,8 +27,7 @@ from embzarr import (
 from embzarr._format import spec
 from embzarr._parts.receipts import key_of
 from embzarr._storage.open import open_store
-from embzarr._storage.port import Body, Store
-from faulty import PassThrough
+from faulty import Sleeper
 from oracle import make_vectors, make_words
 
 PARTS = 3
@@ -304,21 +303,6 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
             pass
     assert_holds(embzarr.publish(tmp_path, plan), tensors_of(1))
     assert embzarr.missing_parts(tmp_path, plan) == []
-
-
-class Sleeper(PassThrough):
-    """Lets another attempt come first, just before the object of one key is created."""
-
-    def __init__(self, store: Store, key: str, other: Any) -> None:
-        super().__init__(store)
-        self._key = key
-        self._other = other
-
-    def create(self, key: str, data: Body) -> None:
-        if key.endswith(self._key) and self._other:
-            other, self._other = self._other, None
-            other()
-        super().create(key, data)
 
 
 @pytest.mark.parametrize(
