@@ -82,13 +82,11 @@ def test_window_is_gradient_descent(negative: int, *, cbow: bool) -> None:
     weights, marks, tables, scratch = make(seed=negative)
     context = [3, 8, 8, 41]
     before = Weights(inputs=weights.inputs.copy(), outputs=weights.outputs.copy())
-    twin = new_scratch(WIDTH)
-    twin.state[:] = scratch.state
-    targets = draw_targets(20, negative, tables, twin)
+    targets = draw_targets(20, negative, tables, scratch)
     scratch.context[: len(context)] = context
-    scratch.targets[0] = 20
     loss = kernel._train_window(
         len(context),
+        len(targets),
         np.float32(0.1),
         Method(window=2, negative=negative, cbow=cbow),
         weights,
@@ -111,10 +109,10 @@ def test_extreme_logits_are_clipped() -> None:
     weights.inputs[1] = 1e3
     weights.outputs[:] = -1e3
     scratch.context[0] = 1
-    scratch.targets[0] = 0
     method = Method(window=2, negative=5, cbow=False)
     alpha = np.float32(0.01)
-    loss = kernel._train_window(1, alpha, method, weights, marks, tables, scratch)
+    count = len(draw_targets(0, 5, tables, scratch))
+    loss = kernel._train_window(1, count, alpha, method, weights, marks, tables, scratch)
 
     assert np.isfinite(loss)
     assert np.isfinite(weights.inputs).all()
@@ -132,6 +130,24 @@ def test_draws_follow_the_distribution() -> None:
     expected[-1] = 0
 
     assert np.abs(drawn / drawn.sum() - expected / expected.sum()).max() < 0.004
+
+
+@pytest.mark.parametrize("between", [0, 1])
+def test_next_negatives_are_foreseen(between: int) -> None:
+    """What is to be drawn after some other numbers is known before, and changes nothing."""
+    _, _, tables, scratch = make()
+    draw_targets(3, 5, tables, scratch)
+    state = scratch.state.copy()
+    draws.foresee(4, between, 5, tables, scratch)
+    np.testing.assert_array_equal(scratch.state, state)
+
+    foreseen = scratch.ahead.tolist()
+    assert foreseen[0] == 4
+    gamma = np.uint64(0x9E3779B97F4A7C15)
+    with np.errstate(over="ignore"):
+        scratch.state[0] += np.uint64(between) * gamma
+    drawn = draw_targets(4, 5, tables, scratch)
+    assert list(dict.fromkeys(foreseen)) == drawn
 
 
 def test_window_sizes() -> None:

@@ -100,6 +100,8 @@ class Scratch(NamedTuple):
     """(2 * MAX_WINDOW + 1,): the words around the centre word."""
     targets: npt.NDArray[np.int64]
     """(MAX_NEGATIVE + 1,): the centre word, then distinct negatives."""
+    ahead: npt.NDArray[np.int64]
+    """(GROUP,): output rows of the next window, to have them in the cache when they are needed."""
     rows: npt.NDArray[np.float32]
     """(GROUP * ROW_STRIDE,): gathered output rows."""
     slopes: npt.NDArray[np.float32]
@@ -107,7 +109,7 @@ class Scratch(NamedTuple):
     mean: npt.NDArray[np.float32]
     """(padded size,): of the context rows; CBOW only."""
     start: npt.NDArray[np.float32]
-    """(padded size,): the mean before the window's steps."""
+    """(padded size,): the mean before the window's steps; CBOW only."""
     state: npt.NDArray[np.uint64]
     """(1,): the random state."""
 
@@ -118,6 +120,7 @@ def new_scratch(width: int) -> Scratch:
         kept=np.zeros(MAX_SENTENCE, np.int32),
         context=np.zeros(2 * MAX_WINDOW + 1, np.int32),
         targets=np.zeros(MAX_NEGATIVE + 1, np.int64),
+        ahead=np.zeros(GROUP, np.int64),
         rows=aligned_zeros((GROUP * ROW_STRIDE,)),
         slopes=np.zeros(GROUP, np.float32),
         mean=aligned_zeros((width,)),

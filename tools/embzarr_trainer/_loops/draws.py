@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from embzarr_trainer._buffers import GROUP
 from embzarr_trainer._loops.compiling import inlined
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ def subsample(
 
 
 @inlined
+def _drawn(state: np.uint64, tables: Tables) -> np.int64:
+    """Return the word that a state draws, with the frequency that negatives have."""
+    bits = _mixed(state)
+    cell = _below(bits, len(tables.alias_cut))
+    alias = np.int64(tables.alias_word[cell])
+    return cell if (bits & _LOW_32) < np.uint64(tables.alias_cut[cell]) else alias
+
+
+@inlined
 def draw_targets(negative: int, tables: Tables, scratch: Scratch) -> int:
     """Add negatives to the centre word in ``targets``; return how many there are with it.
 
@@ -68,10 +78,7 @@ def draw_targets(negative: int, tables: Tables, scratch: Scratch) -> int:
     count = 1
     for _ in range(negative):
         state += _GAMMA
-        bits = _mixed(state)
-        cell = _below(bits, len(tables.alias_cut))
-        alias = np.int64(tables.alias_word[cell])
-        drawn = cell if (bits & _LOW_32) < np.uint64(tables.alias_cut[cell]) else alias
+        drawn = _drawn(state, tables)
         new = True
         for earlier in range(count):
             new = new and targets[earlier] != drawn
@@ -79,6 +86,24 @@ def draw_targets(negative: int, tables: Tables, scratch: Scratch) -> int:
         count += new
     scratch.state[0] = state
     return count
+
+
+@inlined
+def foresee(centre: int, between: int, negative: int, tables: Tables, scratch: Scratch) -> None:
+    """Set ``ahead`` to output rows of the next window, whose draws a counter's hash tells already.
+
+    Args:
+        centre: the next window's centre word.
+        between: how many numbers are drawn before its negatives.
+        negative: as for ``draw_targets``.
+        tables: to draw from.
+        scratch: whose state stays as it is.
+    """
+    scratch.ahead[0] = centre
+    state = scratch.state[0] + np.uint64(between) * _GAMMA
+    for slot in range(1, min(negative + 1, GROUP)):
+        state += _GAMMA
+        scratch.ahead[slot] = _drawn(state, tables)
 
 
 @inlined

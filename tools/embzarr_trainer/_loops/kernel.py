@@ -25,15 +25,17 @@ import numpy as np
 
 from embzarr_trainer import _buffers
 from embzarr_trainer._buffers import GROUP
-from embzarr_trainer._loops import draws, steps
+from embzarr_trainer._loops import compiling, draws, steps
 from embzarr_trainer._loops.compiling import compiled, inlined, stamp_of
-from embzarr_trainer._loops.draws import choose_window, draw_targets, subsample
+from embzarr_trainer._loops.draws import choose_window, draw_targets, foresee, subsample
 from embzarr_trainer._loops.steps import (
+    fetch,
+    fetch_ahead,
+    finish,
     gather,
     logits,
     loss_of,
     mark,
-    scatter,
     step,
     to_slopes,
 )
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 _ZERO: Final = np.float32(0)
 _ONE: Final = np.float32(1)
+_NEXT_CONTEXTS: Final = 2
+"""Of the next window: where windows fall apart into blocks, it seldom has more."""
 
 
 @inlined
@@ -57,17 +61,22 @@ def _train_contexts(
     tables: Tables,
     scratch: Scratch,
 ) -> np.float32:
-    """Step along each context word in turn; return the loss of the first, before any step."""
+    """Step along each context word in turn but the last, whose slopes are set.
+
+    Returns:
+        The loss of the first, before any step.
+    """
     row = weights.inputs[scratch.context[0]]
     logits(row, scratch)
     loss = loss_of(first, live, tables, scratch)
     for place in range(1, contexts):
+        fetch_ahead(weights.outputs, place - 1, place, scratch)
         to_slopes(first, live, alpha, tables, scratch)
         following = weights.inputs[scratch.context[place]]
         step(row, following, scratch)
         row = following
+    fetch_ahead(weights.outputs, contexts - 1, GROUP, scratch)
     to_slopes(first, live, alpha, tables, scratch)
-    step(row, scratch.start, scratch)  # nothing follows
     return loss
 
 
@@ -75,11 +84,10 @@ def _train_contexts(
 def _train_mean(
     first: int, live: int, alpha: np.float32, tables: Tables, scratch: Scratch
 ) -> np.float32:
-    """Step along the mean of the context; return the loss before."""
+    """Set the slopes of the context's mean; return the loss."""
     logits(scratch.mean, scratch)
     loss = loss_of(first, live, tables, scratch)
     to_slopes(first, live, alpha, tables, scratch)
-    step(scratch.mean, scratch.start, scratch)
     return loss
 
 
@@ -113,6 +121,7 @@ def _spread(contexts: int, weights: Weights, tables: Tables, scratch: Scratch) -
 @inlined
 def _train_window(
     contexts: int,
+    count: int,
     alpha: np.float32,
     method: Method,
     weights: Weights,
@@ -120,8 +129,7 @@ def _train_window(
     tables: Tables,
     scratch: Scratch,
 ) -> np.float32:
-    """Train ``context[:contexts]`` to predict ``targets[0]``."""
-    count = draw_targets(method.negative, tables, scratch)
+    """Train ``context[:contexts]`` to predict ``targets[0]`` among ``targets[:count]``."""
     loss = _ZERO
     if method.cbow:
         _average(contexts, weights, scratch)
@@ -129,10 +137,12 @@ def _train_window(
         live = min(count - first, GROUP)
         gather(weights.outputs, first, live, scratch)
         if method.cbow:
+            last = scratch.mean
             loss += _train_mean(first, live, alpha, tables, scratch)
         else:
+            last = weights.inputs[scratch.context[contexts - 1]]
             loss += _train_contexts(contexts, first, live, alpha, weights, tables, scratch)
-        scatter(weights.outputs, first, live, marks, tables, scratch)
+        finish(last, weights.outputs, first, live, marks, tables, scratch)
     if method.cbow:
         _spread(contexts, weights, tables, scratch)
     return loss
@@ -181,10 +191,16 @@ def _train_chunk(stamp: int) -> TrainChunk:
             for centre in range(count):
                 if not tables.frozen[scratch.kept[centre]]:
                     mark(marks.inputs, scratch.kept[centre])
+                fetch(weights.inputs, scratch.kept[min(centre + method.window, count - 1)])
                 contexts = choose_window(centre, count, method, tables, scratch)
                 if contexts:
+                    targets = draw_targets(method.negative, tables, scratch)
+                    following = scratch.kept[min(centre + 1, count - 1)]
+                    foresee(following, 1, method.negative, tables, scratch)
                     loss += float(
-                        _train_window(contexts, alpha, method, weights, marks, tables, scratch)
+                        _train_window(
+                            contexts, targets, alpha, method, weights, marks, tables, scratch
+                        )
                     )
                     windows += 1
         return loss, windows
@@ -224,18 +240,25 @@ def _train_windows(stamp: int) -> TrainWindows:
     ) -> float:
         loss = 0.0
         at = stamp & 0
-        for window in range(len(windows.centres)):
+        last = len(windows.centres) - 1
+        for window in range(last + 1):
             scratch.targets[0] = windows.centres[window]
-            count = int(windows.sizes[window])
-            for place in range(count):
+            contexts = int(windows.sizes[window])
+            for place in range(contexts):
                 scratch.context[place] = windows.contexts[at + place]
-            at += count
-            loss += float(_train_window(count, alpha, method, weights, marks, tables, scratch))
+            at += contexts
+            targets = draw_targets(method.negative, tables, scratch)
+            foresee(windows.centres[min(window + 1, last)], 0, method.negative, tables, scratch)
+            for place in range(at, min(at + _NEXT_CONTEXTS, len(windows.contexts))):
+                fetch(weights.inputs, windows.contexts[place])
+            loss += float(
+                _train_window(contexts, targets, alpha, method, weights, marks, tables, scratch)
+            )
         return loss
 
     return train_windows
 
 
-_STAMP: Final = stamp_of(_buffers, draws, steps)
+_STAMP: Final = stamp_of(_buffers, compiling, draws, steps)
 train_chunk: Final = _train_chunk(_STAMP)
 train_windows: Final = _train_windows(_STAMP)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from embzarr_trainer._buffers import GROUP, LOGIT_LIMIT, ROW_STRIDE, TABLE_SIZE
-from embzarr_trainer._loops.compiling import inlined
+from embzarr_trainer._buffers import GROUP, LANES, LOGIT_LIMIT, ROW_STRIDE, TABLE_SIZE
+from embzarr_trainer._loops.compiling import inlined, prefetch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,31 +28,26 @@ def mark(marks: npt.NDArray[np.uint8], word: int) -> None:
 
 
 @inlined
+def fetch(matrix: npt.NDArray[np.float32], word: int) -> None:
+    """Have a row on its way from memory, a cache line after the other."""
+    for k in range(0, matrix.shape[1], LANES):
+        prefetch(matrix, word, k)
+
+
+@inlined
+def fetch_ahead(outputs: npt.NDArray[np.float32], start: int, stop: int, scratch: Scratch) -> None:
+    """Have some of the next window's output rows on their way: all at once would hold others up."""
+    for slot in range(start, min(stop, GROUP)):
+        fetch(outputs, scratch.ahead[slot])
+
+
+@inlined
 def gather(outputs: npt.NDArray[np.float32], first: int, live: int, scratch: Scratch) -> None:
     """Copy the output rows of ``live`` targets into scratch."""
     for slot in range(live):
         row = outputs[scratch.targets[first + slot]]
         for k in range(len(row)):
             scratch.rows[slot * ROW_STRIDE + k] = row[k]
-
-
-@inlined
-def scatter(
-    outputs: npt.NDArray[np.float32],
-    first: int,
-    live: int,
-    marks: Marks,
-    tables: Tables,
-    scratch: Scratch,
-) -> None:
-    """Copy the rows back, but for frozen ones."""
-    for slot in range(live):
-        word = scratch.targets[first + slot]
-        if not tables.frozen[word]:
-            mark(marks.outputs, word)
-            row = outputs[word]
-            for k in range(len(row)):
-                row[k] = scratch.rows[slot * ROW_STRIDE + k]
 
 
 @inlined
@@ -131,3 +126,34 @@ def step(
         s5 += y * o5
     slopes[0], slopes[1], slopes[2] = s0, s1, s2
     slopes[3], slopes[4], slopes[5] = s3, s4, s5
+
+
+@inlined
+def finish(
+    row: npt.NDArray[np.float32],
+    outputs: npt.NDArray[np.float32],
+    first: int,
+    live: int,
+    marks: Marks,
+    tables: Tables,
+    scratch: Scratch,
+) -> None:
+    """Take a window's last step of a group, of which the output rows go back, but for frozen ones.
+
+    The row's own step comes last: the others are along its value before.
+    """
+    rows, slopes = scratch.rows, scratch.slopes
+    for slot in range(live):
+        word = scratch.targets[first + slot]
+        if not tables.frozen[word]:
+            mark(marks.outputs, word)
+            output, slope = outputs[word], slopes[slot]
+            for k in range(len(output)):
+                output[k] = rows[slot * ROW_STRIDE + k] + slope * row[k]
+    g0, g1, g2 = slopes[0], slopes[1], slopes[2]
+    g3, g4, g5 = slopes[3], slopes[4], slopes[5]
+    for k in range(len(row)):
+        o0, o1 = rows[k], rows[ROW_STRIDE + k]
+        o2, o3 = rows[2 * ROW_STRIDE + k], rows[3 * ROW_STRIDE + k]
+        o4, o5 = rows[4 * ROW_STRIDE + k], rows[5 * ROW_STRIDE + k]
+        row[k] += g0 * o0 + g1 * o1 + g2 * o2 + g3 * o3 + g4 * o4 + g5 * o5
