@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 TESTS = (
     "test_blocks.py",
+    "test_dealing.py",
     "test_kernel.py",
     "test_kernel_gate.py",
     "test_long_sentence.py",

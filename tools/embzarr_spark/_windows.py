@@ -8,7 +8,7 @@ import numpy as np
 
 from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._plan import PIECE_WORDS, drawn
-from embzarr_trainer import Windows
+from embzarr_trainer import Chosen, Windows, deal_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,21 +17,10 @@ if TYPE_CHECKING:
 
     from embzarr_spark._plan import BlockPlan
     from embzarr_spark._shards import Shard
+    from embzarr_trainer import Dealt
 
 _S32: Final = np.uint64(32)
 _S33: Final = np.uint64(33)
-
-
-class _Chosen(NamedTuple):
-    """What subsampling left of the sentences of a segment, in the order of training."""
-
-    rows: npt.NDArray[np.int64]
-    reach: npt.NDArray[np.int64]
-    sentence: npt.NDArray[np.int64]
-    piece: npt.NDArray[np.uint64]
-    """The order of its piece in the segment."""
-    offset: npt.NDArray[np.int64]
-    """Of the word, in the whole text."""
 
 
 class Share(NamedTuple):
@@ -88,19 +77,12 @@ def deal(
     """
     give_back_large_arrays()
     chosen = _choose(shard, plan, before=before, epoch=epoch, segment=segment)
-    bounds = plan.bounds()
-    group = np.searchsorted(bounds, chosen.rows, side="right") - 1
-    within = (chosen.rows - bounds[group]).astype(np.int32)
-    centre, context = _pairs(chosen, window=plan.options.window)
-    block = (group[centre] * plan.groups + group[context]).astype(np.uint16)
-    order = np.argsort(block, kind="stable")  # by radix
-    centre, context, block = centre[order], context[order], block[order]
-    edges = np.flatnonzero(np.diff(block)) + 1
-    for one in np.split(np.arange(len(block)), edges) if len(block) else ():
-        yield int(block[one[0]]), _share(centre[one], context[one], chosen, within)
+    dealt = deal_windows(chosen, groups=plan.groups)
+    for block in np.flatnonzero(np.diff(dealt.edges[:, 0])).tolist():
+        yield block, _share(dealt, block)
 
 
-def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: int) -> _Chosen:
+def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: int) -> Chosen:
     """Take the sentences of a segment in its order, and thin them out."""
     starts, lengths = shard.starts[:-1], np.diff(shard.starts)
     order = drawn(plan.seed("pieces", epoch), (before + starts) // PIECE_WORDS)
@@ -114,47 +96,27 @@ def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: 
     places, sentence = places[kept], sentence[kept]
     reach = drawn(plan.seed("reach", epoch), before + places) >> _S32
     reach = 1 + ((reach * np.uint64(plan.options.window)) >> _S32)
-    return _Chosen(
-        rows=shard.rows[shard.codes[places]],
-        reach=reach.astype(np.int64),
+    bounds, codes = plan.bounds(), shard.codes[places]
+    group = np.searchsorted(bounds, shard.rows, side="right") - 1
+    return Chosen(
+        group=group.astype(np.int32)[codes],
+        within=(shard.rows - bounds[group]).astype(np.int32)[codes],
+        reach=reach.astype(np.int32),
         sentence=sentence,
         piece=order[sentence],
         offset=before + places,
     )
 
 
-def _pairs(chosen: _Chosen, *, window: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return centre and context of each pair, as places in what is chosen, centre by centre."""
-    words = len(chosen.rows)
-    distances = [*range(-window, 0), *range(1, window + 1)]
-    reached = np.zeros((words, len(distances)), np.bool_)
-    for column, distance in enumerate(distances):
-        size = max(words - abs(distance), 0)
-        own = slice(max(-distance, 0), max(-distance, 0) + size)
-        other = slice(max(distance, 0), max(distance, 0) + size)
-        same = chosen.sentence[own] == chosen.sentence[other]
-        reached[own, column] = same & (chosen.reach[own] >= abs(distance))
-    centre, which = np.nonzero(reached)
-    return centre, centre + np.array(distances, np.int64)[which]
-
-
-def _share(
-    centre: npt.NDArray[np.int64],
-    context: npt.NDArray[np.int64],
-    chosen: _Chosen,
-    within: npt.NDArray[np.int32],
-) -> Share:
-    first = np.flatnonzero(np.diff(centre, prepend=-1))
-    centres = centre[first]
-    piece = chosen.piece[centres]
-    begins = np.flatnonzero(np.append(True, piece[1:] != piece[:-1]))
+def _share(dealt: Dealt, block: int) -> Share:
+    pieces, windows, contexts = (slice(*dealt.edges[block : block + 2, kind]) for kind in range(3))
     return Share(
-        order=piece[begins],
-        offset=chosen.offset[centres[begins]],
-        counts=np.diff(np.append(begins, len(centres))).astype(np.int32),
-        centres=within[centres],
-        sizes=np.diff(np.append(first, len(centre))).astype(np.uint16),
-        contexts=within[context],
+        order=dealt.order[pieces],
+        offset=dealt.offset[pieces],
+        counts=dealt.counts[pieces],
+        centres=dealt.centres[windows],
+        sizes=dealt.sizes[windows],
+        contexts=dealt.contexts[contexts],
     )
 
 

@@ -9,7 +9,8 @@ It reaches the store through ``import embzarr`` alone, as any other trainer can.
 are compiled by numba: ``pip install 'embzarr[train]'``.
 
 Training by many machines (``embzarr_spark``) takes from here what it does not do otherwise:
-`Blocks`, the compiled loops on two matrices of different words, with what goes in.
+`Blocks`, the compiled loops on two matrices of different words, with what goes in, and
+`deal_windows`, which deals a text out to them.
 """
 
 from embzarr_trainer._buffers import MAX_SENTENCE, Method, Weights, Windows
@@ -18,6 +19,7 @@ from embzarr_trainer._corpus.reading import cut_sentences
 from embzarr_trainer._corpus.text import read_text
 from embzarr_trainer._corpus.tokenizers import LINE_END, find_tokenizer
 from embzarr_trainer._loops.compiling import require_numba
+from embzarr_trainer._loops.dealing_gate import Chosen, Dealt, deal_windows
 from embzarr_trainer._loops.kernel_gate import Blocks
 from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, check_number, refused
 from embzarr_trainer._progress import Metrics, Progress
@@ -31,6 +33,8 @@ __all__ = [
     "MAX_SENTENCE",
     "MODEL",
     "Blocks",
+    "Chosen",
+    "Dealt",
     "Method",
     "Metrics",
     "Progress",
@@ -42,6 +46,7 @@ __all__ = [
     "check_integer",
     "check_number",
     "cut_sentences",
+    "deal_windows",
     "find_tokenizer",
     "keep_thresholds",
     "library_prose",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-import embzarr
 from embzarr_trainer._buffers import (
     MAX_NEGATIVE,
     MAX_SENTENCE,
@@ -27,6 +26,7 @@ from embzarr_trainer._buffers import (
     Windows,
     new_scratch,
 )
+from embzarr_trainer._loops.checks import check_array, check_kind, refusal
 from embzarr_trainer._loops.kernel import train_chunk, train_windows
 from embzarr_trainer._options import check_integer
 
@@ -109,7 +109,7 @@ class Worker:
         _check_sentences(ids, starts)
         _check_ids("ids", ids[starts[0] : starts[-1]], len(shared.weights.inputs))
         if not isinstance(alpha, np.float32) or not np.isfinite(alpha):
-            raise _refused("alpha", "a finite float32", repr(alpha))
+            raise refusal("alpha", "a finite float32", repr(alpha))
         scratch.state[0] = seed
         method, weights, marks, tables = shared.method, shared.weights, shared.marks, shared.tables
         return train_chunk(ids, starts, alpha, method, weights, marks, tables, scratch)
@@ -135,13 +135,13 @@ class Blocks:
         """Check what stays the same from one call to the next."""
         _check_method(self.method)
         if self.method.cbow:
-            raise _refused("method.cbow", "False: a mean does not split into blocks", "True")
+            raise refusal("method.cbow", "False: a mean does not split into blocks", "True")
         rows, width = _shape_of(self.weights)
         outputs = self.weights.outputs
-        _check_array("weights.outputs", outputs, np.float32, f"(words, {width})", rank=2)
+        check_array("weights.outputs", outputs, np.float32, f"(words, {width})", rank=2)
         others = len(outputs)
         if outputs.shape[1] != width or not 1 <= others <= _MAX_ROWS:
-            raise _refused("weights.outputs", f"rows of {width} numbers", str(outputs.shape))
+            raise refusal("weights.outputs", f"rows of {width} numbers", str(outputs.shape))
         _check_group("tables", self.tables, Tables, _of_tables(others))
         _check_ids("tables.alias_word", self.tables.alias_word, others)
         marks = Marks(np.zeros(rows, np.uint8), np.zeros(others, np.uint8))
@@ -168,26 +168,26 @@ class Blocks:
         _check_ids("windows.centres", windows.centres, len(outputs))
         _check_ids("windows.contexts", windows.contexts, len(inputs))
         if not isinstance(alpha, np.float32) or not np.isfinite(alpha):
-            raise _refused("alpha", "a finite float32", repr(alpha))
+            raise refusal("alpha", "a finite float32", repr(alpha))
         self._scratch.state[0] = seed
         method, marks, tables = self.method, self._marks, self.tables
         return train_windows(windows, alpha, method, self.weights, marks, tables, self._scratch)
 
 
 def _check_windows(windows: Windows) -> None:
-    _check_kind("windows", windows, Windows)
+    check_kind("windows", windows, Windows)
     kinds: tuple[type[np.generic], ...] = (np.int32, np.uint16, np.int32)
     for name, kind, array in zip(Windows._fields, kinds, windows, strict=True):
-        _check_array(f"windows.{name}", array, kind, "(windows,)", rank=1)
+        check_array(f"windows.{name}", array, kind, "(windows,)", rank=1)
     sizes = windows.sizes
     if len(sizes) != len(windows.centres):
-        raise _refused("windows.sizes", f"shape ({len(windows.centres)},)", str(sizes.shape))
+        raise refusal("windows.sizes", f"shape ({len(windows.centres)},)", str(sizes.shape))
     low, high = int(sizes.min(initial=1)), int(sizes.max(initial=1))
     if low < 1 or high > 2 * MAX_WINDOW:
-        raise _refused("windows.sizes", f"from 1 to {2 * MAX_WINDOW}", f"from {low} to {high}")
+        raise refusal("windows.sizes", f"from 1 to {2 * MAX_WINDOW}", f"from {low} to {high}")
     if int(sizes.sum(dtype=np.int64)) != len(windows.contexts):
         expected = f"shape ({int(sizes.sum(dtype=np.int64))},), as sizes say"
-        raise _refused("windows.contexts", expected, str(windows.contexts.shape))
+        raise refusal("windows.contexts", expected, str(windows.contexts.shape))
 
 
 def _of_weights(rows: int, width: int) -> _Layout:
@@ -210,83 +210,51 @@ def _of_tables(rows: int) -> _Layout:
 
 
 def _check_method(method: Method) -> None:
-    _check_kind("method", method, Method)
+    check_kind("method", method, Method)
     check_integer("method.window", method.window, low=1, high=MAX_WINDOW)
     check_integer("method.negative", method.negative, low=1, high=MAX_NEGATIVE)
     if not isinstance(method.cbow, bool):
-        raise _refused("method.cbow", "True or False", repr(method.cbow))
+        raise refusal("method.cbow", "True or False", repr(method.cbow))
 
 
 def _shape_of(weights: Weights) -> tuple[int, int]:
     """Return rows and padded size, within the bounds that the loops rely on."""
-    _check_kind("weights", weights, Weights)
+    check_kind("weights", weights, Weights)
     inputs = weights.inputs
-    _check_array("weights.inputs", inputs, np.float32, "(words, padded size)", rank=2)
+    check_array("weights.inputs", inputs, np.float32, "(words, padded size)", rank=2)
     rows, width = inputs.shape
     if not (1 <= rows <= _MAX_ROWS and 1 <= width <= MAX_VECTOR_SIZE):
         expected = f"1 to {_MAX_ROWS} rows of 1 to {MAX_VECTOR_SIZE} numbers"
-        raise _refused("weights.inputs", expected, str(inputs.shape))
+        raise refusal("weights.inputs", expected, str(inputs.shape))
     return rows, width
 
 
 def _check_group(
     name: str, group: tuple[Any, ...], kind: type[tuple[Any, ...]], layout: _Layout
 ) -> None:
-    _check_kind(name, group, kind)
+    check_kind(name, group, kind)
     for (field, (dtype, shape)), array in zip(layout.items(), group, strict=True):
-        _check_array(f"{name}.{field}", array, dtype, str(shape), rank=len(shape))
+        check_array(f"{name}.{field}", array, dtype, str(shape), rank=len(shape))
         if array.shape != shape:
-            raise _refused(f"{name}.{field}", f"shape {shape}", str(array.shape))
-
-
-def _check_kind(name: str, group: object, kind: type[tuple[Any, ...]]) -> None:
-    if type(group) is not kind:
-        raise _refused(name, kind.__name__, type(group).__name__)
+            raise refusal(f"{name}.{field}", f"shape {shape}", str(array.shape))
 
 
 def _check_sentences(ids: npt.NDArray[np.int32], starts: npt.NDArray[np.int64]) -> None:
-    _check_array("ids", ids, np.int32, "(words,)", rank=1)
-    _check_array("starts", starts, np.int64, "(sentences + 1,)", rank=1)
+    check_array("ids", ids, np.int32, "(words,)", rank=1)
+    check_array("starts", starts, np.int64, "(sentences + 1,)", rank=1)
     if len(starts) == 0:
-        raise _refused("starts", "one number at least", "none")
+        raise refusal("starts", "one number at least", "none")
     low, high = int(starts.min()), int(starts.max())
     if low < 0 or high > len(ids):  # also bounds the differences, which could wrap around
-        raise _refused("starts", f"places from 0 to {len(ids)}", f"from {low} to {high}")
+        raise refusal("starts", f"places from 0 to {len(ids)}", f"from {low} to {high}")
     lengths = np.diff(starts)
     shortest, longest = int(lengths.min(initial=0)), int(lengths.max(initial=0))
     if shortest < 0 or longest > MAX_SENTENCE:
         expected = f"sentences of 0 to {MAX_SENTENCE} words"
-        raise _refused("starts", expected, f"from {shortest} to {longest}")
+        raise refusal("starts", expected, f"from {shortest} to {longest}")
 
 
 def _check_ids(name: str, ids: npt.NDArray[np.int32], rows: int) -> None:
     """Refuse ids of rows that are not there; as unsigned numbers the negative ones are large."""
     if ids.view(np.uint32).max(initial=0) >= rows:
-        raise _refused(name, f"word ids below {rows}", f"from {ids.min()} to {ids.max()}")
-
-
-def _check_array(
-    name: str, array: object, dtype: type[np.generic], shape: str, *, rank: int
-) -> None:
-    """Refuse what is not laid out in memory as the compiled loops take for granted.
-
-    Another data type or layout would also have all of them compiled once more.
-    """
-    if (
-        type(array) is np.ndarray
-        and array.dtype == dtype
-        and array.ndim == rank
-        and array.flags.carray  # contiguous, aligned, and writable
-    ):
-        return
-    found = type(array).__name__
-    if isinstance(array, np.ndarray):
-        read_only = "" if array.flags.writeable else "read-only "
-        found = f"{read_only}{found} {array.dtype} {array.shape} of strides {array.strides}"
-    raise _refused(name, f"a contiguous writable array, {np.dtype(dtype)} {shape}", found)
-
-
-def _refused(name: str, expected: str, found: str) -> embzarr.InvalidInputError:
-    return embzarr.InvalidInputError(
-        "input-argument", f"{name}: expected {expected}, found {found}"
-    )
+        raise refusal(name, f"word ids below {rows}", f"from {ids.min()} to {ids.max()}")
