@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embzarr_spark._spark import SOCKETS
+
 CORES = "1"
 MEMORY = "700"
 
@@ -44,6 +46,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "spark.executor.extraJavaOptions": small,
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "spark.task.maxFailures": "6",
+        **SOCKETS,
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)

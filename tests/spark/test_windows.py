@@ -170,6 +170,7 @@ def test_shards_are_cut_where_a_line_ends(monkeypatch: pytest.MonkeyPatch) -> No
     """Behind the last line that ends in so many words; of a line that does not end, behind all."""
     monkeypatch.setattr(_shards, "SHARD_WORDS", 4)
     monkeypatch.setattr(_shards, "_shard", lambda text, *_, **__: list(text))
+    monkeypatch.setattr(_shards, "_cut", lambda shard: [shard])
     blocks = [["a", LINE_END, "b", LINE_END], ["c", "d"], ["e", "f"], [LINE_END, "g", "h", "i"]]
 
     found: list[Any] = [*_shards.encode(blocks, None, total=1, sample=0)]  # type: ignore[arg-type]
@@ -180,6 +181,27 @@ def test_shards_are_cut_where_a_line_ends(monkeypatch: pytest.MonkeyPatch) -> No
         [LINE_END],
         ["g", "h", "i"],
     ]
+
+
+@pytest.mark.parametrize("size", [1, 100, 999, 4999, 5000, 10_000])
+def test_one_long_line_makes_shards_of_the_usual_size(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """It is cut between sentences, and deals out the same."""
+    monkeypatch.setattr(_shards, "SHARD_WORDS", size)
+    text, plan = whole_text(), plan_of()
+    shares: dict[int, list[Share]] = defaultdict(list)
+    before = 0
+    parts = list(_shards._cut(text))
+    for part in parts:
+        for block, share in deal(part, plan, before=before, epoch=1, segment=0):
+            shares[block].append(share)
+        before += len(part.codes)
+
+    longest = int(np.diff(text.starts).max())
+    assert max(len(part.codes) for part in parts) < size + longest
+    assert len(parts) == 1 or size < len(text.codes)
+    assert {block: as_lists(some) for block, some in shares.items()} == expected(text, plan, 1, 0)
 
 
 def test_segments_are_all_of_an_epoch_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -68,10 +69,10 @@ def encode(
         waiting.extend(block)
         if len(waiting) >= SHARD_WORDS:
             cut = _last_line_end(waiting) or len(waiting)
-            yield _shard(waiting[:cut], words, total=total, sample=sample)
+            yield from _cut(_shard(waiting[:cut], words, total=total, sample=sample))
             del waiting[:cut]
     if waiting:
-        yield _shard(waiting, words, total=total, sample=sample)
+        yield from _cut(_shard(waiting, words, total=total, sample=sample))
 
 
 def _last_line_end(words: Sequence[str]) -> int:
@@ -80,6 +81,16 @@ def _last_line_end(words: Sequence[str]) -> int:
         if words[back] == LINE_END:
             return back + 1
     return 0
+
+
+def _cut(shard: Shard) -> Iterator[Shard]:
+    """Cut what a line of any length made between sentences, so that no shard is much larger."""
+    places = np.arange(0, len(shard.codes), SHARD_WORDS)
+    firsts = np.unique(np.searchsorted(shard.starts, places)).tolist()
+    for first, last in itertools.pairwise([*firsts, len(shard.starts) - 1]):
+        starts = shard.starts[first : last + 1]
+        codes = shard.codes[starts[0] : starts[-1]]
+        yield shard._replace(codes=codes, starts=starts - starts[0])
 
 
 def _shard(text: Sequence[str], words: embzarr.Checkpoint, *, total: int, sample: float) -> Shard:

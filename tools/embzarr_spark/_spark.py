@@ -8,10 +8,12 @@ takes only shuffled windows with it, which Spark makes again.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import embzarr
 from embzarr_spark._shards import encode, fingerprint
@@ -21,7 +23,7 @@ from embzarr_spark._words import count_words
 from embzarr_trainer import LINE_END, find_tokenizer, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from embzarr_spark._places import Places
     from embzarr_spark._plan import BlockPlan, Position
@@ -30,8 +32,16 @@ if TYPE_CHECKING:
     from embzarr_trainer import TrainOptions
 
 T = TypeVar("T")
+_Place: TypeAlias = tuple[int, int]
+"""Of a shard in the text: which partition of lines, and which shard of it."""
 _PARTS_OF_A_SLOT: Final = 3
 """Partitions of the text for each task that runs at once, so that none is waited for long."""
+SOCKETS: Final = {
+    "spark.python.unix.domain.socket.enabled": "true",
+    # A socket's path may be 107 bytes long; the folders that YARN gives are longer.
+    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108 - where Java's own files go
+}
+"""How Java talks to Python: by TCP each task waits 40 ms for an acknowledgement that is put off."""
 _NO_PACKAGE: Final = "No module named 'embzarr"
 _RAISED: Final = re.compile(r"embzarr\.errors\.(\w+Error): (.*) \[([a-z-]+)\]")
 """What Python on an executor says of a typed error; Spark hands on its text alone."""
@@ -61,7 +71,7 @@ class SparkEngine:
         self._lines = _lines_of(self._context, corpus, parts=self.slots * _PARTS_OF_A_SLOT)
         self._shards: Any = None
         self._dealt: Any = None
-        self._before: list[list[int]] = []
+        self._before: dict[_Place, int] = {}
         with _explaining():
             self._context.parallelize(range(self.slots), self.slots).map(_are_you_there).count()
 
@@ -89,22 +99,28 @@ class SparkEngine:
         return found
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:
-        """Encode each partition by looking its words up, as `Engine.encode`."""
+        """Encode each partition by looking its words up, as `Engine.encode`.
+
+        Shards are then spread over as many partitions as there are tasks: a text that is one line
+        is one partition of lines.
+        """
         name, sample = options.tokenizer, options.sample
         self.close()
-        self._shards = self._lines.mapPartitions(
-            lambda lines: _encoded(lines, places, name, total, sample)
-        ).persist(_on_disk())
+        self._shards = (
+            self._lines.mapPartitionsWithIndex(
+                lambda index, lines: _encoded(index, lines, places, name, total, sample)
+            )
+            .partitionBy(self.slots * _PARTS_OF_A_SLOT, sum)
+            .persist(_on_disk())
+        )
         with _explaining():
-            sums = self._shards.mapPartitions(lambda shards: [[s.sums for s in shards]]).collect()
+            sums = sorted(self._shards.mapValues(lambda shard: shard.sums).collect())
         at = 0
-        self._before = []
-        for part in sums:
-            self._before.append(before := [])
-            for words, *_ in part:
-                before.append(at)
-                at += words
-        return fingerprint(one for part in sums for one in part)
+        self._before = {}
+        for place, (words, *_) in sums:
+            self._before[place] = at
+            at += words
+        return fingerprint(one for _, one in sums)
 
     def run(self, task: Callable[[T, int], object], job: T, count: int) -> None:
         """Run tasks, as `Engine.run`."""
@@ -115,8 +131,8 @@ class SparkEngine:
     def deal(self, plan: BlockPlan, position: Position) -> None:
         """Prepare the shuffle of a segment, as `Engine.deal`; its first round runs it."""
         before = self._before
-        self._dealt = self._shards.mapPartitionsWithIndex(
-            lambda index, shards: _dealt(shards, before[index], plan, position)
+        self._dealt = self._shards.mapPartitions(
+            lambda shards: _dealt(shards, before, plan, position)
         ).partitionBy(plan.groups**2, int)
 
     def train(self, job: Round) -> Sequence[Report]:
@@ -124,9 +140,10 @@ class SparkEngine:
         groups = job.plan.groups
         blocks = [task * groups + job.plan.input_group(job.number, task) for task in range(groups)]
         tasks = {block: task for task, block in enumerate(blocks)}
-        expected = sum(map(len, self._before))
+        expected = len(self._before)
 
         def train(index: int, shares: Iterable[tuple[int, bytes]]) -> Iterator[Report]:
+            _spare_collections()
             yield train_block(job, tasks[index], _whole(shares, expected))
 
         with _explaining():
@@ -149,7 +166,8 @@ def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
         >>> session = embzarr_spark.start_session("local[1]")  # doctest: +SKIP
     """
     try:
-        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 - an extra
+        from pyspark import SparkConf  # noqa: PLC0415 - an extra
+        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ModuleNotFoundError:
         raise embzarr.UnsupportedError(
@@ -160,6 +178,10 @@ def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("embzarr train-spark")
+    given = SparkConf()
+    if os.name == "posix" and not any(map(given.contains, SOCKETS)):
+        for name, value in SOCKETS.items():
+            builder = builder.config(name, value)
     try:
         return (builder.master(master) if master else builder).getOrCreate()
     except PySparkRuntimeError as exc:
@@ -190,6 +212,12 @@ def _on_disk() -> Any:  # noqa: ANN401 - pyspark's
     from pyspark import StorageLevel  # noqa: PLC0415 - an extra
 
     return StorageLevel.MEMORY_AND_DISK
+
+
+@functools.cache
+def _spare_collections() -> None:
+    """Take what was imported out of garbage collections: PySpark makes one after each task."""
+    gc.freeze()
 
 
 def _are_you_there(number: int) -> str:
@@ -232,19 +260,25 @@ def _counted(lines: Iterable[str], tokenizer: str) -> Iterable[tuple[str, int]]:
 
 
 def _encoded(
-    lines: Iterable[str], places: Places, tokenizer: str, total: int, sample: float
-) -> Iterator[Shard]:
+    index: int, lines: Iterable[str], places: Places, tokenizer: str, total: int, sample: float
+) -> Iterator[tuple[_Place, Shard]]:
     with places.open(places.words) as words:
-        yield from encode(_blocks(lines, tokenizer), words, total=total, sample=sample)
+        shards = encode(_blocks(lines, tokenizer), words, total=total, sample=sample)
+        for number, shard in enumerate(shards):
+            yield (index, number), shard
 
 
 def _dealt(
-    shards: Iterable[Shard], before: Sequence[int], plan: BlockPlan, position: Position
+    shards: Iterable[tuple[_Place, Shard]],
+    before: Mapping[_Place, int],
+    plan: BlockPlan,
+    position: Position,
 ) -> Iterator[tuple[int, bytes]]:
     """Yield one share of each shard for each block, so that whoever gets them can count them."""
     epoch, segment, _ = position
-    for shard, at in zip(shards, before, strict=True):
-        shares = dict(deal(shard, plan, before=at, epoch=epoch, segment=segment))
+    _spare_collections()
+    for place, shard in shards:
+        shares = dict(deal(shard, plan, before=before[place], epoch=epoch, segment=segment))
         for block in range(plan.groups**2):
             yield block, shares[block].to_bytes() if block in shares else b""
 
