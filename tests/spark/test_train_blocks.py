@@ -15,6 +15,7 @@ import pytest
 import embzarr
 import embzarr_spark
 from embzarr_spark import BlockProgress, LocalEngine, _train
+from embzarr_spark._plan import groups_for
 
 SETTINGS: dict[str, Any] = {
     "vector_size": 10,
@@ -131,6 +132,34 @@ def test_killed_it_goes_on_to_the_same_bits(
         train(corpus, url)
 
 
+@pytest.mark.parametrize(
+    ("slots", "groups"), [(1, 4), (2, 4), (3, 8), (8, 16), (9, 32), (64, 128), (500, 256)]
+)
+def test_groups_follow_what_runs_at_once(slots: int, groups: int) -> None:
+    """Two to four for each, while there are not more than can be told apart."""
+    assert groups_for(slots) == groups
+
+
+def test_a_run_keeps_the_groups_that_it_began_with(corpus: Path, tmp_path: Path) -> None:
+    """Whoever goes on with other workers need not know; who says others is told."""
+    url, short = tmp_path / "run", {"epochs": 1, "segments": 1, "groups": None}
+
+    def stop(now: BlockProgress) -> None:
+        assert now.rounds == 4
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, url, progress=stop, **short)
+    with LocalEngine(corpus) as engine:
+        engine.slots = 4
+        made = embzarr_spark.train(engine, str(url), resume=True, **{**SETTINGS, **short})
+        assert made.metadata["trainer"]["blocks"]["groups"] == 4
+        other = embzarr_spark.train(engine, str(tmp_path / "other"), **{**SETTINGS, **short})
+        assert other.metadata["trainer"]["blocks"]["groups"] == 8
+    with pytest.raises(embzarr.InvalidInputError, match="groups was 4, and is 3"):
+        train(corpus, url, resume=True, **{**short, "groups": 3})
+
+
 def test_what_tasks_move_is_counted(corpus: Path, tmp_path: Path) -> None:
     """A task reads and writes two groups: one of so many shares of what a whole model would."""
     rounds: list[BlockProgress] = []
@@ -151,6 +180,7 @@ def test_what_tasks_move_is_counted(corpus: Path, tmp_path: Path) -> None:
     [
         ({"groups": 0}, "input-argument"),
         ({"groups": 25}, "input-argument"),
+        ({"groups": True}, "input-argument"),
         ({"segments": 0}, "input-argument"),
         ({"checkpoints": 0}, "input-argument"),
         ({"keep_last": 0}, "input-argument"),

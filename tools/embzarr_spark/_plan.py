@@ -15,9 +15,19 @@ if TYPE_CHECKING:
 
 MOST_GROUPS: Final = 256
 """A block, a pair of groups, is numbered by 16 bits where pairs are sorted."""
+_LEAST_GROUPS: Final = 4
 PIECE_WORDS: Final = 1000
 """Text is shuffled in pieces of about so many words."""
 _PURPOSES: Final = ("start", "pieces", "keep", "reach", "negatives")
+
+
+def groups_for(slots: int) -> int:
+    """Return how many groups suit so many tasks at once: two to four for each, a power of two.
+
+    With one for each, all would wait for the one whose block is the largest; each further group is
+    a further round of every epoch, with tasks to start and to commit.
+    """
+    return min(max(1 << (2 * slots - 1).bit_length(), _LEAST_GROUPS), MOST_GROUPS)
 
 
 class Position(NamedTuple):

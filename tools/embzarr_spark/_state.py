@@ -16,6 +16,7 @@ import numpy as np
 
 import embzarr
 from embzarr_spark._memory import Rows
+from embzarr_spark._plan import MOST_GROUPS
 from embzarr_trainer import check_integer, check_number, padded, refused
 
 if TYPE_CHECKING:
@@ -92,14 +93,30 @@ def newest_round(places: Places, plan: BlockPlan) -> embzarr.Checkpoint | None:
     Raises:
         embzarr.InvalidInputError: ``trainer-changed``: it is another run's, and of what.
     """
+    checkpoint = _newest(places)
+    if checkpoint is not None:
+        _check_same(checkpoint, plan)
+    return checkpoint
+
+
+def groups_before(places: Places) -> int | None:
+    """Return the groups of the run that the state is of, None where there is none."""
+    checkpoint = _newest(places)
+    if checkpoint is None:
+        return None
+    with checkpoint:
+        groups: Any = _plan_told(checkpoint).get("groups")
+    check_integer("groups of the state", groups, low=1, high=MOST_GROUPS)
+    return int(groups)
+
+
+def _newest(places: Places) -> embzarr.Checkpoint | None:
     run = places.run(places.rows)
     for number in run.numbers():
         try:
-            checkpoint = run.open(commit=number)
+            return run.open(commit=number)
         except (embzarr.NotFoundError, embzarr.DamagedError):
             continue  # given up, a garbage collection, or damaged: the one before it is as good
-        _check_same(checkpoint, plan)
-        return checkpoint
     return None
 
 
@@ -113,10 +130,7 @@ def seconds_of(checkpoint: embzarr.Checkpoint) -> float:
 
 def _check_same(checkpoint: embzarr.Checkpoint, plan: BlockPlan) -> None:
     """Refuse the state of another run, and what is no state."""
-    told = checkpoint.metadata.get(MEMBER)
-    if not isinstance(told, dict) or not isinstance(told.get("plan"), dict):
-        raise refused(f"metadata.{MEMBER}", "the plan of a run in blocks", told)
-    before, now = _flat(told["plan"]), _flat(plan.to_json())
+    before, now = _flat(_plan_told(checkpoint)), _flat(plan.to_json())
     changed = sorted(
         name for name in now.keys() | before.keys() if before.get(name) != now.get(name)
     )
@@ -133,6 +147,14 @@ def _check_same(checkpoint: embzarr.Checkpoint, plan: BlockPlan) -> None:
         found = f"{checkpoint.dtype} {checkpoint.shape}"
         raise refused("vectors of the state", f"float32 {shape}", found)
     seconds_of(checkpoint)
+
+
+def _plan_told(checkpoint: embzarr.Checkpoint) -> Mapping[str, Any]:
+    told = checkpoint.metadata.get(MEMBER)
+    if not isinstance(told, dict) or not isinstance(told.get("plan"), dict):
+        raise refused(f"metadata.{MEMBER}", "the plan of a run in blocks", told)
+    plan: Mapping[str, Any] = told["plan"]
+    return plan
 
 
 def _flat(plan: Mapping[str, Any]) -> dict[str, object]:

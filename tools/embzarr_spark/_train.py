@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import embzarr
 from embzarr_spark._gather import gather
 from embzarr_spark._places import places_of
-from embzarr_spark._plan import BlockPlan
+from embzarr_spark._plan import BlockPlan, groups_for
 from embzarr_spark._state import (
+    groups_before,
     newest_round,
     packing,
     plan_round,
@@ -71,7 +72,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
     min_alpha: float = 1e-4,
     seed: int = 1,
     tokenizer: str = "words",
-    groups: int = 16,
+    groups: int | None = None,
     segments: int = 8,
     checkpoints: int = 1,
     keep_last: int | None = None,
@@ -107,7 +108,9 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
         min_alpha: learning rate at the end.
         seed: of start values, order and draws.
         tokenizer: ``words`` or ``jieba``.
-        groups: of words, 1 .. 256: the tasks of a round. Take one to four for each worker.
+        groups: of words, 1 .. 256: the tasks of a round. None for those of the run that is gone on
+            with, else two to four for each task that runs at once, and at least 4; a task that has
+            no memory for two groups needs more of them.
         segments: rounds through all groups in the first epoch; later ones have one.
         checkpoints: evenly spaced, the last at the end.
         keep_last: give up all but the newest so many checkpoints; None to keep all.
@@ -142,7 +145,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
         check_integer("keep_last", keep_last, low=1, high=100_000)
     places = places_of(url, state, storage_options)
     _check_places(places, resume=resume)
-    plan = _prepare(engine, places, options, groups=groups, segments=segments)
+    known = groups_before(places) if groups is None else groups
+    plan = _prepare(engine, places, options, groups=known, segments=segments)
     driver = _Driver(engine, places, plan, progress=progress)
     return driver.run(checkpoints=checkpoints, keep_last=keep_last)
 
@@ -197,13 +201,15 @@ def _check_places(places: Places, *, resume: bool) -> None:
 
 
 def _prepare(
-    engine: Engine, places: Places, options: TrainOptions, *, groups: int, segments: int
+    engine: Engine, places: Places, options: TrainOptions, *, groups: int | None, segments: int
 ) -> BlockPlan:
     """Count words, store them and encode the text; return the plan of the run."""
     vocabulary = vocabulary_of(engine.count(options), options=options)
     total, digest = int(vocabulary.counts.sum()), vocabulary.digest
     words = len(vocabulary.words)
-    check_integer("groups", groups, low=1, high=max(words, 1))
+    if groups is None:
+        groups = min(groups_for(engine.slots), words)
+    check_integer("groups", groups, low=1, high=words)
     with places.run(places.words) as run:
         known = run.open() if run.numbers() else None
     if known is None:

@@ -46,9 +46,12 @@ class BlockSettings:
         str, typer.Option(metavar="NAME", help="words, or jieba for Chinese (extra zh).")
     ] = "words"
     groups: Annotated[
-        int,
-        typer.Option(help="Groups of words, and tasks of a round: one to four for each worker."),
-    ] = 16
+        int | None,
+        typer.Option(
+            help="Groups of words, and tasks of a round: by default two to four for each task at "
+            "once, at least 4, and those of the run on --resume."
+        ),
+    ] = None
     segments: Annotated[
         int, typer.Option(help="Rounds through all groups in the first epoch; later ones have one.")
     ] = 8
