@@ -228,6 +228,9 @@ class Checkpoint:
         """Yield the words in row order, in bounded memory: they are read as the loop goes on."""
         return self._table.each_word()
 
+    __reversed__ = None
+    """As Python wants it said of what has a length and items, but no order of numbers."""
+
     @overload
     def __getitem__(self, words: str | bytes) -> NDArray[Any]: ...
     @overload

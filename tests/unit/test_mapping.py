@@ -92,6 +92,17 @@ def test_iteration_reads_as_it_goes_on(url: Path, monkeypatch: pytest.MonkeyPatc
     assert pairs.traffic.requests < whole.traffic.requests / 10
 
 
+def test_what_a_mapping_shows_and_what_it_has_not(checkpoint: embzarr.Checkpoint) -> None:
+    """Views say how many there are, without a read; the last word is not looked for by number."""
+    before = checkpoint.traffic.requests
+    for one in (checkpoint, checkpoint.load_rows(0, 3)):
+        assert f"{len(one)}, read by" in repr(one.values())
+        assert repr(one.items()) == repr(one.values())
+        with pytest.raises(TypeError, match="not reversible"):
+            reversed(one)  # type: ignore[call-overload]
+    assert checkpoint.traffic.requests - before <= 3  # of the load
+
+
 def test_an_empty_checkpoint_is_an_empty_mapping(tmp_path: Path) -> None:
     """Nothing comes of it, and nothing fails."""
     empty = embzarr.save(tmp_path, [], np.empty((0, 4), "f4"))

@@ -74,6 +74,11 @@ class PartWriter:
         self._given: set[tuple[str, str]] = set()
         """Whole tensors and files, by kind and name."""
 
+    def __repr__(self) -> str:
+        """Return which part it is, of how many, and which rows of a table are its."""
+        rows = f", rows {self.start}:{self.stop}" if self._plan.columns else ""
+        return f"<embzarr.PartWriter part {self._index} of {self._plan.parts}{rows}>"
+
     def _array(self, one: Divided) -> ArrayWriter:
         return self._files.add(
             one.name,

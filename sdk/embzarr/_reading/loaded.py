@@ -99,6 +99,9 @@ class Loaded:
         """Tell whether the rows of `word` were loaded."""
         return arguments.is_word(word) and arguments.word("word", word) in self._places
 
+    __reversed__ = None
+    """As of a checkpoint: rows are not asked for by number."""
+
     @overload
     def __getitem__(self, words: str | bytes) -> NDArray[Any]: ...
     @overload

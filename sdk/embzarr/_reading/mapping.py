@@ -109,6 +109,10 @@ class Values(Collection[T]):
         self._count = count
         self._begin = begin
 
+    def __repr__(self) -> str:
+        """Return how many there are; what they are would have to be read."""
+        return f"<embzarr {type(self).__name__.lower()}: {self._count}, read by a loop over them>"
+
     def __len__(self) -> int:
         """Return how many there are."""
         return self._count

@@ -649,3 +649,15 @@ def test_rows_without_their_dimension_are_told_from_the_shape_of_one(tmp_path: P
     ):
         writer.append_tensor("w", np.ones(2, "f4"))
     writer.__exit__(RuntimeError)
+
+
+def test_a_writer_says_which_part_it_writes(tmp_path: Path) -> None:
+    """Its number, that of all, and the rows of the table, if there is one."""
+    table, model = (embzarr.plan_step(tmp_path, 100, 8, 2), embzarr.plan_step(tmp_path, parts=2))
+    writers = [embzarr.write_part(tmp_path, plan, 1) for plan in (table, model)]
+    start, stop = table.rows_of(1)
+
+    assert list(map(repr, writers)) == [
+        f"<embzarr.PartWriter part 1 of 2, rows {start}:{stop}>",
+        "<embzarr.PartWriter part 1 of 2>",
+    ]
