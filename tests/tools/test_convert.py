@@ -56,7 +56,7 @@ def test_numbers_are_rounded_as_asked(ask: Ask, source: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("x.what", "--format must"), ("taken.npy", "taken.npy exists"), ("x.bin", "cut short")],
+    [("x.what", "--to must"), ("taken.npy", "taken.npy exists"), ("x.bin", "cut short")],
 )
 def test_what_cannot_be_converted_is_told(
     ask: Ask, source: Path, tmp_path: Path, target: str, message: str
@@ -112,3 +112,27 @@ def test_ls_lists_the_runs_of_a_folder(ask: Ask, ask_on_terminal: Ask, tmp_path:
     assert re.search(r" \d+ (s|min)$", shown.out, re.MULTILINE)
     assert ask("ls", tmp_path / "too", "--depth", 1).code == 2
     assert "too/far/down/here/c".partition("/")[2] in ask("ls", tmp_path / "too", "--depth", 9).out
+
+
+def test_the_format_to_write_is_asked_for_by_its_option(ask: Ask, tmp_path: Path) -> None:
+    """--to, since --format is that of the file to read; nothing is written."""
+    source = tmp_path / "a.txt"
+    source.write_text("king 1 2\nqueen 3 4\n")
+    untold = ask("convert", source, tmp_path / "a.xyz", "--format", "glove")
+    wrong = ask("convert", source, tmp_path / "a.xyz", "--to", "glov")
+
+    assert (untold.code, wrong.code) == (2, 2)
+    assert "so that --to must: word2vec" in untold.err
+    assert "--to: expected one of word2vec" in wrong.err
+    assert [*tmp_path.iterdir()] == [source]
+
+
+def test_what_would_not_be_packed_gets_no_name_that_says_so(ask: Ask, tmp_path: Path) -> None:
+    """Whoever asks for .gz is told how to have it, and finds no plain text of that name."""
+    source = tmp_path / "a.txt"
+    source.write_text("king 1 2\nqueen 3 4\n")
+    for choice in ([], ["--to", "glove"]):
+        answer = ask("convert", source, tmp_path / "a.vec.gz", *choice)
+        assert answer.code == 2
+        assert "'a.vec.gz' would not be packed" in answer.err
+    assert [*tmp_path.iterdir()] == [source]

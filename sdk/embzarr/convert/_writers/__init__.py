@@ -39,12 +39,22 @@ EXPORT_FORMATS = {one.name: one.what for one in _FORMATS}
 """Names of the formats that can be written, and what each is."""
 
 
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
+
+
 def format_of(target: str, name: str | None) -> Format:
     """Return the format of a name, or else of the ending of the target.
 
     Raises:
-        InvalidInputError: no such name, or an ending that tells no format.
+        InvalidInputError: no such name, an ending that tells no format, or one that tells of a
+            packed file.
     """
+    if target.lower().endswith(_PACKED):
+        raise InvalidInputError(
+            "input-argument",
+            f"{target!r} would not be packed, as its ending says: export to a file that a packer"
+            " has open, such as gzip.open(...), or from a shell to -, and pipe that into one",
+        )
     if name is not None:
         for one in _FORMATS:
             if one.name == name:
