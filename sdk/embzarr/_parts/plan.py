@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -310,8 +311,10 @@ def _check(plan: StepPlan) -> None:
 
 
 def _check_tensors(plan: StepPlan) -> None:
-    arrays = [tensor.array for tensor in plan.tensors.values()]
-    require(len({*arrays}) == len(arrays), "plan", "two tensors have one array")
+    folders = sorted(f"{tensor.array}/" for tensor in plan.tensors.values())
+    for folder, after in pairwise(folders):  # what lies in a folder is sorted right behind it
+        where = f"the array {after[:-1]}"
+        require(not after.startswith(folder), "plan", f"{where} is, or is in, {folder[:-1]}")
     for name, tensor in plan.tensors.items():
         what = f"plan: tensor {json.brief(name)}"
         require(keys.is_tensor_name(name), what, "not a tensor's name")
