@@ -132,9 +132,31 @@ def test_interrupt_gives_130(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("embzarr.Run.commits", interrupted)
-    answer = ask("ls", "memory://somewhere")
-    assert (answer.code, answer.err) == (130, "embzarr: interrupted\n")
+    for place in ("embzarr.Run.commits", "typer.core.TyperGroup.make_context"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, interrupted)
+            answer = ask("ls", "memory://somewhere")
+        assert (answer.code, answer.err) == (130, "embzarr: interrupted\n"), place
+
+
+@pytest.mark.parametrize("begun", ["typer", "embzarr_tools._commands.view", "embzarr"])
+def test_an_interrupt_may_come_while_modules_are_imported(begun: str) -> None:
+    """A person sees the same line then, and no traceback."""
+    code = f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == {begun!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["embzarr", "ls", "memory://somewhere"]
+from embzarr_tools.program import main
+main()
+"""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "embzarr: interrupted\n")
 
 
 @pytest.mark.parametrize("command", ["ls {}", "get {} king", "--version"])

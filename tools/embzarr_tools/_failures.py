@@ -63,6 +63,10 @@ class UsageError(ValueError):
     """Options that cannot be had together, or that typer cannot check."""
 
 
+class Interrupted(SystemExit):
+    """A command was interrupted, and said so; typer, which ends on interrupts, leaves it alone."""
+
+
 class ClaimError(AssertionError):
     """Something that the demo says of embzarr is not so."""
 
@@ -91,7 +95,7 @@ def reported(*, debug: bool) -> Iterator[None]:
         raise
     except KeyboardInterrupt as exc:
         say_aside("; ".join(("interrupted", *getattr(exc, "__notes__", ()))))
-        raise typer.Exit(INTERRUPTED) from None
+        raise Interrupted(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:
             show_aside(_traceback_of(exc))

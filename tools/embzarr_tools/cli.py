@@ -40,7 +40,7 @@ from embzarr_tools._commands import (
     verify,
     view,
 )
-from embzarr_tools._failures import EXIT_CODES, tell
+from embzarr_tools._failures import EXIT_CODES, INTERRUPTED, Interrupted, tell
 from embzarr_tools._options import command
 from embzarr_tools._screen import say_aside, write
 
@@ -135,8 +135,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     try:
         result = app(list(arguments), prog_name="embzarr", standalone_mode=False)
+    except Interrupted:
+        return INTERRUPTED
+    except typer.Abort:  # as the next, by older versions of typer
+        result = INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - options that could not be parsed, of several classes
         return tell(exc)
+    if result == INTERRUPTED:  # by typer, before a command began
+        say_aside("interrupted")
     return result if isinstance(result, int) else 0
 
 
