@@ -315,3 +315,14 @@ def test_numbers_of_all_kinds_are_json(
 
     assert one == {"tensor": "one", "index": None, "values": told}
     assert two == {"tensor": "two", "index": 0, "values": [told]}
+
+
+def test_what_a_checkpoint_without_words_has_is_told(ask: Ask, tmp_path: Path) -> None:
+    """The options that print it, which then do."""
+    embzarr.save(tmp_path, tensors={"w": np.eye(2)}, files={"f": b"x"})
+    refused = ask("get", tmp_path, "king")
+
+    assert refused.code == 2
+    for option, name in (("--tensor", "w"), ("--file", "f")):
+        assert option in refused.err
+        assert ask("get", tmp_path, option, name).code == 0

@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 import embzarr
 import vector_files
 from embzarr.convert._readers import FORMATS
@@ -56,6 +58,29 @@ def test_a_damaged_file_is_told_and_nothing_is_there(ask: Ask, tmp_path: Path) -
     assert "a.bin: row 3, byte 73: cut short" in done.err
     assert "[input-file]" in done.err
     assert ask("ls", tmp_path / "run").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("king 1 2\nking 3 4\n", "--duplicates first"),
+        ("king 1 2\nking 3 4\n", "--duplicates last"),
+        ("king 1 2\nqueen nan 4\n", "--on-error skip"),
+        ("king 1 2\nqueen 3\n", "--on-error skip"),
+    ],
+)
+def test_a_refusal_tells_the_option_that_goes_on(
+    ask: Ask, tmp_path: Path, text: str, choice: str
+) -> None:
+    """And going on so, as it was told, works."""
+    (tmp_path / "a.txt").write_text(text)
+    refused = ask("import", tmp_path / "a.txt", tmp_path / "run")
+    done = ask("import", tmp_path / "a.txt", tmp_path / "run", *choice.split())
+
+    assert refused.code == 2
+    assert choice in refused.err.splitlines()[1]
+    assert done.code == 0
+    assert list(embzarr.open(tmp_path / "run").words) == ["king"]
 
 
 def test_the_help_names_every_format(ask: Ask) -> None:

@@ -56,7 +56,7 @@ def vocabulary_of(counted: Iterable[tuple[str, int]], *, options: TrainOptions) 
     kept = [(word, count) for word, count in counted if count >= options.min_count]
     if not kept:
         raise embzarr.InvalidInputError(
-            "corpus-no-words", f"no word occurs {options.min_count} times (min_count)"
+            "corpus-no-words", f"no word occurs {options.min_count} times, as min_count= asks"
         )
     if options.max_vocab is not None:
         kept = sorted(kept, key=lambda one: (-one[1], one[0]))[: options.max_vocab]

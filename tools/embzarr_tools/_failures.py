@@ -47,6 +47,10 @@ _AS_OPTIONS = (
     (r'storage_options=\{"(\w+)": True\}', lambda found: f"--storage-option {found[1]}:=true"),
     (r"\b(storage|source|target)_options\b", lambda found: f"--{found[1]}-option"),
     (r"the storage option endpoint_url", lambda _: "--endpoint-url"),
+    (
+        r"\.tensors and \.files read what it holds",
+        lambda _: "get --tensor NAME or --file NAME prints what it holds, inspect lists it",
+    ),
     (r" \(allow_nonfinite=True stores them\)", lambda _: ""),  # for which there is no option
     (rf"\b{_ANY}='(\w+)'", lambda found: f"{_option(found[1])} {found[2]}"),
     (rf"\b{_ANY}=(True)?(?=\W|$)", lambda found: _option(found[1])),
@@ -110,7 +114,7 @@ def tell(exc: Exception) -> int:
             return BROKEN_PIPE
     say_aside(describe(exc))
     for note in getattr(exc, "__notes__", ()):
-        say_aside(note)
+        say_aside(_as_options(note))
     return exit_code(exc)
 
 

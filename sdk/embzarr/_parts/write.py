@@ -327,7 +327,11 @@ class PartWriter:
             if standing.is_as(receipt):
                 return
             break
-        raise ConflictError("part-conflict", f"{key}: another receipt is there")
+        raise ConflictError(
+            "part-conflict",
+            f"{key}: this part was written before, and with something else: who tries a part again"
+            " gives the same, in the same order; for other contents plan the step anew",
+        )
 
     def _create(self, key: str, data: bytes) -> bool:
         try:

@@ -54,7 +54,7 @@ class TableReader:
         if not self._columns:
             raise NotFoundError(
                 "table-missing",
-                "this checkpoint has no words and vectors: it holds tensors and files",
+                "this checkpoint has no words and vectors: .tensors and .files read what it holds",
             )
         if name not in self._columns:
             raise InvalidInputError(

@@ -183,6 +183,12 @@ def save_given(  # noqa: PLR0913 - the settings of a save, all keyword-only
     return interrupts.apart(lambda: _write(begin(), given, extras))
 
 
+_NO_MAPPING = (
+    "words, and vectors beside them (of a mapping from words to vectors list(d) and"
+    " list(d.values()); named arrays are tensors={...})"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
     """The table that is to be saved: words and columns as given, and the order of their rows."""
@@ -214,7 +220,7 @@ class _Given:
             extras.require_something(further)
             return cls()
         if vectors is None and isinstance(words, Mapping):
-            raise arguments.refusal("words", "words; named arrays are tensors={...}", words)
+            raise arguments.refusal("words", _NO_MAPPING, words)
         matrix, name = vectors_of(vectors, dtype)
         table = word_table.from_words(taken(() if words is None else words))
         columns = {spec.VECTORS: matrix, **further}

@@ -67,6 +67,8 @@ class Damage:
 
     def _pass_over(self, problem: str, code: str) -> None:
         if self.on_error == "stop":
-            raise self.error(problem, code=code)
+            error = self.error(problem, code=code)
+            error.add_note("on_error='skip' leaves out what is damaged, and counts it")
+            raise error
         if len(self.problems) < MOST_SHOWN:
             self.problems.append(problem)

@@ -137,6 +137,17 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     return importing.into(url, saving)
 
 
+@contextmanager
+def _telling_of_duplicates() -> Iterator[None]:
+    """Add to the error of a word that stands twice what goes on all the same."""
+    try:
+        yield
+    except embzarr.InvalidInputError as exc:
+        if exc.code == "input-duplicate-word":
+            exc.add_note("duplicates='first' or duplicates='last' takes one row of each word")
+        raise
+
+
 def _choice(limit: object, words: object, duplicates: Any) -> Choice:  # noqa: ANN401 - checked here
     """Return what a caller wants of a file.
 
@@ -200,7 +211,7 @@ class _Import:
         """Save what was chosen."""
         damage = self._damage()
         selection = Selection(self._choice, damage, kept=self._last_rows())
-        with self._file.stream() as stream:
+        with _telling_of_duplicates(), self._file.stream() as stream:
             name, table = self._table(stream, damage)
             settings = self._settings(table, saving)
             with _let_go_of(table), embzarr.create(url, table.dim, **settings) as writer:

@@ -117,7 +117,7 @@ def test_names_of_spacys_own_are_known_by_spacy(
 
 def test_other_keys_are_known_by_their_texts_alone(tmp_path: Path) -> None:
     """Nothing but the text is missing, whoever is installed."""
-    with pytest.raises(embzarr.InvalidInputError, match=r"json has it \[input-file\]$"):
+    with pytest.raises(embzarr.InvalidInputError, match=r"json has it \[input-file\]\n"):
         import_vectors(spacy_folder(tmp_path / "v", first=2**16), tmp_path / "run")
 
 

@@ -235,6 +235,7 @@ def test_a_part_with_other_rows_replaces_nothing(tmp_path: Path) -> None:
         write(tmp_path, plan, 1, vectors=-VECTORS)
 
     assert caught.value.code == "part-conflict"
+    assert "plan the step anew" in str(caught.value)
     assert objects_of(tmp_path) == before
     checkpoint = embzarr.publish(tmp_path, plan, WORDS)
     published = objects_of(tmp_path)

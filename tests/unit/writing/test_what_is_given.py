@@ -142,6 +142,17 @@ def test_what_are_no_words_is_refused(door: Door, name: str) -> None:
     assert not committed_words(store)
 
 
+def test_a_mapping_is_told_how_it_is_saved() -> None:
+    """One from words to vectors, such as people have; what the message says then works."""
+    given = dict(zip(WORDS, VECTORS, strict=True))
+    with pytest.raises(embzarr.InvalidInputError, match=r"list\(d\) and list\(d\.values\(\)\)"):
+        LOOSE.save(MemoryStore("memory://given"), given)
+    made = embzarr.save(MemoryStore("memory://given"), list(given), list(given.values()))
+
+    assert made.words == WORDS
+    assert vectors_of(made) == VECTORS.tolist()
+
+
 @pytest.mark.parametrize("name", VECTORS_MEANT)
 @pytest.mark.parametrize("door", DOORS)
 def test_vectors_as_people_hold_them(door: Door, name: str) -> None:

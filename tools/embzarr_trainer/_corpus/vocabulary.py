@@ -96,8 +96,8 @@ class Numbering(dict[str, int]):
         if not kept:
             raise embzarr.InvalidInputError(
                 "corpus-no-words",
-                f"no word occurs {min_count} times (min_count); the commonest occurs {commonest}"
-                " times",
+                f"no word occurs {min_count} times, as min_count= asks; the commonest occurs"
+                f" {commonest} times",
             )
         kept.sort(key=operator.attrgetter("rank"))
         return self._numbered(kept[:max_vocab])

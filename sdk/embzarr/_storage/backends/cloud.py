@@ -366,8 +366,8 @@ def _bucket_and_prefix(url: str) -> tuple[str, str | None]:
     _refuse_query(url)
     bucket, _, prefix = url.partition("://")[2].partition("/")
     if not bucket or user_of_url(url)[0]:
-        wanted = "a bucket, and no user: credentials belong into storage_options"
-        raise InvalidInputError("input-argument", f"{shown_url(url)} does not name {wanted}")
+        wanted = "SCHEME://bucket/path, without a user: credentials belong into storage_options"
+        raise InvalidInputError("input-argument", f"expected {wanted}; found {shown_url(url)}")
     return bucket, prefix.strip("/") or None
 
 
