@@ -26,23 +26,36 @@ def words_of(file: Path) -> list[str]:
     """Return the words of a file, one a line, or of ``-``, standard input; blanks are no words."""
     from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, see _options
 
-    lines = read_lines("/dev/stdin" if str(file) == "-" else file)
-    return [line for line in lines if line.strip()]
+    with read_from(file) as (path,):
+        return [line for line in read_lines(path) if line.strip()]
 
 
 @contextmanager
-def read_from(file: str | None) -> Iterator[str | None]:
-    """Give the path or URL of a file that is read more than once: of ``-`` that of a copy."""
-    if file != "-":
-        yield file
+def read_from(*files: str | Path) -> Iterator[list[str]]:
+    """Give the paths or URLs of files that are read more than once: of ``-`` that of a copy.
+
+    Raises:
+        UsageError: several files are ``-``, or standard input is closed.
+        OSError: there is no room for the copy.
+    """
+    require_one_input(*files)
+    named = [str(file) for file in files]
+    if "-" not in named:
+        yield named
         return
     if sys.stdin is None:
         raise UsageError("standard input is closed: there is nothing to read")
     with tempfile.TemporaryDirectory(prefix="embzarr-") as folder:
         path = Path(folder, "standard-input")
-        with path.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
-        yield str(path)
+        try:
+            with path.open("wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
+        except OSError as exc:
+            told = (
+                f"{exc.strerror}: standard input is copied here first; TMPDIR names another place"
+            )
+            raise OSError(exc.errno, told, folder) from exc
+        yield [str(path) if name == "-" else name for name in named]
 
 
 def write_to(file: str, *, as_json: bool) -> str | BinaryIO:

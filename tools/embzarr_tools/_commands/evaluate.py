@@ -7,7 +7,7 @@ import typer
 
 from embzarr_tools._options import AsJson, Place, Which
 from embzarr_tools._screen import Cell, Column, progress, say, show_json, show_table
-from embzarr_tools._selection import row_bytes
+from embzarr_tools._selection import read_from, row_bytes
 
 if TYPE_CHECKING:
     import embzarr_eval
@@ -39,7 +39,10 @@ def evaluate(
     place: Place,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Files of word pairs with scores, or of analogies."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Files of word pairs with scores, or of analogies; - for standard input.",
+        ),
     ],
     which: Which,
     *,
@@ -62,10 +65,11 @@ def evaluate(
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
 
     checkpoint = place.open(which)
-    with progress("reading rows", unit_bytes=row_bytes(checkpoint)) as advance:
+    unit = row_bytes(checkpoint)
+    with read_from(*files) as paths, progress("reading rows", unit_bytes=unit) as advance:
         found = embzarr_eval.evaluate(
             checkpoint,
-            files,
+            paths,
             restrict_vocab=restrict_vocab or None,
             case_sensitive=case_sensitive,
             progress=advance,

@@ -142,17 +142,13 @@ def import_file(
     """
     from embzarr.convert import import_vectors  # noqa: PLC0415 - slow to import, see _options
 
-    chosen: dict[str, Any] = {**source.settings(), **asdict(saving)}
     with (
         reading(file, choices, source) as read,
         progress(f"reading {file}", unit_bytes=1) as advance,
     ):
+        chosen: dict[str, Any] = {**read, **source.settings(), **asdict(saving)}
         found = import_vectors(
-            **read,
-            url=place.url,
-            storage_options=place.storage_options,
-            progress=advance,
-            **chosen,
+            url=place.url, storage_options=place.storage_options, progress=advance, **chosen
         )
     if as_json:
         show_json(_document(found))
@@ -167,9 +163,10 @@ def reading(file: str, choices: Choices, source: Source) -> Iterator[dict[str, A
     Raises:
         UsageError: several files are.
     """
-    require_one_input(file, choices.vocabulary, source.only)
-    with read_from(file) as path, read_from(choices.vocabulary) as vocabulary:
-        yield {**asdict(choices), "source": path, "vocabulary": vocabulary}
+    named = [file] if choices.vocabulary is None else [file, choices.vocabulary]
+    require_one_input(*named, source.only)
+    with read_from(*named) as (path, *words):
+        yield {**asdict(choices), "source": path, "vocabulary": words[0] if words else None}
 
 
 def _document(found: "Imported") -> dict[str, Any]:

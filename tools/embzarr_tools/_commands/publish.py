@@ -7,6 +7,7 @@ import typer
 
 from embzarr_tools._options import AsJson, Place, SingleWriter
 from embzarr_tools._screen import say, show_json, size
+from embzarr_tools._selection import read_from
 
 EXAMPLES = """
 embzarr publish s3://bucket/run plan.json words.txt
@@ -17,12 +18,16 @@ embzarr publish s3://bucket/model plan.json          # of tensors and files, wit
 def publish(
     place: Place,
     plan: Annotated[
-        Path, typer.Argument(metavar="PLAN", help="The file that holds the plan's JSON.")
+        Path,
+        typer.Argument(
+            metavar="PLAN", help="The file that holds the plan's JSON, or - for standard input."
+        ),
     ],
     words: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[WORDS]", help="A word on each line, in row order; where there is a table."
+            metavar="[WORDS]",
+            help="A word on each line, in row order; where there is a table. Or -, as PLAN.",
         ),
     ] = None,
     *,
@@ -38,13 +43,14 @@ def publish(
     import embzarr  # noqa: PLC0415 - slow to import, see _options
     from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr
 
-    made = embzarr.publish(
-        place.url,
-        embzarr.StepPlan.from_json(plan.read_bytes()),
-        None if words is None else read_lines(words),
-        single_writer=single_writer,
-        storage_options=place.storage_options,
-    )
+    with read_from(plan, *([] if words is None else [words])) as (planned, *listed):
+        made = embzarr.publish(
+            place.url,
+            embzarr.StepPlan.from_json(Path(planned).read_bytes()),
+            read_lines(listed[0]) if listed else None,
+            single_writer=single_writer,
+            storage_options=place.storage_options,
+        )
     info, tensors, files = made.info(), len(made.tensors), len(made.files)
     if as_json:
         table = {"step": info.step, "commit": info.commit, "rows": info.rows, "dim": info.dim}

@@ -11,6 +11,7 @@ from embzarr_tools._failures import going_on
 from embzarr_tools._options import AsJson, ChunkBytes, Compression, Place, SingleWriter
 from embzarr_tools._plot import Plot
 from embzarr_tools._screen import on_terminal, say, say_aside, show_json
+from embzarr_tools._selection import read_from, require_one_input, words_of
 from embzarr_tools._train_log import Log, training_log
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ EXAMPLES = """
 embzarr train corpus.txt runs/mine
 embzarr train part-*.txt.gz s3://bucket/run --vector-size 300 --epochs 3 --checkpoints 10
 embzarr train text8 s3://bucket/run --save-every 20s --delta --keep-last 5 --resume
+zcat wiki.txt.gz | embzarr train - runs/wiki
 embzarr train news.txt runs/new --init runs/mine --only names.txt
 embzarr train corpus.txt runs/mine --checkpoints 10 --plot run.svg --eval wordsim353.tsv
 """
@@ -124,7 +126,10 @@ class Settings:
     ] = None
     only: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Train only the words of this file, one a line."),
+        typer.Option(
+            metavar="FILE",
+            help="Train only the words of this file, or of - for standard input, one a line.",
+        ),
     ] = None
     compression: Compression = "auto"
     chunk_bytes: ChunkBytes = None
@@ -136,7 +141,8 @@ def train(
         list[str],
         typer.Argument(
             metavar="CORPUS",
-            help="UTF-8 text: files, folders or URLs; .gz, .bz2, .xz, .zst are unpacked.",
+            help="UTF-8 text: files, folders, URLs, or - for standard input; .gz, .bz2, .xz, .zst "
+            "are unpacked.",
         ),
     ],
     place: Place,
@@ -150,18 +156,24 @@ def train(
 
     The model is word2vec with negative sampling. The step of a checkpoint is the number of words
     trained. With --resume settings that are not given are those of the checkpoint that is gone on
-    from; what differs from the defaults is said. Needs numba: pip install 'embzarr[train]'.
+    from; what differs from the defaults is said. Text is read twice, so that of standard input a
+    copy is made in this machine's temporary folder. Needs numba: pip install 'embzarr[train]'.
     """
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
     import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
 
     plot.check()
+    require_one_input(*corpus, settings.only)
     settings = _as_before(settings, place, context)
     begin = time.perf_counter()
     losses = embzarr_eval.LossLine()
-    with going_on(), training_log(losses, silent=as_json) as log:
+    with (
+        read_from(*corpus) as texts,
+        going_on(),
+        training_log(losses, silent=as_json) as log,
+    ):
         checkpoint = embzarr_trainer.train(
-            corpus,
+            texts,
             place.url,
             storage_options=place.storage_options,
             progress=log,
@@ -211,8 +223,6 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def _words_of(path: Path | None) -> list[str] | None:
-    from embzarr_words import read_lines  # noqa: PLC0415 - imports embzarr, as above
-
+def _words_of(file: Path | None) -> list[str] | None:
     # No word of the tokenizers that have a name holds white space.
-    return None if path is None else [word for line in read_lines(path) for word in line.split()]
+    return None if file is None else [word for line in words_of(file) for word in line.split()]
