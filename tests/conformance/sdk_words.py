@@ -41,7 +41,7 @@ def _decode_words(given: Any) -> Any:
 
 def _unique(given: Any) -> None:
     table = _table(given)
-    word_table.check_unique(table, table.argsort())
+    word_table.argsort_unique(table)
 
 
 def _decode_block(given: Any) -> Any:

@@ -232,7 +232,7 @@ def _distinct_words(readers: Sequence[TableReader], shares: Sequence[Share]) -> 
     """
     tables = parallel.each(lambda one: one.vocabulary.words(0, one.manifest.rows), list(readers))
     words = word_table.concatenate(tables)
-    pairs = words.duplicates(words.argsort())
+    pairs = words.duplicates()
     if pairs:
         ends = np.cumsum([share.rows for share in shares])
         shown = ", ".join(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 WINDOW = 8
 """Bytes of a word that are compared at once: one unsigned 64-bit integer."""
-WINDOWS = 4
-"""Windows compared in bulk before the few words that still tie are compared one by one."""
+COMPARED = 32
+"""Bytes compared in bulk before the few words that still tie are compared one by one."""
 _BITS = 8
 PART = 1 << 18
 """Words that are looked at together where there are many: what is in between takes several times
@@ -60,18 +60,18 @@ class Windows:
             found[some] = self._window(np.arange(some.start, some.stop), 0)
         return found
 
-    def window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
-        """Return bytes ``8 * depth`` to ``8 * depth + 8`` of each word, zeros after its end."""
+    def window(self, rows: NDArray[np.int64], at: int) -> NDArray[np.uint64]:
+        """Return eight bytes of each word from byte `at` on, zeros after its end."""
         if len(rows) <= PART:
-            return self._window(rows, depth)
+            return self._window(rows, at)
         found = np.empty(len(rows), np.uint64)
         for start in range(0, len(rows), PART):
             some = slice(start, start + PART)
-            found[some] = self._window(rows[some], depth)
+            found[some] = self._window(rows[some], at)
         return found
 
-    def _window(self, rows: NDArray[np.int64], depth: int) -> NDArray[np.uint64]:
-        starts = self._offsets[rows] + WINDOW * depth
+    def _window(self, rows: NDArray[np.int64], at: int) -> NDArray[np.uint64]:
+        starts = self._offsets[rows] + at
         # The last windows lie less than eight bytes before the end: read earlier, and shifted.
         # numpy shifts by 64 bits and more to zero, as is right where a word has ended.
         places = np.minimum(starts, self._last)
@@ -96,14 +96,14 @@ def compare(
     """
     sign = np.zeros(len(rows), np.int8)
     tied = np.arange(len(rows))
-    for depth in range(WINDOWS):
-        one, other = left.window(rows[tied], depth), right.window(others[tied], depth)
+    for at in range(0, COMPARED, WINDOW):
+        one, other = left.window(rows[tied], at), right.window(others[tied], at)
         sign[tied] = (one > other).astype(np.int8) - (one < other)
         tied = tied[one == other]
         # Where one of them has ended, the rest was zeros, and the shorter word begins the longer.
         sizes, other_sizes = left.lengths(rows[tied]), right.lengths(others[tied])
         sign[tied] = np.sign(sizes - other_sizes)
-        tied = tied[np.minimum(sizes, other_sizes) > WINDOW * (depth + 1)]
+        tied = tied[np.minimum(sizes, other_sizes) > at + WINDOW]
         if not len(tied):
             return sign
     for at in tied.tolist():

@@ -189,8 +189,7 @@ def sort_words(
         words: in row order.
         chunk_bytes: what was asked for of chunks; None for nothing.
     """
-    order = words.argsort()
-    word_table.check_unique(words, order)
+    order = word_table.argsort_unique(words)
     return order, lookups.encode(words, order, chunk_bytes=chunk_bytes)
 
 

@@ -88,7 +88,7 @@ def test_no_words_are_a_vocabulary() -> None:
     assert list(empty) == []
     assert empty.offsets.tolist() == [0]
     assert empty.argsort().tolist() == []
-    assert empty.duplicates(none) == []
+    assert empty.duplicates() == []
     assert list(empty.take(none)) == []
     assert list(word_table.concatenate([])) == []
     assert list(word_table.from_store(*stored(), what="x")) == []
@@ -159,7 +159,7 @@ def test_a_word_of_a_mebibyte_is_a_word() -> None:
 
     assert list(table) == long
     assert table.argsort().tolist() == [3, 2, 0, 1]
-    assert table.duplicates(table.argsort()) == []
+    assert table.duplicates() == []
 
 
 # Order --------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_equal_words_keep_their_rows_order_among_thousands(length: int) -> None:
 
     assert table.argsort().tolist() == expected
     repeats = [pair for pair in itertools.pairwise(expected) if words[pair[0]] == words[pair[1]]]
-    assert table.duplicates(table.argsort()) == repeats
+    assert table.duplicates() == repeats
 
 
 @given(VOCABULARIES)
@@ -212,6 +212,20 @@ def test_a_real_vocabulary_sorts() -> None:
     assert list(table.take(table.argsort())) == sorted(words)
 
 
+@pytest.mark.parametrize("part", [1, 2, 100, 7000])
+def test_ties_are_broken_a_part_at_a_time(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts end between words that tie with none, also where most of a vocabulary ties."""
+    monkeypatch.setattr(word_table, "PART", part)
+    drawn = np.random.default_rng(part)
+    words = [f"{'abc' * (n % 5)}{drawn.integers(3000):x}" for n in range(6000)]
+    expected = sorted(range(len(words)), key=words.__getitem__)
+
+    table = word_table.from_words(words)
+    assert table.argsort().tolist() == expected
+    repeats = [pair for pair in itertools.pairwise(expected) if words[pair[0]] == words[pair[1]]]
+    assert table.duplicates() == repeats
+
+
 @given(VOCABULARIES)
 def test_duplicates_are_found_and_nothing_else(words: list[str]) -> None:
     """Each neighbour in order that repeats the word before it is named with both rows."""
@@ -221,14 +235,14 @@ def test_duplicates_are_found_and_nothing_else(words: list[str]) -> None:
         rows.setdefault(word, []).append(row)
     expected = [pair for same in rows.values() for pair in itertools.pairwise(same)]
 
-    assert sorted(table.duplicates(table.argsort())) == sorted(expected)
+    assert sorted(table.duplicates()) == sorted(expected)
 
 
 def test_words_that_only_end_differently_are_no_duplicates() -> None:
     """NULs at the end, and differences beyond the bytes compared in bulk, count."""
     table = table_of("a", "a\x00", "a\x00\x00", SHARED, SHARED + "\x00", SHARED + "b")
 
-    assert table.duplicates(table.argsort()) == []
+    assert table.duplicates() == []
 
 
 def test_duplicates_are_refused_with_their_rows() -> None:
@@ -237,18 +251,18 @@ def test_duplicates_are_refused_with_their_rows() -> None:
     table = word_table.from_words(words)
 
     with pytest.raises(InvalidInputError, match=r"'w4' in rows 4 and 12, and 3 more") as caught:
-        word_table.check_unique(table, table.argsort())
+        word_table.argsort_unique(table)
 
     assert caught.value.code == "input-duplicate-word"
     with pytest.raises(InvalidInputError, match="once: 'x' in rows 0 and 1 "):
-        word_table.check_unique(table_of("x", "x"), np.array([0, 1]))
+        word_table.argsort_unique(table_of("x", "x"))
 
 
 def test_distinct_words_pass() -> None:
     """A vocabulary in which every word stands once is not refused."""
     table = word_table.from_words([*AWKWARD, SHARED])
 
-    word_table.check_unique(table, table.argsort())
+    word_table.argsort_unique(table)
 
     assert len(table) == len({*AWKWARD, SHARED})
 
