@@ -14,6 +14,7 @@ import pytest
 
 import embzarr
 from embzarr import convert
+from embzarr_tools import cli
 from tools.asking import DIM, Ask, vectors
 
 _WITH_A_LIBRARY = ("parquet", "arrow", "gensim")
@@ -124,12 +125,15 @@ def piped(*arguments: object, given: bytes = b"") -> tuple[int, bytes, str]:
 
 @pytest.mark.parametrize("name", [n for n in convert.EXPORT_FORMATS if n not in _WITH_A_LIBRARY])
 def test_standard_output_gets_the_file(
-    ask: Ask, run_folder: Path, tmp_path: Path, name: str
+    run_folder: Path, tmp_path: Path, name: str, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """The same bytes as a file gets, and nothing else; what is said goes to standard error."""
-    chosen = (run_folder, "--format", name, "--prefix", "kin", "--json")
-    document = json.loads(ask("export", *chosen, tmp_path / "x").out)
-    code, out, err = piped("export", run_folder, "-", *chosen[1:-1])
+    chosen = ("--format", name, "--prefix", "kin")
+    cli.run(["export", str(run_folder), str(tmp_path / "x"), *chosen, "--json"])
+    document = json.loads(capsysbinary.readouterr().out)
+    code = cli.run(["export", str(run_folder), "-", *chosen])
+    out, said = capsysbinary.readouterr()
+    err = said.decode()
 
     if len(document["files"]) == 1:
         (file,) = document["files"]

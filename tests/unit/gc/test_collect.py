@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,12 +44,19 @@ def document(root: Path, number: int) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> embzarr.Run:
-    """Steps 0, 10, ... 90, in ten commits."""
+@pytest.fixture(scope="session")
+def ten_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Steps 0, 10, ... 90, in ten commits; only to be copied."""
+    folder = tmp_path_factory.mktemp("ten-steps")
     for step in range(0, 100, 10):
-        save(tmp_path, step)
-    return embzarr.Run(tmp_path)
+        save(folder, step)
+    return folder
+
+
+@pytest.fixture
+def run(ten_steps: Path, tmp_path: Path) -> embzarr.Run:
+    """A copy of them, which is as old as they are."""
+    return embzarr.Run(shutil.copytree(ten_steps, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.mark.parametrize(
@@ -374,12 +382,9 @@ def test_what_a_killed_collector_left_the_next_one_does(
     assert run.numbers() == [*range(11, 0, -1)]
 
 
-@pytest.mark.usefixtures("run")
-def test_an_unknown_outcome_of_a_collection_deletes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("run", "no_pauses")
+def test_an_unknown_outcome_of_a_collection_deletes_nothing(tmp_path: Path) -> None:
     """A collector that cannot learn whether it has committed leaves all as it is."""
-    monkeypatch.setattr("embzarr._history.committing.time.sleep", lambda _: None)
 
     def silent(verb: str, key: str) -> None:
         if key.startswith("commits/"):
