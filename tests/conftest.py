@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["faults.tally", "in_turn", "servers.no_skip"]
+
+# Whatever the environment says: what pytest makes of tests takes ten seconds of every worker.
+sys.dont_write_bytecode = False
 
 settings.register_profile("default", deadline=None, max_examples=25)
 settings.register_profile("many", deadline=None, max_examples=500)
@@ -48,6 +52,12 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "127.0.0.1,localhost")
         yield
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again is tried at once, for tests that are not about how long that takes."""
+    monkeypatch.setattr("embzarr._storage.interrupts.pause", lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,6 @@ def save(url: object, word: str = "w", **options: Any) -> embzarr.Checkpoint:
     return embzarr.save(url, [word], [[1.0]], **options)
 
 
-@pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries follow each other at once."""
-    monkeypatch.setattr("embzarr._history.committing.time.sleep", lambda _: None)
-
-
 def test_everything_is_stored_before_the_manifest_and_the_hint_after(tmp_path: Path) -> None:
     """Objects of the layer and the root, then the manifest by create alone, then the hint."""
     store = Recorder(open_store(tmp_path))
@@ -87,7 +81,7 @@ def test_a_taken_number_is_followed(tmp_path: Path) -> None:
     assert embzarr.open(tmp_path, commit=1).words == ["rival"]
 
 
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_pauses")
 def test_a_lost_answer_is_looked_up(tmp_path: Path) -> None:
     """A manifest that was created although the store did not say so is found and kept."""
 
@@ -104,7 +98,7 @@ def test_a_lost_answer_is_looked_up(tmp_path: Path) -> None:
     assert len(embzarr.Run(tmp_path).commits()) == 1
 
 
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_pauses")
 def test_a_lost_request_that_a_rival_overtook_is_looked_up(tmp_path: Path) -> None:
     """Where the create never arrived and another writer's did, the number is theirs."""
     rivals = iter(["rival"])
@@ -120,7 +114,7 @@ def test_a_lost_request_that_a_rival_overtook_is_looked_up(tmp_path: Path) -> No
     assert embzarr.open(tmp_path, commit=1).words == ["rival"]
 
 
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_pauses")
 def test_an_unknown_outcome_is_reported_and_nothing_is_deleted(tmp_path: Path) -> None:
     """A writer that cannot learn what became of its manifest says so and leaves all as it is."""
 

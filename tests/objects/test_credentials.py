@@ -231,7 +231,7 @@ class TestMetadataServers:
 
     @pytest.fixture(autouse=True)
     def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(deadline, "LITTLE_SECONDS", 2.0)
+        monkeypatch.setattr(deadline, "LITTLE_SECONDS", 0.5)
 
     @pytest.mark.parametrize("said", ODD.values(), ids=ODD.keys())
     def test_odd_answers_are_denials(self, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,6 +257,7 @@ class TestMetadataServers:
 
     def test_keys_that_are_there_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same server, when it says what it should."""
+        monkeypatch.setattr(deadline, "LITTLE_SECONDS", 20.0)
         said = KEYED.format(expiry='"2999-01-01T00:00:00Z"').encode()
         with running(partial(Saying, said)) as url:
             monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/x")

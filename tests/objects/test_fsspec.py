@@ -123,6 +123,7 @@ class TestRanges:
         assert bytes(store.get_range("a", 3, 100)) == b"3456789"
         assert bytes(store.get_range("a", 30, 100)) == b""
 
+    @pytest.mark.usefixtures("no_pauses")
     def test_one_that_gives_too_little_is_found_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         store, fs = self.opened()
         monkeypatch.setattr(fs, "cat_file", lambda *_, **__: b"01")

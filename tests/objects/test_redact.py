@@ -212,6 +212,7 @@ class TestErrorPaths:
                 verb()
             assert is_clean(everything(caught.value))
 
+    @pytest.mark.usefixtures("no_pauses")
     def test_fsspec(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fsspec.register_implementation("telling", Telling)
         monkeypatch.setattr(Telling, "fails", False)

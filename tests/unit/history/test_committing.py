@@ -141,12 +141,9 @@ class _Silent(PassThrough):
         super().create(key, data)
 
 
-def test_an_unknown_outcome_deletes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_pauses")
+def test_an_unknown_outcome_deletes_nothing(tmp_path: Path) -> None:
     """Where nobody can say whether the commit was made, its data stays."""
-    monkeypatch.setattr("embzarr._history.committing.time.sleep", lambda _: None)
-
     with pytest.raises(embzarr.StoreError) as caught:
         embzarr.save(_Silent(open_store(tmp_path)), ["a"], [[1.0]])
 

@@ -172,6 +172,7 @@ def test_a_filesystem_that_only_looks_first_is_refused(nameless: Any) -> None:
     assert embzarr.save(nameless, ["w"], [[1.0]], single_writer=True).verify().ok
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_store_that_cannot_be_reached_is_an_error_not_an_answer() -> None:
     """No verdict is made of a refused connection."""
     with pytest.raises(embzarr.StoreError):
