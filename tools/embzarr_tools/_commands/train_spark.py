@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import embzarr_spark
 
 EXAMPLES = """
-embzarr train-spark hdfs://name:9000/texts s3://bucket/run --master yarn --groups 64
+embzarr train-spark hdfs://name:9000/texts s3://bucket/run --master yarn
 embzarr train-spark corpus.txt s3://bucket/run --master 'local-cluster[2,1,1024]' --resume
 embzarr train-spark corpus.txt runs/mine --processes 2
 """
