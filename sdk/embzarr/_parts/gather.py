@@ -160,7 +160,7 @@ def _assembled(
         writer.put_words(words, order)
         for reader in readers:
             for _, table, blocks in compacting.rows_of(reader):
-                writer.append(table, blocks)
+                writer.append(table, blocks, copied=True)
         return writer.finish(order)
 
 
