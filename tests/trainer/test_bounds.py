@@ -30,13 +30,13 @@ TESTS = (
 PLANTED = 6
 
 
-@pytest.fixture
-def checked(tmp_path: Path) -> Mapping[str, str]:
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """An environment in which compiled code looks where it reads, and is kept by itself."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return ours | {
         "NUMBA_BOUNDSCHECK": "1",
-        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("numba")),
         "PYTHONPATH": os.pathsep.join([str(HERE.parent), *sys.path]),
     }
 

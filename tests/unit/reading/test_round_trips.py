@@ -21,8 +21,8 @@ LATENCY = 0.05
 
 @pytest.fixture(scope="module")
 def words() -> list[str]:
-    """A million real-looking words."""
-    return make_words(1_000_000)
+    """A million real-looking words, ten of each stem."""
+    return [f"{word}-{ending}" for word in make_words(100_000) for ending in range(10)]
 
 
 @pytest.fixture(scope="module")
