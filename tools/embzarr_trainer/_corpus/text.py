@@ -123,7 +123,7 @@ def _last_gap(text: str) -> int:
 
     A megabyte with neither is cut where it ends.
     """
-    cut = max(text.rfind(LINE_END), text.rfind(" "), text.rfind("\t")) + 1
+    cut = max(text.rfind("\n"), text.rfind(" "), text.rfind("\t")) + 1
     return cut or (len(text) if len(text) >= _BLOCK_BYTES else 0)
 
 

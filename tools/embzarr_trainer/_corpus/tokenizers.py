@@ -21,12 +21,12 @@ Tokenizer: TypeAlias = Callable[[str], list[str]]
 
 WORDS: Final = "words"
 JIEBA: Final = "jieba"
-LINE_END: Final = "\n"
+LINE_END: Final = "\x01"
+"""Stands among words where a line ends: no white space, which is split away, and never a word."""
 
 _LAST_MARK: Final = 0xE01F0
 """No combining mark is assigned from here on (Unicode 17)."""
-_LINE: Final = "\x01"
-"""Stands for a line end where white space is split away; no word holds it."""
+_NEWLINE: Final = "\n"
 _ASCII: Final = "".join(chr(c) if chr(c).isalnum() or chr(c) in "'_\n" else " " for c in range(128))
 _JOINER_AT_AN_END: Final = re.compile(r"['_](?![a-z0-9])|(?<![a-z0-9])['_]")
 
@@ -79,12 +79,15 @@ def split_words(text: str) -> list[str]:
     """
     lowered = text.lower()
     if not lowered.isascii():
-        return _word_finder()(composed(lowered))
+        return _split_any(composed(lowered))
     plain = lowered.translate(_ASCII)
     if "'" in plain or "_" in plain:
         plain = _JOINER_AT_AN_END.sub(" ", plain)
-    words = plain.replace(LINE_END, f" {_LINE} ").split()
-    return words if LINE_END not in lowered else [LINE_END if w == _LINE else w for w in words]
+    return plain.replace(_NEWLINE, f" {LINE_END} ").split()
+
+
+def _split_any(lowered: str) -> list[str]:
+    return _word_finder()(lowered.replace(LINE_END, " ").replace(_NEWLINE, LINE_END))
 
 
 @functools.cache
@@ -109,10 +112,11 @@ def _ranges(codes: list[int]) -> list[tuple[int, int]]:
 
 def _by_line(tokenizer: Tokenizer, text: str) -> list[str]:
     found: list[str] = []
-    for number, line in enumerate(text.split(LINE_END)):
+    for number, line in enumerate(text.split(_NEWLINE)):
         if number:
             found.append(LINE_END)
-        found += [word for word in tokenizer(line) if word and not word.isspace()]
+        words = tokenizer(line)
+        found += [word for word in words if word and not word.isspace() and word != LINE_END]
     return found
 
 
