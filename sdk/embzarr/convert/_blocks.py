@@ -38,6 +38,7 @@ class Block:
     words: list[bytes]
     """As they stand in the file, which should be UTF-8."""
     vectors: NDArray[Any]
+    """Whose memory may be written to again when the next block is asked for."""
     place: Callable[[int], str]
     """Says where a row of this block stands in the file."""
     counts: NDArray[Any] | None = None

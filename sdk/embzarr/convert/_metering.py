@@ -64,6 +64,25 @@ class Metered(io.RawIOBase):
         self._note(data)
         return data
 
+    def fill(self, room: memoryview) -> int:
+        """Read as many bytes as there are to where they are wanted; return how many.
+
+        They are digested meanwhile, and must stay as they are until the next are read.
+
+        Raises:
+            StoredError: the file cannot be read.
+        """
+        if not isinstance(self._stored, io.FileIO):  # which fills all of it, or what is left
+            data = self.take(len(room))
+            room[: len(data)] = data
+            return len(data)
+        try:
+            count = self._stored.readinto(room) or 0
+        except (OSError, ValueError) as exc:
+            raise StoredError(exc) from exc
+        self._note(room[:count])
+        return count
+
     def drain(self) -> None:
         """Read what an unpacker has left, such as the padding behind it."""
         while self.take(_PIECE_BYTES):
@@ -82,7 +101,7 @@ class Metered(io.RawIOBase):
         except Exception as exc:  # of any library
             raise StoredError(exc) from exc
 
-    def _note(self, data: bytes) -> None:
+    def _note(self, data: bytes | memoryview) -> None:
         self.count += len(data)
         if not self.is_in_order:
             return

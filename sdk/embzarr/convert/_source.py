@@ -7,8 +7,9 @@ import io
 import os
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from embzarr._storage import given_options, guard_redirects, refuse_collapsed
 from embzarr.convert import _remote
@@ -25,6 +26,8 @@ from embzarr.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
 
 _BUFFER_BYTES: Final = 1 << 20
 _PIECE_BYTES: Final = 1 << 21
@@ -287,6 +290,32 @@ class Stream:
         self.offset += count - left
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)  # even of one it is a copy
 
+    def fill(self, room: memoryview) -> int:
+        """Read the next bytes to where they are wanted, fewer only where the file ends.
+
+        They must stay as they are until the next are read.
+
+        Returns:
+            How many they are.
+
+        Raises:
+            InvalidInputError: as of `read`.
+            StoreError: as of `read`.
+        """
+        if self.is_packed or self._head:
+            data = self.read(len(room))
+            room[: len(data)] = data
+            return len(data)
+        filled = 0
+        while filled < len(room):
+            count = self._asked(partial(self._metered.fill, room[filled:]))
+            if not count:
+                self._check_size()
+                break
+            filled += count
+        self.offset += filled
+        return filled
+
     def drain(self) -> None:
         """Read on to the end, for the digest."""
         while self._next(_PIECE_BYTES):
@@ -299,14 +328,19 @@ class Stream:
             InvalidInputError: code ``input-changed``.
             StoreError: it cannot be asked for.
         """
-        try:
-            self._metered.check()
-        except StoredError as exc:
-            raise _failure(self.name, exc.error) from None
+        self._asked(self._metered.check)
 
     def _next(self, count: int) -> bytes:
+        data = self._asked(lambda: self._taken(count))
+        if data:
+            self._bound(len(data))
+        else:
+            self._check_size()
+        return data
+
+    def _asked(self, request: Callable[[], T]) -> T:
         try:
-            data = self._taken(count)
+            return request()
         except StoredError as exc:
             raise _failure(self.name, exc.error) from None
         except self._broken() as exc:
@@ -314,11 +348,6 @@ class Stream:
             raise InvalidInputError(
                 "input-file", f"{self.name}: {kind}, but cannot be unpacked: {exc}"
             ) from exc
-        if data:
-            self._bound(len(data))
-        else:
-            self._check_size()
-        return data
 
     def _taken(self, count: int) -> bytes:
         if self._unpacked is None:

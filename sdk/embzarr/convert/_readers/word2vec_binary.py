@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HEADER: Final = re.compile(rb"[ \t]*(\d{1,19})[ \t]+(\d{1,19})[ \t\r]*\n")
 _MOST_HEADER_BYTES: Final = 64
 _PIECE_BYTES: Final = 1 << 21
+_COPY_BYTES: Final = 1 << 18
+"""Of vectors that are copied at a time."""
 
 
 def has_header(head: bytes) -> bool:
@@ -64,127 +66,127 @@ class _Rows:
         self._rows = rows
         self._dim = dim
         self._nbytes = dim * 4
-        self._data = b""
-        self._at = 0
-        """Where the next row begins in the data."""
-        self._between = b""
-        """What stands between two rows: nothing, or a newline."""
+        # Two pieces of memory in turn: one is digested while the other is filled, and memory that
+        # is new each time takes as long as what is done with it.
+        self._data, self._spare = bytearray(b"\n"), bytearray()
+        self._at, self._end = 0, 1
+        """Where the next row begins in the data, and where they end: behind the header."""
+        self._between = b"\n"
+        """What stands between two rows: nothing, or a newline, as behind the header."""
         self._read = 0
+        self._vectors = np.empty((rows_in_block(dim), dim), "<f4")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows, then look at what is behind them."""
         self._find_between()
-        most = rows_in_block(self._dim)
+        row = re.compile(rb"(?s)%b([^ ]*+) .{%d}|.+" % (self._between, self._nbytes))
         while self._read < self._rows:
-            block = self._scan(min(most, self._rows - self._read))
+            block = self._scan(row)
             if block is not None:
                 yield block
             elif not self._goes_on():
                 return
-        rest = self._data[self._at :] + self._stream.peek()
-        if rest not in {b"", b"\n"}:
+        if self._rest + self._stream.peek() not in {b"", b"\n"}:
             self._damage.note(f"byte {self._offset}: more behind the {self._rows} rows it tells of")
 
     @property
     def _offset(self) -> int:
         """Where the next row begins in the file."""
-        return self._stream.offset - len(self._data) + self._at
+        return self._stream.offset - self._end + self._at
 
     @property
-    def _before(self) -> bytes:
-        """What stands before the next row's word."""
-        return self._between if self._read else b""
+    def _rest(self) -> bytes:
+        return bytes(memoryview(self._data)[self._at : self._end])
 
     def _find_between(self) -> None:
         """Look whether a newline stands behind the first row."""
         self._more()
-        while (space := self._data.find(b" ")) < 0 and self._may_hold_word() and self._more():
-            pass
+        while (space := self._data.find(b" ", 1, self._end)) < 0:
+            if not self._may_hold_word() or not self._more():
+                break
         behind = space + 1 + self._nbytes
-        while space >= 0 and len(self._data) <= behind and self._more():
+        while space >= 0 and self._end <= behind and self._more():
             pass
-        if self._data[behind : behind + 1] == b"\n":
-            self._between = b"\n"
+        if not self._rows or not self._data.startswith(b"\n", behind, self._end):
+            self._between, self._at = b"", 1
 
     def _may_hold_word(self) -> bool:
-        return len(self._data) - self._at <= MOST_WORD_BYTES
+        return self._end - self._at <= MOST_WORD_BYTES
 
     def _more(self) -> bool:
-        piece = self._stream.read(_PIECE_BYTES)
-        if piece:
-            self._data = b"".join((memoryview(self._data)[self._at :], piece))
-            self._at = 0
-        return bool(piece)
+        left = self._end - self._at
+        if len(self._spare) < left + _PIECE_BYTES:
+            self._spare = bytearray(left + 2 * _PIECE_BYTES)
+        self._spare[:left] = self._rest
+        self._data, self._spare = self._spare, self._data
+        filled = self._stream.fill(memoryview(self._data)[left : left + _PIECE_BYTES])
+        self._at, self._end = 0, left + filled
+        return bool(filled)
 
-    def _scan(self, most: int) -> Block | None:
-        """Take the rows that are whole in the data; None where there is none."""
-        spaces = self._spaces(most)
-        if not spaces:
+    def _scan(self, row: re.Pattern[bytes]) -> Block | None:
+        """Take the rows that are whole in the data; None where there is none.
+
+        Args:
+            row: what one is, or else all that is left, which gives an empty word.
+        """
+        words = row.findall(memoryview(self._data)[self._at : self._end])
+        words = words[: self._rows - self._read]
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        steps = lengths + (len(self._between) + 1 + self._nbytes)
+        places = self._at + np.cumsum(steps) - self._nbytes
+        if words and not words[-1] and not self._is_row(int(places[-1])):
+            words, places = words[:-1], places[:-1]
+        if not words:
             return None
-        places = np.array(spaces) + 1
-        begins = [self._at + len(self._before)]
-        begins += (places[:-1] + self._nbytes + len(self._between)).tolist()
-        data, first, offset = self._data, self._read, self._offset - self._at
-        self._at = spaces[-1] + 1 + self._nbytes
-        self._read += len(spaces)
+        begins, first, offset = places - 1 - lengths[: len(words)], self._read, self._offset
+        offset -= self._at
+        self._at = int(places[-1]) + self._nbytes
+        self._read += len(words)
         return Block(
-            words=[data[begin:space] for begin, space in zip(begins, spaces, strict=True)],
+            words=words,
             vectors=self._numbers(places),
             place=lambda row: f"row {first + row}, byte {offset + begins[row]}",
         )
 
-    def _spaces(self, most: int) -> list[int]:
-        """Return where the words of the rows end that are whole in the data.
-
-        Only the next row's word has to be looked for: it ends at the next space. Whether newlines
-        stand where they should is then seen of all rows at once.
-        """
-        data, before = self._data, self._before
-        if not data.startswith(before, self._at):
-            return []
-        spaces: list[int] = []
-        last, step = max(0, len(data) - self._nbytes), 1 + self._nbytes + len(self._between)
-        space = data.find(b" ", self._at + len(before), last)
-        while space >= 0 and len(spaces) < most:
-            spaces.append(space)
-            space = data.find(b" ", space + step, last)
-        return spaces[: self._sound(spaces)]
-
-    def _sound(self, spaces: list[int]) -> int:
-        """Return how many rows come before one that has not the newline that it should have."""
-        if not self._between or len(spaces) < 2:  # noqa: PLR2004 - of one nothing follows yet
-            return len(spaces)
-        behind = np.array(spaces[:-1]) + 1 + self._nbytes
-        wrong = np.flatnonzero(np.frombuffer(self._data, np.uint8)[behind] != ord(self._between))
-        return int(wrong[0]) + 1 if len(wrong) else len(spaces)
+    def _is_row(self, place: int) -> bool:
+        """Tell whether a row of the empty word has its vector at `place`."""
+        before = self._between + b" "
+        begins = self._data.startswith(before, place - len(before))
+        return begins and place + self._nbytes <= self._end
 
     def _numbers(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors that begin at some places of the data.
+        """Return the vectors that begin at some places of the data, until the next are asked for.
 
         As items of a vector's size, one of which begins at each byte, they are copied one by one
-        without a call for each.
+        without a call for each; some at a time, whose copies are still in the processor's cache.
         """
-        every = np.ndarray(
-            len(self._data) - self._nbytes + 1, f"V{self._nbytes}", self._data, strides=1
-        )
-        return every[places].view("<f4").reshape(len(places), self._dim)
+        every = np.ndarray(self._end - self._nbytes + 1, f"V{self._nbytes}", self._data, strides=1)
+        if len(self._vectors) < len(places):
+            self._vectors = np.empty((len(places), self._dim), "<f4")
+        items = self._vectors.view(every.dtype)[:, 0]
+        step = max(1, _COPY_BYTES // self._nbytes)
+        for first in range(0, len(places), step):
+            some = places[first : first + step]
+            items[first : first + len(some)] = every[some]
+        return self._vectors[: len(places)]
 
     def _goes_on(self) -> bool:
         """Read on where the next row is not whole yet; tell of a row that never will be."""
-        rest = len(self._data) - self._at
-        is_row = self._data.startswith(self._before, self._at)
-        if (rest == 0 or is_row) and self._may_hold_word() and self._more():
+        rest = self._rest
+        is_row = rest.startswith(self._between)
+        if (not rest or is_row) and self._may_hold_word() and self._more():
             return True
-        here = f"row {self._read}, byte {self._offset + is_row * len(self._before)}"
-        if self._data[self._at :] in {b"", b"\n"}:
+        here = f"row {self._read}, byte {self._offset + is_row * len(self._between)}"
+        left = len(rest.removeprefix(self._between))
+        if rest in {b"", b"\n"}:
             self._damage.note(f"{here}: the file ends, and tells of {self._rows} rows")
         elif not is_row:
             self._damage.lose(f"{here}: expected a newline behind the row before")
         elif not self._may_hold_word():
-            self._damage.lose(f"{here}: expected a word, found none in {rest} bytes")
+            self._damage.lose(f"{here}: expected a word, found none in {left} bytes")
         else:
             self._damage.lose(
                 f"{here}: cut short: expected a word, a space and {self._nbytes} bytes, "
-                f"found {rest} bytes"
+                f"found {left} bytes"
             )
         return False
