@@ -8,8 +8,10 @@ all context words of one window share the negatives, so that the output rows are
 contiguous scratch, used by every context word, and scattered back. Unlike there, context words
 follow one another (each sees the output rows as the one before left them), which keeps the
 statistics of plain stochastic gradient descent; the step for one and the products for the next
-are one pass over the rows. CBOW hands each context word its share of the gradient of the mean
-(Irsoy et al. 2021, arXiv 2012.15332), where word2vec.c hands each the whole.
+are one pass over the rows. Which rows the next window needs is known meanwhile, and they are asked
+for one after the other, since waiting for memory was a quarter of the time. CBOW hands each context
+word its share of the gradient of the mean (Irsoy et al. 2021, arXiv 2012.15332), where word2vec.c
+hands each the whole.
 
 Every array comes from the caller, ``kernel_gate`` alone, which has checked it: nothing here
 allocates, and no index is looked at. Threads call ``train_chunk`` on the same
