@@ -26,7 +26,7 @@ from embzarr_trainer._corpus.text import TextReader
 from embzarr_trainer._corpus.tokenizers import LINE_END, find_tokenizer, split_words
 
 
-def reader_of(path: object, *, unicode_errors: str = "strict") -> TextReader:
+def reader_of(path: object, *, unicode_errors: str = "strict") -> TextReader[list[str]]:
     return TextReader(find_sources(str(path)), unicode_errors=unicode_errors, split=split_words)
 
 

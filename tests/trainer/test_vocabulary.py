@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import embzarr
-from embzarr_trainer._corpus.tokenizers import LINE_END
+from embzarr_trainer._corpus.tokenizers import LINE_END, split_words
 from embzarr_trainer._corpus.vocabulary import BREAK, DROPPED, Numbering, Vocabulary
 
 
@@ -40,6 +40,55 @@ def test_counts_are_exact(most_words: int, bounds: dict[str, int]) -> None:
     places = {word: place for place, (word, _) in enumerate(wanted)} | {LINE_END: BREAK}
     text = [places.get(word, DROPPED) for block in blocks for word in block]
     assert vocabulary.ids[stream].tolist() == text
+
+
+def test_text_is_numbered_as_its_words_are() -> None:
+    """The compiled loop cuts ASCII as the tokenizer does, and shares numbers with listed words."""
+    draws = np.random.default_rng(6)
+    letters = np.array(list("aBz9'_ .\n-\t\x01\x1c"))
+    text, listed = Numbering(), Numbering()
+    with closing(text), closing(listed):
+        for _ in range(300):
+            piece = "".join(draws.choice(letters, int(draws.integers(60))))
+            expected = listed.numbers(split_words(piece))
+            assert text.numbers_of_text(piece).tolist() == expected.tolist()
+        more = ["a", "\u00e9t\u00e9", LINE_END, "\U0001f600", "a", "A"]
+        assert text.numbers(more).tolist() == listed.numbers(more).tolist()
+        assert text.size == listed.size
+
+
+def test_many_words_are_numbered_as_they_are_met() -> None:
+    """The table grows, and no word takes another's number."""
+    draws = np.random.default_rng(7)
+    words = [f"{draws.integers(60_000):x}" * int(draws.integers(1, 4)) for _ in range(120_000)]
+    numbers: dict[str, int] = {}
+    expected = [numbers.setdefault(word, len(numbers) + 1) for word in words]
+    with closing(Numbering()) as numbering:
+        found = [numbering.numbers(words[:50]), numbering.numbers_of_text(" ".join(words[50:]))]
+        assert np.concatenate(found).tolist() == expected
+        assert numbering.size == len(numbers) + 1
+        counts = np.bincount(np.concatenate(found), minlength=numbering.size)
+        kept = numbering.vocabulary(counts, min_count=1, max_vocab=None)
+    assert sorted(kept.words) == sorted(numbers)
+
+
+def test_nothing_is_numbered() -> None:
+    """No words, and a text without any, give no numbers."""
+    with closing(Numbering()) as numbering:
+        assert len(numbering.numbers([])) == 0
+        assert len(numbering.numbers_of_text("")) == 0
+        assert len(numbering.numbers_of_text(" -- '_' ")) == 0
+        assert numbering.size == 1
+
+
+def test_words_with_a_nul_are_refused() -> None:
+    """A NUL, which no text has, would fall between two words."""
+    with (
+        closing(Numbering()) as numbering,
+        pytest.raises(embzarr.InvalidInputError, match="NUL") as caught,
+    ):
+        numbering.numbers(["a", "b\0c"])
+    assert caught.value.code == "corpus-not-text"
 
 
 def test_none_is_frequent_enough() -> None:

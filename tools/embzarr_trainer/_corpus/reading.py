@@ -15,6 +15,7 @@ from embzarr_trainer._buffers import MAX_SENTENCE
 from embzarr_trainer._corpus.sources import find_sources
 from embzarr_trainer._corpus.spool import Spool
 from embzarr_trainer._corpus.text import TextReader
+from embzarr_trainer._corpus.tokenizers import split_words
 from embzarr_trainer._corpus.vocabulary import BREAK, BREAK_NUMBER, DROPPED, Numbering
 
 if TYPE_CHECKING:
@@ -100,10 +101,18 @@ def read_corpus(
         embzarr.AccessDeniedError: ``access-denied``.
         embzarr.StoreError: ``store-failed``, the folder for temporary files is full.
     """
-    reader = TextReader(find_sources(paths), unicode_errors=options.unicode_errors, split=split)
     with contextlib.closing(Spool()) as spool, contextlib.closing(Numbering()) as numbering:
-        for words in reader:
-            spool.write(numbering.numbers(words))
+
+        def numbered(text: str) -> npt.NDArray[np.int32]:
+            if split is split_words and text.isascii():
+                return numbering.numbers_of_text(text)
+            return numbering.numbers(split(text))
+
+        reader = TextReader(
+            find_sources(paths), unicode_errors=options.unicode_errors, split=numbered
+        )
+        for numbers in reader:
+            spool.write(numbers)
         if numbering.size == 1:
             raise embzarr.InvalidInputError("corpus-empty", f"no word in {_named(paths)}")
         stream = spool.map_ids()

@@ -5,18 +5,20 @@ from __future__ import annotations
 import codecs
 import hashlib
 import itertools
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import embzarr
 from embzarr_trainer._corpus.sources import FILE_END, find_sources
-from embzarr_trainer._corpus.tokenizers import LINE_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from embzarr_trainer._corpus.sources import CorpusPaths, Source
 
+T = TypeVar("T")
+
 _BLOCK_BYTES: Final = 1 << 20
+_LINE_END: Final = "\n"
 
 
 class _Decoded(NamedTuple):
@@ -27,8 +29,8 @@ class _Decoded(NamedTuple):
     """Ill-formed sequences met."""
 
 
-class TextReader:
-    """Reads UTF-8 files as lists of words and line ends.
+class TextReader(Generic[T]):
+    """Reads UTF-8 files, block by block, as what is made of a text: its words and line ends.
 
     Memory stays at a few blocks of 1 MiB, also where a file is one single line (text8).
     """
@@ -41,14 +43,14 @@ class TextReader:
         sources: Sequence[Source],
         *,
         unicode_errors: str,
-        split: Callable[[str], list[str]],
+        split: Callable[[str], T],
     ) -> None:
         """Remember the files; they are opened when the reader is iterated, once.
 
         Args:
             sources: in reading order.
             unicode_errors: ``strict``, ``replace`` or ``ignore``.
-            split: from text to its words and line ends.
+            split: from a text that ends between words to what is made of it.
         """
         self._sources = sources
         self._split = split
@@ -56,8 +58,8 @@ class TextReader:
         self._sha256 = hashlib.sha256()
         self.invalid = 0
 
-    def __iter__(self) -> Iterator[list[str]]:
-        """Yield the words of a block, with ``LINE_END`` where a line or a file ends.
+    def __iter__(self) -> Iterator[T]:
+        """Yield what is made of each block; a file's end counts as a line's.
 
         Raises:
             embzarr.NotFoundError: ``corpus-missing``, no such file.
@@ -68,7 +70,7 @@ class TextReader:
         for source in self._sources:
             for text in self._texts(source):
                 yield self._split(text)
-            yield [LINE_END]
+            yield self._split(_LINE_END)
             self._sha256.update(FILE_END)
 
     @property
@@ -123,7 +125,7 @@ def _last_gap(text: str) -> int:
 
     A megabyte with neither is cut where it ends.
     """
-    cut = max(text.rfind("\n"), text.rfind(" "), text.rfind("\t")) + 1
+    cut = max(text.rfind(_LINE_END), text.rfind(" "), text.rfind("\t")) + 1
     return cut or (len(text) if len(text) >= _BLOCK_BYTES else 0)
 
 

@@ -20,11 +20,14 @@ import numpy as np
 import embzarr
 from embzarr_trainer._corpus.spool import telling_where
 from embzarr_trainer._corpus.tokenizers import LINE_END
+from embzarr_trainer._loops.numbering_gate import ASCII, LISTED, KnownWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
+
+    from embzarr_trainer._loops.numbering_gate import Alphabet
 
 MOST_WORDS: Final = 4_000_000
 """Different words held at once: about 600 MB."""
@@ -50,26 +53,41 @@ class _Kept(NamedTuple):
     numbers: list[int]
 
 
-class Numbering(dict[str, int]):
-    """Numbers each new word as it is looked up."""
+class Numbering:
+    """Numbers each new word as it is met."""
 
     def __init__(self, *, most_words: int = MOST_WORDS) -> None:
         """Know the line end alone."""
-        super().__init__({LINE_END: BREAK_NUMBER})
+        self._known = KnownWords(LINE_END)
+        self._before = 0
+        """How many numbers were given to words that went to files."""
         self._most_words = most_words
         self._runs: list[IO[str]] = []
-        self.size = 1
 
-    def __missing__(self, word: str) -> int:
-        """Give a word the next number."""
-        self[word] = number = self.size
-        self.size += 1
-        return number
+    @property
+    def size(self) -> int:
+        """How many numbers were given."""
+        return self._before + len(self._known)
+
+    def numbers_of_text(self, text: str) -> npt.NDArray[np.int32]:
+        """Return the numbers of the words and line ends of ASCII text, as ``split_words`` cuts."""
+        return self._numbers(text.encode("ascii"), ASCII)
 
     def numbers(self, words: list[str]) -> npt.NDArray[np.int32]:
-        """Return the numbers of words and line ends."""
-        found = np.fromiter(map(self.__getitem__, words), np.int32, len(words))
-        if len(self) > self._most_words:
+        """Return the numbers of words and line ends.
+
+        Raises:
+            embzarr.InvalidInputError: ``corpus-not-text``, a tokenizer made a word with a NUL.
+        """
+        text = "\0".join(words)
+        if text.count("\0") != max(len(words) - 1, 0):
+            raise embzarr.InvalidInputError("corpus-not-text", "the tokenizer made a NUL character")
+        return self._numbers(text.encode(), LISTED)
+
+    def _numbers(self, text: bytes, alphabet: Alphabet) -> npt.NDArray[np.int32]:
+        found = self._known.numbers(text, alphabet)
+        found[found != BREAK_NUMBER] += self._before
+        if len(self._known) > self._most_words:
             self._spill()
         return found
 
@@ -118,26 +136,28 @@ class Numbering(dict[str, int]):
 
     def _merged(self) -> Iterator[tuple[str, list[int]]]:
         """Yield each word with all its numbers."""
-        del self[LINE_END]
         if not self._runs:
-            yield from ((word, [number]) for word, number in self.items())
+            yield from ((word, [number]) for word, number in self._held())
             return
         self._spill()
         merged = heapq.merge(*map(_entries, self._runs))
         for word, entries in itertools.groupby(merged, key=operator.itemgetter(0)):
             yield word, [number for _, number in entries]
 
+    def _held(self) -> Iterator[tuple[str, int]]:
+        """Yield the words that are in memory, each with its number."""
+        words = self._known.words()
+        return zip(words[1:], range(self._before + 1, self.size), strict=True)
+
     def _spill(self) -> None:
         """Write all words to a file, sorted, and forget them."""
         with telling_where():
             run = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - gone with this
             self._runs.append(run)
-            run.writelines(
-                f"{json.dumps(entry)}\n" for entry in sorted(self.items()) if entry[0] != LINE_END
-            )
+            run.writelines(f"{json.dumps(entry)}\n" for entry in sorted(self._held()))
             run.seek(0)
-        self.clear()
-        self[LINE_END] = BREAK_NUMBER
+        self._before = self.size - 1  # the line end keeps its number
+        self._known.clear()
 
 
 def _entries(run: Iterable[str]) -> Iterator[tuple[str, int]]:
