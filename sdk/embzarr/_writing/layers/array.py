@@ -231,6 +231,8 @@ class ArrayWriter:
         self._pending: list[NDArray[Any]] = []
         self._filled: NDArray[Any] | None = None
         """Room for the shard that copies are laid into; it alone is pending then."""
+        self._rooms: list[NDArray[Any]] = []
+        """Those of shards that were compressed: memory that is new takes as long as filling it."""
         self._pending_rows = 0
         self._rows = 0
         self._parts: dict[int, ChunkIndex] = {}
@@ -263,7 +265,8 @@ class ArrayWriter:
 
     def _lay(self, rows: NDArray[Any]) -> None:
         if self._filled is None:
-            self._filled = _room((self.shard_rows, *rows.shape[1:]), rows.dtype)
+            shape = (self.shard_rows, *rows.shape[1:])
+            self._filled = self._rooms.pop() if self._rooms else _room(shape, rows.dtype)
         stop = self._pending_rows + len(rows)
         self._filled[self._pending_rows : stop] = rows
         self._pending = [self._filled[:stop]]
@@ -298,7 +301,7 @@ class ArrayWriter:
             self._shard = max(min(self._shard, -(-rows // self._chunk)), 1)
 
     def _flush(self) -> None:
-        blocks, nbytes = self._pending, self._pending_rows * self._row_bytes
+        blocks, nbytes, filled = self._pending, self._pending_rows * self._row_bytes, self._filled
         shard = self._first_shard + self._rows // self.shard_rows
         self._rows += self._pending_rows
         self._pending, self._pending_rows, self._filled = [], 0, None
@@ -307,9 +310,11 @@ class ArrayWriter:
             self._codec = chunk_coding.choose(blocks[0], self._chunk)
         codec = self._codec
         made = 0 if codec.name == "none" and len(blocks) == 1 else nbytes
-        self._objects.jobs.make(nbytes + made, lambda: self._encode(shard, blocks, codec))
+        self._objects.jobs.make(nbytes + made, lambda: self._encode(shard, blocks, codec, filled))
 
-    def _encode(self, shard: int, blocks: list[NDArray[Any]], codec: Codec) -> tuple[int, Job]:
+    def _encode(
+        self, shard: int, blocks: list[NDArray[Any]], codec: Codec, filled: NDArray[Any] | None
+    ) -> tuple[int, Job]:
         """Return what it takes to send a shard: bytes of memory, and the job."""
         rows = _joined(blocks)
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
@@ -322,6 +327,8 @@ class ArrayWriter:
         if codec.name == "none":  # the pieces are the rows themselves
             digest = digest_of(data)
             return rows.nbytes, lambda: self._send(name, data, digest, index)
+        if filled is not None:
+            self._rooms.append(filled)
         packed = _packed(data)
         digest = digest_of(packed)
         return digest.size, lambda: self._objects.send(name, packed, digest)
