@@ -81,13 +81,14 @@ def test_nothing_is_numbered() -> None:
         assert numbering.size == 1
 
 
-def test_words_with_a_nul_are_refused() -> None:
-    """A NUL, which no text has, would fall between two words."""
+@pytest.mark.parametrize(("word", "told"), [("b\0c", "NUL"), ("b\ud800", "UTF-8 cannot hold")])
+def test_words_that_are_no_text_are_refused(word: str, told: str) -> None:
+    """A NUL, which no text has, would fall between two words; a lone surrogate is no character."""
     with (
         closing(Numbering()) as numbering,
-        pytest.raises(embzarr.InvalidInputError, match="NUL") as caught,
+        pytest.raises(embzarr.InvalidInputError, match=told) as caught,
     ):
-        numbering.numbers(["a", "b\0c"])
+        numbering.numbers(["a", word])
     assert caught.value.code == "corpus-not-text"
 
 

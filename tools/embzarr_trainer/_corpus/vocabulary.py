@@ -77,12 +77,18 @@ class Numbering:
         """Return the numbers of words and line ends.
 
         Raises:
-            embzarr.InvalidInputError: ``corpus-not-text``, a tokenizer made a word with a NUL.
+            embzarr.InvalidInputError: ``corpus-not-text``, a tokenizer made words that are no text.
         """
         text = "\0".join(words)
         if text.count("\0") != max(len(words) - 1, 0):
             raise embzarr.InvalidInputError("corpus-not-text", "the tokenizer made a NUL character")
-        return self._numbers(text.encode(), LISTED)
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError as exc:
+            raise embzarr.InvalidInputError(
+                "corpus-not-text", f"the tokenizer made what UTF-8 cannot hold: {exc}"
+            ) from exc
+        return self._numbers(encoded, LISTED)
 
     def _numbers(self, text: bytes, alphabet: Alphabet) -> npt.NDArray[np.int32]:
         found = self._known.numbers(text, alphabet)
