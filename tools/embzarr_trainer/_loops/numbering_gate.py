@@ -43,7 +43,7 @@ LISTED: Final = Alphabet(
 
 
 class KnownWords:
-    """The words of a text, numbered as they are met: in a tenth of the memory of a dictionary."""
+    """The words of a text, numbered as they are met, in a third of the memory of a dictionary."""
 
     def __init__(self, first: str) -> None:
         """Know one word, whose number is 0."""
