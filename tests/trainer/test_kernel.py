@@ -132,22 +132,26 @@ def test_draws_follow_the_distribution() -> None:
     assert np.abs(drawn / drawn.sum() - expected / expected.sum()).max() < 0.004
 
 
+@pytest.mark.parametrize("negative", [1, 5, 12])
 @pytest.mark.parametrize("between", [0, 1])
-def test_next_negatives_are_foreseen(between: int) -> None:
-    """What is to be drawn after some other numbers is known before, and changes nothing."""
+def test_next_negatives_are_foreseen(between: int, negative: int) -> None:
+    """What is drawn after some other numbers is known before, and no other by being foreseen."""
     _, _, tables, scratch = make()
-    draw_targets(3, 5, tables, scratch)
-    state = scratch.state.copy()
-    draws.foresee(4, between, 5, tables, scratch)
-    np.testing.assert_array_equal(scratch.state, state)
-
-    foreseen = scratch.ahead.tolist()
-    assert foreseen[0] == 4
     gamma = np.uint64(0x9E3779B97F4A7C15)
-    with np.errstate(over="ignore"):
-        scratch.state[0] += np.uint64(between) * gamma
-    drawn = draw_targets(4, 5, tables, scratch)
-    assert list(dict.fromkeys(foreseen)) == drawn
+    for centre in range(20):
+        state = scratch.state[0]
+        draws.foresee(centre, between, negative, tables, scratch)
+        assert scratch.state[0] == state
+
+        with np.errstate(over="ignore"):
+            scratch.state[0] += np.uint64(between) * gamma
+        plain = new_scratch(WIDTH)
+        plain.state[0] = scratch.state[0]
+        expected = draw_targets(centre, negative, tables, plain)
+        ahead = scratch.ahead[: min(negative + 1, GROUP)].tolist()
+        assert list(dict.fromkeys(ahead)) == expected[: len(dict.fromkeys(ahead))]
+        assert draw_targets(centre, negative, tables, scratch) == expected
+        assert scratch.state[0] == plain.state[0]
 
 
 def test_window_sizes() -> None:

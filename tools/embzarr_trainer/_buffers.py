@@ -111,7 +111,7 @@ class Scratch(NamedTuple):
     start: npt.NDArray[np.float32]
     """(padded size,): the mean before the window's steps; CBOW only."""
     state: npt.NDArray[np.uint64]
-    """(1,): the random state."""
+    """(2,): the random state, and the one that negatives in ``ahead`` were drawn from."""
 
 
 def new_scratch(width: int) -> Scratch:
@@ -125,7 +125,7 @@ def new_scratch(width: int) -> Scratch:
         slopes=np.zeros(GROUP, np.float32),
         mean=aligned_zeros((width,)),
         start=aligned_zeros((width,)),
-        state=np.zeros(1, np.uint64),
+        state=np.zeros(2, np.uint64),
     )
 
 

@@ -196,7 +196,8 @@ def _renumber(
         new = new[new != DROPPED]
         is_break = new == BREAK
         words = new[~is_break]
-        found.append(written + np.cumsum(~is_break, dtype=np.int64)[is_break])
+        breaks = np.flatnonzero(is_break)
+        found.append(written + breaks - np.arange(len(breaks)))
         stream[written : written + len(words)] = words
         written += len(words)
     return stream[:written], np.unique(np.concatenate(found))

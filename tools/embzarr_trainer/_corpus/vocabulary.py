@@ -113,7 +113,7 @@ class Numbering:
         kept: list[_Kept] = []
         commonest = 0
         for word, numbers in self._merged():
-            count = sum(int(counts[number]) for number in numbers)
+            count = sum(map(counts.item, numbers))
             commonest = max(commonest, count)
             if count >= min_count:
                 kept.append(_Kept((-count, min(numbers)), word, numbers))

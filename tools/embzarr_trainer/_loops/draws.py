@@ -76,9 +76,10 @@ def draw_targets(negative: int, tables: Tables, scratch: Scratch) -> int:
     targets = scratch.targets
     state = scratch.state[0]
     count = 1
-    for _ in range(negative):
+    foreseen = state == scratch.state[1]
+    for slot in range(1, negative + 1):
         state += _GAMMA
-        drawn = _drawn(state, tables)
+        drawn = scratch.ahead[slot] if foreseen and slot < GROUP else _drawn(state, tables)
         new = True
         for earlier in range(count):
             new = new and targets[earlier] != drawn
@@ -97,10 +98,11 @@ def foresee(centre: int, between: int, negative: int, tables: Tables, scratch: S
         between: how many numbers are drawn before its negatives.
         negative: as for ``draw_targets``.
         tables: to draw from.
-        scratch: whose state stays as it is.
+        scratch: whose random state stays as it is.
     """
     scratch.ahead[0] = centre
     state = scratch.state[0] + np.uint64(between) * _GAMMA
+    scratch.state[1] = state
     for slot in range(1, min(negative + 1, GROUP)):
         state += _GAMMA
         scratch.ahead[slot] = _drawn(state, tables)
