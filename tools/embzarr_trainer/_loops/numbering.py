@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from embzarr_trainer._loops.compiling import compiled
+from embzarr_trainer._loops.compiling import compiled, inlined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,6 +49,55 @@ class Known(NamedTuple):
     """(room,): of all words; behind them, of the word that is being read."""
 
 
+@inlined
+def _spell(
+    text: npt.NDArray[np.uint8],
+    start: int,
+    alphabet: Alphabet,
+    seed: np.uint64,
+    known: Known,
+    count: int,
+) -> tuple[int, np.uint64]:
+    """Write a word behind the letters of all others; return its bytes and its hash.
+
+    The hash is Fowler, Noll and Vo's (FNV-1a), begun by a seed that no text knows.
+    """
+    kinds, at, value = alphabet.kinds, start, seed
+    base = known.ends[count] - start
+    while at < len(text) and (
+        kinds[text[at]] == LETTER
+        or (kinds[text[at]] == JOINS and at + 1 < len(text) and kinds[text[at + 1]] == LETTER)
+    ):
+        letter = alphabet.lowered[text[at]]
+        known.letters[base + at] = letter
+        value = (value ^ np.uint64(letter)) * _PRIME
+        at += 1
+    return at - start, value ^ (value >> _S32)
+
+
+@inlined
+def _same(known: Known, number: int, count: int, size: int) -> bool:
+    begin, spelled = known.ends[number], known.ends[count]
+    if known.ends[number + 1] - begin != size:
+        return False
+    same = True
+    for place in range(size):
+        same = same and known.letters[begin + place] == known.letters[spelled + place]
+    return same
+
+
+@inlined
+def _find(value: np.uint64, size: int, known: Known, count: int) -> tuple[np.int64, int]:
+    """Return the slot of the word that is spelled behind all others, and its number or -1."""
+    last = len(known.slots) - 1
+    slot = np.int64(value & np.uint64(last))
+    number = known.slots[slot] - 1
+    while number >= 0 and not (known.hashes[number] == value and _same(known, number, count, size)):
+        slot = (slot + 1) & last
+        number = known.slots[slot] - 1
+    return slot, number
+
+
 @compiled
 def number_words(
     text: npt.NDArray[np.uint8],
@@ -60,8 +109,6 @@ def number_words(
     numbers: npt.NDArray[np.int32],
 ) -> tuple[int, int, int]:
     """Write the number of each word, and of each line's end; new words get the next one.
-
-    The hash is Fowler, Noll and Vo's (FNV-1a), begun by a seed that no text knows.
 
     Args:
         text: to the end of a word.
@@ -76,45 +123,29 @@ def number_words(
         Where the text was left, at its end or at a new word for which there is no room; how many
         words are known; how many numbers were written.
     """
-    kinds, lowered = alphabet
-    slots, hashes, ends, letters = known
-    most = min(len(hashes), len(slots) // 2)
-    last = len(slots) - 1
-    size, written, at = len(text), 0, start
-    while at < size:
-        kind = kinds[text[at]]
+    most = min(len(known.hashes), len(known.slots) // 2)
+    written, at = 0, start
+    while at < len(text):
+        kind = alphabet.kinds[text[at]]
         if kind == ENDS_LINE:
             numbers[written] = LINE_NUMBER
             written += 1
         if kind != LETTER:
             at += 1
             continue
-        begin, base, value = at, ends[count] - at, seed
-        while at < size and (
-            kinds[text[at]] == LETTER
-            or (kinds[text[at]] == JOINS and at + 1 < size and kinds[text[at + 1]] == LETTER)
-        ):
-            letter = lowered[text[at]]
-            letters[base + at] = letter
-            value = (value ^ np.uint64(letter)) * _PRIME
-            at += 1
-        value ^= value >> _S32
-        slot = np.int64(value & np.uint64(last))
-        number = slots[slot] - 1
-        while number >= 0 and not (
-            hashes[number] == value and _same(letters, ends, number, base + begin, at - begin)
-        ):
-            slot = (slot + 1) & last
-            number = slots[slot] - 1
+        size, value = _spell(text, at, alphabet, seed, known, count)
+        slot, number = _find(value, size, known, count)
         if number < 0:
             if count == most:
-                return begin, count, written
+                break
             number = count
             count += 1
-            slots[slot], hashes[number], ends[count] = count, value, base + at
+            known.slots[slot], known.hashes[number] = count, value
+            known.ends[count] = known.ends[number] + size
         numbers[written] = number
         written += 1
-    return size, count, written
+        at += size
+    return at, count, written
 
 
 @compiled
@@ -126,16 +157,3 @@ def place_words(known: Known, count: int) -> None:
         while known.slots[slot]:
             slot = (slot + 1) & last
         known.slots[slot] = number + 1
-
-
-@compiled
-def _same(
-    letters: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], number: int, at: int, size: int
-) -> bool:
-    begin = ends[number]
-    if ends[number + 1] - begin != size:
-        return False
-    same = True
-    for place in range(size):
-        same = same and letters[begin + place] == letters[at + place]
-    return same
