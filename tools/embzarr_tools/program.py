@@ -10,6 +10,7 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
-        if sys.stderr is not None:
-            sys.stderr.write("embzarr: interrupted\n")
+        from embzarr_tools._screen import say_aside  # noqa: PLC0415 - as above
+
+        say_aside("interrupted")
         sys.exit(130)

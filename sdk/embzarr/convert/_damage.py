@@ -67,8 +67,15 @@ class Damage:
 
     def _pass_over(self, problem: str, code: str) -> None:
         if self.on_error == "stop":
-            error = self.error(problem, code=code)
-            error.add_note("on_error='skip' leaves out what is damaged, and counts it")
-            raise error
+            raise _noted(self.error(problem, code=code))
         if len(self.problems) < MOST_SHOWN:
             self.problems.append(problem)
+
+
+def _noted(error: InvalidInputError) -> InvalidInputError:
+    """Add what goes on all the same; here, since a frame that names what it raises is a cycle.
+
+    What the frames below hold, open files among it, would wait for a garbage collection.
+    """
+    error.add_note("on_error='skip' leaves out what is damaged, and counts it")
+    return error

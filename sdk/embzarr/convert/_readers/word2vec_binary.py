@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim, rows_in_block
+from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _HEADER: Final = re.compile(rb"[ \t]*(\d{1,19})[ \t]+(\d{1,19})[ \t\r]*\n")
 _MOST_HEADER_BYTES: Final = 64
+_FIRST_BYTES: Final = 1 << 16
 _PIECE_BYTES: Final = 1 << 21
+"""Read at once; less to begin with, so that a small file takes little memory."""
 _COPY_BYTES: Final = 1 << 18
 """Of vectors that are copied at a time."""
 
@@ -74,7 +76,8 @@ class _Rows:
         self._between = b"\n"
         """What stands between two rows: nothing, or a newline, as behind the header."""
         self._read = 0
-        self._vectors = np.empty((rows_in_block(dim), dim), "<f4")
+        self._piece = _FIRST_BYTES
+        self._vectors = np.empty((0, dim), "<f4")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows, then look at what is behind them."""
@@ -115,11 +118,12 @@ class _Rows:
 
     def _more(self) -> bool:
         left = self._end - self._at
-        if len(self._spare) < left + _PIECE_BYTES:
-            self._spare = bytearray(left + 2 * _PIECE_BYTES)
+        piece, self._piece = self._piece, min(2 * self._piece, _PIECE_BYTES)
+        if len(self._spare) < left + piece:
+            self._spare = bytearray(left + 2 * piece)
         self._spare[:left] = self._rest
         self._data, self._spare = self._spare, self._data
-        filled = self._stream.fill(memoryview(self._data)[left : left + _PIECE_BYTES])
+        filled = self._stream.fill(memoryview(self._data)[left : left + piece])
         self._at, self._end = 0, left + filled
         return bool(filled)
 
