@@ -127,4 +127,13 @@ def _try(name: str, ask: Callable[[], Outcome]) -> tuple[str, Outcome]:
     try:
         return name, ask()
     except embzarr.EmbzarrError as exc:
-        return name, exc
+        return name, _without_frames(exc)
+
+
+def _without_frames(error: embzarr.EmbzarrError) -> embzarr.EmbzarrError:
+    """Let go of the frames that an error passed: they hold the documents that were refused."""
+    link: BaseException | None = error
+    while link:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
