@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
+
+from embzarr.convert._writers._digits import shortest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,9 +17,7 @@ if TYPE_CHECKING:
     from embzarr.convert._rows import Rows
     from embzarr.convert._targets import Sink
 
-_DIGITS = {"float32": "%.9g", "float64": "%.17g"}
-"""So many digits tell any two numbers apart."""
-DTYPES = tuple(_DIGITS)
+DTYPES = ("float32", "float64")
 
 
 def write_lines(rows: Rows, sink: Sink, separator: str) -> None:
@@ -24,7 +27,21 @@ def write_lines(rows: Rows, sink: Sink, separator: str) -> None:
         sink.append("".join(f"{word}{separator}{numbers}\n" for word, numbers in pairs).encode())
 
 
-def _texts_of(block: NDArray[Any], separator: str) -> Iterator[str]:
+def _texts_of(table: NDArray[Any], separator: str) -> Iterator[str]:
     """Yield the numbers of each row, separated."""
-    row = separator.join([_DIGITS[block.dtype.name]] * block.shape[1])
-    return (row % tuple(numbers) for numbers in block.tolist())
+    for block in shortest(table):
+        if np.isfinite(block).all():
+            yield from _lines(block, separator)
+        else:  # for which JSON has no number
+            yield from (separator.join(map(_alone, row)) for row in block.tolist())
+
+
+def _alone(number: float) -> str:
+    return repr(number).removesuffix(".0")
+
+
+def _lines(block: NDArray[np.float64], separator: str) -> list[str]:
+    """Return rows of finite numbers, by what writes JSON: in a fifth of the time of ``repr``."""
+    text = msgspec.json.encode(block.tolist()).decode()
+    whole = text.replace(".0,", ",").replace(".0]", "]")
+    return whole[2:-2].replace(",", separator).split(f"]{separator}[")

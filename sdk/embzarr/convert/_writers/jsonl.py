@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from embzarr.convert._writers._digits import shortest
 from embzarr.convert._writers._format import Format
 from embzarr.errors import InvalidInputError
 
@@ -20,7 +21,8 @@ def _write(rows: Rows, sink: Sink) -> None:
     encode = msgspec.json.Encoder().encode_lines
     for batch in rows.batches():
         _refuse_nonfinite(batch)
-        pairs = zip(batch.words, batch.vectors.tolist(), strict=True)
+        vectors = (row for block in shortest(batch.vectors) for row in block.tolist())
+        pairs = zip(batch.words, vectors, strict=True)
         sink.append(encode([{"word": word, "vector": vector} for word, vector in pairs]))
 
 
