@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+from collections.abc import KeysView, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args, overload
@@ -59,6 +59,9 @@ class Checkpoint:
     It never changes: commits made later do not show in it. Every chunk that it reads is checked
     against its CRC-32C. It may be used from many threads, in forked children, and by whoever
     unpickles it.
+
+    It is a `collections.abc.Mapping` of words to vectors, and an array of these. It equals itself
+    alone: vectors are compared as arrays are.
 
     Example:
         >>> checkpoint = embzarr.open(url)
@@ -668,6 +671,9 @@ class Checkpoint:
         from embzarr import _group  # noqa: PLC0415 - importing zarr takes longer than a load
 
         return _group.open_group(self._store, self._commit)
+
+
+Mapping.register(Checkpoint)  # not inherited: two would be compared by reading all vectors of both
 
 
 def sparing(checkpoint: Checkpoint) -> Checkpoint:

@@ -20,6 +20,12 @@ VECTORS = make_vectors(ROWS, 8)
 TRUTH: Mapping[str, Any] = dict(zip(WORDS, VECTORS, strict=True))
 
 
+class Known:
+    """Names a word, which a pattern may not do otherwise."""
+
+    WORD = WORDS[5]
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a full step, and a delta that appended a word."""
@@ -110,6 +116,62 @@ def test_an_empty_checkpoint_is_an_empty_mapping(tmp_path: Path) -> None:
     assert [list(empty), list(empty.values()), list(empty.items()), [*empty.words]] == [[]] * 4
     assert (np.asarray(empty).shape, empty.shape, "a" in empty) == ((0, 4), (0, 4), False)
     assert empty.get("a") is None
+
+
+def test_is_a_mapping_to_whoever_asks(checkpoint: embzarr.Checkpoint) -> None:
+    """To ``isinstance`` and ``match``, as is what was loaded; a copy of it is a dict."""
+    word, vector = WORDS[5], TRUTH[WORDS[5]]
+    for one in (checkpoint, checkpoint.load(WORDS)):
+        assert isinstance(one, Mapping)
+        match one:
+            case {"no such word": _}:
+                pytest.fail("matched a word that is not there")
+            case {Known.WORD: found}:
+                np.testing.assert_array_equal(found, vector)
+            case _:
+                pytest.fail("a word that is there was not matched")
+        np.testing.assert_array_equal(dict(one.items())[word], vector)
+    few = embzarr.open(checkpoint.url)
+    assert {w: v.tobytes() for w, v in dict(few).items()} == {
+        w: v.tobytes() for w, v in TRUTH.items()
+    }
+
+
+def test_equals_itself_alone(url: Path, checkpoint: embzarr.Checkpoint) -> None:
+    """As an object does: nothing is read to compare two, and both may be keys of a dict."""
+    other = embzarr.open(url)
+
+    assert checkpoint == checkpoint  # noqa: PLR0124 - that is what is asked
+    assert checkpoint != other
+    assert checkpoint != TRUTH
+    assert len({checkpoint, other, checkpoint}) == 2
+    assert other.traffic.bytes_read == embzarr.open(url).traffic.bytes_read
+
+
+def test_is_an_array_where_columns_may_be_named(tmp_path: Path) -> None:
+    """Though it is a mapping: what was loaded is laid over rows as the vectors that it has."""
+    run = embzarr.Run(tmp_path / "run")
+    first = run.save(WORDS[:3], VECTORS[:3])
+
+    for values in (run.open(), first.load(WORDS[:3])):
+        saved = run.save_delta([2, 1, 0], values)
+        np.testing.assert_array_equal(saved.to_numpy(), VECTORS[2::-1])
+        run.save_delta([0, 1, 2], VECTORS[:3])
+
+
+def test_one_word_that_is_at_hand_is_found_without_a_request(
+    checkpoint: embzarr.Checkpoint,
+) -> None:
+    """The vector of a word of the base, of a delta, and of none, as a cold read finds them."""
+    checkpoint.load(WORDS)
+    before = checkpoint.traffic.requests
+
+    for word in (WORDS[0], WORDS[ROWS // 2], WORDS[-1]):
+        np.testing.assert_array_equal(checkpoint[word], TRUTH[word])
+        assert word in checkpoint
+        assert f"{word}\0" not in checkpoint
+    assert all(odd not in checkpoint for odd in ("", "\U0010ffff" * 3, min(WORDS)[:-1] + "\0"))
+    assert checkpoint.traffic.requests == before
 
 
 # As an array --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,12 @@ import numpy as np
 
 from embzarr._format import spec
 from embzarr._format.arrays import dtypes
-from embzarr._format.given import given_arrays
+from embzarr._format.given import arguments, given_arrays
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     from embzarr._format.documents.manifests import Array, Manifest
@@ -54,7 +55,7 @@ def changes(
         InvalidInputError: a column that is not there, rows that are not, stand twice or are
             missing, or values of another shape or type.
     """
-    blocks = values if isinstance(values, Mapping) else {spec.VECTORS: values}
+    blocks = arguments.by_name(values, (spec.VECTORS,))
     known = manifest.base.columns
     if not known:
         raise InvalidInputError(
@@ -73,7 +74,7 @@ def changes(
             f"expected values of {'all of' if new_words else 'some of'} {', '.join(known)}; "
             f"found {', '.join(blocks) or 'none'}",
         )
-    numbers = rows if isinstance(rows, Mapping) else dict.fromkeys(blocks, rows)
+    numbers = arguments.by_name(rows, blocks)
     if numbers.keys() != blocks.keys():
         raise InvalidInputError(
             "input-argument", f"rows of {sorted(numbers)}, but values of {sorted(blocks)}"

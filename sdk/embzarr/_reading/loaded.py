@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+from collections.abc import KeysView, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -169,6 +169,9 @@ class Loaded:
         """Return the size of what was read, not the numbers."""
         shapes = ", ".join(f"{name} {list(a.shape)} {a.dtype}" for name, a in self.columns.items())
         return printable(f"Loaded({len(self)} rows: {shapes})")
+
+
+Mapping.register(Loaded)  # not inherited, since arrays do not compare to one truth
 
 
 def fill(

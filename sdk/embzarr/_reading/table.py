@@ -93,7 +93,7 @@ class TableReader:
         found: list[NDArray[np.int64]] = []
         parallel.together(
             lambda: found.append(self.vocabulary.rows(words)),
-            *(reader.prepare for reader in readers),
+            *(reader.prepare for reader in readers if not reader.is_prepared),
         )
         return found[0]
 
@@ -106,7 +106,7 @@ class TableReader:
         found: list[tuple[WordTable, NDArray[np.int64]]] = []
         parallel.together(
             lambda: found.append(self.vocabulary.between(first, last, limit)),
-            *(reader.prepare for reader in readers),
+            *(reader.prepare for reader in readers if not reader.is_prepared),
         )
         return found[0]
 

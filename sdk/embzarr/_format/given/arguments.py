@@ -10,7 +10,7 @@ import math
 import operator
 import reprlib
 import sys
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, KeysView, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,15 @@ def check_flags(**flags: object) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool | np.bool_):
             raise refusal(name, "True or False", value)
+
+
+def by_name(value: Any, names: Iterable[str]) -> Mapping[str, Any]:  # noqa: ANN401 - of any type
+    """Return a mapping of names to values, or one that has the same value for each of `names`.
+
+    A checkpoint, and what was loaded of one, are mappings too, but stand for their vectors.
+    """
+    is_named = isinstance(value, Mapping) and not hasattr(value, "__array__")
+    return value if is_named else dict.fromkeys(names, value)
 
 
 def text(name: str, value: object) -> str:

@@ -53,6 +53,8 @@ def execute(
     for plan in plans:
         for data, request in plan.at_hand():
             make_rows(data, request, plan)
+    if not any(len(plan.lacking) or plan.early for plan in plans):
+        return
     feed = Feed(plans, view, link)
     # Kept or not as a whole: what is larger would drive out what is there.
     cache = link.cache if link.cache and link.cache.takes(feed.wanted) else None

@@ -79,6 +79,11 @@ class ArrayReader:
         """Bytes that a read takes at once: one chunk, stored as badly as can be, and decoded."""
         return self._array.least
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the chunk table is at hand."""
+        return self._table.is_known
+
     def prepare(self) -> None:
         """Read the chunk table, where it is small enough to be worth having whole."""
         self._table.prepare()

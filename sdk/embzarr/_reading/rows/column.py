@@ -65,11 +65,18 @@ class ColumnReader:
         """Data type of the column: that of its base."""
         return self._base.dtype
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether all that `prepare` reads is at hand."""
+        return self._base.is_prepared and all(delta.is_prepared for delta in self._deltas)
+
     def prepare(self) -> None:
         """Read at once what says where rows lie: chunk tables and the row numbers of deltas.
 
         That something is damaged matters only to rows that need it: their read meets it again.
         """
+        if self.is_prepared:
+            return
         calls = [self._base.prepare, *(call for delta in self._deltas for call in delta.prepares())]
         parallel.each(_tried, calls)
 
@@ -152,6 +159,12 @@ class DeltaColumn:
             self._scales = parallel.Later(lambda: _scales(reader, layer.arrays[name].grid.chunk))
         self.numbers = ArrayReader(store, layer, name, link, scales=self._scales)
         """Reads the rows by their place in the delta."""
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether all that its `prepares` read is at hand."""
+        scales = self._scales is None or self._scales.is_known
+        return scales and self.rows.is_known and self.numbers.is_prepared
 
     def prepares(self) -> list[Callable[[], object]]:
         """Return what may be read side by side before any row is."""

@@ -48,6 +48,9 @@ class LookupReader:
         found = np.full(len(words), -1, np.int64)
         if not self._fences or not len(words):
             return found
+        if len(words) == 1:
+            found[0] = self._row(words.utf8(0))
+            return found
         numbers = lookups.blocks_of(word_table.from_words(self._fences), words)
         for batch in self._batches(np.flatnonzero(np.bincount(numbers)).tolist()):
             read = np.array([number for number, _ in batch])
@@ -55,6 +58,13 @@ class LookupReader:
             which = np.searchsorted(read, numbers[here])
             found[here] = lookups.find([block for _, block in batch], words.take(here), which)
         return found
+
+    def _row(self, word: bytes) -> int:
+        """Return the row of one word, -1 where there is none: by bisection, without an array."""
+        ((_, block),) = self._read([lookups.block_of(self._fences, word)])
+        place = block.place(word)
+        is_there = place < len(block.rows) and block.words.utf8(place) == word
+        return int(block.rows[place]) if is_there else -1
 
     def between(
         self, first: bytes, last: bytes | None, limit: int | None = None
@@ -105,7 +115,8 @@ class LookupReader:
         for batch in self._batches_of(numbers, _BATCH_BYTES):
             blocks = self._cached(batch)
             missing = [number for number in batch if number not in blocks]
-            blocks.update(zip(missing, self._decoded(missing), strict=True))
+            if missing:
+                blocks.update(zip(missing, self._decoded(missing), strict=True))
             self._keep(blocks)
             yield sorted(blocks.items())
 

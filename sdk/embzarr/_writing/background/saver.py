@@ -7,7 +7,6 @@ failed save should have held is owed: the next one holds it too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,7 +26,7 @@ from embzarr._writing.snapshot import Snapshots
 from embzarr.errors import AccessDeniedError, EmbzarrError, InvalidInputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -85,7 +84,7 @@ def touched(changed: ArrayLike | Mapping[str, ArrayLike], table: Table) -> Chang
     Raises:
         InvalidInputError: a column or a row that is not there, or neither numbers nor a mask.
     """
-    given = changed if isinstance(changed, Mapping) else dict.fromkeys(table.columns, changed)
+    given = arguments.by_name(changed, table.columns)
     for name in given:
         if name not in table.columns:
             raise InvalidInputError("input-argument", f"changed: no column {name!r}")

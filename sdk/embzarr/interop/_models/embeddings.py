@@ -45,7 +45,7 @@ def save_rows(
         raise InvalidInputError(
             "input-shape", f"expected the matrix of an embedding, found shape {vectors.shape}"
         )
-    if not isinstance(words, Mapping):
+    if not isinstance(words, Mapping) or hasattr(words, "__array__"):  # as a checkpoint has
         return save(url, arguments.words("words", words), vectors, columns=columns, **how)
     rows = np.fromiter(words.values(), np.int64, len(words))
     if len(rows) and not 0 <= rows.min() <= rows.max() < len(vectors):
