@@ -159,6 +159,8 @@ def test_what_is_there_is_printed_before_what_is_missing_is_said(
             "give words, or one of --words-file, --prefix, --range, --rows, --tensor and --file",
         ),
         (("--rows", "5"), "--rows expects A:B, found '5'"),
+        (("--rows", "5:2"), "--rows expects A:B with A before B, found '5:2': 2:5?"),
+        (("--rows", "-1:-3"), "found '-1:-3': -3:-1?"),
         (("--rows", "a:b"), "--rows expects A:B, found 'a:b'"),
     ],
 )

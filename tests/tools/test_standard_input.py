@@ -76,6 +76,31 @@ def test_tasks_are_scored(ask: Ask, given: Given, run_folder: Path, tmp_path: Pa
     assert piped == of_file
 
 
+def test_tasks_of_a_report_and_a_plot_are_scored(
+    ask: Ask, given: Given, run_folder: Path, tmp_path: Path
+) -> None:
+    """As those of a file of that name, and with no other use of standard input."""
+    pairs = b"king\tqueen\t9\nw1\tw2\t1\n"
+    file = tmp_path / "standard-input"
+    file.write_bytes(pairs)
+    for *command, target in (
+        ("report", run_folder, "-o", tmp_path / "x.html"),
+        ("inspect", run_folder, "--plot", tmp_path / "x.svg"),
+    ):
+        sizes = []
+        for tasks in ((), ("--eval", file), ("--eval", "-")):
+            given(pairs)
+            answer = ask(*command, target, *tasks, "--json")
+            assert answer.code == 0, answer.err
+            sizes.append(target.stat().st_size)
+        assert sizes[0] < sizes[1] == sizes[2]
+
+    twice = ask("report", run_folder, "-o", tmp_path / "y", "--eval", "-", "--eval", "-")
+    corpus = ask("train", "-", tmp_path / "run", *QUICK, "--plot", "x.svg", "--eval", "-")
+    assert [one.code for one in (twice, corpus)] == [2, 2]
+    assert all("can be read once" in one.err for one in (twice, corpus))
+
+
 @pytest.mark.parametrize("piped", ["plan", "words"])
 def test_a_plan_or_its_words_are_published(
     ask: Ask, given: Given, tmp_path: Path, piped: str

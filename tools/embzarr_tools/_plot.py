@@ -1,6 +1,8 @@
 """The picture of a run, for the commands that can draw one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +10,7 @@ import typer
 
 from embzarr_tools._failures import UsageError
 from embzarr_tools._screen import progress, say_aside
+from embzarr_tools._selection import read_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,21 +32,26 @@ class Plot:
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Score every step on these word pairs or analogies for the plot; may be repeated.",
+            help="Score every step on these word pairs or analogies, or those of standard input by "
+            "-, for the plot; may be repeated.",
         ),
     ] = None
 
-    def check(self) -> None:
-        """Refuse, before any work, a plot that could not be drawn."""
+    @contextmanager
+    def checked(self) -> Iterator["Plot"]:
+        """Give what can be drawn of files that stay; refuse, before any work, what cannot."""
         if self.plot is None:
             if self.eval:
                 raise UsageError("--eval scores steps for a plot: give --plot FILE too")
+            yield self
             return
         import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
 
         embzarr_eval.check_plot(self.plot)
-        for file in self.eval or ():
-            embzarr_eval.read_task(file)
+        with read_from(*self.eval or ()) as files:
+            for file in files:
+                embzarr_eval.read_task(file)
+            yield replace(self, eval=[Path(file) for file in files])
 
     def draw(self, run: "embzarr.Run", losses: "Sequence[tuple[int, float]]" = ()) -> None:
         """Draw the run, if a plot is wanted, with `losses` between its steps."""

@@ -86,11 +86,18 @@ def require_one_input(*files: object) -> None:
 
 
 def row_range(text: str) -> tuple[int, int | None]:
-    """Return the rows of ``A:B``, either of which may be left out, as a slice takes them."""
+    """Return the rows of ``A:B``, either of which may be left out, as a slice takes them.
+
+    Raises:
+        UsageError: no two numbers, or the second lies before the first, of the same sign.
+    """
     first, colon, last = text.partition(":")
     try:
-        if colon:
-            return int(first or 0), int(last) if last else None
+        start, stop = int(first or 0), int(last) if last else None
     except ValueError:
-        pass
-    raise UsageError(f"--rows expects A:B, found {text!r}")
+        colon = ""
+    if not colon:
+        raise UsageError(f"--rows expects A:B, found {text!r}")
+    if stop is not None and stop < start and (stop < 0) == (start < 0):
+        raise UsageError(f"--rows expects A:B with A before B, found {text!r}: {stop}:{start}?")
+    return start, stop

@@ -84,11 +84,11 @@ def inspect(place: Place, which: Which, plot: Plot, *, as_json: AsJson = False) 
     raw size over stored size. Tensors and files of up to 64 KiB are stored together, and have none
     of their own. With --plot, a picture of the whole run.
     """
-    plot.check()
-    run = place.run()
-    checkpoint = run.open(step=which.step, tag=which.tag, commit=which.commit)
-    document = _document(run, checkpoint)
-    plot.draw(run)
+    with plot.checked() as drawn:
+        run = place.run()
+        checkpoint = run.open(step=which.step, tag=which.tag, commit=which.commit)
+        document = _document(run, checkpoint)
+        drawn.draw(run)
     if as_json:
         show_json(document)
         return

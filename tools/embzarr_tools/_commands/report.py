@@ -7,7 +7,7 @@ import typer
 
 from embzarr_tools._options import AsJson, Place
 from embzarr_tools._screen import Size, say, say_aside, show_json
-from embzarr_tools._selection import write_to
+from embzarr_tools._selection import read_from, write_to
 
 EXAMPLES = """
 embzarr report s3://bucket/run -o report.html
@@ -29,7 +29,8 @@ def report(
         typer.Option(
             "--eval",
             metavar="FILE",
-            help="Word pairs or analogies to score every step on; may be repeated.",
+            help="Word pairs or analogies to score every step on, - for standard input; may be "
+            "repeated.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -42,7 +43,8 @@ def report(
 
     target = write_to(str(output), as_json=as_json)
     opened = embzarr_view.Opened(place.url, storage_options=place.storage_options)
-    told = embzarr_view.report(opened, target, files=evaluate or ())
+    with read_from(*evaluate or ()) as files:
+        told = embzarr_view.report(opened, target, files=[Path(file) for file in files])
     if as_json:
         show_json(told)
     else:

@@ -162,27 +162,27 @@ def train(
     import embzarr_eval  # noqa: PLC0415 - imports embzarr, which --help need not wait for
     import embzarr_trainer  # noqa: PLC0415 - loads a compiler, which no other command needs
 
-    plot.check()
-    require_one_input(*corpus, settings.only)
-    settings = _as_before(settings, place, context)
-    begin = time.perf_counter()
-    losses = embzarr_eval.LossLine()
-    with (
-        read_from(*corpus) as texts,
-        going_on(),
-        training_log(losses, silent=as_json) as log,
-    ):
-        checkpoint = embzarr_trainer.train(
-            texts,
-            place.url,
-            storage_options=place.storage_options,
-            progress=log,
-            **{**asdict(settings), "only": _words_of(settings.only)},
-        )
-    _tell(checkpoint, log, time.perf_counter() - begin, as_json=as_json)
-    if settings.resume and not log.checkpoints:
-        say_aside("the run was trained to its end; more --epochs need --allow-changes")
-    plot.draw(place.run(), losses.points)
+    require_one_input(*corpus, settings.only, *(plot.eval or ()))
+    with plot.checked() as drawn:
+        settings = _as_before(settings, place, context)
+        begin = time.perf_counter()
+        losses = embzarr_eval.LossLine()
+        with (
+            read_from(*corpus) as texts,
+            going_on(),
+            training_log(losses, silent=as_json) as log,
+        ):
+            checkpoint = embzarr_trainer.train(
+                texts,
+                place.url,
+                storage_options=place.storage_options,
+                progress=log,
+                **{**asdict(settings), "only": _words_of(settings.only)},
+            )
+        _tell(checkpoint, log, time.perf_counter() - begin, as_json=as_json)
+        if settings.resume and not log.checkpoints:
+            say_aside("the run was trained to its end; more --epochs need --allow-changes")
+        drawn.draw(place.run(), losses.points)
 
 
 def _tell(checkpoint: "embzarr.Checkpoint", log: Log, seconds: float, *, as_json: bool) -> None:

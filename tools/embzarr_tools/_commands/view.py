@@ -8,6 +8,7 @@ import typer
 from embzarr_tools._failures import UsageError
 from embzarr_tools._options import AsJson, Place
 from embzarr_tools._screen import flush, on_terminal, say, say_aside, show_json
+from embzarr_tools._selection import read_from
 
 EXAMPLES = """
 embzarr view s3://bucket/run
@@ -40,7 +41,8 @@ def view(
         typer.Option(
             "--eval",
             metavar="FILE",
-            help="Word pairs or analogies to score steps on; may be repeated.",
+            help="Word pairs or analogies to score steps on, - for standard input; may be "
+            "repeated.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -53,8 +55,6 @@ def view(
     """
     import embzarr_view  # noqa: PLC0415 - imports embzarr, which --help need not wait for
 
-    for file in evaluate or ():
-        _check(file)
     address = embzarr_view.Address(host=host, port=port, names=tuple(allow_host or ()))
     if not address.is_loopback:
         say_aside(f"listening on {host} without encryption: who listens in has the token, too")
@@ -65,7 +65,11 @@ def view(
         if open_:
             typer.launch(url)
 
-    embzarr_view.serve(opened, say=ready, address=address, files=evaluate or ())
+    with read_from(*evaluate or ()) as named:
+        files = [Path(name) for name in named]
+        for file in files:
+            _check(file)
+        embzarr_view.serve(opened, say=ready, address=address, files=files)
 
 
 def _check(file: Path) -> None:
