@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from embzarr_tools._screen import OutputError, drop_output, flush, say_aside, show_aside
+from embzarr_tools._screen import (
+    OutputError,
+    drop_output,
+    flush,
+    say_aside,
+    show_aside,
+    show_json_aside,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +26,8 @@ NO = 1
 COULD_NOT_LOOK = 2
 """There is no answer: no such place, no access, no network, wrong options."""
 INTERRUPTED = 130
+INTERNAL: Final = "internal"
+_WHERE: Final = "; --debug shows where"
 BROKEN_PIPE = 141
 """What a shell reports for a program whose reader has left, such as ``head``."""
 
@@ -28,6 +37,7 @@ Exit codes:
   0  done; with verify: sound
   1  the answer is no: damage was found, or a word is not there
   2  could not look: no such URL, step or tag; no access; no network; wrong options
+What went wrong is a line on standard error; with --json an object of code and message.
 """
 
 
@@ -86,11 +96,12 @@ def going_on() -> Iterator[None]:
 
 
 @contextmanager
-def reported(*, debug: bool) -> Iterator[None]:
+def reported(*, debug: bool, as_json: bool) -> Iterator[None]:
     """Turn every exception of the block into a line and an exit code.
 
     Args:
         debug: print the traceback first.
+        as_json: make the line a JSON object, as ``schemas/error.json`` has it.
     """
     try:
         yield
@@ -98,36 +109,53 @@ def reported(*, debug: bool) -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt as exc:
-        say_aside("; ".join(("interrupted", *getattr(exc, "__notes__", ()))))
+        _tell_interrupt(exc, as_json=as_json)
         raise Interrupted(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:
             show_aside(_traceback_of(exc))
-        raise typer.Exit(tell(exc)) from None
+        raise typer.Exit(tell(exc, as_json=as_json)) from None
 
 
-def tell(exc: Exception) -> int:
+def tell(exc: Exception, *, as_json: bool) -> int:
     """Print what went wrong, but not to whom has left, and return the exit code."""
     if isinstance(exc, OutputError):
         drop_output()
         if exc.reader_left:
             return BROKEN_PIPE
-    say_aside(describe(exc))
-    for note in getattr(exc, "__notes__", ()):
-        say_aside(_as_options(note))
+    code, message = describe(exc)
+    notes = [_as_options(note) for note in getattr(exc, "__notes__", ())]
+    if as_json:
+        _tell_json(code, message, notes, exit_code(exc))
+        return exit_code(exc)
+    say_aside(f"{message} [{code}]{_WHERE * (code == INTERNAL)}")
+    for note in notes:
+        say_aside(note)
     return exit_code(exc)
 
 
-def describe(exc: Exception) -> str:
-    """Return what went wrong, ending with a code in brackets."""
+def _tell_json(code: str, message: str, notes: list[str], exit_code: int) -> None:
+    told = {"code": code, "message": message, "notes": notes, "exit_code": exit_code}
+    show_json_aside(told)
+
+
+def _tell_interrupt(exc: KeyboardInterrupt, *, as_json: bool) -> None:
+    notes = getattr(exc, "__notes__", [])
+    if as_json:
+        _tell_json("interrupted", "interrupted", notes, INTERRUPTED)
+    else:
+        say_aside("; ".join(("interrupted", *notes)))
+
+
+def describe(exc: Exception) -> tuple[str, str]:
+    """Return the code of what went wrong, and the message."""
     import embzarr  # noqa: PLC0415 - slow to import, and needed only when something went wrong
 
     if isinstance(exc, embzarr.EmbzarrError):
-        return _as_options(str(exc))
+        return exc.code, _as_options(str(exc)).removesuffix(f" [{exc.code}]")
     code, message = _told(exc)
     # As an error of the SDK, whose text shows no secret and no control code.
-    told = str(embzarr.EmbzarrError(code, " ".join(message.split())))
-    return f"{told}; --debug shows where" if code == "internal" else told
+    return code, str(embzarr.EmbzarrError(code, " ".join(message.split())).args[0])
 
 
 def _as_options(text: str) -> str:
@@ -152,7 +180,7 @@ def _told(exc: Exception) -> tuple[str, str]:
     if isinstance(exc, OSError) and exc.strerror:
         where = f"{exc.filename}: " if exc.filename else ""
         return "system", f"{where}{exc.strerror}"
-    return "internal", f"{type(exc).__name__}: {exc}"
+    return INTERNAL, f"{type(exc).__name__}: {exc}"
 
 
 def _missing(exc: Exception) -> str | None:

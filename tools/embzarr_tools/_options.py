@@ -121,7 +121,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     groups = {p.name: p.annotation for p in given if is_dataclass(p.annotation)}
 
     def run(*, debug: bool, **options: Any) -> None:  # noqa: ANN401 - whatever typer parsed
-        with reported(debug=debug):
+        with reported(debug=debug, as_json=bool(options.get("as_json"))):
             gathered = {name: _gather(group, options) for name, group in groups.items()}
             function(**gathered, **options)
 

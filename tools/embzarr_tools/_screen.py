@@ -194,10 +194,21 @@ def show_json(document: object, *, indent: int | None = 2) -> None:
 
     What does not show is written as JSON's own escape, so that the values are the same.
     """
+    _put(sys.stdout, _json_text(document, indent=indent))
+
+
+def show_json_aside(document: object) -> None:
+    """Print a line of JSON on standard error, behind what was printed."""
+    with suppress(OutputError):
+        flush()
+    _put(sys.stderr, _json_text(document, indent=None))
+
+
+def _json_text(document: object, *, indent: int | None) -> str:
     text = json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
     if not _is_safe(text):
         text = "".join(letter if _is_safe(letter) else json.dumps(letter)[1:-1] for letter in text)
-    _put(sys.stdout, f"{text}\n")
+    return f"{text}\n"
 
 
 def write(text: str) -> None:

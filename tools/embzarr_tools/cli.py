@@ -140,7 +140,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:  # as the next, by older versions of typer
         result = INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - options that could not be parsed, of several classes
-        return tell(exc)
+        return tell(exc, as_json="--json" in arguments)
     if result == INTERRUPTED:  # by typer, before a command began
         say_aside("interrupted")
     return result if isinstance(result, int) else 0
