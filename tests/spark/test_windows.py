@@ -12,8 +12,8 @@ import pytest
 from embzarr_spark import _shards
 from embzarr_spark._plan import BlockPlan
 from embzarr_spark._shards import Shard, fingerprint
-from embzarr_spark._windows import Share, deal, merge
-from embzarr_trainer import LINE_END, TrainOptions
+from embzarr_spark._windows import deal, merge
+from embzarr_trainer import LINE_END, Share, TrainOptions
 
 MASK = 2**64 - 1
 WORDS = 60

@@ -68,16 +68,13 @@ def test_every_pair_is_dealt_to_its_block_once(words: list[tuple[int, int, int, 
     dealt = deal_windows(chosen, groups=GROUPS)
     found = {}
     for block in range(GROUPS**2):
-        kinds = (0, 0, 0, 1, 1, 2)
-        arrays = {
-            name: getattr(dealt, name)[slice(*dealt.edges[block : block + 2, kind])].tolist()
-            for name, kind in zip(dealt._fields[1:], kinds, strict=True)
-        }
+        arrays = {name: array.tolist() for name, array in dealt.share(block)._asdict().items()}
         if arrays["centres"]:
             found[block] = arrays
 
     assert found == dealt_one_by_one(chosen)
-    assert dealt.edges[-1].tolist() == [len(dealt.order), len(dealt.centres), len(dealt.contexts)]
+    whole = dealt.shares
+    assert dealt.edges[-1].tolist() == [len(whole.order), len(whole.centres), len(whole.contexts)]
 
 
 def planted(name: str, value: int) -> Callable[[Chosen], Chosen]:

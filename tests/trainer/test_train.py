@@ -264,6 +264,7 @@ def test_public_names() -> None:
         "Metrics",
         "Progress",
         "SaveOptions",
+        "Share",
         "TrainOptions",
         "Weights",
         "Windows",

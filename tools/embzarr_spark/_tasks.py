@@ -24,9 +24,9 @@ from embzarr_spark._state import (
     read_words,
     write_group,
 )
-from embzarr_spark._windows import Share, merge
+from embzarr_spark._windows import merge
 from embzarr_spark._words import counts_between
-from embzarr_trainer import Blocks, Method, Weights, build_tables, start_weights
+from embzarr_trainer import Blocks, Method, Share, Weights, build_tables, start_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

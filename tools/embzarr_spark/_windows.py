@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._plan import PIECE_WORDS, drawn
-from embzarr_trainer import Chosen, Windows, deal_windows
+from embzarr_trainer import Chosen, Share, Windows, deal_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,46 +17,9 @@ if TYPE_CHECKING:
 
     from embzarr_spark._plan import BlockPlan
     from embzarr_spark._shards import Shard
-    from embzarr_trainer import Dealt
 
 _S32: Final = np.uint64(32)
 _S33: Final = np.uint64(33)
-
-
-class Share(NamedTuple):
-    """The windows that a shard has for one block, piece by piece."""
-
-    order: npt.NDArray[np.uint64]
-    """(pieces,) by which pieces are sorted, of all shards together."""
-    offset: npt.NDArray[np.int64]
-    """(pieces,) where a piece begins in the whole text, which tells equals apart."""
-    counts: npt.NDArray[np.int32]
-    """(pieces,) how many windows each has."""
-    centres: npt.NDArray[np.int32]
-    """(windows,) rows within the group of output rows."""
-    sizes: npt.NDArray[np.uint16]
-    """(windows,) how many context words each has."""
-    contexts: npt.NDArray[np.int32]
-    """(sum of sizes,) rows within the group of input rows."""
-
-    def to_bytes(self) -> bytes:
-        """Return all of it, some ten bytes a window."""
-        lengths = np.array([len(array) for array in self], np.int64)
-        return b"".join([lengths.tobytes(), *(array.tobytes() for array in self)])
-
-    @staticmethod
-    def from_bytes(data: bytes) -> Share:
-        """Return what `to_bytes` was made of."""
-        lengths = np.frombuffer(data, np.int64, len(_KINDS))
-        at = lengths.nbytes
-        arrays = []
-        for kind, length in zip(_KINDS, lengths.tolist(), strict=True):
-            arrays.append(np.frombuffer(data, kind, length, at))
-            at += arrays[-1].nbytes
-        return Share(*arrays)
-
-
-_KINDS: Final = (np.uint64, np.int64, np.int32, np.int32, np.uint16, np.int32)
 
 
 def deal(
@@ -79,7 +42,7 @@ def deal(
     chosen = _choose(shard, plan, before=before, epoch=epoch, segment=segment)
     dealt = deal_windows(chosen, groups=plan.groups)
     for block in np.flatnonzero(np.diff(dealt.edges[:, 0])).tolist():
-        yield block, _share(dealt, block)
+        yield block, dealt.share(block)
 
 
 def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: int) -> Chosen:
@@ -108,18 +71,6 @@ def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: 
     )
 
 
-def _share(dealt: Dealt, block: int) -> Share:
-    pieces, windows, contexts = (slice(*dealt.edges[block : block + 2, kind]) for kind in range(3))
-    return Share(
-        order=dealt.order[pieces],
-        offset=dealt.offset[pieces],
-        counts=dealt.counts[pieces],
-        centres=dealt.centres[windows],
-        sizes=dealt.sizes[windows],
-        contexts=dealt.contexts[contexts],
-    )
-
-
 def merge(shares: Sequence[Share]) -> Windows:
     """Put what all shards have for a block in the order of training, whatever order they come in.
 
@@ -127,7 +78,7 @@ def merge(shares: Sequence[Share]) -> Windows:
     """
     if not shares:
         return Windows(np.zeros(0, np.int32), np.zeros(0, np.uint16), np.zeros(0, np.int32))
-    joined = Share(*(np.concatenate(arrays) for arrays in zip(*shares, strict=True)))
+    joined = Share(*map(np.concatenate, zip(*shares, strict=True)))
     pieces = np.lexsort((joined.offset, joined.order))
     counts = joined.counts.astype(np.int64)
     windows = spread((np.cumsum(counts) - counts)[pieces], counts[pieces])

@@ -19,7 +19,7 @@ from embzarr_trainer._corpus.reading import cut_sentences
 from embzarr_trainer._corpus.text import read_text
 from embzarr_trainer._corpus.tokenizers import LINE_END, find_tokenizer
 from embzarr_trainer._loops.compiling import require_numba
-from embzarr_trainer._loops.dealing_gate import Chosen, Dealt, deal_windows
+from embzarr_trainer._loops.dealing_gate import Chosen, Dealt, Share, deal_windows
 from embzarr_trainer._loops.kernel_gate import Blocks
 from embzarr_trainer._options import SaveOptions, TrainOptions, check_integer, check_number, refused
 from embzarr_trainer._progress import Metrics, Progress
@@ -39,6 +39,7 @@ __all__ = [
     "Metrics",
     "Progress",
     "SaveOptions",
+    "Share",
     "TrainOptions",
     "Weights",
     "Windows",

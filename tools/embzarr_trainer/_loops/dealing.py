@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
 from embzarr_trainer._loops.compiling import compiled
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 PIECES: Final = 0
@@ -41,23 +42,62 @@ class Chosen(NamedTuple):
     """(words,): in the whole text."""
 
 
+class Share(NamedTuple):
+    """The windows of some text for one block, or for one block after another, piece by piece."""
+
+    order: npt.NDArray[np.uint64]
+    """(pieces,) by which pieces are sorted, of all shares together."""
+    offset: npt.NDArray[np.int64]
+    """(pieces,) where a piece begins in the whole text, which tells equals apart."""
+    counts: npt.NDArray[np.int32]
+    """(pieces,) how many windows each has."""
+    centres: npt.NDArray[np.int32]
+    """(windows,) rows within the group of output rows."""
+    sizes: npt.NDArray[np.uint16]
+    """(windows,) how many context words each has, at least one."""
+    contexts: npt.NDArray[np.int32]
+    """(sum of sizes,) rows within the group of input rows."""
+
+    def to_bytes(self) -> bytes:
+        """Return all of it, some ten bytes a window."""
+        lengths = np.array([len(array) for array in self], np.int64)
+        return b"".join([lengths.tobytes(), *(array.tobytes() for array in self)])
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Share:
+        """Return what `to_bytes` was made of."""
+        lengths = np.frombuffer(data, np.int64, len(_KINDS))
+        at = lengths.nbytes
+        arrays = []
+        for kind, length in zip(_KINDS, lengths.tolist(), strict=True):
+            arrays.append(np.frombuffer(data, kind, length, at))
+            at += arrays[-1].nbytes
+        return Share(*arrays)
+
+
+_KINDS: Final = (np.uint64, np.int64, np.int32, np.int32, np.uint16, np.int32)
+_COUNTED: Final = (PIECES, PIECES, PIECES, WINDOWS, WINDOWS, CONTEXTS)
+"""What each array of a share is one of."""
+
+
 class Dealt(NamedTuple):
     """Windows dealt out, block by block."""
 
     edges: npt.NDArray[np.int64]
     """(blocks + 1, 3): where the pieces, windows and context words of each block begin."""
-    order: npt.NDArray[np.uint64]
-    """(pieces,): by which they are sorted."""
-    offset: npt.NDArray[np.int64]
-    """(pieces,): of the first centre word of each."""
-    counts: npt.NDArray[np.int32]
-    """(pieces,): how many windows each has."""
-    centres: npt.NDArray[np.int32]
-    """(windows,): rows within the group of output rows."""
-    sizes: npt.NDArray[np.uint16]
-    """(windows,): how many context words each has, at least one."""
-    contexts: npt.NDArray[np.int32]
-    """(sum of sizes,): rows within the group of input rows."""
+    shares: Share
+    """Of all blocks."""
+
+    @staticmethod
+    def of_sizes(edges: npt.NDArray[np.int64]) -> Dealt:
+        """Return room for what was counted, of zeros."""
+        sizes = edges[-1, list(_COUNTED)]
+        return Dealt(edges, Share(*map(np.zeros, sizes, _KINDS)))
+
+    def share(self, block: int) -> Share:
+        """Return what one block has."""
+        cuts = [slice(*self.edges[block : block + 2, kind]) for kind in _COUNTED]
+        return Share(*(array[cut] for array, cut in zip(self.shares, cuts, strict=True)))
 
 
 @compiled
@@ -108,9 +148,9 @@ def fill_dealt(
         groups: of words.
         seen: (blocks,) zeros: becomes past the last centre of each block.
         at: (blocks, 3) where each block begins: becomes where it ends.
-        dealt: of the sizes that were counted, and zeros in ``counts`` and ``sizes``.
+        dealt: room for what was counted, of zeros.
     """
-    words = len(chosen.group)
+    words, shares = len(chosen.group), dealt.shares
     for centre in range(words):
         first = chosen.group[centre] * groups
         reach = chosen.reach[centre]
@@ -121,13 +161,13 @@ def fill_dealt(
                     seen[block] = centre + 1
                     piece = at[block, PIECES]
                     begun = piece > dealt.edges[block, PIECES]
-                    if not begun or dealt.order[piece - 1] != chosen.piece[centre]:
-                        dealt.order[piece] = chosen.piece[centre]
-                        dealt.offset[piece] = chosen.offset[centre]
+                    if not begun or shares.order[piece - 1] != chosen.piece[centre]:
+                        shares.order[piece] = chosen.piece[centre]
+                        shares.offset[piece] = chosen.offset[centre]
                         at[block, PIECES] = piece + 1
-                    dealt.counts[at[block, PIECES] - 1] += 1
-                    dealt.centres[at[block, WINDOWS]] = chosen.within[centre]
+                    shares.counts[at[block, PIECES] - 1] += 1
+                    shares.centres[at[block, WINDOWS]] = chosen.within[centre]
                     at[block, WINDOWS] += 1
-                dealt.sizes[at[block, WINDOWS] - 1] += 1
-                dealt.contexts[at[block, CONTEXTS]] = chosen.within[place]
+                shares.sizes[at[block, WINDOWS] - 1] += 1
+                shares.contexts[at[block, CONTEXTS]] = chosen.within[place]
                 at[block, CONTEXTS] += 1

@@ -8,18 +8,10 @@ import numpy as np
 
 from embzarr_trainer._buffers import MAX_WINDOW
 from embzarr_trainer._loops.checks import check_array, check_kind, refusal
-from embzarr_trainer._loops.dealing import (
-    CONTEXTS,
-    PIECES,
-    WINDOWS,
-    Chosen,
-    Dealt,
-    count_dealt,
-    fill_dealt,
-)
+from embzarr_trainer._loops.dealing import Chosen, Dealt, Share, count_dealt, fill_dealt
 from embzarr_trainer._options import check_integer
 
-__all__ = ["Chosen", "Dealt", "deal_windows"]
+__all__ = ["Chosen", "Dealt", "Share", "deal_windows"]
 
 _KINDS: Final[tuple[type[np.generic], ...]] = (
     np.int32,
@@ -53,16 +45,7 @@ def deal_windows(chosen: Chosen, *, groups: int) -> Dealt:
     count_dealt(chosen, groups, np.zeros(blocks, np.int64), np.zeros(blocks, np.uint64), counts)
     edges = np.zeros((blocks + 1, 3), np.int64)
     np.cumsum(counts, axis=0, out=edges[1:])
-    sizes = edges[-1]
-    dealt = Dealt(
-        edges=edges,
-        order=np.zeros(sizes[PIECES], np.uint64),
-        offset=np.zeros(sizes[PIECES], np.int64),
-        counts=np.zeros(sizes[PIECES], np.int32),
-        centres=np.zeros(sizes[WINDOWS], np.int32),
-        sizes=np.zeros(sizes[WINDOWS], np.uint16),
-        contexts=np.zeros(sizes[CONTEXTS], np.int32),
-    )
+    dealt = Dealt.of_sizes(edges)
     fill_dealt(chosen, groups, np.zeros(blocks, np.int64), edges[:-1].copy(), dealt)
     return dealt
 
