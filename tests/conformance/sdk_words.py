@@ -40,8 +40,7 @@ def _decode_words(given: Any) -> Any:
 
 
 def _unique(given: Any) -> None:
-    table = _table(given)
-    word_table.argsort_unique(table)
+    _table(given).argsort_unique()
 
 
 def _decode_block(given: Any) -> Any:

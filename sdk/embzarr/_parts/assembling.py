@@ -13,6 +13,7 @@ from embzarr._format import (
     TensorMember,
     chunk_coding,
     chunk_index,
+    lookups,
 )
 from embzarr._parts import plan as planning
 from embzarr._parts.receipts import given_twice
@@ -23,7 +24,6 @@ from embzarr._writing import (
     LossMeter,
     WrittenArray,
     check_order,
-    sort_words,
 )
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -96,8 +96,9 @@ class Assembly:
         """Write the publisher's columns and the words, and return the fences."""
         if given.words is None:
             return []
-        order, lookup = sort_words(given.words)
+        order = given.words.argsort_unique()
         check_order(given.placement, order)
+        lookup = lookups.encode(given.words, order)
         for name, rows in given.columns.items():
             self._files.put(name, rows, chunk_coding.parse("auto", rows.itemsize))
         self._files.put_words(given.words, lookup)

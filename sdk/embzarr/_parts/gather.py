@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_APPENDED = 1024**3
 """Bytes of rows that a delta is made of at once, in memory."""
-_SHOWN = 5
 
 
 def gather(
@@ -106,7 +105,7 @@ def gather_delta(
         head = delta.newest(store, plan.base.commit if plan.base else None)
         readers = _readers(store, shares)
         _require_room(readers)
-        words = _distinct_words(readers, shares)
+        words, _ = _distinct_words(readers, shares)
         rows, new = _rows_in(store, head, words)
         columns = _all_columns(readers)
         saved = delta.save_delta(
@@ -139,13 +138,13 @@ def _assembled(
     store: Store,
     plan: SharedStep,
     shares: Sequence[Share],
-    order: Placement,
+    placement: Placement,
     how: tuple[str, int | None],
 ) -> Layer:
     """Write the rows of all shares as one layer."""
     readers = _readers(store, shares)
-    words = _distinct_words(readers, shares)
-    order = _in_order(order, words)
+    words, order = _distinct_words(readers, shares)
+    placement = _in_order(placement, words, order)
     compression, chunk_bytes = how
     writer = compacting.writer_like(
         store,
@@ -157,11 +156,12 @@ def _assembled(
     )
     writer.lossy = compacting.inherited(reader.manifest.base for reader in readers)
     with writer.withdrawn_on_error():
-        writer.put_words(words, order)
+        writer.put_words(words, placement, order)
+        del words, order
         for reader in readers:
             for _, table, blocks in compacting.rows_of(reader):
                 writer.append(table, blocks, copied=True)
-        return writer.finish(order)
+        return writer.finish(placement)
 
 
 def _committed(
@@ -224,37 +224,34 @@ def _alone(layer: Layer) -> Manifest:
     )
 
 
-def _distinct_words(readers: Sequence[TableReader], shares: Sequence[Share]) -> WordTable:
-    """Return the words of all shares.
+def _distinct_words(
+    readers: Sequence[TableReader], shares: Sequence[Share]
+) -> tuple[WordTable, NDArray[np.int64]]:
+    """Return the words of all shares, and their rows in byte order of the words.
 
     Raises:
         InvalidInputError: code ``input-duplicate-word``, with words and their partitions.
     """
-    tables = parallel.each(lambda one: one.vocabulary.words(0, one.manifest.rows), list(readers))
-    words = word_table.concatenate(tables)
-    pairs = words.duplicates()
-    if pairs:
-        ends = np.cumsum([share.rows for share in shares])
-        shown = ", ".join(
-            f"{words.word(a)!r} in partitions {_part(ends, a)} and {_part(ends, b)}"
-            for a, b in pairs[:_SHOWN]
-        )
-        more = f", and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-        raise InvalidInputError("input-duplicate-word", f"every word may stand once: {shown}{more}")
-    return words
+    gathering = word_table.Gathering()
+    for table in parallel.ahead(lambda one: one.vocabulary.words(0, one.manifest.rows), readers):
+        gathering.add(table)
+    words, ends = gathering.table(), np.cumsum([share.rows for share in shares])
+    return words, words.argsort_unique(lambda row: _part(ends, row), places="partitions")
 
 
 def _part(ends: NDArray[np.int64], row: int) -> int:
     return int(np.searchsorted(ends, row, side="right"))
 
 
-def _in_order(placement: Placement, words: WordTable) -> Placement:
+def _in_order(placement: Placement, words: WordTable, sorted_rows: NDArray[np.int64]) -> Placement:
     """Return a placement with its groups, in whose order words must be.
 
     Raises:
         InvalidInputError: code ``input-argument``: they are not.
     """
-    found, order = placements.arrange(placement, words, None)
+    found, order = placement, sorted_rows
+    if placement.kind != "lexical":
+        found, order = placements.arrange(placement, words, None)
     if order is not None and np.any(np.diff(order) != 1):
         row = int(np.flatnonzero(np.diff(order) != 1)[0]) + 1
         raise InvalidInputError(

@@ -21,7 +21,7 @@ from embzarr._writing.layers.array import ArrayWriter, Shards, WrittenArray
 from embzarr._writing.layers.contents import ContentsWriter, TensorPart
 from embzarr._writing.layers.conversion import Conversion, check_blocks
 from embzarr._writing.layers.delta_layer import LossyKind
-from embzarr._writing.layers.full_layer import LayerWriter, check_order, sort_words
+from embzarr._writing.layers.full_layer import LayerWriter, check_order
 from embzarr._writing.layers.layer_files import LayerFiles
 from embzarr._writing.layers.loss import LossMeter, LossSums
 from embzarr._writing.save import SaveSettings, save
@@ -64,7 +64,6 @@ __all__ = [
     "kinds_of",
     "metadata_of",
     "save",
-    "sort_words",
     "taken",
     "tensor_rows",
     "touched",

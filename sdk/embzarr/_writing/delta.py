@@ -239,7 +239,7 @@ def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
     """Refuse words that stand twice, or that the commit has already."""
     if not len(words):
         return
-    word_table.argsort_unique(words)
+    words.argsort_unique()
     known = VocabularyReader(store, manifest.layers, link_to(known_of(store).kind))
     rows = known.rows(words)
     twice = (rows >= 0).nonzero()[0]

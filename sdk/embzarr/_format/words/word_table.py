@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,9 +17,12 @@ from embzarr._format.words.word_order import COMPARED, PART, Windows, compare
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+_SHOWN: Final = 5
+"""Words that are there twice, in a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,9 +82,29 @@ class WordTable:
         """
         return self._sorted()[0]
 
-    def duplicates(self) -> list[tuple[int, int]]:
-        """Return pairs of rows that hold the same word, next to each other in byte order."""
-        return _pairs(*self._sorted())
+    def argsort_unique(
+        self, place: Callable[[int], int] = int, *, places: str = "rows"
+    ) -> NDArray[np.int64]:
+        """Return the rows in byte order of their words, and refuse a vocabulary with a word twice.
+
+        Args:
+            place: where a row stands, for messages: by default in itself.
+            places: what is counted so.
+
+        Raises:
+            InvalidInputError: code ``input-duplicate-word``, with the first words and their places.
+        """
+        order, tied = self._sorted()
+        at = np.flatnonzero(tied)
+        if len(at):
+            pairs = zip(order[at[:_SHOWN]].tolist(), order[at[:_SHOWN] + 1].tolist(), strict=True)
+            shown = ", ".join(
+                f"{self.word(a)!r} in {places} {place(a)} and {place(b)}" for a, b in pairs
+            )
+            more = f", and {len(at) - _SHOWN} more" if len(at) > _SHOWN else ""
+            message = f"every word may stand once: {shown}{more}"
+            raise InvalidInputError("input-duplicate-word", message)
+        return order
 
     def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the rows in byte order of their words, and which are the same as the next.
@@ -211,21 +234,6 @@ def concatenate(tables: Sequence[WordTable]) -> WordTable:
     return WordTable(np.concatenate(data), offsets)
 
 
-def argsort_unique(table: WordTable) -> NDArray[np.int64]:
-    """Return the rows in byte order of their words, and refuse a vocabulary with a word twice.
-
-    Raises:
-        InvalidInputError: code ``input-duplicate-word``, with the first words and their rows.
-    """
-    order, tied = table._sorted()  # noqa: SLF001 - of this module
-    pairs = _pairs(order, tied)
-    if pairs:
-        shown = ", ".join(f"{table.word(a)!r} in rows {a} and {b}" for a, b in pairs[:5])
-        more = f", and {len(pairs) - 5} more" if len(pairs) > 5 else ""  # noqa: PLR2004 - as shown
-        raise InvalidInputError("input-duplicate-word", f"every word may stand once: {shown}{more}")
-    return order
-
-
 def from_store(data: NDArray[np.uint8], offsets: NDArray[np.uint64], *, what: str) -> WordTable:
     """Check what ``words/data`` and ``words/offsets`` held, or a part of them.
 
@@ -306,11 +314,6 @@ def _stretches(tied: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
         end = int(ends[min(int(np.searchsorted(ends, start + PART)), len(ends) - 1)])
         yield start, end
         start = end
-
-
-def _pairs(order: NDArray[np.int64], tied: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    places = np.flatnonzero(tied)
-    return list(zip(order[places].tolist(), order[places + 1].tolist(), strict=True))
 
 
 def _runs(tied: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

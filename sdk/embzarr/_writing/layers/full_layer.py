@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import LayerSettings, LookupImage, Lossy, Placement, WordTable
+    from embzarr._format import LayerSettings, Lossy, Placement, WordTable
     from embzarr._storage import Store
 
 
@@ -113,23 +113,28 @@ class LayerWriter:
             name: self._conversion.stored(name, block, first_row=self.rows)
             for name, block in columns.items()
         }
-        self._words.add(words)
+        if self._fences is None:  # else all of them are written
+            self._words.add(words)
         self.rows += len(words)
         for name, block in stored.items():
             self.columns[name].append(block, copied=copied)
 
-    def put_words(self, words: WordTable, placement: Placement) -> None:
+    def put_words(
+        self, words: WordTable, placement: Placement, order: NDArray[np.int64] | None = None
+    ) -> None:
         """Start writing all words and their lookup, which may be done before rows are appended.
 
         Args:
             words: in the final order of their rows.
             placement: that order.
+            order: rows in byte order of their words, where the caller has sorted them already.
 
         Raises:
             InvalidInputError: a word stands twice, or words are not in the order of `placement`.
         """
-        order, lookup = sort_words(words, self._chunk_bytes)
+        order = words.argsort_unique() if order is None else order
         check_order(placement, order)
+        lookup = lookups.encode(words, order, chunk_bytes=self._chunk_bytes)
         self._files.put_words(words, lookup)
         self._fences = lookup.fences
 
@@ -178,19 +183,6 @@ class LayerWriter:
     def abort(self, cause: BaseException) -> None:
         """Stop, and remove what was written, since `cause` was raised."""
         self._files.abort(cause)
-
-
-def sort_words(
-    words: WordTable, chunk_bytes: int | None = None
-) -> tuple[NDArray[np.int64], LookupImage]:
-    """Return the rows in byte order of their words, none of which stands twice, and the lookup.
-
-    Args:
-        words: in row order.
-        chunk_bytes: what was asked for of chunks; None for nothing.
-    """
-    order = word_table.argsort_unique(words)
-    return order, lookups.encode(words, order, chunk_bytes=chunk_bytes)
 
 
 def check_order(placement: Placement, order: NDArray[np.int64]) -> None:
