@@ -1,4 +1,4 @@
-"""How much memory a task takes: two groups, and what does not grow with them."""
+"""How much memory a task takes: two groups, and what does not grow with them; and a driver."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much was held at most"),
-]
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="asks Linux how much was held at most"
+)
 WORDS, SIZE = 256_000, 100
 GROUP_BYTES = WORDS // 2 * SIZE * 4
 ROOM_BYTES = 300e6
@@ -33,6 +32,8 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
+@ON_LINUX
 def test_a_worker_holds_two_groups_and_300_mb(tmp_path: Path) -> None:
     """Of 51 MB each, and not once more what was read and written of them in pieces."""
     corpus, program = tmp_path / "corpus.txt", tmp_path / "measured.py"
@@ -49,3 +50,15 @@ def test_a_worker_holds_two_groups_and_300_mb(tmp_path: Path) -> None:
 
     assert len(held) == 2
     assert max(held) < 2 * GROUP_BYTES + ROOM_BYTES
+
+
+def test_a_driver_imports_no_compiler() -> None:
+    """Tasks train, on executors: of a driver's 500 MB numba would be 60."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, embzarr_spark; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert not {"numba", "llvmlite"} & {*done.stdout.split()}

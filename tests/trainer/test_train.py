@@ -11,7 +11,7 @@ import pytest
 import embzarr
 import embzarr_trainer
 from embzarr_trainer import Metrics, Progress, _hogwild, _state, _train
-from embzarr_trainer._loops import compiling
+from embzarr_trainer._loops import requirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -244,7 +244,7 @@ def test_divergence_is_named(planted: Path) -> None:
 
 def test_numba_absent(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without numba, training is refused with the command that installs it."""
-    monkeypatch.setattr(compiling, "_INSTALLED", False)
+    monkeypatch.setattr(requirement, "_INSTALLED", False)
     with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[train\]'") as caught:
         embzarr_trainer.train(planted, "memory://trainer/no-numba")
 

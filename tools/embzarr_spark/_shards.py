@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+import embzarr_trainer
 from embzarr_spark._plan import drawn
 from embzarr_spark._words import look_up
-from embzarr_trainer import LINE_END, MAX_SENTENCE, cut_sentences, keep_thresholds
+from embzarr_trainer import LINE_END, MAX_SENTENCE, keep_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -110,5 +111,5 @@ def _shard(text: Sequence[str], words: embzarr.Checkpoint, *, total: int, sample
         rows=rows,
         keep=keep_thresholds(counts, sample=sample, total=total),
         codes=codes,
-        starts=cut_sentences(breaks, longest=MAX_SENTENCE),
+        starts=embzarr_trainer.cut_sentences(breaks, longest=MAX_SENTENCE),
     )

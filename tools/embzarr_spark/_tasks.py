@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import embzarr
+import embzarr_trainer
 from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._state import (
     INPUT,
@@ -26,7 +27,7 @@ from embzarr_spark._state import (
 )
 from embzarr_spark._windows import merge
 from embzarr_spark._words import counts_between
-from embzarr_trainer import Blocks, Method, Share, Weights, build_tables, start_weights
+from embzarr_trainer import Method, Weights, build_tables, start_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +85,7 @@ def train_block(job: Round, task: int, shares: Iterable[bytes]) -> Report:
     begin = time.perf_counter()
     plan, group = job.plan, job.plan.input_group(job.number, task)
     stored = list(shares)
-    windows = merge([Share.from_bytes(data) for data in stored])
+    windows = merge([embzarr_trainer.Share.from_bytes(data) for data in stored])
     with job.places.open(job.places.rows, commit=job.base) as state:
         inputs = read_group(state, plan, INPUT, group)
         outputs = read_group(state, plan, OUTPUT, task)
@@ -92,7 +93,9 @@ def train_block(job: Round, task: int, shares: Iterable[bytes]) -> Report:
     counts = counts_between(job.places, *(int(n) for n in plan.bounds()[task : task + 2]))
     weights = Weights(inputs.array, outputs.array)
     method = Method(window=plan.options.window, negative=plan.options.negative, cbow=False)
-    blocks = Blocks(method=method, weights=weights, tables=build_tables(counts, sample=0))
+    blocks = embzarr_trainer.Blocks(
+        method=method, weights=weights, tables=build_tables(counts, sample=0)
+    )
     seed = plan.seed("negatives", *plan.position(job.number), task)
     loss = blocks.train(windows, alpha=plan.alpha(job.number), seed=seed)
     written = 0

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+import embzarr_trainer
 from embzarr_spark._memory import give_back_large_arrays
 from embzarr_spark._plan import PIECE_WORDS, drawn
-from embzarr_trainer import Chosen, Share, Windows, deal_windows
+from embzarr_trainer import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from embzarr_spark._plan import BlockPlan
     from embzarr_spark._shards import Shard
+    from embzarr_trainer import Chosen, Share
 
 _S32: Final = np.uint64(32)
 _S33: Final = np.uint64(33)
@@ -40,7 +42,7 @@ def deal(
     """
     give_back_large_arrays()
     chosen = _choose(shard, plan, before=before, epoch=epoch, segment=segment)
-    dealt = deal_windows(chosen, groups=plan.groups)
+    dealt = embzarr_trainer.deal_windows(chosen, groups=plan.groups)
     for block in np.flatnonzero(np.diff(dealt.edges[:, 0])).tolist():
         yield block, dealt.share(block)
 
@@ -61,7 +63,7 @@ def _choose(shard: Shard, plan: BlockPlan, *, before: int, epoch: int, segment: 
     reach = 1 + ((reach * np.uint64(plan.options.window)) >> _S32)
     bounds, codes = plan.bounds(), shard.codes[places]
     group = np.searchsorted(bounds, shard.rows, side="right") - 1
-    return Chosen(
+    return embzarr_trainer.Chosen(
         group=group.astype(np.int32)[codes],
         within=(shard.rows - bounds[group]).astype(np.int32)[codes],
         reach=reach.astype(np.int32),
@@ -78,7 +80,7 @@ def merge(shares: Sequence[Share]) -> Windows:
     """
     if not shares:
         return Windows(np.zeros(0, np.int32), np.zeros(0, np.uint16), np.zeros(0, np.int32))
-    joined = Share(*map(np.concatenate, zip(*shares, strict=True)))
+    joined = embzarr_trainer.Share(*map(np.concatenate, zip(*shares, strict=True)))
     pieces = np.lexsort((joined.offset, joined.order))
     counts = joined.counts.astype(np.int64)
     windows = spread((np.cumsum(counts) - counts)[pieces], counts[pieces])

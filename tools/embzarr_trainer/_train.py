@@ -10,7 +10,7 @@ import embzarr
 from embzarr_trainer._corpus.cache import read_cached
 from embzarr_trainer._corpus.reading import read_corpus
 from embzarr_trainer._corpus.tokenizers import find_tokenizer
-from embzarr_trainer._loops.compiling import require_numba
+from embzarr_trainer._loops.requirement import require_numba
 from embzarr_trainer._options import SaveOptions, TrainOptions, refused
 from embzarr_trainer._session import Session
 from embzarr_trainer._start import Wishes, check_place, find_start

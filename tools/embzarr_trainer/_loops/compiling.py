@@ -6,8 +6,6 @@ import hashlib
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-import embzarr
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -104,16 +102,3 @@ def stamp_of(*modules: ModuleType) -> int:
     for module in modules:
         sha256.update(inspect.getsource(module).encode())
     return int.from_bytes(sha256.digest()[:6])
-
-
-def require_numba() -> None:
-    """Refuse to train where numba is not installed.
-
-    Raises:
-        embzarr.UnsupportedError: ``feature-unsupported``, with the command that installs it.
-    """
-    if not _INSTALLED:
-        raise embzarr.UnsupportedError(
-            "feature-unsupported",
-            "training needs numba, which is not installed; try: pip install 'embzarr[train]'",
-        )
