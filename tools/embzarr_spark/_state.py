@@ -9,6 +9,7 @@ many words, so that a commit, which names its rows, stays small however large th
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from embzarr_spark._plan import MOST_GROUPS
 from embzarr_trainer import check_integer, check_number, padded, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -79,12 +80,17 @@ def publish_round(
     places: Places, plan: BlockPlan, step: embzarr.StepPlan, told: Mapping[str, Any]
 ) -> embzarr.Checkpoint:
     """Commit a round all of whose parts are there."""
-    halves = ("input", "output")
-    names = [f"{half}-{row}" for half in halves for row in range(plan.groups * plan.rows)]
+    names = _names(plan.groups * plan.rows)
     metadata = {MEMBER: {"digest": plan.digest, "plan": plan.to_json(), **told}}
     return embzarr.publish(
         places.rows, step, names, metadata=metadata, storage_options=places.storage_options
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _names(rows: int) -> Sequence[str]:
+    """Return the names of as many rows of each half, the same in every round."""
+    return [f"{half}-{row}" for half in ("input", "output") for row in range(rows)]
 
 
 def newest_round(places: Places, plan: BlockPlan) -> embzarr.Checkpoint | None:
