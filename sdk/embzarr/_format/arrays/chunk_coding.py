@@ -80,7 +80,9 @@ def choose(rows: NDArray[Any], chunk: int) -> Codec:
     return fast if stored < _WORTHWHILE * raw else NONE
 
 
-def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[list[Piece], ChunkIndex]:
+def encode_shard(
+    rows: NDArray[Any], grid: Grid, codec: Codec, room: NDArray[np.uint8] | None = None
+) -> tuple[list[Piece], ChunkIndex]:
     """Return a shard in pieces, its last chunk padded with zeros, and where its chunks lie.
 
     Uncompressed, the pieces are the very memory of contiguous `rows`: see `is_as_indexed`.
@@ -89,18 +91,43 @@ def encode_shard(rows: NDArray[Any], grid: Grid, codec: Codec) -> tuple[list[Pie
         rows: at most ``grid.shard_rows`` rows, little-endian.
         grid: the array's grid.
         codec: its compression.
+        room: memory of `shard_bound` bytes; the shard is laid there, and is one piece.
     """
     pieces: list[Piece] = []
+    put = pieces.append if room is None else _laying(room, pieces)
     nbytes, crcs = [], []
     for chunk in _cut(as_bytes(np.ascontiguousarray(rows)), grid.chunk_bytes):
         body: Any = chunk if codec.name == "none" else _compress(chunk, codec)
         crcs.append(digests.crc32c(body))
         nbytes.append(len(body) + spec.CRC_BYTES)
-        pieces += (memoryview(body), crcs[-1].to_bytes(spec.CRC_BYTES, "little"))
+        put(memoryview(body))
+        put(crcs[-1].to_bytes(spec.CRC_BYTES, "little"))
     sizes = np.array(nbytes, np.int64)
     index = chunk_index.ChunkIndex(np.cumsum(sizes) - sizes, sizes, np.array(crcs, np.int64))
-    pieces.append(index_bytes(index, grid))
+    put(index_bytes(index, grid))
     return pieces, index
+
+
+def shard_bound(grid: Grid) -> int:
+    """Return the most bytes that a shard can take, whatever compresses it.
+
+    Of what does not shrink, Zstandard makes a part in 256 and 64 bytes more, Blosc 16 bytes.
+    """
+    chunk = grid.chunk_bytes + grid.chunk_bytes // 256 + 64 + spec.CRC_BYTES
+    return grid.shard * (chunk + spec.INDEX_ENTRY_BYTES) + spec.CRC_BYTES
+
+
+def _laying(room: NDArray[np.uint8], pieces: list[Piece]) -> Callable[[Piece], None]:
+    """Return what lays a piece behind those before it, so that `pieces` has all of them as one."""
+    whole, end = room.data, 0
+
+    def put(piece: Piece) -> None:
+        nonlocal end
+        begin, end = end, end + len(piece)
+        whole[begin:end] = piece
+        pieces[:] = [whole[:end]]
+
+    return put
 
 
 def is_as_indexed(shard: list[Piece], index: ChunkIndex) -> bool:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 _LARGE_BYTES = 2**20
+_SPARE_ROOMS = 2
+"""Of compressed shards, kept for the next: a few, since a slow store has many under way."""
 _TRIES = 10
 """To create an object that collections take away meanwhile."""
 
@@ -233,6 +235,9 @@ class ArrayWriter:
         """Room for the shard that copies are laid into; it alone is pending then."""
         self._rooms: list[NDArray[Any]] = []
         """Those of shards that were compressed: memory that is new takes as long as filling it."""
+        self._packed: list[NDArray[np.uint8]] = []
+        """Room for compressed shards, of some that were sent."""
+        self._spare_rooms = _SPARE_ROOMS
         self._pending_rows = 0
         self._rows = 0
         self._parts: dict[int, ChunkIndex] = {}
@@ -277,6 +282,8 @@ class ArrayWriter:
             self._fit(self._pending_rows)
         if self._pending_rows:
             self._flush()
+        self._spare_rooms = 0  # this writer stays until all arrays of the layer are told of
+        self._packed.clear()
 
     def written(self) -> WrittenArray:
         """Return what was written; everything must have been made, if not sent."""
@@ -318,20 +325,33 @@ class ArrayWriter:
         """Return what it takes to send a shard: bytes of memory, and the job."""
         rows = _joined(blocks)
         grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
-        data, index = chunk_coding.encode_shard(rows, grid, codec)
+        room = self._packing_room(grid) if codec.name != "none" else None
+        data, index = chunk_coding.encode_shard(rows, grid, codec, room)
         self._parts[shard] = index
         if not shard and index.nbytes[0] <= spec.MAX_INLINE_BYTES:
-            self._first_chunk = b"".join(data[:2])
+            size = int(index.nbytes[0])
+            self._first_chunk = b"".join(memoryview(piece)[:size] for piece in data[:2])[:size]
         place = self._cut.place(shard) if self._cut else (shard, *[0] * len(self.row_shape))
         name = keys.shard_at(self._name, place)
-        if codec.name == "none":  # the pieces are the rows themselves
-            digest = digest_of(data)
+        digest = digest_of(data)
+        if room is None:  # the pieces are the rows themselves
             return rows.nbytes, lambda: self._send(name, data, digest, index)
         if filled is not None:
             self._rooms.append(filled)
-        packed = _packed(data)
-        digest = digest_of(packed)
-        return digest.size, lambda: self._objects.send(name, packed, digest)
+        return digest.size, lambda: self._send_packed(name, data[0], digest, room)
+
+    def _packing_room(self, grid: Grid) -> NDArray[np.uint8]:
+        if self._packed:
+            with contextlib.suppress(IndexError):  # another thread took it
+                return self._packed.pop()
+        return _room((chunk_coding.shard_bound(grid),), np.dtype(np.uint8))
+
+    def _send_packed(
+        self, name: str, data: Data, digest: ObjectDigest, room: NDArray[np.uint8]
+    ) -> None:
+        self._objects.send(name, data, digest)
+        if len(self._packed) < self._spare_rooms:
+            self._packed.append(room)
 
     def _send(self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex) -> None:
         try:
@@ -354,16 +374,6 @@ def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     np.concatenate(blocks, out=rows)
     blocks.clear()
     return rows
-
-
-def _packed(pieces: list[Data]) -> Data:
-    """Return pieces end to end, in memory as that of `_room`."""
-    packed, at = _room((size_of(pieces),), np.dtype(np.uint8)), 0
-    for piece in pieces:
-        stop = at + memoryview(piece).nbytes
-        packed[at:stop] = np.frombuffer(piece, np.uint8)
-        at = stop
-    return packed.data
 
 
 def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

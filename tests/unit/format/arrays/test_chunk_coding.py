@@ -259,6 +259,23 @@ def test_a_shard_says_where_its_chunks_lie(compression: str, rows: int) -> None:
         assert digests.crc32c(stored[:-4]) == crc32c
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd:22", "zstd:-131072", "blosc:zlib:noshuffle"])
+@pytest.mark.parametrize("nbytes", [1, 60, 4096])
+def test_a_shard_fits_the_room_that_is_its_bound(compression: str, nbytes: int) -> None:
+    """Noise does not shrink; laid into one piece of memory, the bytes are those of the pieces."""
+    codec = codec_of(compression)
+    noise = np.random.default_rng(nbytes).integers(0, 256, (SHARD * CHUNK, nbytes), np.uint8)
+    grid = grid_of(noise)
+    room = np.empty(chunk_coding.shard_bound(grid), np.uint8)
+
+    pieces, index = chunk_coding.encode_shard(noise, grid, codec)
+    (laid,), same = chunk_coding.encode_shard(noise, grid, codec, room)
+
+    assert np.shares_memory(np.frombuffer(laid, np.uint8), room)
+    assert bytes(laid) == b"".join(pieces)
+    np.testing.assert_array_equal(same.table(), index.table())
+
+
 def test_an_uncompressed_shard_is_known_to_the_byte() -> None:
     """Rows, padding, checksum, then index, empty entries and its checksum, all by hand."""
     grid = Grid(rows=3, row_bytes=1, chunk=2, shard=3)
