@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import embzarr
 from embzarr._format import arguments
+from embzarr._storage import interrupts
 from embzarr.convert import _readers
 from embzarr.convert._blocks import Given
 from embzarr.convert._damage import Damage, OnError
@@ -208,7 +210,15 @@ class _Import:
         self._subwords = subwords
 
     def into(self, url: object, saving: dict[str, Any]) -> Imported:
-        """Save what was chosen."""
+        """Save what was chosen.
+
+        A file of this machine is never waited for long, so that all of it may be done apart: to
+        hand each block over takes as long as half of what is done with it.
+        """
+        save = partial(self._save, url, saving)
+        return interrupts.apart(save) if self._file.is_local else save()
+
+    def _save(self, url: object, saving: dict[str, Any]) -> Imported:
         damage = self._damage()
         selection = Selection(self._choice, damage, kept=self._last_rows())
         with _telling_of_duplicates(), self._file.stream() as stream:
@@ -219,6 +229,7 @@ class _Import:
                     few = _SCATTERED_CHUNK_BYTES  # a word wants some rows from anywhere
                     writer.add(tensors=table.tensors, model=table.model, chunk_bytes=few)
                 for block in selection.of(table.blocks):
+                    interrupts.check()
                     writer.append(block.words, block.vectors, **block.columns)
                     self._tell(stream)
                 # What is behind the last row: a limit leaves it out, and so does a format.
@@ -256,7 +267,9 @@ class _Import:
     def _settings(self, table: Table, saving: dict[str, Any]) -> dict[str, Any]:
         dtype = table.dtype if saving["dtype"] is None else saving["dtype"]
         columns = {"counts": "int64"} if table.has_counts else None
-        return {**saving, "dtype": dtype, "columns": columns}
+        # The selection has looked at each number already; another type may not hold all of them.
+        checked = saving["dtype"] is None
+        return {**saving, "dtype": dtype, "columns": columns, "allow_nonfinite": checked}
 
     def _tell(self, stream: Stream) -> None:
         if self._progress is not None:

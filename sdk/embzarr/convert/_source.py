@@ -79,6 +79,11 @@ class Source:
             )
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine, given by its path."""
+        return self._local() is not None
+
+    @property
     def base_name(self) -> str:
         """The file's own name, without folders, query or password."""
         if self._shown is not None:
