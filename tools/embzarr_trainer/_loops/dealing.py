@@ -10,13 +10,15 @@ watches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from embzarr_trainer._loops.compiling import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
 PIECES: Final = 0
@@ -97,7 +99,8 @@ class Dealt(NamedTuple):
     def share(self, block: int) -> Share:
         """Return what one block has."""
         cuts = [slice(*self.edges[block : block + 2, kind]) for kind in _COUNTED]
-        return Share(*(array[cut] for array, cut in zip(self.shares, cuts, strict=True)))
+        arrays: Iterable[npt.NDArray[Any]] = self.shares
+        return Share(*(array[cut] for array, cut in zip(arrays, cuts, strict=True)))
 
 
 @compiled
