@@ -160,7 +160,7 @@ def test_what_is_there_is_printed_before_what_is_missing_is_said(
         ),
         (("--rows", "5"), "--rows expects A:B, found '5'"),
         (("--rows", "5:2"), "--rows expects A:B with A before B, found '5:2': 2:5?"),
-        (("--rows", "-1:-3"), "found '-1:-3': -3:-1?"),
+        (("--rows", "-1:-3"), "--rows expects A:B with A before B, found '-1:-3': -3:-1?"),
         (("--rows", "a:b"), "--rows expects A:B, found 'a:b'"),
     ],
 )

@@ -88,12 +88,14 @@ def test_tasks_of_a_report_and_a_plot_are_scored(
         ("inspect", run_folder, "--plot", tmp_path / "x.svg"),
     ):
         sizes = []
-        for tasks in ((), ("--eval", file), ("--eval", "-")):
+        for tasks in (file, "-"):
             given(pairs)
-            answer = ask(*command, target, *tasks, "--json")
+            answer = ask(*command, target, "--eval", tasks, "--json")
             assert answer.code == 0, answer.err
             sizes.append(target.stat().st_size)
-        assert sizes[0] < sizes[1] == sizes[2]
+        assert sizes[0] == sizes[1]
+    ask("report", run_folder, "-o", tmp_path / "unscored.html")
+    assert (tmp_path / "unscored.html").stat().st_size < (tmp_path / "x.html").stat().st_size
 
     twice = ask("report", run_folder, "-o", tmp_path / "y", "--eval", "-", "--eval", "-")
     corpus = ask("train", "-", tmp_path / "run", *QUICK, "--plot", "x.svg", "--eval", "-")

@@ -249,11 +249,10 @@ def _in_order(placement: Placement, words: WordTable, sorted_rows: NDArray[np.in
     Raises:
         InvalidInputError: code ``input-argument``: they are not.
     """
-    found, order = (
-        (placement, sorted_rows)
-        if placement.kind == "lexical"
-        else placements.arrange(placement, words, None)
-    )
+    order: NDArray[np.int64] | None = sorted_rows  # of lexical ones, as they are
+    found = placement
+    if placement.kind != "lexical":
+        found, order = placements.arrange(placement, words, None)
     if order is not None and np.any(np.diff(order) != 1):
         row = int(np.flatnonzero(np.diff(order) != 1)[0]) + 1
         raise InvalidInputError(

@@ -17,8 +17,6 @@ import numpy as np
 from embzarr_trainer._loops.compiling import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
 PIECES: Final = 0
@@ -98,8 +96,8 @@ class Dealt(NamedTuple):
 
     def share(self, block: int) -> Share:
         """Return what one block has."""
+        arrays: tuple[npt.NDArray[Any], ...] = self.shares
         cuts = [slice(*self.edges[block : block + 2, kind]) for kind in _COUNTED]
-        arrays: Iterable[npt.NDArray[Any]] = self.shares
         return Share(*(array[cut] for array, cut in zip(arrays, cuts, strict=True)))
 
 
