@@ -15,7 +15,7 @@ import numpy as np
 
 from embzarr._format import spec
 from embzarr._format.words.word_order import compare, search
-from embzarr._format.words.word_table import WordTable, check_utf8, concatenate
+from embzarr._format.words.word_table import WordTable, check_utf8, concatenate, in_turn
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def encode(
     *,
     first_row: int = 0,
     chunk_bytes: int | None = None,
+    each: Callable[..., object] = in_turn,
 ) -> LookupImage:
     """Lay out the lookup of `words`.
 
@@ -71,6 +72,7 @@ def encode(
         order: their places in byte order.
         first_row: row of the first.
         chunk_bytes: what was asked for; None for nothing.
+        each: makes a call for each block, as `in_turn` does, or several at once.
 
     Raises:
         InvalidInputError: code ``input-word``: so many words share such long beginnings that no
@@ -85,7 +87,7 @@ def encode(
         cuts = _cuts(ends, size) if longest <= size else None
         fences = _fences(words, order, cuts) if cuts and _few(cuts) else None
         if cuts and fences is not None:
-            return LookupImage(fill(words, order, cuts, size, first_row), fences)
+            return LookupImage(fill(words, order, cuts, size, first_row, each), fences)
         size *= 2
     raise InvalidInputError(
         "input-word",
@@ -102,7 +104,12 @@ def _least_block(chunk_bytes: int | None) -> int:
 
 
 def fill(
-    words: WordTable, order: NDArray[np.int64], cuts: list[int], size: int, first_row: int
+    words: WordTable,
+    order: NDArray[np.int64],
+    cuts: list[int],
+    size: int,
+    first_row: int,
+    each: Callable[..., object] = in_turn,
 ) -> NDArray[np.uint8]:
     """Return blocks of `size` bytes, shape (blocks, size).
 
@@ -112,10 +119,12 @@ def fill(
         cuts: where in `order` each block begins and the last ends.
         size: bytes of a block.
         first_row: row of the first word.
+        each: makes a call for each block.
     """
     blocks = np.zeros((len(cuts) - 1, size), np.uint8)
-    for block, start, stop in zip(blocks, cuts, cuts[1:], strict=False):
-        rows = order[start:stop]
+
+    def lay(at: int) -> None:
+        rows = order[cuts[at] : cuts[at + 1]]
         part = words.take(rows)
         entry = np.concatenate(
             (
@@ -125,7 +134,9 @@ def fill(
                 part.data,
             )
         )
-        block[: len(entry)] = entry
+        blocks[at, : len(entry)] = entry
+
+    each(lay, range(len(blocks)))
     return blocks
 
 

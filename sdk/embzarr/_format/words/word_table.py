@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+T = TypeVar("T")
+
 _SHOWN: Final = 5
 """Words that are there twice, in a message."""
+
+
+def in_turn(work: Callable[[T], object], items: Sequence[T]) -> None:
+    """Do something with one item after the other."""
+    for item in items:
+        work(item)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,18 +91,23 @@ class WordTable:
         return self._sorted()[0]
 
     def argsort_unique(
-        self, place: Callable[[int], int] = int, *, places: str = "rows"
+        self,
+        place: Callable[[int], int] = int,
+        *,
+        places: str = "rows",
+        each: Callable[..., object] = in_turn,
     ) -> NDArray[np.int64]:
         """Return the rows in byte order of their words, and refuse a vocabulary with a word twice.
 
         Args:
             place: where a row stands, for messages: by default in itself.
             places: what is counted so.
+            each: makes calls for parts of the order, as `in_turn` does, or several at once.
 
         Raises:
             InvalidInputError: code ``input-duplicate-word``, with the first words and their places.
         """
-        order, tied = self._sorted()
+        order, tied = self._sorted(each)
         at = np.flatnonzero(tied)
         if len(at):
             pairs = zip(order[at[:_SHOWN]].tolist(), order[at[:_SHOWN] + 1].tolist(), strict=True)
@@ -106,7 +119,9 @@ class WordTable:
             raise InvalidInputError("input-duplicate-word", message)
         return order
 
-    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _sorted(
+        self, each: Callable[..., object] = in_turn
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the rows in byte order of their words, and which are the same as the next.
 
         Bytes of a word are sorted as a big-endian integer whose low bits tell the row: numpy sorts
@@ -121,8 +136,13 @@ class WordTable:
         packed >>= bits
         tied = packed[1:] == packed[:-1]
         del packed  # of millions of words it is much
-        for start, end in _stretches(tied):
-            _refine(order[start:end], tied[start : end - 1], windows, (64 - bits) // 8)
+        known = (64 - bits) // 8
+        each(
+            lambda part: _refine(
+                order[part[0] : part[1]], tied[part[0] : part[1] - 1], windows, known
+            ),
+            [*_stretches(tied)],
+        )
         for start, end in _runs(tied):
             some = sorted(order[start:end].tolist(), key=self.utf8)
             order[start:end] = some

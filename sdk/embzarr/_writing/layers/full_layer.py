@@ -5,6 +5,8 @@ Nothing that it writes is visible before a manifest names it (spec section "Comm
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from embzarr._format import (
     pages,
     word_table,
 )
+from embzarr._storage import parallel
 from embzarr._writing.layers.contents import ContentsWriter
 from embzarr._writing.layers.conversion import Conversion
 from embzarr._writing.layers.layer_files import LayerFiles
@@ -132,9 +135,10 @@ class LayerWriter:
         Raises:
             InvalidInputError: a word stands twice, or words are not in the order of `placement`.
         """
-        order = words.argsort_unique() if order is None else order
+        each = partial(parallel.each, workers=os.cpu_count() or 1)
+        order = words.argsort_unique(each=each) if order is None else order
         check_order(placement, order)
-        lookup = lookups.encode(words, order, chunk_bytes=self._chunk_bytes)
+        lookup = lookups.encode(words, order, chunk_bytes=self._chunk_bytes, each=each)
         self._files.put_words(words, lookup)
         self._fences = lookup.fences
 

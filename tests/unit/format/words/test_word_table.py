@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -15,9 +15,13 @@ from embzarr.errors import DamagedError, InvalidInputError
 from oracle import make_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from embzarr._format.words.word_table import WordTable
+
+T = TypeVar("T")
 
 AWKWARD = [
     "",
@@ -243,6 +247,22 @@ def test_duplicates_are_found_and_nothing_else(words: list[str]) -> None:
     expected = [pair for same in rows.values() for pair in itertools.pairwise(same)]
 
     assert sorted(duplicates_of(table)) == sorted(expected)
+
+
+def test_parts_of_the_order_may_be_sorted_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts share nothing: the last may come first, as where several threads take them."""
+    monkeypatch.setattr(word_table, "PART", 8)
+    words = [f"{group}{SHARED}{n * 7919 % 97}" for n in range(97) for group in "cab"]
+    parts: list[object] = []
+
+    def backwards(work: Callable[[T], object], items: Sequence[T]) -> None:
+        parts.extend(items)
+        word_table.in_turn(work, items[::-1])
+
+    order = word_table.from_words(words).argsort_unique(each=backwards)
+
+    assert len(parts) > 2
+    assert [words[row] for row in order] == sorted(words, key=str.encode)
 
 
 def test_words_that_only_end_differently_are_no_duplicates() -> None:
