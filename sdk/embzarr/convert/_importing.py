@@ -99,7 +99,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         allow_pickle: have gensim unpickle its own models. **A pickle can run any code**: say so
             only of files of your own.
         progress: called with the stored bytes read so far and the size of the file, 0 where it is
-            not known.
+            not known; of a file of this machine in another thread than the caller's.
 
     Returns:
         The checkpoint, and the counts.
