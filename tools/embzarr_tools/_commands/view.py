@@ -65,20 +65,19 @@ def view(
         if open_:
             typer.launch(url)
 
-    with read_from(*evaluate or ()) as named:
-        files = [Path(name) for name in named]
-        for file in files:
-            _check(file)
-        embzarr_view.serve(opened, say=ready, address=address, files=files)
+    with read_from(*evaluate or ()) as files:
+        embzarr_view.serve(opened, say=ready, address=address, files=[*map(_checked, files)])
 
 
-def _check(file: Path) -> None:
-    """Refuse a file that is none of the two kinds before anything is served."""
+def _checked(name: str) -> Path:
+    """Return a file of one of the two kinds; refuse another before anything is served."""
     import embzarr_eval  # noqa: PLC0415 - as above
 
+    file = Path(name)
     if not file.is_file():
         raise UsageError(f"--eval: expected a file, found none at {file}")
     embzarr_eval.read_task(file)
+    return file
 
 
 def _told(url: str, *, as_json: bool) -> None:

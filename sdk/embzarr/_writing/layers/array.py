@@ -214,13 +214,7 @@ class ArrayWriter:
         self._dtype = dtype
         self.row_shape = row_shape
         self._codec = codec
-        bytes_per_row = grids.row_bytes((0, *row_shape), dtypes.itemsize(dtype))
-        if bytes_per_row > spec.MAX_CHUNK_BYTES:
-            raise InvalidInputError(
-                "input-shape",
-                f"{name}: expected rows of at most {spec.MAX_CHUNK_BYTES} bytes, "
-                f"found {bytes_per_row}",
-            )
+        bytes_per_row = _bytes_of_row(name, row_shape, dtype)
         self._cut = shards if isinstance(shards, Cut) else None
         if isinstance(shards, Cut):
             chunk, shards = shards.chunk, Shards(chunks=shards.shard, first=0)
@@ -363,6 +357,16 @@ class ArrayWriter:
                     f"{name}: expected rows that stay as they are until they are saved, found that "
                     "something writes to them meanwhile; save a copy",
                 )
+
+
+def _bytes_of_row(name: str, row_shape: tuple[int, ...], dtype: str) -> int:
+    found = grids.row_bytes((0, *row_shape), dtypes.itemsize(dtype))
+    if found > spec.MAX_CHUNK_BYTES:
+        raise InvalidInputError(
+            "input-shape",
+            f"{name}: expected rows of at most {spec.MAX_CHUNK_BYTES} bytes, found {found}",
+        )
+    return found
 
 
 def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
