@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import embzarr
+from embzarr._storage import detached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,13 +128,4 @@ def _try(name: str, ask: Callable[[], Outcome]) -> tuple[str, Outcome]:
     try:
         return name, ask()
     except embzarr.EmbzarrError as exc:
-        return name, _without_frames(exc)
-
-
-def _without_frames(error: embzarr.EmbzarrError) -> embzarr.EmbzarrError:
-    """Let go of the frames that an error passed: they hold the documents that were refused."""
-    link: BaseException | None = error
-    while link:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
+        return name, detached(exc)

@@ -40,7 +40,7 @@ def test_read_only_installation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without numba the modules can still be imported: functions stay as they are."""
-    monkeypatch.setattr(compiling, "_INSTALLED", False)
+    monkeypatch.setattr(compiling, "INSTALLED", False)
 
     assert compiling.compiled(double) is double
 

@@ -244,7 +244,7 @@ def test_divergence_is_named(planted: Path) -> None:
 
 def test_numba_absent(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without numba, training is refused with the command that installs it."""
-    monkeypatch.setattr(requirement, "_INSTALLED", False)
+    monkeypatch.setattr(requirement, "INSTALLED", False)
     with pytest.raises(embzarr.UnsupportedError, match=r"pip install 'embzarr\[train\]'") as caught:
         embzarr_trainer.train(planted, "memory://trainer/no-numba")
 

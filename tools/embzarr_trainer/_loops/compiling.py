@@ -6,6 +6,8 @@ import hashlib
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from embzarr_trainer._loops.requirement import INSTALLED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -13,15 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-try:
+if INSTALLED:
     from llvmlite import ir
     from numba import njit, types
     from numba.core import cgutils
     from numba.extending import intrinsic
-except ModuleNotFoundError:
-    _INSTALLED = False
-else:
-    _INSTALLED = True
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,7 +33,7 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     or freezes constants of other files, it must be a closure over their ``stamp_of``. Without numba
     the function is returned as it is: ``require_numba`` refuses before it would be called.
     """
-    if not _INSTALLED:
+    if not INSTALLED:
         return function
     try:
         return _compiled(function, cache=True)
@@ -45,7 +43,7 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile as part of every compiled function that calls it."""
-    return _compiled(function, cache=False, forceinline=True) if _INSTALLED else function
+    return _compiled(function, cache=False, forceinline=True) if INSTALLED else function
 
 
 def _compiled(function: Callable[_P, _R], **more: bool) -> Callable[_P, _R]:
@@ -69,7 +67,7 @@ def _as_instruction(
     Of the first level, which holds the rows at work, rows that are asked for early would push some
     out: at 300 dimensions that took 8 % of all training.
     """
-    if not _INSTALLED:
+    if not INSTALLED:
         return function
 
     def typed(_: Any, array: Any, _row: Any, _column: Any) -> Any:  # noqa: ANN401 - numba's own

@@ -7,7 +7,7 @@ from typing import Final
 
 import embzarr
 
-_INSTALLED: Final = importlib.util.find_spec("numba") is not None
+INSTALLED: Final = importlib.util.find_spec("numba") is not None
 
 
 def require_numba() -> None:
@@ -16,7 +16,7 @@ def require_numba() -> None:
     Raises:
         embzarr.UnsupportedError: ``feature-unsupported``, with the command that installs it.
     """
-    if not _INSTALLED:
+    if not INSTALLED:
         raise embzarr.UnsupportedError(
             "feature-unsupported",
             "training needs numba, which is not installed; try: pip install 'embzarr[train]'",

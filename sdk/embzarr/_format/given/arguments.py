@@ -12,7 +12,7 @@ import reprlib
 import sys
 from collections.abc import Iterable, KeysView, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -112,12 +112,16 @@ def check_flags(**flags: object) -> None:
 
 
 def by_name(value: Any, names: Iterable[str]) -> Mapping[str, Any]:  # noqa: ANN401 - of any type
-    """Return a mapping of names to values, or one that has the same value for each of `names`.
+    """Return a mapping of names to values, or one that has the same value for each of `names`."""
+    return value if is_by_name(value) else dict.fromkeys(names, value)
+
+
+def is_by_name(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Tell whether this is a mapping of names to values.
 
     A checkpoint, and what was loaded of one, are mappings too, but stand for their vectors.
     """
-    is_named = isinstance(value, Mapping) and not hasattr(value, "__array__")
-    return value if is_named else dict.fromkeys(names, value)
+    return isinstance(value, Mapping) and not hasattr(value, "__array__")
 
 
 def text(name: str, value: object) -> str:

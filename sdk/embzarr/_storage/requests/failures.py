@@ -189,9 +189,15 @@ class Place:
 
 
 def detached(error: E) -> E:
-    """Return an error that is kept as a value, without its frames, which hold all that was read."""
-    error.__context__ = None
-    return error.with_traceback(None)
+    """Return an error that is kept as a value, without its frames, which hold all that was read.
+
+    Nor have its causes any.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__context__ = link.__traceback__ = None
+        link = link.__cause__
+    return error
 
 
 def shown_url(url: str) -> str:

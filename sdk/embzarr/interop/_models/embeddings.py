@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from embzarr.errors import InvalidInputError
 from embzarr.interop._door import common_dtype, loaded_once, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -45,7 +44,7 @@ def save_rows(
         raise InvalidInputError(
             "input-shape", f"expected the matrix of an embedding, found shape {vectors.shape}"
         )
-    if not isinstance(words, Mapping) or hasattr(words, "__array__"):  # as a checkpoint has
+    if not arguments.is_by_name(words):
         return save(url, arguments.words("words", words), vectors, columns=columns, **how)
     rows = np.fromiter(words.values(), np.int64, len(words))
     if len(rows) and not 0 <= rows.min() <= rows.max() < len(vectors):
