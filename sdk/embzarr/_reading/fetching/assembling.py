@@ -82,16 +82,18 @@ def _copy(
     rows = raw.view(array.dtype).reshape(len(raw), array.grid.chunk, *array.shape[1:])
     if array.dtype.kind == "U":  # between the wanted chunks lie others, which nobody checked
         dtypes.check_values(rows[slots], array.what)
+    blocks = Blocks(ats, rows, slots)
+    if plan.scales is None:  # and no errstate: in numpy 1 a default one ends another thread's
+        plan.selection.copy(view.cut(blocks), out)
+        return
+    factors = plan.scales()[plan.selection.chunks[ats]]
     # Of a stored number and its scale, a product that the result cannot hold is infinity.
-    with np.errstate(over="ignore" if plan.scales else None):
-        plan.selection.copy(view.cut(_scaled(Blocks(ats, rows, slots), plan)), out)
+    with np.errstate(over="ignore"):
+        plan.selection.copy(view.cut(_scaled(blocks, factors)), out)
 
 
-def _scaled(blocks: Blocks, plan: ArrayPlan) -> Blocks:
+def _scaled(blocks: Blocks, factors: NDArray[np.float32]) -> Blocks:
     """Return what the stored numbers of chunks mean."""
-    if plan.scales is None:
-        return blocks
     numbers = blocks.rows[blocks.slots].astype(np.float32)
-    factors = plan.scales()[plan.selection.chunks[blocks.ats]]
     numbers *= factors.reshape(*factors.shape, *[1] * (numbers.ndim - 2))
     return Blocks(blocks.ats, numbers, np.arange(len(numbers)))

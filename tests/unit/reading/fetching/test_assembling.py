@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,13 @@ def test_rows_stored_as_small_numbers_are_multiplied(tmp_path: Path, dims: slice
     loaded = found.load([f"w{row}" for row in (7, 0, 34, 5)], dims=dims).vectors
     expected = np.stack([values[2], np.zeros(6), values[29], values[0]])[:, dims]
     np.testing.assert_allclose(loaded, expected, rtol=1e-5)
+
+
+def test_what_another_thread_reads_leaves_warnings_as_they_are(tmp_path: Path) -> None:
+    """numpy 1 counts all threads' ``errstate`` together: a default one ends the others'."""
+    embzarr.save(tmp_path, ["a"], np.ones((1, 2), "f4"))
+    reader = threading.Thread(target=lambda: embzarr.open(tmp_path).load_rows(0, 1))
+    with np.errstate(over="ignore"):
+        reader.start()
+        reader.join()
+        assert np.isinf(np.array([1e6], "f4").astype("f2")).all()
