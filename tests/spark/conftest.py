@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embzarr_spark._spark import SOCKETS
+from embzarr_spark._session import JAVA, SOCKETS
 
 CORES = "1"
 MEMORY = "700"
@@ -35,18 +35,17 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - of an environment of its own
 
     place = tmp_path_factory.mktemp("spark")
-    small = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "512m",
         "spark.executor.memory": f"{MEMORY}m",
-        "spark.driver.extraJavaOptions": small,
-        "spark.executor.extraJavaOptions": small,
+        "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "spark.task.maxFailures": "6",
         **SOCKETS,
+        **JAVA,
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)

@@ -10,7 +10,8 @@ and write them back. ``pip install 'embzarr[spark,train]'``, on the executors to
 """
 
 from embzarr_spark._local import LocalEngine
-from embzarr_spark._spark import SparkEngine, start_session
+from embzarr_spark._session import start_session
+from embzarr_spark._spark import SparkEngine
 from embzarr_spark._train import BlockProgress, quicker_alone, train
 
 __all__ = ["BlockProgress", "LocalEngine", "SparkEngine", "quicker_alone", "start_session", "train"]

@@ -12,7 +12,6 @@ import functools
 import gc
 import os
 import re
-import sys
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import embzarr
@@ -36,12 +35,6 @@ _Place: TypeAlias = tuple[int, int]
 """Of a shard in the text: which partition of lines, and which shard of it."""
 _PARTS_OF_A_SLOT: Final = 3
 """Partitions of the text for each task that runs at once, so that none is waited for long."""
-SOCKETS: Final = {
-    "spark.python.unix.domain.socket.enabled": "true",
-    # A socket's path may be 107 bytes long; the folders that YARN gives are longer.
-    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108 - where Java's own files go
-}
-"""How Java talks to Python: by TCP each task waits 40 ms for an acknowledgement that is put off."""
 _NO_PACKAGE: Final = "No module named 'embzarr"
 _RAISED: Final = re.compile(r"embzarr\.errors\.(\w+Error): (.*) \[([a-z-]+)\]")
 """What Python on an executor says of a typed error; Spark hands on its text alone."""
@@ -150,50 +143,6 @@ class SparkEngine:
             trained = self._dealt.mapPartitionsWithIndex(train)
             reports: list[Report] = self._context.runJob(trained, list, blocks)
         return reports
-
-
-def start_session(master: str | None = None) -> Any:  # noqa: ANN401 - pyspark's
-    """Return a Spark session, of the settings that spark-submit or its files give.
-
-    Args:
-        master: Spark's address; None for the one that is configured.
-
-    Raises:
-        embzarr.UnsupportedError: ``feature-unsupported``: pyspark, or Java, is not there.
-        embzarr.StoreError: ``store-failed``: the master did not answer.
-
-    Example:
-        >>> session = embzarr_spark.start_session("local[1]")  # doctest: +SKIP
-    """
-    try:
-        from pyspark import SparkConf  # noqa: PLC0415 - an extra
-        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
-        from pyspark.sql import SparkSession  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise embzarr.UnsupportedError(
-            "feature-unsupported",
-            "this needs pyspark, which is not installed; try: pip install 'embzarr[spark,train]'",
-        ) from None
-    from py4j.protocol import Py4JError  # noqa: PLC0415 - comes with pyspark
-
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("embzarr train-spark")
-    given = SparkConf()
-    if os.name == "posix" and not any(map(given.contains, SOCKETS)):
-        for name, value in SOCKETS.items():
-            builder = builder.config(name, value)
-    try:
-        return (builder.master(master) if master else builder).getOrCreate()
-    except PySparkRuntimeError as exc:
-        raise embzarr.UnsupportedError(
-            "feature-unsupported", f"Spark needs Java (17) on PATH or in JAVA_HOME: {exc}"
-        ) from None
-    except Py4JError as exc:
-        raise embzarr.StoreError(
-            "store-failed",
-            f"no Spark session of master {master!r}: it does not answer, or refused ("
-            f"{str(exc).partition(chr(10))[0][:200]})",
-        ) from None
 
 
 def _lines_of(context: Any, corpus: Any, *, parts: int) -> Any:  # noqa: ANN401 - pyspark's
