@@ -96,6 +96,19 @@ def converter(kind: type[T]) -> Callable[[object], T]:
     return lambda document: msgspec.convert(document, kind, strict=True)
 
 
+def parser(kind: type[T], code: str) -> Callable[[object, str], T]:
+    """Return a `converter` that also takes the name of what it reads, and raises `DamagedError`."""
+    convert = converter(kind)
+
+    def parse(document: object, what: str) -> T:
+        try:
+            return convert(document)
+        except msgspec.ValidationError as exc:
+            raise DamagedError(code, f"{what}: {exc}") from None  # its text is raw
+
+    return parse
+
+
 def _without_strings(raw: bytes) -> bytes:
     """Return what stands outside of strings, and the quotes that close them."""
     # Without what backslashes escape, each quote begins or ends a string.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from embzarr._format import Hex256, Instant, Positive, json, keys, spec
-from embzarr.errors import DamagedError, NotFoundError
+from embzarr.errors import NotFoundError
 
 if TYPE_CHECKING:
     from embzarr._storage import Head, Readable
@@ -35,7 +35,7 @@ class Quarantine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first of what was found."""
 
 
-_to_record = json.converter(Quarantine)
+_to_record = json.parser(Quarantine, "quarantine-invalid")
 
 
 def encode(record: Quarantine) -> bytes:
@@ -50,10 +50,7 @@ def parse(data: bytes | bytearray | memoryview, *, what: str) -> Quarantine:
         DamagedError: code ``quarantine-invalid``, or that of the JSON.
     """
     document = json.loads(data, what=what, max_bytes=spec.MAX_QUARANTINE_BYTES)
-    try:
-        return _to_record(document)
-    except msgspec.ValidationError as exc:
-        raise DamagedError("quarantine-invalid", f"{what}: {exc}") from None  # its text is raw
+    return _to_record(document, what)
 
 
 def marked(store: Readable) -> list[int]:

@@ -29,7 +29,7 @@ class _Tag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     target: Parent
 
 
-_to_tag = json.converter(_Tag)
+_to_tag = json.parser(_Tag, "tag-invalid")
 
 
 def find_tag(store: Readable, name: str) -> Commit:
@@ -64,10 +64,7 @@ def parse_tag(data: bytes | bytearray | memoryview, what: str) -> Parent:
         DamagedError: code ``tag-invalid``.
     """
     document = json.loads(data, what=what, max_bytes=spec.MAX_TAG_BYTES)
-    try:
-        return _to_tag(document).target
-    except msgspec.ValidationError as exc:
-        raise DamagedError("tag-invalid", f"{what}: {exc}") from None  # its text is raw
+    return _to_tag(document, what).target
 
 
 def read_all(store: Readable) -> dict[str, Parent]:

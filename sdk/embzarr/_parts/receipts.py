@@ -129,7 +129,7 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         )
 
 
-_to_receipt = json.converter(Receipt)
+_to_receipt = json.parser(Receipt, "part-invalid")
 
 
 def encode(receipt: Receipt) -> bytes:
@@ -192,11 +192,7 @@ def parse(data: bytes | bytearray | memoryview, plan: StepPlan, part: int) -> Re
         UnsupportedError: a data type or codec of a later version.
     """
     what = key_of(plan, part)
-    document = json.loads(data, what=what, max_bytes=spec.MAX_RECEIPT_BYTES)
-    try:
-        receipt = _to_receipt(document)
-    except msgspec.ValidationError as exc:
-        raise DamagedError("part-invalid", f"{what}: {exc}") from None  # its text is raw
+    receipt = _to_receipt(json.loads(data, what=what, max_bytes=spec.MAX_RECEIPT_BYTES), what)
     _require(receipt.plan == plan.identity, f"{what}: of another plan")
     _require(receipt.part == part, f"{what}: of part {receipt.part}")
     divided = planning.arrays_of(plan)

@@ -61,8 +61,8 @@ class Tombstone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Number of the collection that expired it."""
 
 
-_to_collection = json.converter(Collection)
-_to_tombstone = json.converter(Tombstone)
+_to_collection = json.parser(Collection, "manifest-invalid")
+_to_tombstone = json.parser(Tombstone, "manifest-invalid")
 
 
 def encode(record: Collection | Tombstone) -> bytes:
@@ -77,11 +77,7 @@ def collection_of(document: dict[str, Any], *, what: str) -> Collection:
         DamagedError: it breaks the rules.
         UnsupportedError: it has a member that must be understood and is not.
     """
-    kept = validate.without_optional(document, Collection, what)
-    try:
-        found = _to_collection(kept)
-    except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
+    found = _to_collection(validate.without_optional(document, Collection, what), what)
     for folder in found.revokes:
         keys.check_key(folder)
     numbers = [*found.expired, *([number, number] for number in found.expires)]
@@ -101,11 +97,7 @@ def collection_of(document: dict[str, Any], *, what: str) -> Collection:
 
 def tombstone_of(document: dict[str, Any], *, what: str) -> Tombstone:
     """Check the JSON of a tombstone; errors as `collection_of`."""
-    kept = validate.without_optional(document, Tombstone, what)
-    try:
-        found = _to_tombstone(kept)
-    except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
+    found = _to_tombstone(validate.without_optional(document, Tombstone, what), what)
     if found.by <= found.commit:
         raise DamagedError("manifest-invalid", f"{what}: expired by the earlier commit {found.by}")
     return found

@@ -21,7 +21,7 @@ from embzarr._format.documents.manifests import (
     TensorMember,
 )
 from embzarr._format.documents.validate_deltas import require
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
         return sum(digest.size for digest in self.objects.values())
 
 
-_to_part = json.converter(Part)
+_to_part = json.parser(Part, "manifest-invalid")
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -71,10 +71,7 @@ def parse(data: bytes | bytearray | memoryview, page: Page, *, what: str) -> Par
     """
     document = json.loads(data, what=what, max_bytes=spec.MAX_PAGE_BYTES)
     require(isinstance(document, dict), what, "not a page of a manifest")
-    try:
-        part = _to_part(validate.understood_members(document, what))
-    except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
+    part = _to_part(validate.understood_members(document, what), what)
     of_objects, told = page.kind == spec.OBJECTS, (part.count, part.bytes)
     others = (part.arrays, part.tensors, part.files) if of_objects else (part.objects,)
     require(not any(others), what, f"holds what is none of a page of {page.kind}")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from embzarr._format import json, spec
 from embzarr._format.documents import validate_layers
 from embzarr._format.documents.manifests import Array, Layer, Manifest
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from msgspec import Struct
 
 
-_to_manifest = json.converter(Manifest)
+_to_manifest = json.parser(Manifest, "manifest-invalid")
 
 
 def parse(data: bytes | bytearray | memoryview, *, what: str) -> Manifest:
@@ -64,10 +62,7 @@ def _check_metadata(document: dict[str, Any], what: str) -> None:
 def of_document(document: dict[str, Any], *, what: str) -> Manifest:
     """Return the manifest of a checkpoint that `document_of` has let in; as `parse`."""
     _check_features(document, what)
-    try:
-        manifest = _to_manifest(_understood(document, what))
-    except msgspec.ValidationError as exc:
-        raise DamagedError("manifest-invalid", f"{what}: {exc}") from None  # its text is raw
+    manifest = _to_manifest(_understood(document, what), what)
     follows = manifest.parent.commit if manifest.parent else 0
     require(follows == manifest.commit - 1, what, f"commit {manifest.commit} after {follows}")
     kind = "delta" if len(manifest.layers) > 1 else "full"
