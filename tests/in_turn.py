@@ -62,17 +62,13 @@ class _Jobs:
         """Have nothing to wait for."""
 
 
-def _together(*calls: Callable[[], None], alone: bool = True) -> None:
+_as_it_was = parallel.together
+
+
+def _together(*calls: Callable[[], R], alone: bool = True) -> list[R]:
     """Make all calls, as with threads, whatever becomes of the first."""
     del alone
-    failures: list[BaseException] = []
-    for call in calls:
-        try:
-            call()
-        except BaseException as exc:  # noqa: BLE001 - raised below
-            failures.append(exc)
-    if failures:
-        raise failures[0]
+    return _as_it_was(*calls, alone=True)
 
 
 def _ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:

@@ -83,19 +83,16 @@ def tip(store: Readable, *, reads_only: bool = False) -> Record | None:
             where the store refuses to say. That commit is sound, and the newest unless newer ones
             were hidden from this reader.
     """
-    hints: list[_Hint | None] = [None]
-    tops: list[tuple[int, int] | None] = [None]
 
-    def ask_hint() -> None:
-        hints[0] = _unless_denied(_hint, store) if reads_only else _hint(store)
+    def ask(what: Callable[[Readable], T]) -> T | None:
+        return _unless_denied(what, store) if reads_only else what(store)
 
-    def ask_listing() -> None:
-        tops[0] = _unless_denied(listed.top, store) if reads_only else listed.top(store)
-
-    parallel.together(ask_hint, ask_listing, alone=parallel.is_quick(store))
-    if tops[0] is None:
-        return _walked(store, hints[0], reads_only=reads_only)
-    return _newest(store, hints[0], *tops[0])
+    hint, top = parallel.together(
+        lambda: ask(_hint), lambda: ask(listed.top), alone=parallel.is_quick(store)
+    )
+    if top is None:
+        return _walked(store, hint, reads_only=reads_only)
+    return _newest(store, hint, *top)
 
 
 def nothing(store: Store) -> NotFoundError:
@@ -357,21 +354,16 @@ def _walked(store: Readable, hint: _Hint | None, *, reads_only: bool) -> Record 
     Raises:
         AccessDeniedError: not even the first commit may be read.
     """
-    there: list[bool] = [False]
-    later: list[list[Record]] = [[]]
-
-    def ask_whether() -> None:
-        there[0] = hint is not None and _size_of(store, hint.record.number) == hint.size
-
-    def ask_later() -> None:
-        later[0] = since(store, hint.record.number if hint else 0, reads_only=reads_only)
-
-    parallel.together(ask_whether, ask_later, alone=parallel.is_quick(store))
-    if hint is not None and not there[0]:
+    number = hint.record.number if hint else 0
+    size, later = parallel.together(
+        lambda: _size_of(store, number) if hint else None,
+        lambda: since(store, number, reads_only=reads_only),
+        alone=parallel.is_quick(store),
+    )
+    if hint and size != hint.size:
         return _walked(store, None, reads_only=reads_only)
-    if later[0]:
-        return later[0][-1]
-    return hint.record if hint else find(store, 1)
+    found: Record | None = later[-1] if later else None
+    return found or (hint.record if hint else find(store, 1))
 
 
 def _last_number(store: Readable) -> int:

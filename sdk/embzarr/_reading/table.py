@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from embzarr._reading.planning.options import View
     from embzarr._storage import GetRange
 
+
+T = TypeVar("T")
 
 By: TypeAlias = Literal["rows", "hash", "weight"]
 Missing: TypeAlias = Literal["raise", "skip", "zeros", "nan", "subwords"]
@@ -89,24 +91,20 @@ class TableReader:
 
         Lookup blocks and chunk tables are fetched in the same round trip.
         """
-        readers = [self.column(name) for name in columns]
-        found: list[NDArray[np.int64]] = []
-        parallel.together(
-            lambda: found.append(self.vocabulary.rows(words)),
-            *(reader.prepare for reader in readers if not reader.is_prepared),
-        )
-        return found[0]
+        return self._beside(columns, lambda: self.vocabulary.rows(words))
 
     def find_between(
         self, first: bytes, last: bytes | None, columns: Iterable[str], limit: int | None = None
     ) -> tuple[WordTable, NDArray[np.int64]]:
         """Return words and rows of a range of words, and make ready to read `columns`."""
         self.column(spec.VECTORS)
+        return self._beside(columns, lambda: self.vocabulary.between(first, last, limit))
+
+    def _beside(self, columns: Iterable[str], ask: Callable[[], T]) -> T:
+        """Return what is asked of the vocabulary, and make ready to read columns meanwhile."""
         readers = [self.column(name) for name in columns]
-        found: list[tuple[WordTable, NDArray[np.int64]]] = []
-        parallel.together(
-            lambda: found.append(self.vocabulary.between(first, last, limit)),
-            *(reader.prepare for reader in readers if not reader.is_prepared),
+        found: list[T] = parallel.together(
+            ask, *(reader.prepare for reader in readers if not reader.is_prepared)
         )
         return found[0]
 
@@ -179,10 +177,5 @@ class TableReader:
 
 
 def _gather(columns: Iterable[str], read: Callable[[str], NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = dict.fromkeys(columns, np.empty(0))
-
-    def fill(name: str) -> None:
-        found[name] = read(name)
-
-    parallel.together(*(partial(fill, name) for name in found))
-    return found
+    names = list(columns)
+    return dict(zip(names, parallel.together(*(partial(read, n) for n in names)), strict=True))

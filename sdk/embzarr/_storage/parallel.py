@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from embzarr._storage import forks, interrupts
 from embzarr._storage.capabilities import known_of
@@ -195,27 +195,19 @@ def background(work: Callable[[], R]) -> Task[R]:
     return task
 
 
-def together(*calls: Callable[[], None], alone: bool = False) -> None:
-    """Run a few independent calls at the same time, each free to use `each` itself.
+def together(*calls: Callable[[], Any], alone: bool = False) -> list[Any]:
+    """Return what a few calls return, made at the same time, each free to use `each` itself.
 
-    With `alone` they run one after the other. The first failure is raised once all have ended.
+    With `alone` they are made one after the other. A failure is raised once all have ended.
     """
-    failures: list[BaseException] = []
-
-    def run(call: Callable[[], None]) -> None:
-        try:
-            call()
-        except BaseException as exc:  # noqa: BLE001 - raised below, in the caller's thread
-            failures.append(exc)
-
-    own = len(calls) if alone else 1
-    others = [begin(partial(run, call)) for call in calls[own:]]
-    for call in calls[:own]:
-        run(call)
-    for other in others:
-        other.result()
-    if failures:
-        raise failures[0]
+    tasks = [Task(call) for call in calls]
+    for task in () if alone else tasks[1:]:
+        start(task.run)
+    for task in tasks:
+        task.run()
+    for task in tasks:
+        task.ended.wait()
+    return [task.result() for task in tasks]
 
 
 class _Batch(Generic[T, R]):

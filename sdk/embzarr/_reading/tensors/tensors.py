@@ -15,7 +15,7 @@ from embzarr._storage import interruptible, interrupts, parallel
 from embzarr.errors import EmbzarrError, InvalidInputError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -273,14 +273,9 @@ def _fill(parts: Sequence[_Part]) -> None:
     """Read all at once: the requests of large tensors side by side, small ones beside them."""
     large = [part for part in parts if part[0].member.start is None]
     small = [part for part in parts if part[0].member.start is not None and part[0].size]
-    calls = [partial(_read_large, large)] if large else []
-    calls += [partial(_read_small, small)] if small else []
-    if calls:
-        parallel.together(*calls)
-
-
-def _read_small(parts: Sequence[_Part]) -> None:
-    parallel.each(_read_group, _stretches(parts))
+    calls: list[Callable[[], object]] = [partial(_read_large, large)] if large else []
+    calls += [partial(parallel.each, _read_group, _stretches(small))] if small else []
+    parallel.together(*calls)
 
 
 def _read_large(parts: Sequence[_Part]) -> None:

@@ -116,13 +116,8 @@ class VocabularyReader:
 
     def _look_up(self, words: WordTable) -> NDArray[np.int64]:
         """Return the row of each word by the lookups, -1 where there is none."""
-        found = [np.full(len(words), -1, np.int64) for _ in (*self._layers, None)]
-
-        def find(at: int) -> None:
-            found[at] = self._layers[at].lookup.rows(words)
-
-        parallel.together(*(partial(find, at) for at in range(len(self._layers))))
-        rows: NDArray[np.int64] = np.max(found, axis=0)
+        found = parallel.together(*(partial(one.lookup.rows, words) for one in self._layers))
+        rows: NDArray[np.int64] = np.max([np.full(len(words), -1, np.int64), *found], axis=0)
         return rows
 
     def between(
@@ -134,16 +129,12 @@ class VocabularyReader:
         """
         if len(self._layers) == 1:
             return self._layers[0].lookup.between(first, last, limit)
-        tables = [word_table.from_words([]) for _ in self._layers]
-        rows = [np.empty(0, np.int64) for _ in self._layers]
-
-        def find(at: int) -> None:
-            tables[at], rows[at] = self._layers[at].lookup.between(first, last, limit)
-
-        parallel.together(*(partial(find, at) for at in range(len(tables))))
-        table = word_table.concatenate(tables)
+        found = parallel.together(
+            *(partial(one.lookup.between, first, last, limit) for one in self._layers)
+        )
+        table = word_table.concatenate([words for words, _ in found])
         order = table.argsort()[:limit]
-        return table.take(order), np.concatenate(rows)[order]
+        return table.take(order), np.concatenate([rows for _, rows in found])[order]
 
     def suggest(self, word: str) -> list[str]:
         """Return up to three words spelt like `word`."""
