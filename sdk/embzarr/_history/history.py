@@ -148,11 +148,6 @@ def since(store: Readable, number: int, *, reads_only: bool = False) -> list[Rec
         size = min(2 * size, _BATCH)
 
 
-def records(store: Readable) -> Iterator[Record | Unread]:
-    """Yield what stands at each number that the store lists, newest first; see `numbered`."""
-    return (record for _, record in numbered(store, runs_of(store)))
-
-
 def history(store: Readable) -> Iterator[Commit]:
     """Yield all checkpoints, newest first; those whose manifests are archived are left out.
 

@@ -155,13 +155,6 @@ def start(work: Callable[[], object], name: str = "embzarr") -> bool:
     return True
 
 
-def begin(call: Callable[[], R]) -> Task[R]:
-    """Start a call in a thread of its own; where there can be none, who waits for it makes it."""
-    task = Task(call)
-    start(task.run)
-    return task
-
-
 def each(
     work: Callable[[T], R], items: Sequence[T], *, workers: int = WORKERS, alone: bool = False
 ) -> list[R]:

@@ -74,11 +74,6 @@ def quality(
     ]
 
 
-def below_by(ours: Quality, theirs: Quality) -> float:
-    """Return by how much our mean is below theirs, negative where it is above."""
-    return theirs.mean - ours.mean
-
-
 def _scores(
     trainer: str, text: Path, settings: Settings, files: Sequence[Path]
 ) -> dict[str, float]:

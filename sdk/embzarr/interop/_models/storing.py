@@ -280,11 +280,6 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def vocabulary_of(checkpoint: Checkpoint) -> list[str] | None:
-    """Return the words of a model's embedding; None where it was saved without."""
-    return list(checkpoint.words) if checkpoint.columns else None
-
-
 def scalar(value: object, *, what: str = "") -> Any:  # noqa: ANN401 - JSON
     """Return a number, text or None of a framework as JSON has it; numpy's among them.
 
