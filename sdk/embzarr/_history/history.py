@@ -13,7 +13,7 @@ from embzarr._format import intervals, keys, spec
 from embzarr._history import listed, quarantine
 from embzarr._history import records as stored
 from embzarr._history.records import Collected, Commit, Expired
-from embzarr._storage import detached, get_at_most, parallel
+from embzarr._storage import detached, get_at_most, parallel, unless_missing
 from embzarr.errors import (
     AccessDeniedError,
     DamagedError,
@@ -403,9 +403,4 @@ def _unless_denied(ask: Callable[..., T], *what: object) -> T | None:
 
 def _size_of(store: Readable, number: int) -> int | None:
     """Return the size of what stands at a number; None where nothing does."""
-    try:
-        return store.head(keys.commit_key(number)).size
-    except NotFoundError as exc:
-        if exc.code != "object-missing":
-            raise
-        return None
+    return unless_missing(lambda: store.head(keys.commit_key(number)).size)

@@ -10,7 +10,7 @@ import msgspec
 from embzarr._format import Parent, json, keys, spec
 from embzarr._history import history, records
 from embzarr._history.records import Collected, Expired, expired
-from embzarr._storage import get_at_most
+from embzarr._storage import get_at_most, unless_missing
 from embzarr.errors import DamagedError, EmbzarrError, NotFoundError
 
 if TYPE_CHECKING:
@@ -143,9 +143,4 @@ def remove_tag(store: Store, name: str) -> None:
 
 
 def _bytes_of(store: Readable, key: str) -> bytes | None:
-    try:
-        return bytes(get_at_most(store, key, spec.MAX_TAG_BYTES))
-    except NotFoundError as exc:
-        if exc.code != "object-missing":
-            raise
-        return None
+    return unless_missing(lambda: bytes(get_at_most(store, key, spec.MAX_TAG_BYTES)))

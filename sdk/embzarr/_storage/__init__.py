@@ -25,7 +25,7 @@ from embzarr._storage.port import (
     size_of,
 )
 from embzarr._storage.requests.bounded import get_at_most
-from embzarr._storage.requests.failures import detached
+from embzarr._storage.requests.failures import detached, unless_missing
 from embzarr._storage.requests.retry import persistently
 from embzarr._storage.wrappers.counting import CountingStore, Traffic
 from embzarr._storage.wrappers.read_only import ReadOnlyStore
@@ -69,4 +69,5 @@ __all__ = [
     "refuse_collapsed",
     "size_of",
     "sync_folder",
+    "unless_missing",
 ]

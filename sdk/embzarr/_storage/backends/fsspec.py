@@ -35,8 +35,9 @@ from embzarr._storage.port import (
     parts_of,
 )
 from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.failures import unless_missing
 from embzarr._storage.requests.retry import persistently
-from embzarr.errors import NotFoundError, StoreError, UnsupportedError
+from embzarr.errors import StoreError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,14 +150,7 @@ class FsspecStore:
             self._fs.invalidate_cache()
             return self._fs.ls(folder, detail=True)  # type: ignore[no-any-return]  # no types
 
-        try:
-            found = self._place.ask(
-                "list", prefix, lambda: deadline.within(deadline.LARGE_SECONDS, ask)
-            )
-        except NotFoundError as error:
-            if error.code != "object-missing":
-                raise
-            return []
+        found = self._ask_listing(prefix, ask) or []
         names = [str(one["name"]).rstrip("/") for one in found if one.get("type") == "directory"]
         return [name.rpartition("/")[2] for name in names]
 
@@ -180,11 +174,7 @@ class FsspecStore:
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
         self._refuse_if_read_only(key)
-        try:
-            self._ask("delete", key, self._remove)
-        except NotFoundError as error:
-            if error.code != "object-missing":
-                raise
+        unless_missing(lambda: self._ask("delete", key, self._remove))
 
     def _ask(self, verb: Verb, key: str, request: Callable[[str], T], nbytes: int = 0) -> T:
         """Ask once for a change, whose steps have their own deadlines, and persistently else."""
@@ -286,24 +276,18 @@ class FsspecStore:
 
     def _found(self, prefix: str, *, deep: bool = True) -> Iterator[ObjectInfo]:
         folder = f"{self._root}{prefix}".rstrip("/")
-        try:
-            found = self._place.ask(
-                "list",
-                prefix,
-                lambda: deadline.within(
-                    deadline.LARGE_SECONDS, lambda: self._find(folder, deep=deep)
-                ),
-            )
-        except NotFoundError as error:
-            if error.code != "object-missing":
-                raise
-            return
+        found = self._ask_listing(prefix, lambda: self._find(folder, deep=deep)) or {}
         for name, info in found.items():
             # Some spell a name with a slash in front of it, whatever they were asked for.
             key = name.lstrip("/").removeprefix(self._root.lstrip("/"))
             if key.startswith(prefix):
                 size = self._place.ask("list", key, partial(_size_in, info, key))
                 yield ObjectInfo(key=key, size=size, modified=_modified(info))
+
+    def _ask_listing(self, prefix: str, request: Callable[[], T]) -> T | None:
+        """Ask for what a folder holds; None where it is not there."""
+        within = partial(deadline.within, deadline.LARGE_SECONDS, request)
+        return unless_missing(lambda: self._place.ask("list", prefix, within))
 
     def _find(self, folder: str, *, deep: bool) -> dict[str, dict[str, Any]]:
         self._fs.invalidate_cache()

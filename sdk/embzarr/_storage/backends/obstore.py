@@ -1,4 +1,4 @@
-"""The port over obstore: S3, Google, Azure and http; `_local` builds on it."""
+"""The port over obstore: S3, Google, Azure and http; `local` builds on it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from embzarr._storage.port import (
 )
 from embzarr._storage.requests.answers import body_of, cut_of, is_page, refuse_page
 from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.failures import unless_missing
 from embzarr._storage.requests.listing import pages_of
 from embzarr._storage.requests.outage import Outage
 from embzarr.errors import ConflictError, NotFoundError, UnsupportedError
@@ -171,11 +172,7 @@ class ObstoreStore:
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
         self._refuse_if_read_only(key)
-        try:
-            self._ask("delete", key, lambda: self._delete(key))
-        except NotFoundError as error:
-            if error.code != "object-missing":
-                raise
+        unless_missing(lambda: self._ask("delete", key, lambda: self._delete(key)))
 
     def _ask(self, verb: Verb, key: str, request: Callable[[], T]) -> T:
         check_key(key)

@@ -200,6 +200,16 @@ def detached(error: E) -> E:
     return error
 
 
+def unless_missing(ask: Callable[[], T]) -> T | None:
+    """Return what a store answers, or None where it has no such object."""
+    try:
+        return ask()
+    except NotFoundError as exc:
+        if exc.code != "object-missing":
+            raise
+        return None
+
+
 def shown_url(url: str) -> str:
     """Return a URL as messages and reprs show it: no secret, and no control code."""
     return printable(redact_url(url))
