@@ -6,6 +6,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from embzarr._storage.interrupts import Task
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:
@@ -38,24 +39,11 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         StoreError: code ``store-failed``: it took longer, or no thread could be started for it.
         Exception: what the call raised.
     """
-    found: list[T] = []
-    raised: list[BaseException] = []
-    ended = threading.Event()
-
-    def run() -> None:
-        try:
-            found.append(call())
-        except BaseException as exc:  # noqa: BLE001 - raised in the caller's thread
-            raised.append(exc)
-        finally:
-            ended.set()
-
+    task = Task(call)
     try:
-        threading.Thread(target=run, name="embzarr-request", daemon=True).start()
+        threading.Thread(target=task.run, name="embzarr-request", daemon=True).start()
     except RuntimeError as exc:
         raise StoreError("store-failed", str(exc)) from exc
-    if not ended.wait(seconds):
+    if not task.ended.wait(seconds):
         raise StoreError("store-failed", f"no answer within {seconds:g} s")
-    if raised:
-        raise raised[0]
-    return found[0]
+    return task.result()
