@@ -198,9 +198,7 @@ def parse(data: bytes | bytearray | memoryview, plan: StepPlan, part: int) -> Re
     divided = planning.arrays_of(plan)
     _check_contents(receipt, plan, what)
     whole = _layer_of(receipt, plan)
-    expected = {name for one in divided.values() for name in one.shards_of(part)}
-    for name, array in whole.arrays.items():
-        expected |= {whole.shard_name(name, shard) for shard in range(array.grid.shards)}
+    expected = {name for one in divided.values() for name in one.shards_of(part)} | {*whole.shards}
     _require(receipt.objects.keys() == expected, f"{what}: other objects than those of its arrays")
     _require(receipt.places.keys() == divided.keys(), f"{what}: places of other arrays")
     columns = planning.columns_of(plan).keys()

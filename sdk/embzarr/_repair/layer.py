@@ -42,11 +42,7 @@ class LayerRepair:
         """By lost page, found before any of them is restored, as what is left tells of all."""
         self._damaged: set[str] = set()
         self._derived: dict[str, NDArray[Any] | None] = {}
-        self._arrays = {
-            layer.shard_name(name, shard): (name, shard)
-            for name, array in layer.arrays.items()
-            for shard in range(array.grid.shards)
-        }
+        self._arrays = layer.shards
 
     def run(self, damaged: Iterable[str]) -> frozenset[str]:
         """Restore what can be; return the names of what cannot.

@@ -267,6 +267,15 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
             return keys.shard_at(array, entry.cut.place(shard))
         return keys.shard_key(array, shard, len(entry.shape))
 
+    @property
+    def shards(self) -> dict[str, tuple[str, int]]:
+        """The array and the number of each shard, by its key below the layer."""
+        return {
+            self.shard_name(name, shard): (name, shard)
+            for name, array in self.arrays.items()
+            for shard in range(array.grid.shards)
+        }
+
     def shard_sizes(self, array: str) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the bytes of each shard object of an array; the most where pages list them."""
         grid = self.arrays[array].grid

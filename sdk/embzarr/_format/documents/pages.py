@@ -118,12 +118,7 @@ def merged(layer: Layer, parts: Mapping[int, Part], *, what: str) -> Layer:
 
 def expected_objects(layer: Layer, documents: Iterable[str]) -> set[str]:
     """Return the names of all objects that a layer should list: shards and documents."""
-    shards = {
-        layer.shard_name(name, shard)
-        for name, array in layer.arrays.items()
-        for shard in range(array.grid.shards)
-    }
-    return shards | set(documents)
+    return {*layer.shards, *documents}
 
 
 def encode_objects(objects: Mapping[str, ObjectDigest]) -> bytes:
