@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr._format import (
     Contents,
-    Layer,
     PlacementMember,
     TensorMember,
     chunk_coding,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import Lossy, Placement, WordTable
+    from embzarr._format import Layer, Lossy, Placement, WordTable
     from embzarr._parts.plan import Divided, StepPlan
     from embzarr._parts.receipts import Receipt
     from embzarr._storage import Store
@@ -75,34 +74,28 @@ class Assembly:
             for one in planning.arrays_of(self._plan).values():
                 self._adopt(one, receipts)
             fences = self._put_table(given)
-            contents = self._contents(receipts, given.extras)
-            names = [*planning.columns_of(self._plan), *given.columns]
-            layer = Layer(
-                kind="full",
-                path=self._files.path,
+            layer = self._files.finish(
+                [*planning.columns_of(self._plan), *given.columns],
+                _lossy(receipts),
                 rows=self._plan.rows,
                 placement=PlacementMember(kind=given.placement.kind),
-                columns=names,
-                arrays=self._files.finish(names, _lossy(receipts), contents=contents),
                 fences=fences,
-                objects=self._files.digests,
-                tensors=dict(contents.tensors),
-                files=dict(contents.files),
+                contents=self._contents(receipts, given.extras),
             )
             self._require_objects(layer)
             return self._files.paged(layer)
 
-    def _put_table(self, given: Given) -> list[str]:
+    def _put_table(self, given: Given) -> Sequence[str]:
         """Write the publisher's columns and the words, and return the fences."""
         if given.words is None:
-            return []
+            return ()
         order = given.words.argsort_unique()
         check_order(given.placement, order)
         lookup = lookups.encode(given.words, order)
         for name, rows in given.columns.items():
             self._files.put(name, rows, chunk_coding.parse("auto", rows.itemsize))
         self._files.put_words(given.words, lookup)
-        return list(lookup.fences)
+        return lookup.fences
 
     def _contents(self, receipts: Sequence[Receipt], extras: Extras) -> Contents:
         """Take over the tensors and files of the parts, write the publisher's, return all."""

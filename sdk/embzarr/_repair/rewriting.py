@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from embzarr._format import keys, numpy_dtype, pages
 from embzarr._history import committing
 from embzarr._reading import pages as reading
@@ -105,16 +103,15 @@ def _write(
                 files.put(name, rows, array.codec, chunk=array.chunk)
             else:
                 copying.copy(store, files, layer, name, table=values.get(str(array.index)))
-        arrays = files.finish(
+        written = files.finish(
             layer.columns,
             {name: array.lossy for name, array in layer.arrays.items() if array.lossy},
+            rows=layer.rows,
+            placement=layer.placement,
+            fences=layer.fences,
             contents=layer.contents,
             below=below[-1] if below else None,
-            rows=layer.rows,
             room=layer.copied_bytes,
-        )
-        written = msgspec.structs.replace(
-            layer, path=files.path, arrays=arrays, objects=files.digests, pages=[]
         )
         told = files.paged(written, room=pages.room_beside(below))
         _require_sound(target, [*below, told])

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from embzarr._format import (
-    Layer,
     PlacementMember,
     chunk_coding,
     dtypes,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import Array, Change, Lossy, WordTable
+    from embzarr._format import Array, Change, Layer, Lossy, WordTable
     from embzarr._storage import Store
     from embzarr._writing.given.extras import Upon
 
@@ -93,29 +92,17 @@ class DeltaWriter:
         fences: tuple[str, ...] = ()
         if len(words):
             fences = self._put_words(words)
-        rows, columns = self._below.rows + len(words), list(upon.changes)
         writer = ContentsWriter(self._files, self._compression)
         writer.put(extras.tensors, extras.files)
-        contents = writer.finish()
-        arrays = self._files.finish(
-            columns,
+        layer = self._files.finish(
+            list(upon.changes),
             self._lossy,
-            contents=contents,
-            below=self._below,
-            rows=rows,
-            room=self._room,
-        )
-        layer = Layer(
-            kind="delta",
-            path=self._files.path,
-            rows=rows,
+            rows=self._below.rows + len(words),
             placement=PlacementMember(kind="given"),
-            columns=columns,
-            arrays=arrays,
-            fences=list(fences),
-            objects=self._files.digests,
-            tensors=dict(contents.tensors),
-            files=dict(contents.files),
+            fences=fences,
+            contents=writer.finish(),
+            below=self._below,
+            room=self._room,
         )
         return self._files.paged(layer, room=self._room_in_manifest)
 

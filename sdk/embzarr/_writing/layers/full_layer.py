@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embzarr._format import (
-    Layer,
     PlacementMember,
     chunk_coding,
     dtypes,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embzarr._format import LayerSettings, Lossy, Placement, WordTable
+    from embzarr._format import Layer, LayerSettings, Lossy, Placement, WordTable
     from embzarr._storage import Store
 
 
@@ -162,21 +161,15 @@ class LayerWriter:
             self._files.beside(meanwhile)
         losses = self._conversion.losses
         lossy = self.lossy | {name: meter.lossy() for name, meter in losses.items()}
-        contents = self.contents.finish()
-        arrays = self._files.finish(list(self.columns), lossy, contents=contents)
-        layer = Layer(
-            kind="full",
-            path=self._files.path,
+        layer = self._files.finish(
+            list(self.columns),
+            lossy,
             rows=self.rows,
             placement=PlacementMember(
                 kind=placement.kind, groups=placement.groups, starts=list(placement.starts)
             ),
-            columns=list(self.columns),
-            arrays=arrays,
-            fences=list(self._fences or ()),
-            objects=self._files.digests,
-            tensors=dict(contents.tensors),
-            files=dict(contents.files),
+            fences=self._fences or (),
+            contents=self.contents.finish(),
         )
         return self._files.paged(layer)
 

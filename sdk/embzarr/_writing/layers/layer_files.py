@@ -5,30 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from embzarr._format import EMPTY, chunk_coding, dtypes, keys, pages, spec, zarr_json
+from embzarr._format import Layer, chunk_coding, dtypes, keys, pages, spec, zarr_json
 from embzarr._history import withdrawing
 from embzarr._writing.layers import jobs
 from embzarr._writing.layers.array import ArrayWriter, ObjectWriter, SharedObjectWriter
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
 
     from embzarr._format import (
-        Array,
         Codec,
         Contents,
         Cut,
-        Layer,
         LookupImage,
         Lossy,
         ObjectDigest,
+        PlacementMember,
         WordTable,
     )
     from embzarr._storage import Data, Store
@@ -145,19 +142,23 @@ class LayerFiles:
         columns: list[str],
         lossy: Mapping[str, Lossy],
         *,
-        contents: Contents = EMPTY,
+        rows: int,
+        placement: PlacementMember,
+        fences: Sequence[str],
+        contents: Contents,
         below: Layer | None = None,
-        rows: int = 0,
         room: int = 0,
-    ) -> dict[str, Array]:
-        """Write chunk tables and documents, wait for everything, and return what was written.
+    ) -> Layer:
+        """Write chunk tables and documents, wait for everything, and return all of the layer.
 
         Args:
             columns: names of the layer's columns.
             lossy: what the conversion of a column cost.
+            rows: of the checkpoint, from this layer down.
+            placement: their order.
+            fences: of the lookup.
             contents: the layer's tensors and files.
             below: of a delta, the layer under it.
-            rows: of a delta, the rows of the checkpoint from it down.
             room: bytes of copies that the manifest may hold.
         """
         self._jobs.made()
@@ -182,7 +183,7 @@ class LayerFiles:
         self._jobs.wait()
         written |= _written(tables)
         copied = _copied(written, room)
-        return {
+        arrays = {
             name: array.member(
                 table=keys.table_array(name) if name in tables else None,
                 lossy=lossy.get(name),
@@ -190,6 +191,18 @@ class LayerFiles:
             )
             for name, array in written.items()
         }
+        return Layer(
+            kind="delta" if below else "full",
+            path=self.path,
+            rows=rows,
+            placement=placement,
+            columns=columns,
+            arrays=arrays,
+            fences=list(fences),
+            objects=dict(self.digests),
+            tensors=dict(contents.tensors),
+            files=dict(contents.files),
+        )
 
     def paged(self, layer: Layer, *, room: int | None = None) -> Layer:
         """End the write of a layer: what would make the manifest large is written into pages.
@@ -206,8 +219,6 @@ class LayerFiles:
         """
         if room is None:
             room = pages.room_beside(())
-        # The objects that are noted while pages are written are no more among those that are told.
-        layer = msgspec.structs.replace(layer, objects=dict(layer.objects))
         told, written = pages.split(layer, room=room, heavy=self._is_heavy)
         for item in written.items():
             self._jobs.submit(0, partial(self._objects.put, *item))
