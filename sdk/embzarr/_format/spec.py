@@ -30,7 +30,7 @@ PROBES: Final = "probe"
 
 # Kinds of what stands in commits/ --------------------------------------------------------------
 CHECKPOINT_KINDS: Final = ("full", "delta")
-"""Kinds of commits that hold vectors; version 1 reads the first."""
+"""Of commits that hold a checkpoint."""
 COLLECT: Final = "collect"
 EXPIRED: Final = "expired"
 """A tombstone."""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from embzarr._format import itemsize, spec
 
 if TYPE_CHECKING:
@@ -293,9 +295,6 @@ def _column(layer: Layer, name: str, at: int) -> ColumnInfo:
         chunks=grid.chunks,
         bytes_stored=int(layer.shard_sizes(name).sum()),
         bytes_raw=count,
-        source_dtype=array.lossy.source_dtype if array.lossy else None,
-        max_abs_error=array.lossy.max_abs_error if array.lossy else None,
-        rms_error=array.lossy.rms_error if array.lossy else None,
-        relative_error=array.lossy.relative_error if array.lossy else None,
         layer=at,
+        **msgspec.structs.asdict(array.lossy) if array.lossy else {},
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embzarr._format import (
-    Grid,
     ObjectDigest,
     chunk_coding,
     chunk_index,
@@ -45,9 +45,7 @@ def encoded(layer: Layer, name: str, shard: int, rows: NDArray[Any]) -> memoryvi
     first = shard * array.grid.shard_rows
     part = rows[first : first + array.grid.shard_rows]
     stored = np.ascontiguousarray(part, dtypes.numpy_dtype(array.dtype))
-    grid = Grid(
-        rows=len(part), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
-    )
+    grid = replace(array.grid, rows=len(part))
     pieces, _ = chunk_coding.encode_shard(stored, grid, array.codec)
     return memoryview(b"".join(pieces))
 

@@ -237,7 +237,7 @@ class History:
             self._revoked |= set(found.revokes)
         elif isinstance(record, Commit):
             parent, leads_to = record.manifest.parent, record.number
-            layers = {chain_id(x): _size(x[-1]) for x in chains(record.manifest)}
+            layers = {chain_id(x): x[-1].bytes_stored for x in chains(record.manifest)}
         if parent:
             self._record(parent)
         return Standing(
@@ -326,7 +326,3 @@ def chain_id(layers: list[Layer]) -> str:
     """Name the last layer by all that the manifest says of it, and by what lies below."""
     below = [layer.path for layer in layers[:-1]]
     return digests.sha256(msgspec.json.encode([below, layers[-1]]))
-
-
-def _size(layer: Layer) -> int:
-    return layer.bytes_stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from embzarr._format import Grid, chunk_coding
+from embzarr._format import chunk_coding
 from embzarr._reading import Tensors, link_to, pages
 from embzarr._storage import known_of, parallel
 from embzarr._writing.layers.array import digest_of
@@ -64,9 +64,7 @@ def _is_same(tensor: GivenTensor, layer: Layer, member: TensorMember) -> bool:
 
 
 def _digest(rows: NDArray[Any], array: Array) -> str:
-    grid = Grid(
-        rows=len(rows), row_bytes=array.grid.row_bytes, chunk=array.chunk, shard=array.shard
-    )
+    grid = replace(array.grid, rows=len(rows))
     data, _ = chunk_coding.encode_shard(rows, grid, array.codec)
     return digest_of(data).sha256
 

@@ -77,11 +77,13 @@ class DeltaPolicy:
             beside: bytes of tensors and files that it would hold.
         """
         base, *deltas = manifest.layers
-        nbytes = stored_bytes(base, counts, lossy) + beside + sum(map(_bytes_of, deltas))
+        nbytes = (
+            stored_bytes(base, counts, lossy) + beside + sum(layer.bytes_stored for layer in deltas)
+        )
         rows = max((_held(deltas, name) + count for name, count in counts.items()), default=0)
         return (
             len(deltas) < self.max_deltas
-            and nbytes <= self.max_share * _bytes_of(base)
+            and nbytes <= self.max_share * base.bytes_stored
             and rows <= spec.MAX_DELTA_ROWS
         )
 
@@ -253,7 +255,3 @@ def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
 
 def _held(layers: list[Layer], name: str) -> int:
     return sum(layer.arrays[name].shape[0] for layer in layers if name in layer.columns)
-
-
-def _bytes_of(layer: Layer) -> int:
-    return layer.bytes_stored

@@ -97,13 +97,7 @@ class Writer:
             ...     writer.append(["king", "queen"], np.eye(2))
         """
         table = word_table.from_words(checks.taken(words), first_row=self._layer.rows)
-        try:
-            interrupts.apart(lambda: self._append(table, {spec.VECTORS: vectors, **columns}))
-        except Exception:
-            raise
-        except BaseException:
-            self._is_whole = False
-            raise
+        self._apart(lambda: self._append(table, {spec.VECTORS: vectors, **columns}))
 
     def add(
         self,
@@ -135,8 +129,18 @@ class Writer:
         """
         extras = Extras.of(tensors, files, model)
         nbytes = None if chunk_bytes is None else arguments.chunk_bytes(chunk_bytes)
+        self._apart(lambda: self._add(extras, nbytes))
+
+    def _apart(self, work: Callable[[], object]) -> None:
+        """Do something in turn; where it is interrupted, rows may be half there."""
+
+        def in_turn() -> None:
+            with self._turn:
+                self._require_open()
+                work()
+
         try:
-            interrupts.apart(lambda: self._add(extras, nbytes))
+            interrupts.apart(in_turn)
         except Exception:
             raise
         except BaseException:
@@ -144,21 +148,17 @@ class Writer:
             raise
 
     def _add(self, extras: Extras, chunk_bytes: int | None) -> None:
-        with self._turn:
-            self._require_open()
-            contents = self._layer.contents
-            usual = contents.chunk_bytes
-            contents.chunk_bytes = chunk_bytes or usual
-            contents.put(extras.tensors, extras.files)
-            contents.chunk_bytes = usual
-            self.model = self.model if extras.model is None else extras.model
+        contents = self._layer.contents
+        usual = contents.chunk_bytes
+        contents.chunk_bytes = chunk_bytes or usual
+        contents.put(extras.tensors, extras.files)
+        contents.chunk_bytes = usual
+        self.model = self.model if extras.model is None else extras.model
 
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
-        with self._turn:
-            self._require_open()
-            taken = given_arrays.arrays_of(blocks)
-            check_blocks(len(words), taken, self._layer.columns)
-            self._layer.append(words, taken, copied=True)
+        taken = given_arrays.arrays_of(blocks)
+        check_blocks(len(words), taken, self._layer.columns)
+        self._layer.append(words, taken, copied=True)
 
     def _require_open(self) -> None:
         if not self._open:

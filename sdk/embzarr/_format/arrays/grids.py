@@ -190,7 +190,7 @@ def fit(rows: int, chunk: int, shard: int) -> tuple[int, int]:
     A checkpoint of three words should not store a padded 128 KiB.
     """
     if rows < chunk:
-        chunk = 1 << (max(rows, 1) - 1).bit_length()
+        chunk = _power_of_two_above(max(rows, 1))
     return chunk, max(min(shard, -(-rows // chunk)), 1)
 
 

@@ -6,19 +6,19 @@ row numbers (spec section "Deltas").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from embzarr._reading.planning.selecting import RangeSelection, RowSelection, select_rows
+from embzarr._reading.planning.selecting import RangeSelection, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from embzarr._reading.planning.selecting import Blocks, Selection
+    from embzarr._reading.planning.selecting import Blocks, RowSelection, Selection
 
 RowNumbers: TypeAlias = "Callable[[], NDArray[np.int64]]"
 """Gives the row numbers of a delta, rising; called only where a newer delta leaves rows open, so
@@ -115,9 +115,7 @@ def of_range(
 def _placed(rows: NDArray[np.int64], places: NDArray[np.int64], chunk: int) -> RowSelection:
     """Return the selection of `rows` of one layer, which go to `places` of the result."""
     chosen = select_rows(rows, chunk)
-    return RowSelection(
-        chosen.chunk, chosen.chunks, chosen.rows, places[chosen.places], chosen.edges
-    )
+    return replace(chosen, places=places[chosen.places])
 
 
 def _rest(start: int, stop: int, chunk: int, taken: NDArray[np.int64]) -> Selection:
