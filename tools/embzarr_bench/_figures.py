@@ -130,6 +130,15 @@ class Comparison:
         """Link and case of all figures, in the order of the run."""
         return list(dict.fromkeys((one.link, one.case) for one in self.figures))
 
+    @property
+    def links(self) -> list[str]:
+        """Links of all figures, in the order of the run."""
+        return list(dict.fromkeys(link for link, _ in self.work))
+
+    def cases(self, link: str) -> list[Work]:
+        """Return what was measured over a link, in the order of the run."""
+        return [case for other, case in self.work if other == link]
+
     def as_json(self) -> dict[str, object]:
         """Return everything as plain values."""
         ratios = [

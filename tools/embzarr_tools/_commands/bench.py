@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ _MILLI = 1e-3
 _AGAIN_AFTER = 0.05
 """Seconds, so that what lost a signal is done by then."""
 
-# What `bench models` takes as well.
+# What its subcommands take as well.
 Cases = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,6 +52,9 @@ Peers = Annotated[
     ),
 ]
 Repeats = Annotated[int, typer.Option(min=1, help="Rounds.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +111,7 @@ def bench(
     context: typer.Context,
     wanted: Wanted,
     *,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure embzarr beside its peers.
 
@@ -141,9 +142,7 @@ def bench(
         found = embzarr_bench.compare(plan, progress=advance)
     write_figures(json_file, found.as_json())
     show_comparison(found)
-    ours = [failure for failure in found.failures if failure.startswith(embzarr_bench.OURS)]
-    if ours:
-        raise ClaimError(ours[0])
+    require_ours(found)
 
 
 def scale(
@@ -159,9 +158,7 @@ def scale(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the figures: .png or .svg.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure how cost grows with the vocabulary: a save, and a first word, cold."""
     embzarr_bench = benchmark()
@@ -249,12 +246,19 @@ def write_figures(file: Path | None, document: dict[str, object]) -> None:
         file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
+def require_ours(found: "embzarr_bench.Comparison") -> None:
+    """Fail with the first of our own failures, if there are any."""
+    for failure in found.failures:
+        if failure.startswith(benchmark().OURS):
+            raise ClaimError(failure)
+
+
 def show_comparison(found: "embzarr_bench.Comparison") -> None:
     """Print figures, who made them, and who could not."""
-    for link in dict.fromkeys(link for link, _ in found.work):
+    for link in found.links:
         _show_speed(found, link)
         _show_cost(found, link)
-        _show_medians(found, link)
+        show_peers(found, link, "Everybody's medians", lambda one: round(one.median / _MILLI))
         _show_lock(found, link)
     for name, settings in found.peers.items():
         say(f"{name}: {settings}")
@@ -268,7 +272,7 @@ def _show_speed(found: "embzarr_bench.Comparison", link: str) -> None:
     """Print our medians beside the best peer's and raw obstore's."""
     embzarr_bench = benchmark()
     rows: list[list[Cell]] = []
-    for case in (case for other, case in found.work if other == link):
+    for case in found.cases(link):
         of = found.of(link, case)
         ours, raw = of.get(embzarr_bench.OURS), of.get(embzarr_bench.RAW)
         best = found.best_peer(link, case)
@@ -293,7 +297,7 @@ def _show_cost(found: "embzarr_bench.Comparison", link: str) -> None:
     """Print what ours asked of the server and of memory."""
     embzarr_bench = benchmark()
     rows: list[list[Cell]] = []
-    for case in (case for other, case in found.work if other == link):
+    for case in found.cases(link):
         ours = found.of(link, case).get(embzarr_bench.OURS)
         if ours:
             rows.append(
@@ -312,33 +316,34 @@ def _show_cost(found: "embzarr_bench.Comparison", link: str) -> None:
     show_table(columns, rows, title=f"What embzarr asked for over {link}")
 
 
-def _show_medians(found: "embzarr_bench.Comparison", link: str) -> None:
-    """Print every peer's medians, in milliseconds."""
-    cases = [case for other, case in found.work if other == link]
+def _show_lock(found: "embzarr_bench.Comparison", link: str) -> None:
+    """Print for how long everybody's reads hold the interpreter's lock, where it was measured."""
+    if any(one.held is not None for one in found.figures if one.link == link):
+        show_peers(
+            found,
+            link,
+            "The interpreter's lock, held by a read",
+            lambda one: None if one.held is None else round(one.held / _MILLI, 1),
+            saves=False,
+        )
+
+
+def show_peers(
+    found: "embzarr_bench.Comparison",
+    link: str,
+    title: str,
+    milliseconds: Callable[["embzarr_bench.Figure"], float | None],
+    *,
+    saves: bool = True,
+) -> None:
+    """Print one number of every peer for each case, or for each that reads."""
+    cases = [case for case in found.cases(link) if saves or not case.saves]
     rows: list[list[Cell]] = []
     for peer in found.peers:
         figures = [found.of(link, case).get(peer) for case in cases]
-        rows.append([peer, *(round(one.median / _MILLI) if one else None for one in figures)])
+        rows.append([peer, *(milliseconds(one) if one else None for one in figures)])
     columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
-    show_table(columns, rows, title=f"Everybody's medians over {link}")
-
-
-def _show_lock(found: "embzarr_bench.Comparison", link: str) -> None:
-    """Print for how long everybody's reads hold the interpreter's lock, where it was measured."""
-    held = {
-        (one.peer, one.case): one.held
-        for one in found.figures
-        if one.link == link and one.held is not None
-    }
-    if not held:
-        return
-    cases = [case for other, case in found.work if other == link and not case.saves]
-    rows: list[list[Cell]] = []
-    for peer in found.peers:
-        times = [held.get((peer, case)) for case in cases]
-        rows.append([peer, *(None if one is None else round(one / _MILLI, 1) for one in times)])
-    columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
-    show_table(columns, rows, title=f"The interpreter's lock, held by a read over {link}")
+    show_table(columns, rows, title=f"{title} over {link}")
 
 
 def _ratio(number: float | None) -> Ratio | None:

@@ -1,25 +1,23 @@
 """``embzarr bench models``: a model saved and loaded beside other ways to keep it."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from embzarr_tools._commands.bench import (
     Cases,
+    JsonFile,
     Peers,
     Repeats,
     benchmark,
     failing,
+    require_ours,
     show_comparison,
+    show_peers,
     write_figures,
 )
-from embzarr_tools._failures import ClaimError
-from embzarr_tools._screen import Cell, Column, progress, show_table
-
-if TYPE_CHECKING:
-    import embzarr_bench
+from embzarr_tools._screen import progress
 
 EXAMPLES = """
 embzarr bench models
@@ -49,9 +47,7 @@ class Wanted:
 def models(
     wanted: Wanted,
     *,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure a state dict of 300 tensors beside safetensors, PyTorch's own way and others.
 
@@ -63,7 +59,7 @@ def models(
     stored, outside of the timing. Processor time is the client's alone, and tells most where other
     programs run. Needs a minio as `embzarr bench` does; TMPDIR=/dev/shm spares the disk.
     """
-    embzarr_bench = benchmark()
+    benchmark()
     from embzarr_bench import models as ours  # noqa: PLC0415 - in a checkout only
 
     plan = ours.Plan(
@@ -77,19 +73,6 @@ def models(
         found = ours.compare(plan, progress=advance)
     write_figures(json_file, found.as_json())
     show_comparison(found)
-    for link in dict.fromkeys(link for link, _ in found.work):
-        _show_processor(found, link)
-    own = [failure for failure in found.failures if failure.startswith(embzarr_bench.OURS)]
-    if own:
-        raise ClaimError(own[0])
-
-
-def _show_processor(found: "embzarr_bench.Comparison", link: str) -> None:
-    """Print everybody's median of processor time, in milliseconds."""
-    cases = [case for other, case in found.work if other == link]
-    rows: list[list[Cell]] = []
-    for peer in found.peers:
-        figures = [found.of(link, case).get(peer) for case in cases]
-        rows.append([peer, *(one.notes["cpu_ms"] if one else None for one in figures)])
-    columns = [Column("ms"), *(Column(case.value, right=True) for case in cases)]
-    show_table(columns, rows, title=f"Processor time over {link}")
+    for link in found.links:
+        show_peers(found, link, "Processor time", lambda one: one.notes["cpu_ms"])
+    require_ours(found)

@@ -1,14 +1,11 @@
 """``embzarr bench plan``: what a vocabulary of any size would cost, on paper."""
 
-import dataclasses
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from embzarr_tools._commands.bench import benchmark, failing
+from embzarr_tools._commands.bench import JsonFile, benchmark, failing, write_figures
 from embzarr_tools._screen import Column, Size, say, show_table
 
 EXAMPLES = """
@@ -53,9 +50,7 @@ def plan(
         int | None,
         typer.Option(min=1, help="Of an epoch in blocks; by default one for each worker."),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Work out objects, requests, bytes, minutes and dollars of a save, a load and an epoch.
 
@@ -65,9 +60,7 @@ def plan(
     embzarr_bench = benchmark()
     with failing():
         found = embzarr_bench.paper_plan(embzarr_bench.Scene(**asdict(scene)), rounds=rounds)
-    if json_file:
-        told = {**asdict(scene), **dataclasses.asdict(found)}
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_figures(json_file, {**asdict(scene), **asdict(found)})
     pages = f" and {found.pages} pages of {found.page_bytes / 1e6:,.3g}" if found.pages else ""
     say(
         f"{scene.words:,} words x {scene.dim}: {found.objects:,} objects, {found.bytes / 1e9:,.3g} "

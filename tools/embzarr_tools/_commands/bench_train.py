@@ -1,6 +1,5 @@
 """``embzarr bench train``: the trainer beside gensim and fastText, and what checkpoints cost."""
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embzarr_tools._commands.bench import benchmark, failing
+from embzarr_tools._commands.bench import JsonFile, benchmark, failing, write_figures
 from embzarr_tools._screen import Cell, Column, Ratio, Size, progress, say, show_table
 
 if TYPE_CHECKING:
@@ -109,9 +108,7 @@ class Wanted:
 def train(
     wanted: Wanted,
     *,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure the trainer beside gensim and fastText, and what checkpoints cost.
 
@@ -140,8 +137,7 @@ def train(
     )
     with failing(), progress("preparing") as advance:
         found = training.compare(plan, progress=lambda label: advance(0, 0, label))
-    if json_file:
-        json_file.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    write_figures(json_file, found.as_json())
     _show(found)
 
 
