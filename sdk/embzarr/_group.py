@@ -23,8 +23,8 @@ from zarr.abc.store import (
 
 from embzarr._format import chunk_coding, digests, spec, zarr_json
 from embzarr._history import LivingStore
-from embzarr._reading import fetch, link_to, pages
-from embzarr._storage import identity_of, known_of, parallel
+from embzarr._reading import fetch, link_of, pages
+from embzarr._storage import identity_of, parallel
 from embzarr._verify import Shards
 from embzarr.errors import DamagedError
 
@@ -63,7 +63,7 @@ class ListedStore(Store):
         self._store = store
         self._commit = commit
         self._below = f"{layer.path}/"
-        self._shards = Shards(store, layer, link_to(known_of(store).kind))
+        self._shards = Shards(store, layer, link_of(store))
         self._tables = parallel.Later(self._shards.prepare)
         self._places: dict[str, ShardPlace | None] = {}
         self._objects = LivingStore(store, commit.number)

@@ -15,7 +15,7 @@ import embzarr
 from damage import flipped
 from embzarr._format import zarr_json
 from embzarr._format.documents.manifests import Layer
-from embzarr._reading.fetching.cost import link_to
+from embzarr._reading.fetching.cost import link_of
 from embzarr._storage import parallel
 from embzarr._storage.open import open_store
 from embzarr._verify import root, verifying
@@ -116,7 +116,7 @@ class Damaged:
         return LayerCheck(
             store=self.store,
             layer=msgspec.structs.replace(layer, objects={name: layer.objects[name]}),
-            shards=Shards(self.store, layer, link_to("")),
+            shards=Shards(self.store, layer, link_of(self.store)),
             documents={at: data for at, data in self._documents.items() if at == name},
             findings=findings,
             budget=parallel.ByteBudget(2**20),

@@ -12,8 +12,8 @@ from embzarr._checkpoint import Checkpoint
 from embzarr._format import Manifest, placements, spec, word_table
 from embzarr._history import Claim, Draft, committing, root
 from embzarr._parts.publish import base_of
-from embzarr._reading import TableReader, link_to, pages
-from embzarr._storage import interrupts, known_of, parallel
+from embzarr._reading import TableReader, link_of, pages
+from embzarr._storage import interrupts, parallel
 from embzarr._version import __version__
 from embzarr._writing import compacting, delta
 from embzarr.errors import EmbzarrError, InvalidInputError
@@ -197,7 +197,7 @@ def _readers(store: Store, shares: Sequence[Share]) -> list[TableReader]:
             raise InvalidInputError(
                 "input-shape", f"partition {at}: expected rows of {usual}, found {kind}"
             )
-    link = link_to(known_of(store).kind)
+    link = link_of(store)
     return [TableReader(store, _alone(layer), link) for _, layer in layers]
 
 
@@ -281,7 +281,7 @@ def _rows_in(
     store: Store, head: Commit, words: WordTable
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows of words in a commit or after its last, and which of the words are new there."""
-    known = TableReader(store, head.manifest, link_to(known_of(store).kind))
+    known = TableReader(store, head.manifest, link_of(store))
     rows = known.vocabulary.rows(words)
     new = np.flatnonzero(rows < 0)
     rows[new] = head.manifest.rows + np.arange(len(new))

@@ -2,7 +2,7 @@
 
 from embzarr._reading import nearest, pages
 from embzarr._reading.cache import Cache
-from embzarr._reading.fetching.cost import Link, link_to
+from embzarr._reading.fetching.cost import Link, link_of, link_to
 from embzarr._reading.fetching.fetch import fetch
 from embzarr._reading.loaded import Loaded
 from embzarr._reading.mapping import Values, Words, as_array
@@ -59,6 +59,7 @@ __all__ = [
     "fetch",
     "fill_tensors",
     "has_subwords",
+    "link_of",
     "link_to",
     "nearest",
     "ngram_hashes",

@@ -24,7 +24,7 @@ from embzarr._format import (
     spec,
     word_table,
 )
-from embzarr._reading import ArrayReader, LayerWords, fetch, link_to
+from embzarr._reading import ArrayReader, LayerWords, fetch, link_of
 from embzarr._repair.sources import digest_of, is_held
 from embzarr._storage import parallel
 from embzarr._verify import shards
@@ -109,7 +109,7 @@ def chunk_table(
             is, or else are zeros.
     """
     grid = layer.arrays[name].grid
-    reader = ArrayReader(store, layer, name, link_to(""))
+    reader = ArrayReader(store, layer, name, link_of(store))
     table = np.zeros((grid.chunks, spec.TABLE_COLUMNS), np.uint64)
     for shard in range(grid.shards):
         chunks = grid.chunks_of_shard(shard)
@@ -130,7 +130,7 @@ def lookup_blocks(store: Readable, layer: Layer) -> NDArray[np.uint8]:
     Raises:
         DamagedError: the words cannot be read.
     """
-    held = LayerWords(store, layer, link_to(""))
+    held = LayerWords(store, layer, link_of(store))
     words = held.words(held.first, held.stop)
     order = words.argsort()
     cuts = [bisect.bisect_left(order, fence.encode(), key=words.utf8) for fence in layer.fences]
@@ -147,7 +147,7 @@ def words(store: Readable, layer: Layer) -> WordTable:
     Raises:
         DamagedError: the lookup cannot be read.
     """
-    held = LayerWords(store, layer, link_to(""))
+    held = LayerWords(store, layer, link_of(store))
     blocks = list(held.lookup.blocks())
     rows = np.concatenate([np.empty(0, np.int64), *(block.rows for block in blocks)])
     # Counted first: how many rows there are is a stranger's word, which would be laid out here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import spec, zarr_json
-from embzarr._reading import link_to, pages
+from embzarr._reading import link_of, pages
 from embzarr._repair import derive, source_bytes
 from embzarr._repair.sources import is_held, read
 from embzarr._storage import parallel
@@ -98,7 +98,7 @@ class LayerRepair:
         digest, key = self._layer.objects[name], f"{self._layer.path}/{name}"
         if is_held(self._store, key, digest):
             return False  # as it was written, which was wrong: nothing else may stand there
-        shard = Shards(self._store, self._layer, link_to("")).find(name)
+        shard = Shards(self._store, self._layer, link_of(self._store)).find(name)
         found = source_bytes.assemble(digest, shard, self._offers(name, key))
         if found is None:
             return False

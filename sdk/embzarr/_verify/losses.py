@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr._reading import DeltaColumn, VocabularyReader, link_to
+from embzarr._reading import DeltaColumn, VocabularyReader, link_of
 from embzarr._storage import parallel
 from embzarr.errors import DamagedError
 
@@ -30,7 +30,7 @@ def with_words(
 ) -> list[Problem]:
     """Tell the rows of deltas, and the first words of rows that are lost, as far as is known."""
     columns = _Columns(store, layers)
-    vocabulary = VocabularyReader(store, layers, link_to(""))
+    vocabulary = VocabularyReader(store, layers, link_of(store))
 
     def told(item: tuple[int, Problem]) -> Problem:
         at, problem = item
@@ -84,7 +84,7 @@ class _Columns:
     def __init__(self, store: Readable, layers: Sequence[Layer]) -> None:
         self._layers = layers
         self._deltas = {
-            (layer.path, name): DeltaColumn(store, layer, name, link_to(""))
+            (layer.path, name): DeltaColumn(store, layer, name, link_of(store))
             for layer in layers
             if layer.kind == "delta"
             for name in layer.columns

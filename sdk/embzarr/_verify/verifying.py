@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from embzarr._format import arguments, keys, manifests, spec, zarr_json
 from embzarr._history import Expired, history, records
-from embzarr._reading import Files, link_to, pages
-from embzarr._storage import get_at_most, known_of, parallel
+from embzarr._reading import Files, link_of, pages
+from embzarr._storage import get_at_most, parallel
 from embzarr._verify import losses, root, words
 from embzarr._verify.objects import IN_FLIGHT_BYTES, LayerCheck
 from embzarr._verify.report import Findings, VerifyReport
@@ -65,7 +65,7 @@ def verify(
 
 def check_layer(store: Readable, layers: Sequence[Layer], findings: Findings) -> None:
     """Read the last of `layers`; what names its rows is compared with them at the same time."""
-    link = link_to(known_of(store).kind)
+    link = link_of(store)
     layer, faults = pages.known(store, layers[-1])
     is_known = not faults and not layer.pages
     check = LayerCheck(
@@ -96,7 +96,7 @@ def _report_pages(
 def check_files(store: Readable, layer: Layer, findings: Findings) -> None:
     """Compare the files of a layer, whose objects are sound, with their own digests."""
     members = {name: (layer, member) for name, member in layer.files.items()}
-    files = Files(store, members, link_to(known_of(store).kind))
+    files = Files(store, members, link_of(store))
     for name in layer.files:
         try:
             files[name].check()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from embzarr._format import LookupBlock, keys, spec
-from embzarr._reading import ArrayReader, LayerWords, VocabularyReader, column, link_to
+from embzarr._reading import ArrayReader, LayerWords, VocabularyReader, column, link_of
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
         found += _lookup_faults(store, layers)
     for name in layer.columns if layer.kind == "delta" else ():
         array = keys.rows_array(name)
-        reader = ArrayReader(store, layer, array, link_to(""))
+        reader = ArrayReader(store, layer, array, link_of(store))
         try:
             column.checked_rows(reader.range(0, reader.shape[0]), layer, array)
         except DamagedError as exc:
@@ -53,8 +53,8 @@ def _first_fault(store: GetRange, layers: Sequence[Layer]) -> tuple[int | None, 
     Raises:
         DamagedError: the words, or a block, cannot be read at all.
     """
-    held = LayerWords(store, layers[-1], link_to(""))
-    below = VocabularyReader(store, layers[:-1], link_to(""))
+    held = LayerWords(store, layers[-1], link_of(store))
+    below = VocabularyReader(store, layers[:-1], link_of(store))
     words = held.words(held.first, held.stop)
     fences = [fence.encode() for fence in layers[-1].fences]
     seen = np.zeros(held.stop - held.first, np.bool_)

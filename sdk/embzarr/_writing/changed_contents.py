@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import chunk_coding
-from embzarr._reading import Tensors, link_to, pages
-from embzarr._storage import known_of, parallel
+from embzarr._reading import Tensors, link_of, pages
+from embzarr._storage import parallel
 from embzarr._writing.layers.array import digest_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def changed(store: Store, manifest: Manifest, extras: Extras) -> Extras:
         if name in held and _is_alike(tensor, *held[name])
     }
     small = [name for name in known if held[name][1].start is not None]
-    reader = Tensors(store, held, link_to(known_of(store).kind))
+    reader = Tensors(store, held, link_of(store))
     found = reader.load(small, raw=True)
     same = {name for name in small if known[name].flat().tobytes() == found[name].tobytes()}
     large = sorted(known.keys() - set(small))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from embzarr._format import LayerSettings, Lossy, Placement, grids, spec
 from embzarr._history import Draft, committing
-from embzarr._reading import WHOLE, TableReader, link_to, nearest
+from embzarr._reading import WHOLE, TableReader, link_of, nearest
 from embzarr._redact import without_secrets
-from embzarr._storage import known_of, parallel
+from embzarr._storage import parallel
 from embzarr._writing.given.extras import NOTHING
 from embzarr._writing.layers.full_layer import LayerWriter
 
@@ -58,7 +58,7 @@ def write_full(
         DamagedError: a layer of the chain is damaged; nothing of it is written on.
     """
     manifest = commit.manifest
-    reader = TableReader(store, manifest, link_to(known_of(store).kind))
+    reader = TableReader(store, manifest, link_of(store))
     layer = writer_like(
         store,
         manifest,

@@ -10,8 +10,7 @@ import numpy as np
 from embzarr._checkpoint import Checkpoint
 from embzarr._format import arguments, chunk_coding, dtypes, row_changes, spec, word_table
 from embzarr._history import Draft, committing, history
-from embzarr._reading import VocabularyReader, link_to
-from embzarr._storage import known_of
+from embzarr._reading import VocabularyReader, link_of
 from embzarr._version import __version__
 from embzarr._writing import changed_contents, compacting
 from embzarr._writing.given.checks import check_step
@@ -242,7 +241,7 @@ def _check_new(store: Store, manifest: Manifest, words: WordTable) -> None:
     if not len(words):
         return
     words.argsort_unique()
-    known = VocabularyReader(store, manifest.layers, link_to(known_of(store).kind))
+    known = VocabularyReader(store, manifest.layers, link_of(store))
     rows = known.rows(words)
     twice = (rows >= 0).nonzero()[0]
     if len(twice):

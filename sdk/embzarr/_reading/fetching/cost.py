@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embzarr._reading.planning.merging import CostModel
-from embzarr._storage import forks
+from embzarr._storage import forks, known_of
 
 if TYPE_CHECKING:
     from embzarr._reading.cache import StoreCache
@@ -114,3 +114,8 @@ def link_to(kind: str, cache: StoreCache | None = None, *, widest: int | None = 
     """
     prior = _PRIORS.get(kind, _NETWORK)
     return Link(prior if widest is None else replace(prior, widest=widest), cache)
+
+
+def link_of(store: object) -> Link:
+    """Return the way to a store as it is usual for its kind, keeping nothing."""
+    return link_to(known_of(store).kind)

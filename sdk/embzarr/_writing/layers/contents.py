@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embzarr._format import Contents, FileMember, TensorMember, chunk_coding, dtypes, keys, spec
-from embzarr._reading import Files, Tensors, link_to, pages
-from embzarr._storage import known_of
+from embzarr._reading import Files, Tensors, link_of, pages
 from embzarr._writing.given.given_files import GivenFile
 from embzarr._writing.given.tensor_rows import GivenTensor
 from embzarr._writing.layers import copying
@@ -99,7 +98,7 @@ class ContentsWriter:
         Raises:
             DamagedError: one of them cannot be read.
         """
-        link = link_to(known_of(store).kind)
+        link = link_of(store)
         manifest = pages.whole(store, manifest)
         tensors = Tensors(store, manifest.tensors, link)
         files = Files(store, manifest.files, link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embzarr._format import chunk_index, digests
-from embzarr._reading import ArrayReader, fetch, link_to
+from embzarr._reading import ArrayReader, fetch, link_of
 from embzarr._writing.layers.array import WrittenArray
 from embzarr.errors import DamagedError
 
@@ -39,7 +39,7 @@ def copy(
     """
     array = layer.arrays[name]
     index = (
-        ArrayReader(store, layer, name, link_to("")).index_of(0, array.grid.chunks)
+        ArrayReader(store, layer, name, link_of(store)).index_of(0, array.grid.chunks)
         if table is None
         else chunk_index.from_table(table)
     )
