@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import InvalidInputError
+from embzarr._format import arguments
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
 from embzarr.interop._models.own_form import OwnForm, file_of, written
@@ -49,9 +49,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         True
     """
     if not isinstance(model, catboost.CatBoost):
-        raise InvalidInputError(
-            "input-argument", f"model: expected one of catboost, found {type(model).__name__}"
-        )
+        raise arguments.wrong_type("model", "one of catboost", model)
     name = type(model).__name__
     return _FORM.save(url, name, lambda: written(model.save_model, _FORM.file), how)
 

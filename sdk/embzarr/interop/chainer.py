@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from embzarr._format import arguments
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
@@ -203,10 +204,7 @@ def embedding(
 
 def _check_kind(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
-        raise InvalidInputError(
-            "input-argument",
-            f"{name}: expected a chainer {kind.__name__}, found {type(value).__name__}",
-        )
+        raise arguments.wrong_type(name, f"a chainer {kind.__name__}", value)
 
 
 def _check_optimizer(checkpoint: Checkpoint, record: Mapping[str, Any], optimizer: object) -> None:
@@ -215,10 +213,7 @@ def _check_optimizer(checkpoint: Checkpoint, record: Mapping[str, Any], optimize
     if saved is None:
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
     if saved != type(optimizer).__name__:
-        raise InvalidInputError(
-            "input-argument",
-            f"optimizer: expected a {saved!r:.40} as was saved, found {type(optimizer).__name__}",
-        )
+        raise arguments.wrong_type("optimizer", f"a {saved!r:.40} as was saved", optimizer)
 
 
 def _arrays_of(model: Any, *, unshaped: bool = False) -> dict[str, NDArray[Any]]:  # noqa: ANN401 - chainer is an extra

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from embzarr._format import arguments
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import loaded_once, needs, opened
 from embzarr.interop._models.embeddings import save_rows
@@ -64,10 +65,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
     """
     _check_cluster()
     if not isinstance(model, h2o.model.ModelBase) or model.model_id is None:
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a trained model of h2o, found {type(model).__name__}",
-        )
+        raise arguments.wrong_type("model", "a trained model of h2o", model)
 
     def download(path: str) -> None:
         h2o.download_model(model, path=str(Path(path).parent), filename=Path(path).name)
@@ -125,10 +123,7 @@ def save_embedding(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpo
     """
     _check_cluster()
     if not isinstance(model, H2OWord2vecEstimator) or model.model_id is None:
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a trained H2OWord2vecEstimator, found {type(model).__name__}",
-        )
+        raise arguments.wrong_type("model", "a trained H2OWord2vecEstimator", model)
     rows = model.to_frame().as_data_frame(use_pandas=False, header=False)
     vectors = np.array([[float(number) for number in row[1:]] for row in rows], np.float32)
     return save_rows(url, [row[0] for row in rows], vectors, how)

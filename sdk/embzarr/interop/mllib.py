@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from embzarr._format import arguments
 from embzarr._writing import save as save_table
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop._door import loaded_once, needs, opened
@@ -75,9 +76,7 @@ def save(
         'words'
     """
     if not isinstance(model, MLWritable):
-        raise InvalidInputError(
-            "input-argument", f"model: expected one that MLlib writes, found {type(model).__name__}"
-        )
+        raise arguments.wrong_type("model", "one that MLlib writes", model)
     with _shared(folder) as place:
         path = place / "model"
         try:
@@ -162,9 +161,7 @@ def from_word2vec(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoi
         array([0., 1., 0., 0.], dtype=float32)
     """
     if not isinstance(model, Word2VecModel):
-        raise InvalidInputError(
-            "input-argument", f"model: expected a Word2VecModel, found {type(model).__name__}"
-        )
+        raise arguments.wrong_type("model", "a Word2VecModel", model)
     vector = vector_to_array("vector", "float32").alias("vector")
     table = model.getVectors().select("word", vector).toArrow().combine_chunks()
     words = table["word"].to_pylist()

@@ -218,10 +218,7 @@ def embedding(
 
 def _check_kind(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
-        raise InvalidInputError(
-            "input-argument",
-            f"{name}: expected {kind.__name__} of mxnet.gluon, found {type(value).__name__}",
-        )
+        raise arguments.wrong_type(name, f"{kind.__name__} of mxnet.gluon", value)
 
 
 def _parameters(block: Any) -> dict[str, Any]:  # noqa: ANN401 - mxnet is an extra

@@ -218,10 +218,7 @@ def _children(one: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - tensorflow i
     try:
         return list(tf.train.TrackableView.children(one).items())[::-1]
     except AttributeError as exc:
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a tf.Module, found {type(one).__name__}",
-        ) from exc
+        raise arguments.wrong_type("model", "a tf.Module", one) from exc
 
 
 def _variables_of_optimizer(optimizer: Any) -> dict[str, Any]:  # noqa: ANN401 - tensorflow is an extra
@@ -229,10 +226,7 @@ def _variables_of_optimizer(optimizer: Any) -> dict[str, Any]:  # noqa: ANN401 -
         return {}
     variables = getattr(optimizer, "variables", None)
     if not isinstance(variables, list | tuple):
-        raise InvalidInputError(
-            "input-argument",
-            f"optimizer: expected one with variables, found {type(optimizer).__name__}",
-        )
+        raise arguments.wrong_type("optimizer", "one with variables", optimizer)
     return {f"{_OPTIMIZER}{at}": one for at, one in enumerate(variables)}
 
 

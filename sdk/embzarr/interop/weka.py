@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any, Unpack
 
+from embzarr._format import arguments
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
 from embzarr.interop._models.own_form import OwnForm, file_of, written
@@ -74,14 +75,9 @@ def save(
         (True, 0)
     """
     if not isinstance(model, tuple(_KINDS.values())):
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a {' or '.join(_KINDS)} of weka, found {type(model).__name__}",
-        )
+        raise arguments.wrong_type("model", f"a {' or '.join(_KINDS)} of weka", model)
     if header is not None and not isinstance(header, Instances):
-        raise InvalidInputError(
-            "input-argument", f"header: expected Instances of weka, found {type(header).__name__}"
-        )
+        raise arguments.wrong_type("header", "Instances of weka", header)
     kept: list[Any] = [model] if header is None else [model, Instances.template_instances(header)]
     name = next(name for name, kind in _KINDS.items() if isinstance(model, kind))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from embzarr.errors import DamagedError, InvalidInputError
+from embzarr._format import arguments
+from embzarr.errors import DamagedError
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
 from embzarr.interop._models.own_form import OwnForm, written
@@ -150,8 +151,5 @@ class SaveCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # 
 def _parts_of(model: Any) -> ModelParts:  # noqa: ANN401 - xgboost is an extra
     """Return a model as a checkpoint holds it."""
     if not isinstance(model, xgboost.Booster | xgboost.XGBModel):
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected a Booster or an estimator of xgboost, found {type(model).__name__}",
-        )
+        raise arguments.wrong_type("model", "a Booster or an estimator of xgboost", model)
     return _FORM.parts(type(model).__name__, lambda: written(model.save_model, _FORM.file))

@@ -31,6 +31,13 @@ def refusal(
     return InvalidInputError(code, f"{name}: expected {expected}, found {shown}")
 
 
+def wrong_type(
+    name: str, expected: str, value: object, *, code: str = "input-argument"
+) -> InvalidInputError:
+    """Return the error of an argument of another type, whose value says nothing or too much."""
+    return InvalidInputError(code, f"{name}: expected {expected}, found {type(value).__name__}")
+
+
 def is_masked_array(value: object) -> bool:
     """Tell whether something is a masked array; `numpy.ma` is slow to import, and not for this."""
     masked = sys.modules.get("numpy.ma")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from embzarr._format import spec
+from embzarr._format.given import arguments
 from embzarr._format.words.word_order import COMPARED, PART, Windows, compare
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -300,9 +301,7 @@ def _encode(word: object, row: int) -> bytes:
         raise InvalidInputError(
             "input-word", f"row {row}: a word must be Unicode text that UTF-8 can hold: {exc}"
         ) from exc
-    raise InvalidInputError(
-        "input-word", f"row {row}: expected a word as str, found {type(word).__name__}"
-    )
+    raise arguments.wrong_type(f"row {row}", "a word as str", word, code="input-word")
 
 
 def _refine(order: NDArray[np.int64], tied: NDArray[np.bool_], windows: Windows, at: int) -> None:

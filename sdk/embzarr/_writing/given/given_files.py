@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from embzarr._format import spec
+from embzarr._format import arguments, spec
 from embzarr._writing.given.tensor_rows import check_name
 from embzarr.errors import InvalidInputError
 
@@ -136,17 +136,12 @@ def given(files: Mapping[str, Source] | None) -> dict[str, GivenFile]:
     """
     members = {} if files is None else files
     if not hasattr(members, "items"):
-        raise InvalidInputError(
-            "input-argument",
-            f"files: expected bytes, paths or open files by name, found {type(members).__name__}",
-        )
+        raise arguments.wrong_type("files", "bytes, paths or open files by name", members)
     for name, source in members.items():
         check_name("files", name)
         is_known = isinstance(source, bytes | bytearray | memoryview | str | os.PathLike)
         if not is_known and not hasattr(source, "read"):
-            raise InvalidInputError(
-                "input-argument",
-                f"file {name[:64]!r}: expected bytes, a path or an open file, "
-                f"found {type(source).__name__}",
+            raise arguments.wrong_type(
+                f"file {name[:64]!r}", "bytes, a path or an open file", source
             )
     return {name: GivenFile(name=name, source=source) for name, source in members.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embzarr._format import Cut, cut_tensor, dtypes, given_arrays, keys, spec
+from embzarr._format import Cut, arguments, cut_tensor, dtypes, given_arrays, keys, spec
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ def given(tensors: Mapping[str, ArrayLike] | None) -> dict[str, GivenTensor]:
     """
     members = {} if tensors is None else tensors
     if not hasattr(members, "items"):
-        raise InvalidInputError(
-            "input-argument",
-            f"tensors: expected arrays by name, as a dict, found {type(members).__name__}",
-        )
+        raise arguments.wrong_type("tensors", "arrays by name, as a dict", members)
     return {check_name("tensors", name): _given(name, value) for name, value in members.items()}
 
 

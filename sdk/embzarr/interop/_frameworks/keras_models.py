@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Unpack
 
+from embzarr._format import arguments
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 from embzarr.interop._door import needs
 from embzarr.interop._models import storing
@@ -170,9 +171,7 @@ def load(
 def _parts_of(model: Any) -> ModelParts:  # noqa: ANN401 - keras is an extra
     """Return a model as a checkpoint holds it."""
     if not isinstance(model, keras.Model):
-        raise InvalidInputError(
-            "input-argument", f"model: expected a keras.Model, found {type(model).__name__}"
-        )
+        raise arguments.wrong_type("model", "a keras.Model", model)
     if not model.built:
         raise InvalidInputError("input-argument", "model: expected one that is built; call it once")
     tensors = {name: keras.ops.convert_to_numpy(one) for name, one in _variables(model).items()}

@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embzarr._format import arguments
-from embzarr.errors import InvalidInputError, UnsupportedError
+from embzarr.errors import UnsupportedError
 from embzarr.interop._door import needs
 from embzarr.interop._models.own_form import OwnForm
 
@@ -65,10 +65,7 @@ def save(url: object, model: Any, **how: Unpack[HowToSave]) -> Checkpoint:  # no
         array([5.])
     """
     if not isinstance(model, BaseEstimator):
-        raise InvalidInputError(
-            "input-argument",
-            f"model: expected an estimator of scikit-learn, found {type(model).__name__}",
-        )
+        raise arguments.wrong_type("model", "an estimator of scikit-learn", model)
     with needs("skops", extra="sklearn"):
         import skops.io  # noqa: PLC0415 - not everybody who vectorizes texts saves models
 

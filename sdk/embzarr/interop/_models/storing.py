@@ -294,7 +294,4 @@ def scalar(value: object, *, what: str = "") -> Any:  # noqa: ANN401 - JSON
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise InvalidInputError(
-        "input-argument",
-        f"{what or 'state'}: expected a number, a text or None, found {type(value).__name__}",
-    )
+    raise arguments.wrong_type(what or "state", "a number, a text or None", value)
