@@ -50,7 +50,10 @@ def _shorten(numbers: NDArray[np.float32], wide: NDArray[np.float64]) -> None:
         wide[left[fits]] = near[fits]
         left, before_point = left[~fits], before_point[~fits]
     rare = np.concatenate((left, np.flatnonzero(~quick & (size > 0) & np.isfinite(size))))
-    wide[rare] = [float(str(number)) for number in numbers[rare]]
+    near = np.array([float(str(number)) for number in numbers[rare]], np.float64)
+    # 7.038531e-26 as a double lies half way to the next float32: that keeps all digits of its own.
+    fits = near.astype(np.float32) == numbers[rare]
+    wide[rare[fits]] = near[fits]
 
 
 def _rounded(wide: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
