@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -213,6 +214,36 @@ def test_another_run_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:
     less.write_text("\n".join(lines[:600]))
     with pytest.raises(embzarr.InvalidInputError, match="other words"):
         train(less, url, resume=True, epochs=1, segments=1)
+
+
+@pytest.mark.parametrize("changes", [{"seed": 2}, {"window": 2}, {"segments": 2}, {}])
+def test_another_run_is_not_taken_for_this_one_without_its_state(
+    corpus: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """Its last checkpoint is of the same step, and would be what training has come to."""
+    url = tmp_path / "run"
+    short = {"epochs": 1, "segments": 1}
+    first = arrays_of(train(corpus, url, **short))
+    shutil.rmtree(f"{url}.state")
+    if changes:
+        (named,) = changes
+        with pytest.raises(embzarr.InvalidInputError, match=f"{named} was") as caught:
+            train(corpus, url, resume=True, **{**short, **changes})
+        assert caught.value.code == "trainer-changed"
+    else:
+        assert arrays_of(train(corpus, url, resume=True, **short)) == first
+
+
+@pytest.mark.parametrize("trainer", [None, 7, {"options": {}}, {"blocks": {"groups": 3}}])
+def test_checkpoints_of_others_are_not_gone_on_with(
+    corpus: Path, tmp_path: Path, trainer: object
+) -> None:
+    """Nor is a run in blocks laid upon them."""
+    embzarr.save(tmp_path / "run", ["a"], np.ones((1, 10)), metadata={"trainer": trainer})
+
+    with pytest.raises(embzarr.InvalidInputError, match="has not saved") as caught:
+        train(corpus, tmp_path / "run", resume=True)
+    assert caught.value.code == "trainer-foreign"
 
 
 @pytest.mark.parametrize("case", ["counts", "order", "words", "rows"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import embzarr
-from embzarr_spark._state import MEMBER
+from embzarr_spark._state import MEMBER, flat, refuse_changes
 from embzarr_spark._tasks import Gathering, gather_part
 from embzarr_trainer import MODEL
 
@@ -13,6 +13,29 @@ if TYPE_CHECKING:
     from embzarr_spark._engine import Engine
     from embzarr_spark._places import Places
     from embzarr_spark._plan import BlockPlan
+
+_TOLD: Final = ("groups", "segments", "corpus", "vocabulary")
+"""Of the plan, beside its options, in the metadata of a checkpoint."""
+
+
+def check_newest(places: Places, plan: BlockPlan) -> None:
+    """Refuse a place whose newest checkpoint is of another run: its step may be one of this run's.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-changed``, or ``trainer-foreign``: no run in blocks.
+    """
+    with places.run(places.url) as run:
+        if not run.numbers():
+            return
+        told: Any = run.open().metadata.get("trainer")
+    told = told if isinstance(told, dict) else {}
+    options, blocks = told.get("options"), told.get(MEMBER)
+    if not isinstance(options, dict) or not isinstance(blocks, dict):
+        raise embzarr.InvalidInputError(
+            "trainer-foreign",
+            f"{run.url} holds what training in blocks has not saved: another address begins anew",
+        )
+    refuse_changes({**blocks, **options}, flat(plan.to_json()))
 
 
 def gather(
@@ -62,7 +85,7 @@ def _published(
         "model": MODEL,
         "options": plan.options.to_json(),
         "metrics": told["metrics"],
-        MEMBER: {name: told["plan"][name] for name in ("groups", "segments", "corpus")},
+        MEMBER: {name: told["plan"][name] for name in _TOLD},
     }
     with places.open(places.words) as words:
         return embzarr.publish(

@@ -136,23 +136,28 @@ def seconds_of(checkpoint: embzarr.Checkpoint) -> float:
 
 def _check_same(checkpoint: embzarr.Checkpoint, plan: BlockPlan) -> None:
     """Refuse the state of another run, and what is no state."""
-    before, now = _flat(_plan_told(checkpoint)), _flat(plan.to_json())
-    changed = sorted(
-        name for name in now.keys() | before.keys() if before.get(name) != now.get(name)
-    )
-    if changed:
-        name = changed[0]
-        raise embzarr.InvalidInputError(
-            "trainer-changed",
-            f"cannot resume: {name:.40} was {before.get(name)!r:.80}, and is "
-            f"{now.get(name)!r:.80}; another address, or another state, begins anew",
-        )
+    now = flat(plan.to_json())
+    refuse_changes({**dict.fromkeys(now), **flat(_plan_told(checkpoint))}, now)
     check_integer("step of the state", checkpoint.step, low=0, high=plan.rounds)
     shape = (2 * plan.groups * plan.rows, plan.packed * plan.options.vector_size)
     if checkpoint.shape != shape or checkpoint.dtype != np.float32:
         found = f"{checkpoint.dtype} {checkpoint.shape}"
         raise refused("vectors of the state", f"float32 {shape}", found)
     seconds_of(checkpoint)
+
+
+def refuse_changes(before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Refuse to go on with a run of which something is not as it was.
+
+    Raises:
+        embzarr.InvalidInputError: ``trainer-changed``, naming what.
+    """
+    for name in sorted(name for name in before if before[name] != now.get(name))[:1]:
+        raise embzarr.InvalidInputError(
+            "trainer-changed",
+            f"cannot resume: {name:.40} was {before[name]!r:.80}, and is {now.get(name)!r:.80}; "
+            "another address, or another state, begins anew",
+        )
 
 
 def _plan_told(checkpoint: embzarr.Checkpoint) -> Mapping[str, Any]:
@@ -163,7 +168,8 @@ def _plan_told(checkpoint: embzarr.Checkpoint) -> Mapping[str, Any]:
     return plan
 
 
-def _flat(plan: Mapping[str, Any]) -> dict[str, object]:
+def flat(plan: Mapping[str, Any]) -> dict[str, object]:
+    """Return the members of a plan, as JSON has it, with its options beside them."""
     options = plan.get("options")
     rest = {name: value for name, value in plan.items() if name != "options"}
     return {**rest, **(options if isinstance(options, dict) else {})}

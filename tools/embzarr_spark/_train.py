@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import embzarr
-from embzarr_spark._gather import gather
+from embzarr_spark._gather import check_newest, gather
 from embzarr_spark._places import places_of
 from embzarr_spark._plan import BlockPlan, groups_for
 from embzarr_spark._state import (
@@ -127,7 +127,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
         embzarr.InvalidInputError: a setting out of its bounds (``input-argument``), no word that
             is frequent enough (``corpus-no-words``), a place that holds a run
             (``trainer-run-exists``), or another text or other settings than those of the run to go
-            on with (``trainer-changed``).
+            on with (``trainer-changed``), which training in blocks did not save
+            (``trainer-foreign``).
         embzarr.UnsupportedError: numba, or on executors embzarr, is not installed.
         embzarr.EmbzarrError: of the store; what was committed before stays good.
 
@@ -147,6 +148,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
     _check_places(places, resume=resume)
     known = groups_before(places) if groups is None else groups
     plan = _prepare(engine, places, options, groups=known, segments=segments)
+    check_newest(places, plan)
     driver = _Driver(engine, places, plan, progress=progress)
     return driver.run(checkpoints=checkpoints, keep_last=keep_last)
 
