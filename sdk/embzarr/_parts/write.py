@@ -208,10 +208,7 @@ class PartWriter:
         check_blocks(count, taken, self._columns)
         if self._at + count > self.stop:
             raise self._wrong(self._at - self.start + count, self.start, self.stop)
-        stored = {
-            name: self._conversion.stored(name, block, first_row=self._at)
-            for name, block in taken.items()
-        }
+        stored = self._conversion.stored(taken, first_row=self._at)
         self._at += count
         for name, block in stored.items():
             self._columns[name].append(block, copied=True)

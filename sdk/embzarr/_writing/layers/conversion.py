@@ -44,17 +44,27 @@ class Conversion:
         self.losses: dict[str, LossMeter] = {}
         """What it cost, for columns where a number may have changed."""
 
-    def stored(self, name: str, block: NDArray[Any], *, first_row: int) -> NDArray[Any]:
-        """Return `block` in the stored type of a column.
+    def stored(
+        self, blocks: Mapping[str, NDArray[Any]], *, first_row: int
+    ) -> dict[str, NDArray[Any]]:
+        """Return blocks of the same rows in the stored types of their columns.
+
+        What it cost is measured once all of them are taken: who is refused may give others.
 
         Args:
-            name: the column.
-            block: its rows.
+            blocks: by column.
             first_row: row of the first, for messages.
 
         Raises:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
+        found = {name: self._stored(name, block, first_row) for name, block in blocks.items()}
+        for name, block in blocks.items():
+            if len(block) and kinds.may_lose(block.dtype, found[name].dtype):
+                self.losses.setdefault(name, LossMeter(block.dtype.name)).add(block, found[name])
+        return found
+
+    def _stored(self, name: str, block: NDArray[Any], first_row: int) -> NDArray[Any]:
         dtype = kinds.numpy_dtype(self._dtypes[name])
         kinds.require_converts(name, block, self._dtypes[name])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -64,8 +74,6 @@ class Conversion:
             check_finite(block, row_of=row_of)
             if stored.dtype != block.dtype:
                 check_finite(stored, row_of=row_of, what=f"as {self._dtypes[name]}")
-        if len(block) and kinds.may_lose(block.dtype, dtype):
-            self.losses.setdefault(name, LossMeter(block.dtype.name)).add(block, stored)
         return stored
 
     def _row_of(self, first_row: int, at: int) -> int:

@@ -111,10 +111,7 @@ class LayerWriter:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
         self.require_room(self.rows + len(words))
-        stored = {
-            name: self._conversion.stored(name, block, first_row=self.rows)
-            for name, block in columns.items()
-        }
+        stored = self._conversion.stored(columns, first_row=self.rows)
         if self._fences is None:  # else all of them are written
             self._words.add(words)
         self.rows += len(words)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from obstore.store import MemoryStore
 
+import embzarr
 from embzarr._writing.layers.loss import LossMeter
 
 SOURCE = np.array([[1.5, -2.0], [0.25, 4.0], [np.nan, np.inf]])
@@ -61,3 +64,34 @@ def test_an_error_beyond_all_numbers_is_none() -> None:
     meter.add(np.array([1e300, 1.0]), np.array([np.inf, 1.0], "f2"))
 
     assert (meter.sums.count, meter.sums.max_abs_error) == (1, 0.0)
+
+
+def create(store: MemoryStore) -> embzarr.Checkpoint:
+    """Rows of two columns, of which the first ones were refused for the second column."""
+    with embzarr.create(store, 2, dtype="float16", columns={"n": "int32"}) as writer:
+        with pytest.raises(embzarr.InvalidInputError, match="int32"):
+            writer.append(["a"], [[1000.3, 0.1]], n=np.array([0.5]))
+        writer.append(["a"], [[0.25, 0.1]], n=np.array([1]))
+    return writer.checkpoint
+
+
+def write_part(store: MemoryStore) -> embzarr.Checkpoint:
+    """The same in parts, of which there is one."""
+    columns = {"n": "int32"}
+    plan = embzarr.plan_step(store, rows=1, dim=2, parts=1, dtype="float16", columns=columns)
+    with embzarr.write_part(store, plan, 0) as part:
+        with pytest.raises(embzarr.InvalidInputError, match="int32"):
+            part.append([[1000.3, 0.1]], n=np.array([0.5]))
+        part.append([[0.25, 0.1]], n=np.array([1]))
+    return embzarr.publish(store, plan, ["a"])
+
+
+@pytest.mark.parametrize("write", [create, write_part])
+def test_rows_that_were_refused_cost_nothing(
+    write: Callable[[MemoryStore], embzarr.Checkpoint],
+) -> None:
+    """Figures are of the rows that stand there."""
+    lossy = write(MemoryStore())._commit.manifest.base.arrays["vectors"].lossy
+
+    assert lossy is not None
+    assert lossy.max_abs_error == abs(float(np.float16(0.1)) - 0.1)
