@@ -55,7 +55,7 @@ class PartWriter:
         self._turn = forks.Lock()
         """Held by whoever appends or ends: an interrupted call may still be ending."""
         self._is_whole = True
-        """Whether all that was given is there: not after a call that was interrupted or failed."""
+        """Whether all rows that were given are there: not after a call that was interrupted."""
         self._plan = plan
         self._index = index
         self._store = store
@@ -197,7 +197,7 @@ class PartWriter:
             raise InvalidInputError(
                 "store-closed", "this part is finished, was given up, or is another process's"
             )
-        if not self._is_whole:
+        if not (self._is_whole and self._contents.is_whole):
             raise InvalidInputError(
                 "store-closed", "this part was interrupted, or failed midway: begin it anew"
             )
@@ -246,9 +246,7 @@ class PartWriter:
                 f"{kind} {name[:64]!r} was given before, or is planned to be written in ranges",
             )
         self._given |= extras.names
-        self._is_whole = False
         self._contents.put(extras.tensors, extras.files)
-        self._is_whole = True
 
     def __enter__(self) -> Self:
         """Return the writer itself."""

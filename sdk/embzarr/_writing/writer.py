@@ -117,8 +117,8 @@ class Writer:
                 default what the writer was given, or a MiB.
 
         Raises:
-            InvalidInputError: something of it cannot be saved; or, with code ``store-closed``, the
-                writer has ended, or was interrupted.
+            InvalidInputError: something of it cannot be saved, or was given before; or, with code
+                ``store-closed``, the writer has ended, was interrupted, or could not read a file.
 
         Example:
             >>> with embzarr.create(folder, dim=2) as writer:
@@ -151,8 +151,10 @@ class Writer:
         contents = self._layer.contents
         usual = contents.chunk_bytes
         contents.chunk_bytes = chunk_bytes or usual
-        contents.put(extras.tensors, extras.files)
-        contents.chunk_bytes = usual
+        try:
+            contents.put(extras.tensors, extras.files)
+        finally:
+            contents.chunk_bytes = usual
         self.model = self.model if extras.model is None else extras.model
 
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:
@@ -165,8 +167,10 @@ class Writer:
             raise InvalidInputError(
                 "store-closed", "this writer has committed, was aborted, or is another process's"
             )
-        if not self._is_whole:
-            raise InvalidInputError("store-closed", "this writer was interrupted: begin anew")
+        if not (self._is_whole and self._layer.contents.is_whole):
+            raise InvalidInputError(
+                "store-closed", "this writer was interrupted, or failed midway: begin anew"
+            )
 
     def __enter__(self) -> Self:
         """Return the writer itself."""

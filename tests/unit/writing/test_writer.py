@@ -224,3 +224,37 @@ def test_nothing_after_the_commit(tmp_path: Path) -> None:
     with pytest.raises(embzarr.InvalidInputError) as caught:
         writer.append(["b"], [[1.0]])
     assert caught.value.code == "store-closed"
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_a_name_that_was_given_is_not_given_again(tmp_path: Path, size: int) -> None:
+    """Both would be under way to one place; what was given first stays, and may be committed."""
+    first, second = make_vectors(size, 300), make_vectors(size, 300, seed=9)
+
+    with embzarr.create(tmp_path, 12) as writer:
+        writer.append(WORDS, VECTORS)
+        writer.add(tensors={"w": first}, files={"f": b"1"})
+        for given in ({"tensors": {"new": second, "w": second}}, {"files": {"f": b"2"}}):
+            with pytest.raises(embzarr.InvalidInputError, match="was given before"):
+                writer.add(**given, chunk_bytes=4096)
+        writer.add(tensors={"new": second}, files={"w": b"3"})
+
+    found = embzarr.open(tmp_path)
+    np.testing.assert_array_equal(found.tensors["w"].load(), first)
+    np.testing.assert_array_equal(found.tensors["new"].load(), second)
+    assert {name: file.read() for name, file in found.files.items()} == {"f": b"1", "w": b"3"}
+    assert found.verify().problems == ()
+
+
+def test_what_failed_midway_is_not_committed(tmp_path: Path) -> None:
+    """A tensor before a file that cannot be read is there, and not what was given with it."""
+    with ExitStack() as stack:
+        writer = stack.enter_context(embzarr.create(tmp_path / "run", 12))
+        writer.append(WORDS, VECTORS)
+        with pytest.raises(embzarr.InvalidInputError, match="missing"):
+            writer.add(tensors={"w": VECTORS}, files={"f": tmp_path / "missing"})
+        with pytest.raises(embzarr.InvalidInputError, match="failed midway"):
+            stack.close()
+
+    assert embzarr.Run(tmp_path / "run").commits() == []
+    assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == []

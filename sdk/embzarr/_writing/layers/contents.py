@@ -16,7 +16,7 @@ from embzarr._writing.layers import copying
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from embzarr._format import Manifest, ObjectDigest
     from embzarr._storage import Store
@@ -63,17 +63,29 @@ class ContentsWriter:
         self._filled: dict[str, int] = {}
         self._tensors: dict[str, TensorMember] = {}
         self._given: dict[str, FileMember] = {}
+        self.is_whole = True
+        """Whether all that was given is there: not after an error midway."""
 
     def put(self, tensors: Mapping[str, GivenTensor], files: Mapping[str, GivenFile]) -> None:
-        """Take tensors and files.
+        """Take tensors and files; after an error some of them may be there.
 
         Raises:
-            InvalidInputError: a file that cannot be read, or changes meanwhile.
+            InvalidInputError: a name that was given before, whose bytes may still be under way to
+                the same place; a file that cannot be read, or changes meanwhile.
         """
+        self._require_new(tensors, files)
+        self.is_whole = False
         for name, tensor in tensors.items():
             self._tensors[name] = self._put_tensor(name, tensor)
         for name, file in files.items():
             self._given[name] = self._put_file(name, file)
+        self.is_whole = True
+
+    def _require_new(self, tensors: Iterable[str], files: Iterable[str]) -> None:
+        given = {"tensor": self._tensors.keys() & tensors, "file": self._given.keys() & files}
+        for kind, twice in given.items():
+            for name in sorted(twice)[:1]:
+                raise InvalidInputError("input-argument", f"{kind} {name[:64]!r} was given before")
 
     def adopt(self, part: TensorPart) -> None:
         """Take tensors that another process has stored in this layer; its small ones are sent.
