@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +85,17 @@ def test_numbers_may_be_spelled_in_any_way(tmp_path: Path, spelled: str) -> None
     found = imported(tmp_path, f"2 2\na {spelled} 1\nb 1 -2\n".encode())
 
     assert found.checkpoint["a"].tolist() == [0.5, 1]
+
+
+@pytest.mark.parametrize("numbers", ["-0 0", "0 -0", "-0 -0", "-0.0 -0", "-1e-0 -0", "0.5 -0"])
+@pytest.mark.parametrize("between", [" ", "\t"])
+def test_a_zero_keeps_its_sign(tmp_path: Path, numbers: str, between: str) -> None:
+    """Also where it has no point, as in what C++ and our own exports write."""
+    lines = [f"{word} {numbers}\n" for word in "abc"]
+    found = imported(tmp_path, "".join(lines).replace(" ", between).encode())
+
+    expected = np.array([*map(float, numbers.split())] * 3, np.float32)
+    assert found.checkpoint.to_numpy().tobytes() == expected.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # its open file
