@@ -158,4 +158,5 @@ class Layers:
 def _follows_from_below(problem: Problem, layer: Layer) -> bool:
     """Tell whether words could not be compared with those below: not that they are wrong."""
     lookup = f"{layer.path}/{spec.LOOKUP_BLOCKS}"
-    return problem.key == lookup and problem.code != "lookup-invalid"
+    is_own = problem.code == "lookup-invalid" or problem.chunk is not None
+    return problem.key == lookup and not is_own

@@ -119,12 +119,14 @@ class _ObjectCheck:
             if read < stop and not chunks:
                 break  # the size is a stranger's word: what is not there is not asked for again
         if read != self.digest.size:
+            self._has_impossible_places()
             self._wrong_size(sorted(bad))
             # Of what is there a chunk may be damaged besides; what is not there was told.
             self._bad_chunks({at: bad[at] for at in bad if bad[at].code != "object-truncated"})
         elif bad:
             self._bad_chunks(bad)
-        else:
+            self._other_index(tail)
+        elif not self._has_impossible_places() and not self._other_index(tail):
             self._whole(sha256.hexdigest(), tail)
 
     def _fetch(self, start: int, stop: int) -> memoryview:
@@ -197,18 +199,31 @@ class _ObjectCheck:
                 lost=self.layer.lost(self.shard, [at], copied=helps),
             )
 
+    def _has_impossible_places(self) -> bool:
+        """Report a chunk table that says of this shard what cannot be true."""
+        if self.shard is None or self.shard.fault is None:
+            return False
+        fault = self.shard.fault
+        self.layer.findings.report(fault.code, self.key, str(fault.args[0]), lost=self._all())
+        return True
+
+    def _other_index(self, tail: memoryview) -> bool:
+        """Report a shard whose own index is damaged, or says something else."""
+        if self.shard is None or self.shard.index is None:
+            return False
+        fault = shard_index_fault(tail, self.shard.grid, self.shard.index)
+        if fault:
+            self.layer.findings.report("shard-index", self.key, fault)
+        return fault is not None
+
+    def _all(self) -> tuple[str, int, int] | None:
+        return self.layer.lost(self.shard, range(len(self.shard.chunks))) if self.shard else None
+
     def _whole(self, sha256: str, tail: memoryview) -> None:
-        report, lost = self.layer.findings.report, None
-        if self.shard and self.shard.index is not None:
-            fault = shard_index_fault(tail, self.shard.grid, self.shard.index)
-            if fault:
-                report("shard-index", self.key, fault)
-                return
-        elif self.shard:
-            lost = self.layer.lost(self.shard, range(len(self.shard.chunks)))
         if sha256 != self.digest.sha256:
+            lost = self._all() if self.shard and self.shard.index is None else None
             message = f"expected SHA-256 {self.digest.sha256}, found {sha256}"
-            report("object-digest", self.key, message, lost=lost)
+            self.layer.findings.report("object-digest", self.key, message, lost=lost)
         elif self.document is not None:
             self._document(tail, self.document)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from embzarr._format import chunk_coding
 from embzarr._reading import ArrayReader
-from embzarr._storage import parallel
+from embzarr._storage import detached, parallel
 from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class ShardPlace:
     """The numbers of its chunks."""
     index: ChunkIndex | None
     """None where the chunk table cannot be read: then only the object's digest tells."""
+    fault: DamagedError | None = None
+    """What the chunk table says of this shard, where that cannot be true."""
 
     def rows(self, first: int, last: int) -> tuple[int, int]:
         """Return the rows from chunk `first` to chunk `last` of this shard, both included."""
@@ -61,14 +63,21 @@ class Shards:
             return None
         array, number = self._places[name]
         entry = self._layer.arrays[array]
-        index: ChunkIndex | None
+        index: ChunkIndex | None = None
+        fault: DamagedError | None = None
         try:
             index = self.index_of(name)
-        except DamagedError:
-            index = None  # the table's own objects are checked, too, and named
+        except DamagedError as exc:
+            # Of all other codes the table's own objects are checked, too, and named.
+            fault = detached(exc) if exc.code == "chunk-range" else None
         chunks = entry.grid.chunks_of_shard(number)
         return ShardPlace(
-            array=array, codec=entry.codec, grid=entry.grid, chunks=chunks, index=index
+            array=array,
+            codec=entry.codec,
+            grid=entry.grid,
+            chunks=chunks,
+            index=index,
+            fault=fault,
         )
 
     def index_of(self, name: str) -> ChunkIndex:

@@ -37,26 +37,43 @@ def faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
 
 
 def _lookup_faults(store: GetRange, layers: Sequence[Layer]) -> list[Fault]:
+    held = LayerWords(store, layers[-1], link_of(store))
+    below = VocabularyReader(store, layers[:-1], link_of(store))
     try:
-        fault = _first_fault(store, layers)
+        words = held.words(held.first, held.stop)
     except DamagedError as exc:
-        return [(spec.LOOKUP_BLOCKS, None, exc)]
+        return [(_damaged_array(store, layers[-1]), None, exc)]
+    try:
+        fault = _first_fault(held, words, below, layers[-1])
+    except DamagedError as exc:  # no block is damaged where those of a layer below are
+        return [(spec.LOOKUP_BLOCKS, held.lookup.first_damaged(), exc)]
     if fault is None:
         return []
     block, message = fault
     return [(spec.LOOKUP_BLOCKS, block, DamagedError("lookup-invalid", message))]
 
 
-def _first_fault(store: GetRange, layers: Sequence[Layer]) -> tuple[int | None, str] | None:
-    """Look for a fault in the lookup of the last of `layers`.
+def _damaged_array(store: GetRange, layer: Layer) -> str:
+    """Return which array keeps words from being read: their offsets, or else their text."""
+    reader = ArrayReader(store, layer, spec.WORDS_OFFSETS, link_of(store))
+    try:
+        offsets = reader.range(0, reader.shape[0])
+    except DamagedError:
+        return spec.WORDS_OFFSETS
+    is_whole = offsets[0] == 0 and offsets[-1] == layer.arrays[spec.WORDS_DATA].shape[0]
+    divides = is_whole and bool((offsets[1:] >= offsets[:-1]).all())
+    return spec.WORDS_DATA if divides else spec.WORDS_OFFSETS
+
+
+def _first_fault(
+    held: LayerWords, words: WordTable, below: VocabularyReader, layer: Layer
+) -> tuple[int | None, str] | None:
+    """Look for a fault in the lookup of a layer.
 
     Raises:
-        DamagedError: the words, or a block, cannot be read at all.
+        DamagedError: a block, or one of a layer below, cannot be read at all.
     """
-    held = LayerWords(store, layers[-1], link_of(store))
-    below = VocabularyReader(store, layers[:-1], link_of(store))
-    words = held.words(held.first, held.stop)
-    fences = [fence.encode() for fence in layers[-1].fences]
+    fences = [fence.encode() for fence in layer.fences]
     seen = np.zeros(held.stop - held.first, np.bool_)
     before: bytes | None = None
     for number, block in enumerate(held.lookup.blocks()):

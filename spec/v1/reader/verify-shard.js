@@ -71,7 +71,7 @@ async function placesOf(reader, s, key, report) {
     return await reader.places(numbersOf(reader.info, s))
   } catch (error) {
     if (error instanceof EmbzarrError && error.code === 'chunk-range') {
-      report.addError(error, `${reader.layer.path}/${reader.info.name}`)
+      report.addError(error, key)
       return null
     }
     if (error instanceof EmbzarrError && reader.table !== null) return null

@@ -320,3 +320,29 @@ def test_damage_in_an_object_of_another_size_is_told_as_well(run: Path) -> None:
 
     told = [(found.code, found.chunk) for found in embzarr.open(run).verify().problems]
     assert told == [("object-size", None), ("chunk-checksum", 0)]
+
+
+def test_a_damaged_index_is_told_beside_a_damaged_chunk(run: Path) -> None:
+    """Whoever mends the chunk alone is not left with a shard that other Zarr readers refuse."""
+    path = step_of(run) / "vectors/c/0/0"
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+    told = [(found.code, found.chunk) for found in embzarr.open(run).verify().problems]
+    assert sorted(told, key=str) == [("chunk-checksum", 0), ("shard-index", None)]
+
+
+def test_a_table_of_impossible_places_loses_the_rows_of_its_shard_alone(tmp_path: Path) -> None:
+    """A table whose own digests are right is believed no more than a reader believes it."""
+    folder = Path(__file__).parents[3] / "spec/v1/invalid/table-outside-shard-verified/store"
+    store = Path(shutil.copytree(folder, tmp_path / "run"))
+
+    (problem,) = embzarr.open(store).verify().problems
+
+    with pytest.raises(embzarr.DamagedError) as caught:
+        embzarr.open(store).load_rows(2, 4)
+    assert caught.value.code == problem.code == "chunk-range"
+    assert problem.places == (0, 8)
+    assert len(embzarr.open(store).load_rows(8, 10)) == 2

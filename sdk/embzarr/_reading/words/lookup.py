@@ -12,6 +12,7 @@ import numpy as np
 from embzarr._format import lookups, spec, word_table
 from embzarr._reading.rows.array import ArrayReader
 from embzarr._storage import forks
+from embzarr.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,6 +96,15 @@ class LookupReader:
         """Yield every block in order; none is kept, since nobody asks for it again."""
         for numbers in self._batches_of(range(len(self._fences)), _PASS_BYTES):
             yield from self._decoded(numbers)
+
+    def first_damaged(self) -> int | None:
+        """Return the number of the first block that cannot be read; None where all can."""
+        for number in range(len(self._fences)):
+            try:
+                self._decoded([number])
+            except DamagedError:
+                return number
+        return None
 
     def suggest(self, word: str) -> list[str]:
         """Return up to three words spelt like `word`, from the blocks where its forms would lie."""
