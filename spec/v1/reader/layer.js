@@ -121,6 +121,7 @@ export function parseLayer(value, where) {
     refuse('feature-unsupported', 'a layer of kind full or delta', value.kind, where)
   }
   checkMembers(value, LAYER, where)
+  for (const key of Object.keys(value.objects)) checkKey(`${value.path}/${key}`, where)
   string(value.kind, `${where}.kind`)
   const arrays = new Map()
   for (const [name, array] of Object.entries(value.arrays)) {
