@@ -191,6 +191,15 @@ def test_what_is_no_column_is_refused_by_name(door: Door, counts: Any) -> None:
         door(MemoryStore("memory://given"), WORDS, VECTORS, seen=counts)
 
 
+@pytest.mark.parametrize("held", [[1, 2, 3], VECTORS])
+def test_no_column_hides_the_vectors(held: Any) -> None:
+    """A column of their name is refused, whatever it holds, and is not taken for them."""
+    with embzarr.Run(MemoryStore("memory://given")) as run:
+        for save in (run.save, run.save_async):
+            with pytest.raises(embzarr.InvalidInputError, match="found 'vectors'"):
+                save(WORDS, VECTORS, columns={"vectors": held})
+
+
 @pytest.mark.parametrize("seen", [[1, 2, 2**20], [0.5, 1.5, 2.5]])
 @pytest.mark.parametrize("door", [streamed, in_parts, as_a_delta])
 def test_numbers_of_a_column_are_never_cut(door: Door, seen: Any) -> None:

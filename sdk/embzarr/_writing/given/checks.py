@@ -97,7 +97,9 @@ def arrays_of(
         if spec.COUNTS in given:
             raise InvalidInputError("input-argument", "counts are given twice")
         given = {spec.COUNTS: _whole_numbers(spec.COUNTS, counts), **given}
-    return {name: given_arrays.array_of(str(name), array) for name, array in given.items()}
+    for name in given:
+        check_column_name(name)  # before `vectors` among them hides those beside the words
+    return {name: given_arrays.array_of(name, array) for name, array in given.items()}
 
 
 def _whole_numbers(name: str, value: ArrayLike) -> NDArray[Any]:
@@ -157,18 +159,23 @@ def vectors_of(vectors: object, dtype: DTypeLike | None = None) -> tuple[NDArray
 def column_kind(name: str, kind: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401 - checked here
     """Return stored data type and row shape of a column."""
     dtype, shape = kind if isinstance(kind, tuple) and len(kind) == _PAIR else (kind, ())
-    if not isinstance(name, str) or not keys.is_column_name(name) or name == spec.VECTORS:
-        raise InvalidInputError(
-            "input-argument",
-            f"a column's name is up to 64 letters, digits, '_', '.' or '-', and none of "
-            f"{', '.join(sorted(spec.RESERVED_COLUMNS | {spec.VECTORS}))}; found {name!r}",
-        )
+    check_column_name(name)
     if not isinstance(shape, tuple) or len(shape) >= spec.MAX_RANK:
         raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
     sizes = tuple(arguments.whole(f"column {name!r}: size of a row", size) for size in shape)
     if any(size < 1 for size in sizes):
         raise InvalidInputError("input-shape", f"column {name!r}: rows of shape {shape}")
     return dtypes.column_name_of(dtype, what=f"column {name!r}"), sizes
+
+
+def check_column_name(name: object) -> None:
+    """Refuse what no column beside the vectors may be called."""
+    if not isinstance(name, str) or not keys.is_column_name(name) or name == spec.VECTORS:
+        raise InvalidInputError(
+            "input-argument",
+            f"a column's name is up to 64 letters, digits, '_', '.' or '-', and none of "
+            f"{', '.join(sorted(spec.RESERVED_COLUMNS | {spec.VECTORS}))}; found {name!r}",
+        )
 
 
 def kinds_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, tuple[int, ...]]]:

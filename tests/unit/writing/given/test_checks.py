@@ -28,6 +28,8 @@ def test_counts_are_the_first_column_and_whole() -> None:
     [
         ([("color", ["red"])], None, "input-argument"),
         ({"counts": [1]}, [1], "input-argument"),
+        ({"vectors": [1]}, None, "input-argument"),
+        ({3: [1]}, None, "input-argument"),
         (None, [0.5], "input-dtype"),
         (None, [float("nan")], "input-dtype"),
         (None, [True], "input-dtype"),
@@ -35,7 +37,7 @@ def test_counts_are_the_first_column_and_whole() -> None:
     ],
 )
 def test_columns_that_cannot_be_are_refused(columns: Any, counts: Any, code: str) -> None:
-    """No mapping, counts twice, or counts that are not whole."""
+    """No mapping, counts twice, a name that is taken, or counts that are not whole."""
     with pytest.raises(InvalidInputError) as caught:
         checks.arrays_of(columns, counts)
     assert caught.value.code == code
