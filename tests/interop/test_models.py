@@ -137,7 +137,7 @@ def test_torch_refuses_what_is_no_dense_tensor(kind: str, tmp_path: Path) -> Non
 
 @on_torch
 def test_torch_takes_no_optimizer_that_is_another(tmp_path: Path) -> None:
-    """Another class, or other parameters: told before anything is filled."""
+    """Another class, other parameters, or none: told before anything is filled."""
     torch = pytest.importorskip("torch")
     from embzarr.interop.torch import load, save  # noqa: PLC0415 - where the library is
 
@@ -150,6 +150,10 @@ def test_torch_takes_no_optimizer_that_is_another(tmp_path: Path) -> None:
     ):
         with pytest.raises(embzarr.InvalidInputError, match=told):
             load(saved, into=again, optimizer=optimizer)
+    with pytest.raises(embzarr.InvalidInputError, match=r"a torch\.optim\.Optimizer.*list"):
+        save(tmp_path / "n", net, optimizer=others)
+    with pytest.raises(embzarr.InvalidInputError, match=r"a torch\.optim\.Optimizer.*list"):
+        load(saved, into=again, optimizer=others)
     assert torch.equal(again.weight, before)
     load(saved, into=again, optimizer=torch.optim.AdamW(again.parameters()), strict=False)
     assert torch.equal(again.weight, net.weight)
@@ -157,7 +161,7 @@ def test_torch_takes_no_optimizer_that_is_another(tmp_path: Path) -> None:
 
 @on_torch
 def test_torch_refuses_what_is_no_whole_module(tmp_path: Path) -> None:
-    """Nothing, a tensor, a module of unknown shapes, more than tensors: on both ways."""
+    """Nothing, a tensor, unknown shapes, more than tensors, none in memory: on both ways."""
     torch: Any = pytest.importorskip("torch")
     from embzarr.interop.torch import load, save, save_async  # noqa: PLC0415 - where the library is
 
@@ -166,13 +170,16 @@ def test_torch_refuses_what_is_no_whole_module(tmp_path: Path) -> None:
             return 7
 
     saved = save(tmp_path / "m", torch.nn.Linear(3, 2))
-    for odd in (3, torch.ones(3), torch.nn.LazyLinear(2), More(3, 2)):
+    no_memory = torch.nn.Linear(3, 2, device="meta")
+    for odd in (3, torch.ones(3), torch.nn.LazyLinear(2), More(3, 2), no_memory):
         with pytest.raises(embzarr.InvalidInputError):
             save(tmp_path / "n", odd)
         with pytest.raises(embzarr.InvalidInputError):
             load(saved, into=odd)
     with pytest.raises(embzarr.InvalidInputError, match=r"run: expected an embzarr\.Run"):
         save_async(str(tmp_path / "n"), torch.nn.Linear(3, 2))  # type: ignore[arg-type]
+    with pytest.raises(embzarr.InvalidInputError, match=r"model.*metadata=\{"):
+        save(tmp_path / "n", {"model": torch.nn.Linear(3, 2).state_dict(), "epoch": 3})
     with pytest.raises(embzarr.InvalidInputError, match="not in the model: bias, weight"):
         load(saved, into=torch.nn.Sequential())  # which is as false as None
     assert not (tmp_path / "n" / "commits").exists()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from embzarr._format import arguments
 from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop._door import needs
 from embzarr.interop._frameworks.torch_state import (
@@ -16,6 +17,7 @@ from embzarr.interop._frameworks.torch_state import (
     flat,
     in_place,
     nested,
+    require_memory,
     state_of,
     to_array,
     to_tensor,
@@ -138,7 +140,8 @@ def load(
 
     Args:
         source: an open checkpoint, or the place of a run.
-        into: the module to fill; parameters on the host are read in place.
+        into: the module to fill, or a state dict, whose tensors have memory; those on the host are
+            read in place.
         optimizer: the optimizer to fill, made for the parameters of `into`.
         strict: refuse names and shapes that the one has and the other has not; else what fits is
             taken, and the rest left.
@@ -154,7 +157,8 @@ def load(
         NotFoundError: code ``model-missing``: the checkpoint holds no model.
         UnsupportedError: code ``model-foreign``: one of another framework, without `names`.
         InvalidInputError: code ``input-shape``: what does not fit, all of it at once; or, with
-            `strict`, an optimizer of another class.
+            `strict`, an optimizer of another class. ``input-argument``: tensors on the device
+            ``meta``.
 
     Example:
         >>> import torch
@@ -164,6 +168,8 @@ def load(
         {'w': tensor([1., 1.])}
     """
     state = {} if into is None else state_of(into)
+    require_memory(state)
+    _require_optimizer(optimizer)
     if names is not None:
         own = {name: tuple(tensor.shape) for name, tensor in state.items()}
         _copy(state, by_names(source, names, into, own, strict=strict, where=where))
@@ -212,9 +218,15 @@ def _fill_optimizer(checkpoint: Checkpoint, optimizer: Any, state: Any) -> None:
 def _parts_with(model: Any, optimizer: Any) -> ModelParts:  # noqa: ANN401 - torch is an extra
     if optimizer is None:
         return parts_of(model, {})
+    _require_optimizer(optimizer)
     parts = parts_of(model, {OPTIMIZER: optimizer.state_dict()})
     told = parts.record[OPTIMIZER] | {_CLASS: type(optimizer).__name__}
     return replace(parts, record={**parts.record, OPTIMIZER: told})
+
+
+def _require_optimizer(optimizer: object) -> None:
+    if optimizer is not None and not hasattr(optimizer, "state_dict"):
+        raise arguments.refusal("optimizer", "a torch.optim.Optimizer", optimizer)
 
 
 def _check_optimizer(told: Mapping[str, Any], optimizer: Any, *, strict: bool) -> None:  # noqa: ANN401

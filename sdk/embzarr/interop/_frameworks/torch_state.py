@@ -85,7 +85,8 @@ def state_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
     state: dict[str, Any] = model if isinstance(model, dict) else model.state_dict()
     for name, one in state.items():
         if not isinstance(one, torch.Tensor):
-            raise _no_tensor(name, type(one).__name__)
+            apart = "save(url, net, optimizer=..., metadata={...}) has a place for each"
+            raise _no_tensor(name, f"{type(one).__name__}: {apart}")
     lazy = [name for name, one in state.items() if torch.nn.parameter.is_lazy(one)]
     if lazy:
         raise InvalidInputError(
@@ -93,6 +94,17 @@ def state_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
             f"model: expected one of known shapes, found {storing.some(lazy)} without: call it",
         )
     return state
+
+
+def require_memory(state: Mapping[str, Any]) -> None:
+    """Refuse tensors that cannot be filled: torch itself would leave them as they are."""
+    without = [name for name, one in state.items() if one.is_meta]
+    if without:
+        raise InvalidInputError(
+            "input-argument",
+            f"into: expected tensors with memory, found {storing.some(without)} on the device "
+            "meta: into.to_empty(device='cpu') gives them some",
+        )
 
 
 def in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra

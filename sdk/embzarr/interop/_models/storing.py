@@ -187,9 +187,10 @@ def open_model(
     if found is None:
         raise NotFoundError("model-missing", f"{checkpoint.url}: expected a model, found none")
     if found != framework:
+        expected = f"{framework} {version}".rstrip()
         raise UnsupportedError(
             "model-foreign",
-            f"{checkpoint.url}: expected a model of {framework} {version}, found one of "
+            f"{checkpoint.url}: expected a model of {expected}, found one of "
             f"{found!s:.40} {record.get('version')!s:.40}: embzarr.interop.{found!s:.40} reads it",
         )
     return checkpoint, record
