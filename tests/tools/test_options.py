@@ -111,7 +111,7 @@ def test_where_no_server_listens_the_option_for_it_is_named(ask: Ask) -> None:
         (("ls", "s3://bucket/run?a=b"), "pass options by --storage-option ["),
         (("gc", "{run}", "--keep-last", 0), "embzarr: --keep-last: expected"),
         (("compact", "{run}", "--chunk-bytes", -1), "embzarr: --chunk-bytes: expected"),
-        (("get", "{run}", "x", "--missing", "subwords"), ": --missing zeros or 'skip'"),
+        (("get", "{run}", "x", "--missing", "subwords"), ": --missing zeros or --missing skip"),
         (("export", "{run}", "{run}/x"), "so that --format must: "),
         (("export", "{run}", "x.npy", "--target-option", "a=b"), "embzarr: --target-option go"),
         (("import", "{file}", "{run}"), "or say --allow-new-dim if it is meant"),
@@ -155,6 +155,7 @@ def test_no_error_of_the_sdk_speaks_python() -> None:
         assert set(re.findall(r"(?<!\w)--[a-z]+(?:-[a-z]+)*", told)) <= known, text
         assert "_options" not in told, text
         assert set(re.findall(r"\b([a-z_]+)=(?=\W|True|False)", told)) <= PYTHON_ALONE, text
+        assert not re.search(r"--[a-z-]+ \w+ or '", told), text
 
 
 def _sources() -> list[Path]:

@@ -62,6 +62,7 @@ _AS_OPTIONS = (
         lambda _: "get --tensor NAME or --file NAME prints what it holds, inspect lists it",
     ),
     (r" \(allow_nonfinite=True stores them\)", lambda _: ""),  # for which there is no option
+    (rf"\b({_ANY}=)('\w+' or )(?=')", lambda found: f"{found[1]}{found[3]}{found[1]}"),
     (rf"\b{_ANY}='(\w+)'", lambda found: f"{_option(found[1])} {found[2]}"),
     (rf"\b{_ANY}=(True)?(?=\W|$)", lambda found: _option(found[1])),
     (rf"^{_ANY}(?=: expected .*\[input-argument\]$)", lambda found: _option(found[1])),
