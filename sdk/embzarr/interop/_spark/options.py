@@ -139,7 +139,7 @@ def _parsed(name: str, text: str) -> Any:  # noqa: ANN401 - by name
     except ValueError:
         found = None
     if not isinstance(found, _JSON[name]):  # its text may hold secrets
-        kind = "an object" if _JSON[name] is dict else "a list"
+        kind = 'an object, as {"a": 1}' if _JSON[name] is dict else 'a list, as ["a", "b"]'
         raise InvalidInputError("input-argument", f"option {name!r}: expected JSON, {kind}")
     return found
 
