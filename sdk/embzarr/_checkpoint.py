@@ -13,7 +13,6 @@ from embzarr._format import arguments, lookups, spec
 from embzarr._history import LivingStore, describe
 from embzarr._reading import (
     BATCH_BYTES,
-    SUBWORDS,
     By,
     Cache,
     Files,
@@ -22,7 +21,6 @@ from embzarr._reading import (
     Tensors,
     Values,
     as_array,
-    has_subwords,
     link_to,
     nearest,
     pages,
@@ -360,8 +358,7 @@ class Checkpoint:
         if len(loaded):
             return np.asarray(loaded.vectors[0])
         if unknown is None:
-            missing: Missing = SUBWORDS if has_subwords(self.model) else "raise"
-            return np.asarray(self.load(asked, missing=missing).vectors[0])
+            return np.asarray(self.load(asked, missing=self._table.unknown).vectors[0])
         made = np.asarray(unknown(asked))
         if made.shape != (self.dim,):
             raise InvalidInputError(
@@ -564,7 +561,8 @@ class Checkpoint:
 
         ``most_similar("king")``, or by analogy, as gensim does it:
         ``most_similar(positive=["king", "woman"], negative=["man"])``. The words of the question
-        are left out of the answer.
+        are left out of the answer. A word that is not there is looked for by its n-grams, as
+        `get_vector` does.
 
         All vectors, or the first ones with `restrict_vocab`, are kept in memory for the next
         question if they take up to 256 MiB as they are stored, or up to the ``memory_bytes`` of the
@@ -582,7 +580,8 @@ class Checkpoint:
             restrict: look at these words alone, in any order.
 
         Raises:
-            WordNotFoundError: code ``word-missing``: a word of the question, or of `restrict`.
+            WordNotFoundError: code ``word-missing``: a word of the question, where there are no
+                n-grams, or of `restrict`.
             InvalidInputError: a vector of another shape, nothing that is asked for, a negative
                 `topn`, or both ways to restrict.
 
@@ -603,13 +602,14 @@ class Checkpoint:
 
     @interruptible
     def similarity(self, a: str | bytes, b: str | bytes) -> float:
-        """Return the cosine of the vectors of two words.
+        """Return the cosine of the vectors of two words, or of what `get_vector` makes of them.
 
         Example:
             >>> checkpoint.similarity("king", "queen")
             0.0
         """
-        first, second = self[[arguments.word("a", a), arguments.word("b", b)]]
+        asked = [arguments.word("a", a), arguments.word("b", b)]
+        first, second = self.load(asked, missing=self._table.unknown).vectors
         return nearest.cosine(first, second)
 
     # As a whole -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from embzarr._reading import (
     Neighbours,
     Subwords,
     Words,
+    has_subwords,
     nearest,
     views,
 )
@@ -139,6 +140,11 @@ class Table:
             found.vectors[lost] = vectors if dims is None else vectors[:, dims]
         return found
 
+    @property
+    def unknown(self) -> Missing:
+        """What is done about a word alone that is not there: its n-grams tell, if there are any."""
+        return SUBWORDS if has_subwords(self.reader.manifest.model or {}) else "raise"
+
     def _subwords(self) -> Subwords:
         model = self.reader.manifest.model or {}
         return Subwords(self._tensors, model, self.vectors.shape[1], where=self._where)
@@ -199,10 +205,10 @@ class Table:
         """Return the words of `rows` whose vectors are nearest to what is asked, and the cosines.
 
         Raises:
-            WordNotFoundError: code ``word-missing``: a word of the question.
+            WordNotFoundError: code ``word-missing``: a word of the question, without n-grams.
         """
         asked = [word for word, _ in question.words]
-        loaded = self.load(asked, views({}), "raise")
+        loaded = self.load(asked, views({}), self.unknown)
         target, known = question.target(loaded.vectors), frozenset(loaded.rows.tolist())
         found = self.neighbours.nearest(target, rows, count=count, without=known)
         words = self.words_of([row for row, _ in found])

@@ -209,6 +209,11 @@ def test_an_unknown_word_of_fasttext_is_the_mean_of_its_ngrams(
     assert loaded.vectors[5].tobytes() == checkpoint[WORDS[1]].tobytes()
     assert checkpoint.get_vector("unbekannt").tobytes() == totals[0].tobytes()
     assert checkpoint.get_vector(WORDS[1]).tobytes() == checkpoint[WORDS[1]].tobytes()
+    table = np.asarray(checkpoint).astype("f8")
+    cosines = table @ totals[0] / np.linalg.norm(table, axis=1) / np.linalg.norm(totals[0])
+    nearest = checkpoint.most_similar("unbekannt")
+    assert [word for word, _ in nearest] == [WORDS[row] for row in np.argsort(-cosines)]
+    assert checkpoint.similarity("unbekannt", WORDS[1]) == pytest.approx(cosines[1], abs=1e-6)
     part = checkpoint.load(unknown, missing="subwords", dims=slice(1, None), dtype="f2")
     assert part.vectors.tolist() == np.array(totals, "f4")[:, 1:].astype("f2").tolist()
 
@@ -221,6 +226,8 @@ def test_unknown_words_without_ngrams_are_told(tmp_path: Path) -> None:
         bare.load(["nowhere"], missing="subwords")
     with pytest.raises(embzarr.WordNotFoundError):
         bare.get_vector("nowhere")
+    with pytest.raises(embzarr.WordNotFoundError):
+        bare.most_similar("nowhere")
     assert bare.get_vector("nowhere", lambda word: np.full(3, len(word))).tolist() == [7, 7, 7]
     with pytest.raises(embzarr.InvalidInputError, match="shape"):
         bare.get_vector("nowhere", lambda _: np.ones(4))

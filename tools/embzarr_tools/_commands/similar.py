@@ -51,8 +51,8 @@ def similar(
     """Show the nearest neighbours of a word, or of several.
 
     Those are the words whose vectors have the largest cosine with its own; of several words, with
-    the mean of their directions, those of --negative turned round. Reads all vectors once, in
-    batches.
+    the mean of their directions, those of --negative turned round. Of fastText's vectors, imported
+    from a .bin, a word may be any. Reads all vectors once, in batches.
     """
     wanted = [*(words or ()), *(positive or ())]
     if not wanted and not negative:
