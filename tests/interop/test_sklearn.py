@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
 import embzarr
-from embzarr.interop.sklearn import WordVectorizer, embedding, save_embedding
+from embzarr.interop.sklearn import WordVectorizer, embedding, load, save, save_embedding
 from oracle import make_vectors
 
 DIM = 12
@@ -148,6 +148,31 @@ def test_a_fitted_one_travels(url: Path, weighting: str) -> None:
     vectorizer = WordVectorizer(url, weighting=weighting).fit(TEXTS)
     again = pickle.loads(pickle.dumps(vectorizer))  # noqa: S301 - our own
     np.testing.assert_array_equal(again.transform(OTHERS), vectorizer.transform(OTHERS))
+
+
+@pytest.mark.parametrize("kind", ["place", "open"])
+def test_a_fitted_one_is_saved_as_a_model(url: Path, tmp_path: Path, kind: str) -> None:
+    """Where its checkpoint is goes along, and which; it is opened for a word that is new."""
+    pytest.importorskip("skops")
+    run = tmp_path / "run"
+    embzarr.copy(url, run)
+    first = embzarr.open(run)
+    given = str(run) if kind == "place" else first
+    model = make_pipeline(WordVectorizer(given), LogisticRegression()).fit(TEXTS, LABELS)
+    saved = save(tmp_path / "model", model)
+    embzarr.save(run, WORDS, VECTORS + 1, counts=COUNTS)
+    with pytest.raises(embzarr.UnsupportedError, match="WordVectorizer") as caught:
+        load(saved)
+    assert caught.value.code == "model-unsafe"
+
+    again = load(saved, trusted=["embzarr.interop.sklearn.WordVectorizer"])
+
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
+    assert not isinstance(again[0].checkpoint_, embzarr.Checkpoint)
+    np.testing.assert_array_equal(again.predict_proba(OTHERS), model.predict_proba(OTHERS))
+    assert again[0].checkpoint_.commit == first.commit
+    again.fit(TEXTS, LABELS)
+    assert again[0].checkpoint_.commit == first.commit + (kind == "place")
 
 
 CHECKS = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 import numpy as np
 
+from embzarr._checkpoint import Checkpoint
 from embzarr._format import arguments
+from embzarr._open import open_checkpoint
 from embzarr.errors import InvalidInputError
 from embzarr.interop._door import Source, needs, opened
 from embzarr.interop._frameworks.lsa import embedding, save_embedding
@@ -36,7 +39,8 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     `fit` loads the vectors of the words of its texts, and nothing else, from the store. A text
     without any known word is zeros. The result is float32, of shape (texts, dim), and float64 where
-    the vectors are.
+    the vectors are. `save` keeps it, also in a pipeline, with the place of its checkpoint, which is
+    opened again, by this machine's own keys, once `transform` meets a word that is new.
 
     Args:
         checkpoint: one that is open, or the place of a run, whose newest `fit` takes. A clone uses
@@ -94,6 +98,14 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.frequencies = frequencies
         self.unseen = unseen
 
+    def __reduce_ex__(self, _: SupportsIndex) -> tuple[Any, ...]:
+        """Pickle and copy an open checkpoint as it pickles itself, with how its store is opened."""
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]  # not in typeshed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what skops keeps, which saves no object: of a checkpoint where, and which."""
+        return {name: _told(one) for name, one in super().__getstate__().items()}
+
     def __sklearn_clone__(self) -> Any:  # noqa: ANN401 - as scikit-learn has it
         """Return one that is not fitted, with the same open checkpoint and what it keeps."""
         fresh: Any = type(self)(**self.get_params(deep=False))
@@ -119,7 +131,7 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         texts = self._words_of(X)
         if not texts:
             raise InvalidInputError("input-argument", "X: expected at least one text, found none")
-        self.checkpoint_ = opened(self.checkpoint)
+        self.checkpoint_ = _opened(self.checkpoint)
         self._n_features_out = self.checkpoint_.dim
         seen = _distinct(texts)
         loaded = self._load(seen)
@@ -190,6 +202,7 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return found
 
     def _load(self, words: list[str]) -> Loaded:
+        self.checkpoint_ = _opened(self.checkpoint_)
         wide = np.float64 if self.checkpoint_.dtype == np.float64 else np.float32
         columns = ("vectors", "counts") if self._by_counts else ("vectors",)
         return self.checkpoint_.load(words, missing="skip", dtype=wide, columns=columns)
@@ -224,6 +237,16 @@ class WordVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _smooth(self, times: NDArray[Any]) -> NDArray[Any]:
         weights: NDArray[Any] = self.smoothing / (self.smoothing + times / max(self._total, 1))
         return weights.astype(self.vectors_.dtype)
+
+
+def _told(given: Any) -> Any:  # noqa: ANN401 - any attribute of an estimator
+    return {"url": given.url, "commit": given.commit} if isinstance(given, Checkpoint) else given
+
+
+def _opened(given: Any) -> Checkpoint:  # noqa: ANN401 - as a caller or skops has it
+    if isinstance(given, dict):
+        return open_checkpoint(given["url"], commit=given["commit"])
+    return opened(given)
 
 
 def _distinct(texts: list[list[str]]) -> list[str]:
