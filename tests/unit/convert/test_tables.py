@@ -72,7 +72,8 @@ def test_a_table_is_imported_whole(tmp_path: Path, name: str, data: bytes) -> No
         (b'{"word": "x", "vector": 3}\n', "line 1: Expected `array`"),
         (b'{"word": "x", "vector": []}\n', "vectors of 1 to"),
         (b"[1, 2]", "a JSON array"),
-        (b'{"name": "x", "numbers": [1]}\n', "of no format that is read"),
+        (b'{"name": "x", "numbers": [1]}\n', "line 1: expected an object with one of word, token"),
+        (b'{"king": [1, 2], "queen": [3, 4]}', "line 1: expected an object with one of word"),
     ],
 )
 def test_damage_is_told_with_its_line(tmp_path: Path, data: bytes, problem: str) -> None:

@@ -107,5 +107,6 @@ _SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("tsv", text.is_table),
     ("csv", csv_text.begins),
     ("glove", text.is_rows),
+    ("jsonl", jsonl.is_object),  # which then tells what of it is wanted
 )
 """Looked through in this order."""

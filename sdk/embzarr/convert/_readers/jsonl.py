@@ -35,8 +35,12 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def begins(head: bytes) -> bool:
     """Tell whether a file begins with an object that has both."""
-    text = head.removeprefix(_BOM).lstrip()
-    return text[:1] == b"{" and _names_in(text) is not None
+    return is_object(head) and _names_in(head) is not None
+
+
+def is_object(head: bytes) -> bool:
+    """Tell whether a file begins with an object, of whatever."""
+    return head.removeprefix(_BOM).lstrip()[:1] == b"{"
 
 
 def read(given: Given) -> Table:
