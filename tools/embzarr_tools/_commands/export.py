@@ -121,7 +121,8 @@ def export(
     The file gets its name when it is whole: after an error or an interrupt nothing new is there.
     Words that the format cannot hold are refused first. Numbers keep their bits: where the format
     has not the type that they are stored as, they get the next wider one. Standard output takes
-    what was written before an error, too; look at the exit code.
+    what was written before an error, too; look at the exit code. Words of npy and safetensors lie
+    beside FILE, in one of the same name with the ending .txt.
     """
     from embzarr import convert  # noqa: PLC0415 - imports embzarr, see _options
 

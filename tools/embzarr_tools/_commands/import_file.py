@@ -39,14 +39,14 @@ class Choices:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where FILE's beginning is not to decide: word2vec, word2vec-text, glove, "
+            help="Where the beginning is not to decide: word2vec, word2vec-text, glove, "
             "fasttext, finalfusion, floret, gensim, npy, npz, safetensors, parquet, arrow, lance, "
             "hdf5, zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
         ),
     ] = None
     vocabulary: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The words, one a line, where FILE has none."),
+        typer.Option(metavar="FILE", help="The words, one a line, where the vectors come without."),
     ] = None
     on_error: Annotated[
         str,
@@ -97,7 +97,10 @@ class Source:
     ] = None
     source_option: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="As --storage-option, for FILE where it is a URL."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="An option of the store that is read from, where that is a URL; may be repeated.",
+        ),
     ] = None
 
     def settings(self) -> dict[str, Any]:
