@@ -71,7 +71,8 @@ def _drawn(state: np.uint64, tables: Tables) -> np.int64:
 def draw_targets(negative: int, tables: Tables, scratch: Scratch) -> int:
     """Add negatives to the centre word in ``targets``; return how many there are with it.
 
-    A negative that is drawn twice, or is the centre word, is left out, as in word2vec.c.
+    A negative that is the centre word is left out, as in word2vec.c, and so is one that is drawn
+    twice, since each row is gathered once.
     """
     targets = scratch.targets
     state = scratch.state[0]
