@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._format import (
+        Array,
         Codec,
         Contents,
         Cut,
@@ -166,20 +167,7 @@ class LayerFiles:
         tables = self._write_tables(written)
         # Of a table all is known by now but where its chunks lie, which no document tells.
         members = {name: one.member() for name, one in (written | _written(tables)).items()}
-        self._is_heavy = pages.is_heavy(members, contents)
-        documents = zarr_json.layer_documents(
-            members,
-            step=self.step,
-            write_id=self.write_id,
-            columns=columns,
-            contents=contents,
-            below=below,
-            rows=rows,
-            alone=self._is_heavy,
-        )
-        _require_readable(documents)
-        for item in documents.items():
-            self._jobs.submit(0, partial(self._objects.put, *item))
+        self._put_documents(members, columns, contents, rows=rows, below=below)
         self._jobs.wait()
         written |= _written(tables)
         copied = _copied(written, room)
@@ -203,6 +191,30 @@ class LayerFiles:
             tensors=dict(contents.tensors),
             files=dict(contents.files),
         )
+
+    def _put_documents(
+        self,
+        members: dict[str, Array],
+        columns: list[str],
+        contents: Contents,
+        *,
+        rows: int,
+        below: Layer | None,
+    ) -> None:
+        self._is_heavy = pages.is_heavy(members, contents)
+        documents = zarr_json.layer_documents(
+            members,
+            step=self.step,
+            write_id=self.write_id,
+            columns=columns,
+            contents=contents,
+            below=below,
+            rows=rows,
+            alone=self._is_heavy,
+        )
+        _require_readable(documents)
+        for item in documents.items():
+            self._jobs.submit(0, partial(self._objects.put, *item))
 
     def paged(self, layer: Layer, *, room: int | None = None) -> Layer:
         """End the write of a layer: what would make the manifest large is written into pages.
