@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,36 @@ def test_what_nobody_foresaw(
     error = error_of(answer.err)
     assert (error["code"], error["exit_code"], answer.code) == (*expected, expected[1])
     assert "\x1b" not in answer.err
+
+
+def test_an_interrupt_before_a_command_begins(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which typer turns into an exit code, is an object as well."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.core.TyperGroup.make_context", interrupted)
+    answer = ask("ls", "memory://somewhere", "--json")
+
+    error = error_of(answer.err)
+    assert (error["code"], error["exit_code"], answer.code) == ("interrupted", 130, 130)
+
+
+def test_an_interrupt_while_modules_are_imported() -> None:
+    """Before anything knows what was asked for but its arguments."""
+    code = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["embzarr", "ls", "memory://somewhere", "--json"]
+from embzarr_tools.program import main
+main()
+"""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8"
+    )
+    error = error_of(done.stderr)
+    assert (error["code"], error["exit_code"], done.returncode) == ("interrupted", 130, 130)

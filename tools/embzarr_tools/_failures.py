@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from embzarr_tools._screen import (
+    INTERRUPTED,
     OutputError,
     drop_output,
     flush,
     say_aside,
+    say_interrupted,
     show_aside,
-    show_json_aside,
+    tell_aside,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ NO = 1
 """The answer is no: damage was found, a word is not there, a claim does not hold."""
 COULD_NOT_LOOK = 2
 """There is no answer: no such place, no access, no network, wrong options."""
-INTERRUPTED = 130
 INTERNAL: Final = "internal"
 _WHERE: Final = "; --debug shows where"
 BROKEN_PIPE = 141
@@ -110,7 +111,7 @@ def reported(*, debug: bool, as_json: bool) -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except KeyboardInterrupt as exc:
-        _tell_interrupt(exc, as_json=as_json)
+        say_interrupted(getattr(exc, "__notes__", ()), as_json=as_json)
         raise Interrupted(INTERRUPTED) from None
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback unasked
         if debug:
@@ -127,25 +128,12 @@ def tell(exc: Exception, *, as_json: bool) -> int:
     code, message = describe(exc)
     notes = [_as_options(note) for note in getattr(exc, "__notes__", ())]
     if as_json:
-        _tell_json(code, message, notes, exit_code(exc))
+        tell_aside(code, message, notes, exit_code(exc))
         return exit_code(exc)
     say_aside(f"{message} [{code}]{_WHERE * (code == INTERNAL)}")
     for note in notes:
         say_aside(note)
     return exit_code(exc)
-
-
-def _tell_json(code: str, message: str, notes: list[str], exit_code: int) -> None:
-    told = {"code": code, "message": message, "notes": notes, "exit_code": exit_code}
-    show_json_aside(told)
-
-
-def _tell_interrupt(exc: KeyboardInterrupt, *, as_json: bool) -> None:
-    notes = getattr(exc, "__notes__", [])
-    if as_json:
-        _tell_json("interrupted", "interrupted", notes, INTERRUPTED)
-    else:
-        say_aside("; ".join(("interrupted", *notes)))
 
 
 def describe(exc: Exception) -> tuple[str, str]:

@@ -87,6 +87,8 @@ class OutputError(Exception):
 
 Cell: TypeAlias = "str | int | float | None"
 
+INTERRUPTED: Final = 130
+"""The exit code of a command that was."""
 STANDARD_OUTPUT: Final = "standard output"
 _KILO = 1000
 _WIDEST: Final = 10_000
@@ -197,11 +199,23 @@ def show_json(document: object, *, indent: int | None = 2) -> None:
     _put(sys.stdout, _json_text(document, indent=indent))
 
 
-def show_json_aside(document: object) -> None:
-    """Print a line of JSON on standard error, behind what was printed."""
+def tell_aside(code: str, message: str, notes: Sequence[str], exit_code: int) -> None:
+    """Print what went wrong as a line of JSON on standard error, behind what was printed.
+
+    It is as ``schemas/error.json`` has it.
+    """
+    told = {"code": code, "message": message, "notes": list(notes), "exit_code": exit_code}
     with suppress(OutputError):
         flush()
-    _put(sys.stderr, _json_text(document, indent=None))
+    _put(sys.stderr, _json_text(told, indent=None))
+
+
+def say_interrupted(notes: Sequence[str] = (), *, as_json: bool) -> None:
+    """Say that a command was interrupted, which may come before all else is imported."""
+    if as_json:
+        tell_aside("interrupted", "interrupted", notes, INTERRUPTED)
+    else:
+        say_aside("; ".join(("interrupted", *notes)))
 
 
 def _json_text(document: object, *, indent: int | None) -> str:

@@ -40,9 +40,9 @@ from embzarr_tools._commands import (
     verify,
     view,
 )
-from embzarr_tools._failures import EXIT_CODES, INTERRUPTED, Interrupted, tell
+from embzarr_tools._failures import EXIT_CODES, Interrupted, tell
 from embzarr_tools._options import command
-from embzarr_tools._screen import say_aside, write
+from embzarr_tools._screen import INTERRUPTED, say_aside, say_interrupted, write
 
 app = typer.Typer(
     rich_markup_mode=None,  # plain help reads the same everywhere, and a third faster
@@ -142,7 +142,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as exc:  # noqa: BLE001 - options that could not be parsed, of several classes
         return tell(exc, as_json="--json" in arguments)
     if result == INTERRUPTED:  # by typer, before a command began
-        say_aside("interrupted")
+        say_interrupted(as_json="--json" in arguments)
     return result if isinstance(result, int) else 0
 
 

@@ -10,7 +10,10 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
-        from embzarr_tools._screen import say_aside  # noqa: PLC0415 - as above
+        from embzarr_tools._screen import (  # noqa: PLC0415 - as above
+            INTERRUPTED,
+            say_interrupted,
+        )
 
-        say_aside("interrupted")
-        sys.exit(130)
+        say_interrupted(as_json="--json" in sys.argv)
+        sys.exit(INTERRUPTED)
