@@ -234,6 +234,19 @@ def test_another_run_is_not_taken_for_this_one_without_its_state(
         assert arrays_of(train(corpus, url, resume=True, **short)) == first
 
 
+def test_rounds_of_one_step_have_a_checkpoint_each(tmp_path: Path) -> None:
+    """A text of fewer words than rounds: the last of them is not taken for the one before it."""
+    text = tmp_path / "text.txt"
+    text.write_text("a b c a b\nc a b c a")
+    settings: dict[str, Any] = {"segments": 8, "epochs": 1, "sample": 0, "seed": 7}
+    once = train(text, tmp_path / "once", **settings)
+    often = train(text, tmp_path / "often", checkpoints=24, **settings)
+
+    assert arrays_of(often) == arrays_of(once)
+    steps = [commit.step for commit in embzarr.Run(str(tmp_path / "often")).commits()]
+    assert (len(steps), steps[:2]) == (24, [10, 10])
+
+
 @pytest.mark.parametrize("trainer", [None, 7, {"options": {}}, {"blocks": {"groups": 3}}])
 def test_checkpoints_of_others_are_not_gone_on_with(
     corpus: Path, tmp_path: Path, trainer: object

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TOLD: Final = ("groups", "segments", "corpus", "vocabulary")
 """Of the plan, beside its options, in the metadata of a checkpoint."""
+_ROUND: Final = "round"
+"""Beside these: how many rounds were done."""
 
 
 def check_newest(places: Places, plan: BlockPlan) -> None:
@@ -27,15 +29,20 @@ def check_newest(places: Places, plan: BlockPlan) -> None:
     with places.run(places.url) as run:
         if not run.numbers():
             return
-        told: Any = run.open().metadata.get("trainer")
-    told = told if isinstance(told, dict) else {}
+        told = _told_of(run.open())
     options, blocks = told.get("options"), told.get(MEMBER)
     if not isinstance(options, dict) or not isinstance(blocks, dict):
         raise embzarr.InvalidInputError(
             "trainer-foreign",
             f"{run.url} holds what training in blocks has not saved: another address begins anew",
         )
-    refuse_changes({**blocks, **options}, flat(plan.to_json()))
+    before = {name: blocks[name] for name in _TOLD if name in blocks}
+    refuse_changes({**before, **options}, flat(plan.to_json()))
+
+
+def _told_of(checkpoint: embzarr.Checkpoint) -> dict[str, Any]:
+    told: Any = checkpoint.metadata.get("trainer")
+    return told if isinstance(told, dict) else {}
 
 
 def gather(
@@ -56,17 +63,22 @@ def gather(
         keep_last: give up all but the newest so many checkpoints.
     """
     with places.run(places.url) as run:
-        step = plan.words_before(state.step)
-        if run.numbers() and (newest := run.open()).step == step:
+        if run.numbers() and _is_of_round(newest := run.open(), state.step):
             return newest  # the driver was killed after this very commit, and goes on
-        made = _published(engine, places, plan, state, step=step)
+        made = _published(engine, places, plan, state)
         if keep_last is not None:
             run.gc(keep_last=keep_last)
     return made
 
 
+def _is_of_round(checkpoint: embzarr.Checkpoint, number: int) -> bool:
+    """Tell whether it is of a round: of a short text, several have the same step."""
+    blocks = _told_of(checkpoint).get(MEMBER)
+    return isinstance(blocks, dict) and blocks.get(_ROUND) == number
+
+
 def _published(
-    engine: Engine, places: Places, plan: BlockPlan, state: embzarr.Checkpoint, *, step: int
+    engine: Engine, places: Places, plan: BlockPlan, state: embzarr.Checkpoint
 ) -> embzarr.Checkpoint:
     size = plan.options.vector_size
     planned = embzarr.plan_step(
@@ -74,7 +86,7 @@ def _published(
         rows=plan.words,
         dim=size,
         parts=plan.groups,
-        step=step,
+        step=plan.words_before(state.step),
         columns={"context": ("float32", (size,))},
         storage_options=places.storage_options,
     )
@@ -85,7 +97,7 @@ def _published(
         "model": MODEL,
         "options": plan.options.to_json(),
         "metrics": told["metrics"],
-        MEMBER: {name: told["plan"][name] for name in _TOLD},
+        MEMBER: {**{name: told["plan"][name] for name in _TOLD}, _ROUND: state.step},
     }
     with places.open(places.words) as words:
         return embzarr.publish(
