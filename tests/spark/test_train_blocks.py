@@ -133,6 +133,25 @@ def test_killed_it_goes_on_to_the_same_bits(
         train(corpus, url)
 
 
+def test_a_checkpoint_that_was_due_is_made_when_the_run_goes_on(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """A driver that ends behind a round has not made it yet."""
+
+    def stop(now: BlockProgress) -> None:
+        if now.step:
+            raise KeyboardInterrupt
+
+    url = tmp_path / "run"
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(corpus, url, checkpoints=3, resume=True, progress=stop)
+    train(corpus, url, checkpoints=3, resume=True)
+
+    steps = [commit.step for commit in embzarr.Run(str(url)).commits()]
+    assert steps == [24_000, 12_000, 6_000]
+
+
 @pytest.mark.parametrize(
     ("slots", "groups"), [(1, 4), (2, 4), (3, 8), (8, 16), (9, 32), (64, 128), (500, 256)]
 )

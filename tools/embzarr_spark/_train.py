@@ -258,14 +258,14 @@ class _Driver:
         due = {plan.rounds * part // checkpoints for part in range(1, checkpoints + 1)}
         dealt = None
         for number in range(state.step, plan.rounds):
+            if number and number in due:  # here, since a driver may be killed before it is made
+                gather(self._engine, places, plan, state, keep_last=keep_last).close()
             position = plan.position(number)
             if position[:2] != dealt:
                 self._engine.deal(plan, position)
                 dealt = position[:2]
             state = self._round(state, number, saves=number + 1 in due)
-            if number + 1 in due - {plan.rounds}:
-                gather(self._engine, self._places, self._plan, state, keep_last=keep_last).close()
-        return gather(self._engine, self._places, self._plan, state, keep_last=keep_last)
+        return gather(self._engine, places, plan, state, keep_last=keep_last)
 
     def _begin(self) -> embzarr.Checkpoint:
         step = plan_round(self._places, self._plan, 0)
