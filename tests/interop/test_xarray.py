@@ -101,3 +101,21 @@ def test_what_cannot_be_used_is_told(checkpoint: embzarr.Checkpoint) -> None:
         to_xarray(checkpoint, ["nope"])
     with pytest.raises(embzarr.InvalidInputError, match="words: expected True or False"):
         to_xarray(checkpoint, words="no")  # type: ignore[arg-type]  # as said
+
+
+@pytest.mark.parametrize("named", [dict, xr.Dataset])
+def test_a_delta_takes_the_columns_of_a_dataset(tmp_path: Path, named: Any) -> None:
+    """Which is a mapping of arrays, and no array, though it has a method for one."""
+    embzarr.save(tmp_path, ["a", "b"], VECTORS[:2], columns={"place": PLACES[:2]})
+    columns = {
+        "vectors": xr.DataArray(VECTORS[7:8], dims=("row", "dim")),
+        "place": xr.DataArray(PLACES[7:8], dims=("row", "x", "y")),
+    }
+    found = (
+        embzarr.Run(tmp_path)
+        .save_delta([1], named(columns))
+        .load(["a", "b"], columns=("vectors", "place"))
+    )
+
+    assert found.vectors.tobytes() == VECTORS[[0, 7]].tobytes()
+    assert found.columns["place"].tobytes() == PLACES[[0, 7]].tobytes()

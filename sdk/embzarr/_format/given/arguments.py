@@ -126,9 +126,10 @@ def by_name(value: Any, names: Iterable[str]) -> Mapping[str, Any]:  # noqa: ANN
 def is_by_name(value: object) -> TypeGuard[Mapping[Any, Any]]:
     """Tell whether this is a mapping of names to values.
 
-    A checkpoint, and what was loaded of one, are mappings too, but stand for their vectors.
+    A checkpoint, and what was loaded of one, are mappings too, but stand for their vectors: they
+    have dimensions, as a dataset of xarray has not, whose ``__array__`` refuses.
     """
-    return isinstance(value, Mapping) and not hasattr(value, "__array__")
+    return isinstance(value, Mapping) and not hasattr(type(value), "ndim")
 
 
 def text(name: str, value: object) -> str:
