@@ -14,10 +14,10 @@ from embzarr.errors import DamagedError, InvalidInputError, NotFoundError
 from embzarr.interop._door import needs
 from embzarr.interop._frameworks.torch_state import (
     distinct,
+    fillable,
     flat,
     in_place,
     nested,
-    require_memory,
     state_of,
     to_array,
     to_tensor,
@@ -167,7 +167,7 @@ def load(
         >>> load(saved)
         {'w': tensor([1., 1.])}
     """
-    state = _to_fill(into)
+    state = {} if into is None else fillable(into)
     _require_optimizer(optimizer)
     if names is not None:
         own = {name: tuple(tensor.shape) for name, tensor in state.items()}
@@ -204,12 +204,6 @@ def _copy(state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     with torch.no_grad():
         for name, array in arrays.items():
             state[name].copy_(to_tensor(array))
-
-
-def _to_fill(into: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
-    state = {} if into is None else state_of(into)
-    require_memory(state)
-    return state
 
 
 def _fill_optimizer(checkpoint: Checkpoint, optimizer: Any, state: Any) -> None:  # noqa: ANN401

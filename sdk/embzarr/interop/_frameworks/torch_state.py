@@ -96,8 +96,13 @@ def state_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
     return state
 
 
-def require_memory(state: Mapping[str, Any]) -> None:
-    """Refuse tensors that cannot be filled: torch itself would leave them as they are."""
+def fillable(model: Any) -> dict[str, Any]:  # noqa: ANN401 - torch is an extra
+    """Return what `state_of` does of a model in memory: torch would leave another as it is.
+
+    Raises:
+        InvalidInputError: as `state_of`, or tensors on the device meta.
+    """
+    state = state_of(model)
     without = [name for name, one in state.items() if one.is_meta]
     if without:
         raise InvalidInputError(
@@ -105,6 +110,7 @@ def require_memory(state: Mapping[str, Any]) -> None:
             f"into: expected tensors with memory, found {storing.some(without)} on the device "
             "meta: into.to_empty(device='cpu') gives them some",
         )
+    return state
 
 
 def in_place(tensor: Any) -> NDArray[Any] | None:  # noqa: ANN401 - torch is an extra
