@@ -159,9 +159,12 @@ def transformers_fit(place: Any, root: Path, *, resume: Any = None, evaluates: b
 @on_torch
 @pytest.mark.parametrize("evaluates", [False, True])
 def test_transformers_go_on_training(place: Any, tmp_path: Path, evaluates: bool) -> None:  # noqa: FBT001
-    """Dropout, the order of rows and the schedule: resumed, the weights are the same bits."""
+    """Dropout, the order of rows and the schedule: resumed, the weights are the same bits.
+
+    Whoever wants the model alone has it from the folder by what the folder says of it.
+    """
     torch: Any = pytest.importorskip("torch")
-    pytest.importorskip("transformers")
+    transformers: Any = pytest.importorskip("transformers")
     from embzarr.interop.transformers import restore  # noqa: PLC0415 - where the library is
 
     whole = transformers_fit(place, tmp_path / "whole", evaluates=evaluates)
@@ -174,6 +177,11 @@ def test_transformers_go_on_training(place: Any, tmp_path: Path, evaluates: bool
         whole.state_dict().items(), resumed.state_dict().values(), strict=True
     ):
         assert torch.equal(one, two), name
+    folder = restore(run.open(), tmp_path / "checkpoint-6")
+    again = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    kept = again.state_dict()
+    assert (type(again), again.config.architectures) == (type(whole), ["GPT2LMHeadModel"])
+    assert all(torch.equal(kept[name], one) for name, one in whole.state_dict().items())
 
 
 # Keras --------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 The model's weights keep their names, so that `embzarr.interop.torch.load` fills a model with them;
 optimizer, scheduler, random states and the trainer's own lie beside them, as tensors and JSON: no
-pickle. `restore` makes of a commit the folder that ``resume_from_checkpoint`` takes.
+pickle. `restore` makes of a commit the folder that ``resume_from_checkpoint`` takes, and
+``from_pretrained``, since the model's configuration is there, too.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ __all__ = ["SaveCallback", "restore"]
 
 _WEIGHTS = "model.safetensors"
 _STATE = "trainer_state.json"
+_CONFIGS = {"config.json": "config", "generation_config.json": "generation_config"}
+"""Files of a folder that `from_pretrained` takes, and what of a model they are."""
 
 
 class SaveCallback(transformers.TrainerCallback):  # type: ignore[misc]  # an extra
@@ -131,12 +134,15 @@ class SaveCallback(transformers.TrainerCallback):  # type: ignore[misc]  # an ex
             "random": _random_states(),
         }
         parts = parts_of(held["model"], {TRAINER: told})
+        parts = dataclasses.replace(parts, files=_configs_of(held["model"]))
         how: Any = {"step": state.global_step, "metadata": self._metadata, **self._how}
         storing.save_later(self._saves.run, parts, how=how)
 
 
 def restore(source: Source, folder: str | os.PathLike[str], **where: Unpack[Where]) -> Path:
     """Make of a commit the folder that `Trainer.train(resume_from_checkpoint=folder)` takes.
+
+    So does ``from_pretrained(folder)`` of the model's class; a tokenizer is no part of it.
 
     Args:
         source: an open checkpoint, or the place of a run.
@@ -171,7 +177,23 @@ def restore(source: Source, folder: str | os.PathLike[str], **where: Unpack[Wher
     for name, state in states.items():  # pickles that are made here, of tensors and JSON
         torch.save(state, path / name)
     (path / _STATE).write_text(told + "\n", encoding="utf-8")
+    for name in _CONFIGS.keys() & checkpoint.files.keys():
+        (path / name).write_bytes(checkpoint.files[name].read())
     return path
+
+
+def _configs_of(model: Any) -> dict[str, bytes]:  # noqa: ANN401 - torch is an extra
+    """Return a model's configurations as `save_pretrained` writes them, where it has any."""
+    found: dict[str, Any] = {
+        name: getattr(model, member, None) for name, member in _CONFIGS.items()
+    }
+    told = {
+        name: one.to_json_string() for name, one in found.items() if hasattr(one, "to_json_string")
+    }
+    if "config.json" in told:  # by which a pipeline finds the class
+        config = {**json.loads(told["config.json"]), "architectures": [type(model).__name__]}
+        told["config.json"] = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    return {name: text.encode() for name, text in told.items()}
 
 
 def _random_states() -> dict[str, Any]:
