@@ -209,6 +209,12 @@ class TestNoAnswer:
         with pytest.raises(StoreError, match=r"Connection refused: .*AWS_ENDPOINT_URL"):
             s3("http://127.0.0.1:1").get("a")
 
+    def test_what_s3_alone_heeds_is_told_of_s3_alone(self) -> None:
+        """A page, whose server is in its URL, has no endpoint to set."""
+        with pytest.raises(StoreError) as caught:
+            open_store("http://127.0.0.1:1/run", storage_options=ONCE).get("a")
+        assert str(caught.value).endswith(": no server listens there [store-failed]")
+
     def test_a_name_that_is_not_resolved_is_told(self) -> None:
         """Not only that a request could not be sent."""
         with pytest.raises(StoreError, match="the server's name is not resolved"):

@@ -56,6 +56,8 @@ _CONNECTION: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
     ),
 )
+_TO_SET = "; AWS_"
+"""Where such a reason goes over to what can be set, which S3 alone heeds."""
 _UNANSWERED = re.compile(
     r"error sending request|TimedOut|operation timed out|IncompleteBody|BrokenPipe"
     r"|Connection(?:Refused|Reset|Aborted)|request or response body error|connection closed"
@@ -160,6 +162,8 @@ class Place:
         text = _text(exc)
         kind, code = _classify(exc, text, verb)
         reason = _PLAIN_REASONS.get(code) or self.redactor.clean(_reason(exc, text))
+        if not self.url.startswith("s3"):
+            reason = reason.partition(_TO_SET)[0]
         if _is_elsewhere(exc, text):
             reason += self._region_hint()
         error = kind(code, self._told(verb, key, reason))
