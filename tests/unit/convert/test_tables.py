@@ -209,6 +209,36 @@ def test_a_word_of_parquet_that_is_no_utf8_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_column_a_number_is_imported(tmp_path: Path, ending: str, dtype: str) -> None:
+    """As pandas writes a frame whose index is words; with another column it is not guessed."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    matrix, file = MATRIX.clip(-9, 9).astype(dtype), tmp_path / f"wide.{ending}"
+    numbers = {str(at): column for at, column in enumerate(matrix.T)}
+
+    def write(columns: dict[str, Any]) -> None:
+        table = pa.table(columns)
+        if ending == "parquet":
+            pq.write_table(table, file)
+        else:
+            with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+
+    write({**numbers, "word": WORDS})
+    found = import_vectors(file, tmp_path / "run").checkpoint
+    assert (list(found.words), found.dtype) == (WORDS, matrix.dtype)
+    assert np.asarray(found).tobytes() == matrix.tobytes()
+    write({**numbers, "word": WORDS, "count": [1, 2, 3, 4, 5]})
+    with pytest.raises(embzarr.InvalidInputError, match=r"column of floats.* and 1 more"):
+        import_vectors(file, tmp_path / "run")
+    write({**numbers, "0": [None, *matrix[1:, 0]], "word": WORDS})
+    with pytest.raises(embzarr.InvalidInputError, match="row 0: nan at position 0"):
+        import_vectors(file, tmp_path / "run")
+
+
+@pytest.mark.peers
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 def test_a_damaged_file_of_arrow_is_told(tmp_path: Path, ending: str) -> None:
     """Cut anywhere, it is an error of ours; nothing is stored."""

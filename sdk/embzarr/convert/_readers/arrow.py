@@ -1,4 +1,4 @@
-"""Parquet and Arrow's files: a column of words, and one of vectors, all of one length."""
+"""Parquet and Arrow's files: a column of words, and one of vectors, or one a dimension."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from embzarr.convert._blocks import (
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PARQUET: Final = b"PAR1"
 FILE: Final = b"ARROW1"
+_SHOWN: Final = 5
+"""Columns that an error names."""
 
 
 def read_parquet(given: Given) -> Table:
@@ -71,11 +73,10 @@ def _parquet_batches(path: Path, damage: Damage) -> Iterator[Any]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
     with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        names = _columns(schema, damage)
-        most = rows_in_block(_list_size(schema.field(names[1]).type))
-        for batch in file.iter_batches(batch_size=most, columns=list(names)):
-            yield batch.select(list(names))
+        names = _columns(file.schema_arrow, damage)
+        most = _rows_at_once(file.schema_arrow, names)
+        for batch in file.iter_batches(batch_size=most, columns=names):
+            yield batch.select(names)
 
 
 def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
@@ -83,12 +84,12 @@ def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
 
     with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
         names = _columns(file.schema, damage)
-        most = rows_in_block(_list_size(file.schema.field(names[1]).type))
+        most = _rows_at_once(file.schema, names)
         for number in range(file.num_record_batches):
             batch = file.get_batch(number)
             batch.validate(full=True)
             for first in range(0, batch.num_rows, most):
-                yield batch.select(list(names)).slice(first, most)
+                yield batch.select(names).slice(first, most)
 
 
 def _lance_batches(path: Path, damage: Damage) -> Iterator[Any]:
@@ -96,17 +97,22 @@ def _lance_batches(path: Path, damage: Damage) -> Iterator[Any]:
 
     dataset = lance.dataset(str(path.parent.parent))
     names = _columns(dataset.schema, damage)
-    most = rows_in_block(_list_size(dataset.schema.field(names[1]).type))
-    for batch in dataset.to_batches(columns=list(names), batch_size=most):
-        yield batch.select(list(names))
+    most = _rows_at_once(dataset.schema, names)
+    for batch in dataset.to_batches(columns=names, batch_size=most):
+        yield batch.select(names)
 
 
-def _list_size(kind: Any) -> int:  # noqa: ANN401 - pyarrow has no types
-    return max(1, getattr(kind, "list_size", 256))
+def _rows_at_once(schema: Any, names: list[str]) -> int:  # noqa: ANN401 - pyarrow has no types
+    kind = schema.field(names[1]).type
+    is_wide = not hasattr(kind, "value_type")
+    return rows_in_block(max(1, len(names) - 1 if is_wide else getattr(kind, "list_size", 256)))
 
 
-def _columns(schema: Any, damage: Damage) -> tuple[str, str]:  # noqa: ANN401 - pyarrow has no types
-    """Return the names of the columns of words and of vectors."""
+def _columns(schema: Any, damage: Damage) -> list[str]:  # noqa: ANN401 - pyarrow has no types
+    """Return the name of the column of words, and of that of vectors, or of those of numbers.
+
+    Those are all others of a file, as where pandas wrote a frame of `embzarr.interop.pandas`.
+    """
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     def is_text(kind: Any) -> bool:  # noqa: ANN401
@@ -116,17 +122,43 @@ def _columns(schema: Any, damage: Damage) -> tuple[str, str]:  # noqa: ANN401 - 
         lists = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
         return any(one(kind) for one in lists) and bool(pa.types.is_floating(kind.value_type))
 
-    found = []
-    for what, fits, known in (("text", is_text, WORD_NAMES), ("floats", is_vector, VECTOR_NAMES)):
-        fitting = [field.name for field in schema if fits(field.type)]
-        named = [name for name in known if name in fitting]
-        if not named and len(fitting) != 1:
-            raise damage.error(
-                f"expected a column of {what}, or one of the name {' or '.join(known)}, found "
-                f"{', '.join(f'{field.name} ({field.type})' for field in schema)}"
-            )
-        found.append(named[0] if named else fitting[0])
-    return found[0], found[1]
+    words = _column(schema, damage, "text", is_text, WORD_NAMES)
+    numbers = [field.name for field in schema if field.name != words]
+    if numbers and all(pa.types.is_floating(schema.field(name).type) for name in numbers):
+        return [words, *numbers]
+    return [words, _column(schema, damage, "floats", is_vector, VECTOR_NAMES)]
+
+
+def _column(
+    schema: Any,  # noqa: ANN401 - pyarrow has no types
+    damage: Damage,
+    what: str,
+    fits: Callable[[Any], bool],
+    known: tuple[str, ...],
+) -> str:
+    """Return the name of the only column of a kind, or of the one that has a known name."""
+    fitting = [field.name for field in schema if fits(field.type)]
+    named = [name for name in known if name in fitting]
+    if not named and len(fitting) != 1:
+        listed = [f"{field.name} ({field.type})" for field in schema]
+        more = f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else ""
+        raise damage.error(
+            f"expected a column of {what}, or one of the name {' or '.join(known)}, found "
+            f"{', '.join(listed[:_SHOWN])}{more}"
+        )
+    return str(named[0] if named else fitting[0])
+
+
+def _of_two(batch: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return a batch with one column of vectors, where each of their numbers has one."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    words, *numbers = batch.columns
+    if not pa.types.is_floating(numbers[0].type):
+        return batch
+    matrix = np.stack([one.to_numpy(zero_copy_only=False) for one in numbers], axis=1)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), len(numbers))
+    return pa.record_batch([words, vectors], names=["words", "vectors"])
 
 
 class _Rows:
@@ -147,7 +179,9 @@ class _Rows:
         """Yield what pyarrow reads; whatever it raises of a damaged file is one error."""
         with given.source.on_disk(given.stream) as path:
             try:
-                yield from (batch for batch in batches_of(path, given.damage) if batch.num_rows)
+                for batch in batches_of(path, given.damage):
+                    if batch.num_rows:
+                        yield _of_two(batch)
             except (InvalidInputError, GeneratorExit):
                 raise
             except Exception as exc:
