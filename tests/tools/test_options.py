@@ -140,6 +140,19 @@ def options_of(command: str) -> set[str]:
     return {option for one in commands.commands[command].params for option in one.opts}
 
 
+def test_usage_marks_an_argument_once() -> None:
+    """What may be left out, or repeated, is marked by the parser, and by no name as well."""
+    program: Any = typer.main.get_command(cli.app)
+    named = {
+        (name, part.metavar or part.name.upper())
+        for name, command in program.commands.items()
+        for part in command.params
+        if part.param_type_name == "argument"
+    }
+    assert len(named) > 30
+    assert {(name, text) for name, text in named if not text.isalpha()} == set()
+
+
 PYTHON_ALONE = {"anon", "asynchronous", "binary", "copy", "no_bars", "pickle_secrets", "raw"}
 """Arguments that messages name which no command line comes to."""
 

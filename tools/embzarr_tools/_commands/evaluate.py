@@ -40,7 +40,7 @@ def evaluate(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Files of word pairs with scores, or of analogies; - for standard input.",
         ),
     ],

@@ -26,7 +26,7 @@ def publish(
     words: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[WORDS]",
+            metavar="WORDS",
             help="A word on each line, in row order; where there is a table. Or -, as PLAN.",
         ),
     ] = None,
