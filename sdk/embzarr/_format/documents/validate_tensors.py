@@ -65,7 +65,9 @@ def _check_place(
 
 def _check_apart(layer: Layer, what: str) -> None:
     """Refuse two that share a number: what all of them take is then bounded by what is stored."""
-    for (array, _, end), (other, start, _) in itertools.pairwise(sorted(_stretches(layer))):
+    # One of no number shares none, wherever it begins.
+    taken = sorted(one for one in _stretches(layer) if one[1] < one[2])
+    for (array, _, end), (other, start, _) in itertools.pairwise(taken):
         require(array != other or end <= start, what, f"array {json.brief(array)} is used twice")
 
 
