@@ -34,6 +34,9 @@ T = TypeVar("T")
 Unread: TypeAlias = DamagedError | StoreError
 """Why a manifest that stands there tells nothing: it is damaged, or archived."""
 
+Unusable: TypeAlias = NotFoundError | UnsupportedError
+"""Why nobody goes on at a number: nothing stands there, or what a later version stored."""
+
 _BATCH = 16
 """Manifests read at once."""
 _LOOKS = 100
@@ -270,6 +273,7 @@ def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | U
 
     Raises:
         NotFoundError: code ``commit-missing``: nothing stands there.
+        UnsupportedError: a later version stored it; not before its turn, as nobody may get there.
     """
     gone: list[Run] = []
     while runs:
@@ -280,7 +284,7 @@ def numbered(store: Readable, runs: list[Run]) -> Iterator[tuple[int, Record | U
         for number, record in zip(batch, found, strict=True):
             if not intervals.without([[number, number]], gone):
                 continue
-            if isinstance(record, NotFoundError):
+            if isinstance(record, Unusable):
                 raise record
             if isinstance(record, Collected):
                 gone = intervals.merged([*gone, *record.collection.expired])
@@ -302,10 +306,10 @@ def find(store: Readable, number: int) -> Record | None:
         return None
 
 
-def _sound_or_not(store: Readable, number: int) -> Record | Unread | NotFoundError:
+def _sound_or_not(store: Readable, number: int) -> Record | Unread | Unusable:
     try:
         return stored.read(store, number)
-    except (DamagedError, NotFoundError) as exc:
+    except (DamagedError, NotFoundError, UnsupportedError) as exc:
         return detached(exc)
     except StoreError as exc:
         if exc.code != "object-archived":
@@ -387,7 +391,7 @@ def _last_number(store: Readable) -> int:
         ahead = min(2 * ahead, _BATCH)
 
 
-def _is_there(found: Record | Unread | NotFoundError | None) -> bool:
+def _is_there(found: Record | Unread | Unusable | None) -> bool:
     """Tell whether anything stands at a number, sound or not; None where one may not look."""
     if isinstance(found, NotFoundError) and found.code != "commit-missing":
         raise found
