@@ -512,6 +512,23 @@ def test_another_history(tmp_path: Path) -> None:
         embzarr.publish(tmp_path / "b", plan, WORDS)
 
 
+def test_a_base_that_expired_is_known_by_its_tombstone(tmp_path: Path) -> None:
+    """What came before a step does it no harm by being given up; where it is gone, nobody knows."""
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
+    plan = plan_of(tmp_path)
+    write_all(tmp_path, plan)
+    embzarr.save(tmp_path, ["a"], VECTORS[1:2])
+    report = embzarr.Run(tmp_path).gc(keep_last=1)
+    gone = Path(shutil.copytree(tmp_path, tmp_path / "gone"))
+    (gone / "commits" / f"{1:020}.json").unlink()
+
+    assert report.expired == (1,)
+    with pytest.raises(NotFoundError) as caught:
+        embzarr.publish(gone, plan, WORDS)
+    assert caught.value.code == "commit-missing"
+    assert embzarr.publish(tmp_path, plan, WORDS).commit == 4
+
+
 def test_words_and_columns_must_fit(tmp_path: Path) -> None:
     """What the publisher adds has one row for each of the step's, and names of its own."""
     plan = plan_of(tmp_path)
