@@ -169,8 +169,8 @@ def load(
     """
     state = {} if into is None else fillable(into)
     _require_optimizer(optimizer)
+    own = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if names is not None:
-        own = {name: tuple(tensor.shape) for name, tensor in state.items()}
         _copy(state, by_names(source, names, into, own, strict=strict, where=where))
         return state
     checkpoint, record = storing.open_model(source, "torch", where, version=torch.__version__)
@@ -180,8 +180,7 @@ def load(
         raise NotFoundError("model-missing", f"{checkpoint.url}: saved without an optimizer")
     held = _own(checkpoint, record, shapes)
     held |= {name: shapes[other] for name, other in shared.items()}
-    wanted = held if into is None else {name: tuple(one.shape) for name, one in state.items()}
-    common = storing.check_fits(held, wanted, strict=strict)
+    common = storing.check_fits(held, held if into is None else own, strict=strict)
     if optimizer is not None:  # before anything is filled
         _check_optimizer(told, optimizer, strict=strict)
     out = {
