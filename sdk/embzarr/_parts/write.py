@@ -56,6 +56,8 @@ class PartWriter:
         """Held by whoever appends or ends: an interrupted call may still be ending."""
         self._is_whole = True
         """Whether all rows that were given are there: not after a call that was interrupted."""
+        self._has_end = False
+        """Whether it is in a block, at whose end it tells that it is there."""
         self._plan = plan
         self._index = index
         self._store = store
@@ -197,6 +199,12 @@ class PartWriter:
             raise InvalidInputError(
                 "store-closed", "this part is finished, was given up, or is another process's"
             )
+        if not self._has_end:
+            raise InvalidInputError(
+                "store-closed",
+                "a part is there at the end of its block: expected "
+                "`with embzarr.write_part(...) as part:`, found none",
+            )
         if not (self._is_whole and self._contents.is_whole):
             raise InvalidInputError(
                 "store-closed", "this part was interrupted, or failed midway: begin it anew"
@@ -250,6 +258,7 @@ class PartWriter:
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
+        self._has_end = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -75,6 +75,8 @@ class Writer:
         """Held by whoever appends, commits or aborts: an interrupted call may still be ending."""
         self._is_whole = True
         """Whether all rows that were appended are there; not once a call was interrupted."""
+        self._has_end = False
+        """Whether it is in a block, at whose end it commits."""
 
     def append(
         self, words: Iterable[str | bytes], vectors: ArrayLike, **columns: ArrayLike
@@ -133,6 +135,12 @@ class Writer:
 
     def _apart(self, work: Callable[[], object]) -> None:
         """Do something in turn; where it is interrupted, rows may be half there."""
+        if not self._has_end:
+            raise InvalidInputError(
+                "store-closed",
+                "a writer commits at the end of its block: expected "
+                "`with embzarr.create(...) as writer:`, found none",
+            )
 
         def in_turn() -> None:
             with self._turn:
@@ -174,6 +182,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
+        self._has_end = True
         return self
 
     def __exit__(self, _: object, cause: BaseException | None, __: object) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,7 @@ def test_a_store_without_commits(tmp_path: Path) -> None:
 # Unfinished writes --------------------------------------------------------------------------------
 def unfinished(root: Path) -> embzarr.Writer:
     """Begin a save and leave it; its objects are there."""
-    writer = embzarr.create(root, 2)
+    writer = ExitStack().enter_context(embzarr.create(root, 2))
     writer.append(["a"], [[1.0, 2.0]])
     for column in writer._layer.columns.values():
         column.finish()

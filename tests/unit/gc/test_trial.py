@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def test_the_stores_clock_tells_what_is_abandoned(
     ahead: float, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A collector whose own clock runs two days ahead leaves a write alone that is under way."""
-    writer = embzarr.create(root, 2)
+    writer = ExitStack().enter_context(embzarr.create(root, 2))
     writer.append(["a"], [[1.0, 2.0]])
     for column in writer._layer.columns.values():
         column.finish()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,7 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
 def test_a_part_that_failed_is_written_again(tmp_path: Path) -> None:
     """An attempt that died in the middle leaves no receipt; the next one goes over it."""
     plan = plan_of(tmp_path, compression="lz4")
-    died = embzarr.write_part(tmp_path, plan, 0)
+    died = ExitStack().enter_context(embzarr.write_part(tmp_path, plan, 0))
     died.append(VECTORS[: died.stop], moments=MOMENTS[: died.stop])
     end = time.monotonic() + 30
     while not objects_of(tmp_path / plan.path) and time.monotonic() < end:
@@ -476,6 +477,15 @@ def test_blocks_must_fit(tmp_path: Path, blocks: dict[str, Any], code: str) -> N
     ):
         part.append(**blocks)
     assert caught.value.code == code
+
+
+def test_a_part_without_a_block_takes_nothing(tmp_path: Path) -> None:
+    """What it took would never be there for the one who publishes."""
+    part = embzarr.write_part(tmp_path, plan_of(tmp_path), 0)
+
+    with pytest.raises(InvalidInputError, match=r"with embzarr\.write_part") as caught:
+        part.append(np.ones((1, 2), "f4"))
+    assert caught.value.code == "store-closed"
 
 
 @pytest.mark.parametrize("index", [-1, 4, True])

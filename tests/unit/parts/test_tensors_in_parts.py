@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -347,7 +348,7 @@ def test_what_an_attempt_left_that_no_receipt_names_does_no_harm(tmp_path: Path)
     """It is not listed, and goes with the layer."""
     embzarr.save(tmp_path, tensors={"old": np.ones(3)})
     plan = plan_of(tmp_path)
-    died = embzarr.write_part(tmp_path, plan, 0)
+    died = ExitStack().enter_context(embzarr.write_part(tmp_path, plan, 0))
     died.add(tensors={"another": make_vectors(300, 200, seed=9)})
     died._files.wait()
     died.__exit__(RuntimeError)
@@ -402,7 +403,7 @@ def test_a_large_tensor_that_two_parts_give_with_other_numbers_is_told_at_once(
 ) -> None:
     """The second one to write it is stopped: told who was first, or where that one goes on."""
     plan = embzarr.plan_step(tmp_path, parts=2)
-    first = embzarr.write_part(tmp_path, plan, 0)
+    first = ExitStack().enter_context(embzarr.write_part(tmp_path, plan, 0))
     first.add(tensors={"w": make_vectors(300, 200)})
     first._files.wait()
 
@@ -549,7 +550,7 @@ def test_a_range_that_is_not_full_leaves_no_receipt(tmp_path: Path) -> None:
 def test_a_file_that_fails_midway_leaves_the_part_to_be_begun_anew(tmp_path: Path) -> None:
     """What was taken of it would else stand among what comes after."""
     plan = embzarr.plan_step(tmp_path, parts=1)
-    part = embzarr.write_part(tmp_path, plan, 0)
+    part = ExitStack().enter_context(embzarr.write_part(tmp_path, plan, 0))
     with pytest.raises(InvalidInputError, match="missing"):
         part.add(files={"a": b"a", "b": tmp_path / "missing"})
 
@@ -642,7 +643,7 @@ def test_what_a_plan_cannot_tell_of_is_said_in_words_of_its_arguments(tmp_path: 
 def test_rows_without_their_dimension_are_told_from_the_shape_of_one(tmp_path: Path) -> None:
     """One row that is given as rows is of no row's shape, and the message shows both."""
     plan = embzarr.plan_step(tmp_path, parts=1, tensors={"w": ("float32", (1, 2))})
-    writer = embzarr.write_part(tmp_path, plan, 0)
+    writer = ExitStack().enter_context(embzarr.write_part(tmp_path, plan, 0))
 
     with pytest.raises(
         InvalidInputError, match=r"array of rows of shape \(2,\), found one of shape"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_lost_number_is_closed_and_the_history_goes_on(
 
 def test_a_writer_that_began_before_a_lost_number_begins_again(torn: MemoryStore) -> None:
     """Nobody can tell it whether what is lost had revoked its data."""
-    writer = embzarr.create(torn, 2)
+    writer = ExitStack().enter_context(embzarr.create(torn, 2))
     writer.append(["a"], [[1.0, 2.0]])
     writer._base = embzarr._history.history.read(open_store(torn), 1)
     embzarr.repair(torn, dry_run=False)

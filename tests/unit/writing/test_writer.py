@@ -82,9 +82,23 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     assert embzarr.open(tmp_path).words == ["a"]
 
 
+def test_a_writer_without_a_block_takes_nothing(tmp_path: Path) -> None:
+    """What it took would never be committed, since nothing tells it that all is there."""
+    writer = embzarr.create(tmp_path, 1)
+
+    with pytest.raises(embzarr.InvalidInputError, match=r"with embzarr\.create") as caught:
+        writer.append(["a"], [[1.0]])
+    assert caught.value.code == "store-closed"
+    with pytest.raises(embzarr.InvalidInputError, match=r"with embzarr\.create"):
+        writer.add(files={"a": b"1"})
+    with writer:
+        writer.append(["a"], [[1.0]])
+    assert embzarr.open(tmp_path).words == ["a"]
+
+
 def test_duplicates_over_blocks_are_refused(tmp_path: Path) -> None:
     """A word that comes again in a later block is named with both rows; nothing is committed."""
-    writer = embzarr.create(tmp_path, 1)
+    writer = ExitStack().enter_context(embzarr.create(tmp_path, 1))
     writer.append(["a", "b"], [[1.0], [2.0]])
     writer.append(["c", "b"], [[3.0], [4.0]])
 
@@ -179,7 +193,7 @@ def test_lexical_streams_must_rise(tmp_path: Path) -> None:
     """A stream that claims byte order is held to it."""
     with embzarr.create(tmp_path / "good", 1, placement="lexical") as writer:
         writer.append(["a", "b"], [[1.0], [2.0]])
-    writer = embzarr.create(tmp_path / "bad", 1, placement="lexical")
+    writer = ExitStack().enter_context(embzarr.create(tmp_path / "bad", 1, placement="lexical"))
     writer.append(["b", "a"], [[1.0], [2.0]])
     with pytest.raises(embzarr.InvalidInputError, match="belongs after"), writer:
         pass
