@@ -1,9 +1,4 @@
-"""Hands out the requests of plans, so many bytes at once.
-
-A plan reads over the gaps between wanted chunks where that is quicker than to ask again, by what
-the link is thought to give. Where much of a plan is gaps, its first requests are short, and what
-comes in by them decides how the rest is asked for: over a narrow link gaps cost more than requests.
-"""
+"""Hands out the requests of plans, so many bytes at once."""
 
 from __future__ import annotations
 
@@ -15,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embzarr._reading.fetching.watching import Watch
 from embzarr._reading.planning import merging
 from embzarr._reading.planning.plans import requests
 
@@ -27,20 +23,6 @@ if TYPE_CHECKING:
     from embzarr._reading.planning.merging import CostModel, Request
     from embzarr._reading.planning.options import View
     from embzarr._reading.planning.plans import ArrayPlan
-
-_MUCH = 1.3
-"""A plan is watched that fetches more than so many times what it wants."""
-_AT_FIRST = 3 * 1024 * 1024
-"""Bytes of gaps under way at once while a plan is watched, beside what a usual link holds."""
-_AT_FIRST_MOST = 10 * 1024 * 1024
-_AT_FIRST_PARTS = 4
-"""Requests that all of it is divided into, at least."""
-_CONNECTING = 2
-"""Round trips to the first answer of a new connection, at least: TCP, and the request."""
-_ASIDE = 0.5
-"""Of what a request costs, what it costs over a narrow link: processors are idle there."""
-_NARROW = 2.5
-"""Times as slow as it was thought to be: less, and any busy machine would be a narrow link."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +40,7 @@ class Job:
 class Feed:
     """Hands out requests, so many bytes at once.
 
-    It divides what is left anew where the link turns out to be narrow. What a link is, is told by
-    what is usual for its kind: a few readings of a narrow one do not tell whether requests or bytes
-    are what takes long.
+    It divides what is left anew where the link turns out to be narrow: see `Watch`.
     """
 
     def __init__(self, plans: Sequence[ArrayPlan], view: View, link: Link) -> None:
@@ -83,19 +63,17 @@ class Feed:
         limit = view.room(0)
         self._room = min(cost.under_way(span), limit)
         self._free = limit - ahead
-        self._watches = fetched > _MUCH * self.wanted
-        self._usual = replace(link.usual, latency=cost.latency)
-        gaps = min(_AT_FIRST + self._usual.latency / self._usual.per_byte, _AT_FIRST_MOST)
-        self._at_first = int(gaps * fetched / max(fetched - self.wanted, 1))
         self.begun = time.perf_counter() - (view.ahead.seconds if view.ahead else 0)
         """When its first request was sent."""
+        usual = replace(link.usual, latency=cost.latency)
+        self._watch = Watch(fetched, self.wanted, usual, self.begun)
         self._received = 0
         fit = merging.side_by_side([request for request, _ in found], self._room)
         fit = min(fit, cost.side_by_side(fetched // max(len(found), 1)))
         fit = min(fit + len(self._early), merging.PARALLEL)
-        self.connections = cost.connections() if self._watches else fit
+        self.connections = cost.connections() if self._watch.is_on else fit
         """How many can be busy with it."""
-        if self._watches and view.ahead and view.ahead.is_done:
+        if self._watch.is_on and view.ahead and view.ahead.is_done:
             self._judge(view.ahead.nbytes)
         self.sent = 0
         """Requests handed out."""
@@ -128,7 +106,7 @@ class Feed:
             self._free += job.frees
             self._coming -= bool(job.frees)
             self._received += job.request.length
-            if self._watches and self._received >= self._at_first:
+            if self._watch.is_on and self._received >= self._watch.nbytes:
                 # How much has come of what is still under way is not known: half, as it may be.
                 self._judge((self._received + self.nbytes) / 2)
             self._changed.notify()
@@ -155,15 +133,14 @@ class Feed:
             self._changed.notify_all()
 
     def _next(self) -> Job | None:
-        """Return the next request where there is room for it: while it watches, they are short."""
+        """Return the next request where there is room for it: a short one while it is watched."""
         if not self._left:
             return None
         request, plan = self._left[0]
         room, rest = min(self._room, self._free), None
-        if self._watches:
-            room = min(room, self._at_first)
-            part = merging.even(request.length, self._at_first // _AT_FIRST_PARTS, request.length)
-            request, rest = merging.split(request, plan.places, part)
+        if self._watch.is_on:
+            room = min(room, self._watch.nbytes)
+            request, rest = self._watch.part(request, plan)
         claim = plan.claim(request, self._view)
         if (self._held or self._coming) and self._held + claim > room:
             return None
@@ -184,12 +161,9 @@ class Feed:
         return Job(request, plan, claim, frees=request.length)
 
     def _judge(self, moved: float) -> None:
-        """Watch no more, and divide what is left anew, where what has moved so far was slow."""
-        self._watches = False
-        busy = time.perf_counter() - self.begun - _CONNECTING * self._usual.latency
-        if busy / moved > _NARROW * self._usual.per_byte:
-            request = _ASIDE * self._usual.per_request
-            narrow = replace(self._usual, per_request=request, per_byte=busy / moved)
+        """Divide what is left anew where what has moved so far was slow."""
+        narrow = self._watch.judge(moved)
+        if narrow:
             self._left = _again(self._left, narrow)
 
 
