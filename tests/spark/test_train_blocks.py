@@ -102,11 +102,9 @@ with LocalEngine(corpus) as engine:
 @pytest.mark.parametrize(
     ("where", "number"),
     [
-        ("task", 3),
         ("task", 20),
         ("before", 5),
         ("after", 4),
-        ("after", 9),
         ("gather", 2),
     ],
 )
