@@ -117,7 +117,7 @@ def test_what_is_not_installed_is_told(
     name, extra = {"pyarrow": ("x.arrow", "arrow"), "gensim": ("x.kv", "gensim")}[package]
     with pytest.raises(embzarr.UnsupportedError, match=rf"embzarr\[{extra}\]") as caught:
         convert.export_vectors(checkpoint, tmp_path / name)
-    assert caught.value.code == "url-unsupported"
+    assert caught.value.code == "feature-unsupported"
     assert not list(tmp_path.iterdir())
 
 

@@ -333,4 +333,4 @@ def test_what_is_not_installed_is_told(library: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(modules, library, None)
     with pytest.raises(embzarr.UnsupportedError, match=rf"embzarr\[{name}\]") as caught:
         __import__(f"embzarr.interop.{name}")
-    assert caught.value.code == "url-unsupported"
+    assert caught.value.code == "feature-unsupported"

@@ -100,7 +100,7 @@ def export_vectors(
             ``input-duplicate-word`` one that is asked for twice; ``input-dtype`` a type that the
             format has not; ``input-nonfinite`` a NaN for a format that has none.
         ConflictError: ``object-exists``: something has the target's name.
-        UnsupportedError: ``url-unsupported``: a package that this format needs is not installed.
+        UnsupportedError: ``feature-unsupported``: a package that this format needs is not there.
 
     Example:
         >>> export_vectors(checkpoint, f"{folder}/mine.vec", words=["king"]).rows

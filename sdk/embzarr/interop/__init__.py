@@ -18,7 +18,7 @@
     from embzarr.interop.mllib import from_word2vec, load, save, to_word2vec
 
 Nothing of it is imported by ``import embzarr``, and no library before its own module is. Where one
-is not installed, importing its module is an `embzarr.UnsupportedError`, code ``url-unsupported``,
-which says what to install. A checkpoint is taken open, or as the place of a run, whose newest it
-is then.
+is not installed, importing its module is an `embzarr.UnsupportedError`, code
+``feature-unsupported``, which says what to install. A checkpoint is taken open, or as the place of
+a run, whose newest it is then.
 """

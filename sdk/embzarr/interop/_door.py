@@ -28,13 +28,13 @@ def needs(package: str, *, extra: str) -> Iterator[None]:
     """Say what to install where an import inside fails.
 
     Raises:
-        UnsupportedError: code ``url-unsupported``.
+        UnsupportedError: code ``feature-unsupported``.
     """
     try:
         yield
     except ImportError as exc:
         raise UnsupportedError(
-            "url-unsupported",
+            "feature-unsupported",
             f"this adapter needs {package}: pip install 'embzarr[{extra}]' ({exc})",
         ) from exc
 

@@ -77,7 +77,7 @@ class Format:
         """Refuse to go on without the package.
 
         Raises:
-            UnsupportedError: code ``url-unsupported``.
+            UnsupportedError: code ``feature-unsupported``.
         """
         if self.package is None:
             return
@@ -85,7 +85,7 @@ class Format:
             importlib.import_module(self.package)
         except ImportError as exc:
             raise UnsupportedError(
-                "url-unsupported",
+                "feature-unsupported",
                 f"{self.name} needs {self.package}: pip install 'embzarr[{self.extra}]'",
             ) from exc
 

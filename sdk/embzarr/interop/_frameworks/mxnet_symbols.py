@@ -13,7 +13,7 @@ from embzarr.interop._door import needs
 
 if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
     raise UnsupportedError(
-        "url-unsupported",
+        "feature-unsupported",
         f"this adapter needs numpy below 2, as MXNet does; found {np.__version__}",
     )
 vars(np).setdefault("bool", np.bool_)  # which MXNet asks of numpy 1.26, and numpy 2 has again
