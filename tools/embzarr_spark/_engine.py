@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embzarr_spark._places import Places
     from embzarr_spark._plan import BlockPlan, Position
     from embzarr_spark._tasks import Report, Round
+    from embzarr_spark._words import Counted
     from embzarr_trainer import TrainOptions
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ class Engine(Protocol):
     slots: int
     """How many tasks run at once."""
 
-    def count(self, options: TrainOptions) -> Sequence[tuple[str, int]]:
-        """Return each word that occurs ``options.min_count`` times, and how often it does."""
+    def count(self, options: TrainOptions) -> Sequence[Counted]:
+        """Return all words that occur ``options.min_count`` times, and how often each does."""
         ...
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:

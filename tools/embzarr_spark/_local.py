@@ -16,7 +16,7 @@ import numpy as np
 from embzarr_spark._shards import Shard, encode, fingerprint
 from embzarr_spark._tasks import train_block
 from embzarr_spark._windows import deal
-from embzarr_spark._words import count_words
+from embzarr_spark._words import Counted, count_words
 from embzarr_trainer import check_integer, find_tokenizer, read_text
 
 if TYPE_CHECKING:
@@ -74,10 +74,9 @@ class LocalEngine:
         """End the processes, and remove what they shared."""
         self._resources.close()
 
-    def count(self, options: TrainOptions) -> Sequence[tuple[str, int]]:
+    def count(self, options: TrainOptions) -> Sequence[Counted]:
         """Count words, as `Engine.count`."""
-        counted = count_words(self._blocks(options))
-        return [(word, number) for word, number in counted.items() if number >= options.min_count]
+        return [Counted.of(count_words(self._blocks(options)).items())]
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:
         """Write shards into the folder, as `Engine.encode`."""

@@ -18,7 +18,7 @@ import embzarr
 from embzarr_spark._shards import encode, fingerprint
 from embzarr_spark._tasks import train_block
 from embzarr_spark._windows import deal
-from embzarr_spark._words import count_words
+from embzarr_spark._words import Counted, count_words
 from embzarr_trainer import LINE_END, find_tokenizer, refused
 
 if TYPE_CHECKING:
@@ -81,14 +81,15 @@ class SparkEngine:
         if self._shards is not None:
             self._shards.unpersist()
 
-    def count(self, options: TrainOptions) -> Sequence[tuple[str, int]]:
+    def count(self, options: TrainOptions) -> Sequence[Counted]:
         """Count words, as `Engine.count`; rare ones never reach the driver."""
         name, least = options.tokenizer, options.min_count
         with _explaining():
             counted = self._lines.mapPartitions(lambda lines: _counted(lines, name)).reduceByKey(
                 lambda one, other: one + other
             )
-            found: list[tuple[str, int]] = counted.filter(lambda one: one[1] >= least).collect()
+            frequent = counted.filter(lambda one: one[1] >= least)
+            found: list[Counted] = frequent.mapPartitions(_packed).collect()
         return found
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:
@@ -206,6 +207,10 @@ def _blocks(lines: Iterable[str], tokenizer: str) -> Iterator[list[str]]:
 
 def _counted(lines: Iterable[str], tokenizer: str) -> Iterable[tuple[str, int]]:
     return count_words(_blocks(lines, tokenizer)).items()
+
+
+def _packed(counted: Iterable[tuple[str, int]]) -> Iterator[Counted]:
+    yield Counted.of(counted)
 
 
 def _encoded(

@@ -206,9 +206,11 @@ def _prepare(
     engine: Engine, places: Places, options: TrainOptions, *, groups: int | None, segments: int
 ) -> BlockPlan:
     """Count words, store them and encode the text; return the plan of the run."""
-    vocabulary = vocabulary_of(engine.count(options), options=options)
+    vocabulary = vocabulary_of(
+        engine.count(options), min_count=options.min_count, max_vocab=options.max_vocab
+    )
     total, digest = int(vocabulary.counts.sum()), vocabulary.digest
-    words = len(vocabulary.words)
+    words = len(vocabulary)
     if groups is None:
         groups = min(groups_for(engine.slots), words)
     check_integer("groups", groups, low=1, high=words)
