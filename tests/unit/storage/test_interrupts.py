@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -349,6 +350,7 @@ def test_a_writer_that_was_interrupted_goes_no_further(
         interrupts.wait(Latch())
 
     writer = begin()
+    ExitStack().enter_context(writer)
     with monkeypatch.context() as patch:
         patch.setattr(Conversion, "stored", cut_off)
         with pytest.raises(Boom):
