@@ -61,7 +61,7 @@ def _plan_rows(given: Any) -> Any:
         found.append(
             {
                 "chunk": chunk,
-                "key": keys.shard_key(given["array"], shard, given["rank"]),
+                "key": keys.shard_name(given["array"], shard, given["rank"]),
                 "start": given["index"]["offset"][chunk],
                 "length": given["index"]["nbytes"][chunk],
                 "rows": [

@@ -124,7 +124,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "keys/commit_number": keys.commit_number,
     "keys/is_column_name": keys.is_column_name,
     "keys/layer_path": lambda given: keys.layer_path(**given),
-    "keys/shard_key": lambda given: keys.shard_key(**given),
+    "keys/shard_key": lambda given: keys.shard_name(**given),
     "keys/table_array": keys.table_array,
     "keys/tag_key": keys.tag_key,
     "keys/tag_name": keys.tag_name,

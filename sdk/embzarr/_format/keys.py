@@ -155,8 +155,8 @@ def is_ours(key: str) -> bool:
     )
 
 
-def shard_key(array: str, shard: int, rank: int) -> str:
-    """Return a shard's key below its layer: Zarr's default encoding of (shard, 0, ...)."""
+def shard_name(array: str, shard: int, rank: int) -> str:
+    """Return a shard's key, below its layer: Zarr's default encoding of (shard, 0, ...)."""
     return shard_at(array, (shard, *[0] * (rank - 1)))
 
 

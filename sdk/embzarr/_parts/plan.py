@@ -129,7 +129,7 @@ class Divided:
         """Yield the keys of the shards of a part, below the layer, in order."""
         first = self.first_shard(part)
         for shard in range(self.grid_of(part).shards):
-            yield keys.shard_key(self.name, first + shard, 1 + len(self.row_shape))
+            yield keys.shard_name(self.name, first + shard, 1 + len(self.row_shape))
 
 
 class StepPlan(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

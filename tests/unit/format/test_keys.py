@@ -127,7 +127,7 @@ def test_a_write_has_a_folder_of_its_own() -> None:
 )
 def test_shards_have_the_keys_of_zarr(array: str, shard: int, rank: int, key: str) -> None:
     """A shard's key is Zarr's default encoding: one index for each dimension, rows first."""
-    assert key_names.shard_key(array, shard, rank) == key
+    assert key_names.shard_name(array, shard, rank) == key
 
 
 def test_each_array_has_a_table_of_its_own() -> None:
@@ -235,8 +235,8 @@ def test_own_keys_pass() -> None:
     made = [
         key_names.commit_key(LARGEST),
         key_names.tag_key("a" * 128),
-        f"{path}/{key_names.shard_key(key_names.table_array(name), LARGEST, 8)}",
-        f"{path}/{key_names.shard_key(spec.LOOKUP_BLOCKS, 4095, 2)}",
+        f"{path}/{key_names.shard_name(key_names.table_array(name), LARGEST, 8)}",
+        f"{path}/{key_names.shard_name(spec.LOOKUP_BLOCKS, 4095, 2)}",
         f"{path}/{name}/{spec.ZARR_JSON}",
     ]
 

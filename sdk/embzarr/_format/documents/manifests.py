@@ -265,7 +265,7 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
         entry = self.arrays[array]
         if entry.split:
             return keys.shard_at(array, entry.cut.place(shard))
-        return keys.shard_key(array, shard, len(entry.shape))
+        return keys.shard_name(array, shard, len(entry.shape))
 
     @property
     def shards(self) -> dict[str, tuple[str, int]]:
