@@ -22,8 +22,8 @@ def some(rng: random.Random, count: int) -> list[tuple[str, int]]:
     return [(word, rng.randrange(1, 6)) for word in words]
 
 
-def in_parts(pairs: list[tuple[str, int]], parts: int) -> list[Counted]:
-    return [Counted.of(pairs[at::parts]) for at in range(parts)]
+def in_parts(pairs: list[tuple[str, int]], parts: int, least: int) -> list[Counted]:
+    return [Counted.of(pairs[at::parts], least) for at in range(parts)]
 
 
 def of_python(pairs: list[tuple[str, int]], least: int, most: int | None) -> list[tuple[str, int]]:
@@ -47,7 +47,7 @@ def test_the_commonest_come_in_the_order_of_their_hashes(
     rng = random.Random(bits)
     pairs = some(rng, 500)
 
-    found = vocabulary_of(in_parts(pairs, 3), min_count=2, max_vocab=most)
+    found = vocabulary_of(in_parts(pairs, 3, 2), min_count=2, max_vocab=most)
     expected = of_python(pairs, 2, most)
 
     assert len(found) == len(expected)
@@ -60,7 +60,7 @@ def test_the_commonest_come_in_the_order_of_their_hashes(
 @pytest.mark.parametrize("parts", [[], [[]], [[("a", 1)], []]])
 def test_no_word_is_frequent_enough(parts: list[list[tuple[str, int]]]) -> None:
     """Nothing, or nothing that occurs often, is told as what was asked for."""
-    counted = [Counted.of(pairs) for pairs in parts]
+    counted = [Counted.of(pairs, 2) for pairs in parts]
 
     with pytest.raises(embzarr.InvalidInputError, match="no word occurs 2 times") as caught:
         vocabulary_of(counted, min_count=2, max_vocab=None)
@@ -71,7 +71,7 @@ def test_a_driver_holds_no_word_as_an_object_of_python() -> None:
     """Those would be 200 bytes a word, and twice that while they are sorted."""
     words = 100_000
     parts = [range(part, words, 4) for part in range(4)]
-    counted = [Counted.of((f"word{at}", at) for at in part) for part in parts]
+    counted = [Counted.of(((f"word{at}", at) for at in part), 1) for part in parts]
 
     tracemalloc.start()
     try:

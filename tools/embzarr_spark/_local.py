@@ -76,7 +76,7 @@ class LocalEngine:
 
     def count(self, options: TrainOptions) -> Sequence[Counted]:
         """Count words, as `Engine.count`."""
-        return [Counted.of(count_words(self._blocks(options)).items())]
+        return [Counted.of(count_words(self._blocks(options)).items(), options.min_count)]
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:
         """Write shards into the folder, as `Engine.encode`."""

@@ -88,8 +88,8 @@ class SparkEngine:
             counted = self._lines.mapPartitions(lambda lines: _counted(lines, name)).reduceByKey(
                 lambda one, other: one + other
             )
-            frequent = counted.filter(lambda one: one[1] >= least)
-            found: list[Counted] = frequent.mapPartitions(_packed).collect()
+            packed = counted.mapPartitions(lambda words: [Counted.of(words, least)])
+            found: list[Counted] = packed.collect()
         return found
 
     def encode(self, places: Places, options: TrainOptions, total: int) -> int:
@@ -207,10 +207,6 @@ def _blocks(lines: Iterable[str], tokenizer: str) -> Iterator[list[str]]:
 
 def _counted(lines: Iterable[str], tokenizer: str) -> Iterable[tuple[str, int]]:
     return count_words(_blocks(lines, tokenizer)).items()
-
-
-def _packed(counted: Iterable[tuple[str, int]]) -> Iterator[Counted]:
-    yield Counted.of(counted)
 
 
 def _encoded(

@@ -32,30 +32,37 @@ class Counted:
 
     text: bytes
     """The words in UTF-8, one behind the other."""
-    ends: npt.NDArray[np.int64]
-    """(n,): where each ends."""
+    edges: npt.NDArray[np.int64]
+    """(n + 1,): where each begins, and where the last ends."""
     counts: npt.NDArray[np.int64]
     """(n,): how often it occurs."""
 
     @classmethod
-    def of(cls, counted: Iterable[tuple[str, int]]) -> Self:
-        """Pack words with their counts."""
-        text, ends, counts = bytearray(), array("q"), array("q")
+    def of(cls, counted: Iterable[tuple[str, int]], least: int) -> Self:
+        """Pack the words that occur `least` times."""
+        text, edges, counts = bytearray(), array("q", [0]), array("q")
         for word, count in counted:
-            text += word.encode()
-            ends.append(len(text))
-            counts.append(count)
-        return cls(bytes(text), np.array(ends, np.int64), np.array(counts, np.int64))
+            if count >= least:
+                text += word.encode()
+                edges.append(len(text))
+                counts.append(count)
+        return cls(bytes(text), np.array(edges, np.int64), np.array(counts, np.int64))
 
     def __len__(self) -> int:
         """Return the number of words."""
-        return len(self.ends)
+        return len(self.counts)
+
+    def encoded(self, chosen: npt.NDArray[np.int64]) -> Iterator[bytes]:
+        """Yield words by their places, in UTF-8."""
+        for first in range(0, len(chosen), _BLOCK):
+            some = chosen[first : first + _BLOCK]
+            begins, ends = self.edges[some].tolist(), self.edges[some + 1].tolist()
+            for begin, end in zip(begins, ends, strict=True):
+                yield self.text[begin:end]
 
     def words(self, start: int, stop: int) -> list[str]:
         """Return some words, as Python's own."""
-        ends = self.ends[start:stop].tolist()
-        begins = [int(self.ends[start - 1]) if start else 0, *ends[:-1]]
-        return [self.text[a:b].decode() for a, b in zip(begins, ends, strict=False)]
+        return [word.decode() for word in self.encoded(np.arange(start, min(stop, len(self))))]
 
     def blocks(self) -> Iterator[tuple[list[str], npt.NDArray[np.int64]]]:
         """Yield words with their counts, some at a time."""
@@ -65,21 +72,18 @@ class Counted:
 
     def take(self, chosen: npt.NDArray[np.int64]) -> Self:
         """Return words by their places, in this order."""
-        text, begins = bytearray(), np.diff(self.ends, prepend=0)
-        lengths = begins[chosen]
-        begins = self.ends - begins
-        for first in range(0, len(chosen), _BLOCK):
-            some = chosen[first : first + _BLOCK]
-            for begin, end in zip(begins[some].tolist(), self.ends[some].tolist(), strict=True):
-                text += self.text[begin:end]
-        return type(self)(bytes(text), np.cumsum(lengths), self.counts[chosen])
+        text = bytearray()
+        for word in self.encoded(chosen):
+            text += word
+        lengths = np.diff(self.edges)[chosen]
+        return type(self)(bytes(text), np.append(0, np.cumsum(lengths)), self.counts[chosen])
 
     @property
     def digest(self) -> str:
         """SHA-256 of the words, a line each, and the counts."""
         sha256 = hashlib.sha256(self.counts.astype("<i8").tobytes())
-        for words, _ in self.blocks():
-            sha256.update("".join(f"{word}\n" for word in words).encode())
+        for word in self.encoded(np.arange(len(self))):
+            sha256.update(word + b"\n")
         return sha256.hexdigest()
 
 
@@ -92,15 +96,18 @@ def count_words(blocks: Iterable[Sequence[str]]) -> collections.Counter[str]:
     return counts
 
 
-def vocabulary_of(counted: Iterable[Counted], *, min_count: int, max_vocab: int | None) -> Counted:
-    """Choose the words that are frequent enough, and order them by hash.
+def vocabulary_of(counted: Sequence[Counted], *, min_count: int, max_vocab: int | None) -> Counted:
+    """Choose the commonest words, and order them by hash: a range of rows is a sample of them.
 
-    By hash, so that a range of rows is a sample of the words.
+    Args:
+        counted: words that occur `min_count` times, each in one of these.
+        min_count: for the error.
+        max_vocab: how many words to take at most.
 
     Raises:
-        embzarr.InvalidInputError: ``corpus-no-words``, none is.
+        embzarr.InvalidInputError: ``corpus-no-words``, there is none.
     """
-    found = _joined([one.take(np.flatnonzero(one.counts >= min_count)) for one in counted])
+    found = _joined(counted)
     if not len(found):
         raise embzarr.InvalidInputError(
             "corpus-no-words", f"no word occurs {min_count} times, as min_count= asks"
@@ -111,12 +118,11 @@ def vocabulary_of(counted: Iterable[Counted], *, min_count: int, max_vocab: int 
 
 
 def _joined(parts: Sequence[Counted]) -> Counted:
-    starts = np.cumsum([0, *(len(part.text) for part in parts)]).tolist()
-    ends = [part.ends + start for part, start in zip(parts, starts, strict=False)]
     none = np.empty(0, np.int64)
+    lengths = np.concatenate([none, *(np.diff(part.edges) for part in parts)])
     return Counted(
         b"".join(part.text for part in parts),
-        np.concatenate([none, *ends]),
+        np.append(0, np.cumsum(lengths)),
         np.concatenate([none, *(part.counts for part in parts)]),
     )
 
@@ -125,22 +131,18 @@ def _commonest(found: Counted, most: int) -> npt.NDArray[np.int64]:
     """Return the places of the commonest words; of the last that are equally common, the first."""
     least = np.partition(found.counts, -most)[-most]
     above, level = np.flatnonzero(found.counts > least), np.flatnonzero(found.counts == least)
-    words = found.take(level).words(0, len(level))
-    first = sorted(range(len(words)), key=words.__getitem__)[: most - len(above)]
-    return np.concatenate([above, level[first]])
+    ordered = [at for _, at in sorted(zip(found.encoded(level), level.tolist(), strict=True))]
+    return np.append(above, ordered[: most - len(above)])
 
 
 def _by_hash(found: Counted) -> npt.NDArray[np.int64]:
     """Return the places of words in the order of their hashes; of one hash, of the words."""
-    hashes = np.empty(len(found), np.uint64)
-    for number, (words, _) in enumerate(found.blocks()):
-        some = [xxhash.xxh64_intdigest(word.encode()) for word in words]
-        hashes[number * _BLOCK : number * _BLOCK + len(some)] = some
-    order = np.argsort(hashes, kind="stable")
-    same = hashes[order[1:]] == hashes[order[:-1]]
-    for first in np.flatnonzero(same & ~np.concatenate([[False], same[:-1]])).tolist():
-        stop = first + 1 + int(np.argmin(np.append(same[first:], False)))
-        order[first:stop] = sorted(order[first:stop], key=lambda at: found.words(at, at + 1))
+    everyone = np.arange(len(found))
+    hashes = np.fromiter(map(xxhash.xxh64_intdigest, found.encoded(everyone)), np.uint64)
+    order = np.argsort(hashes)
+    if (hashes[order[1:]] == hashes[order[:-1]]).any():  # as no two of ten million words have
+        told = zip(hashes.tolist(), found.encoded(everyone), everyone.tolist(), strict=True)
+        order = np.array([at for _, _, at in sorted(told)])
     return order
 
 
