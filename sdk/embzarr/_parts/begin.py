@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embzarr._format import LayerSettings, Parent, arguments, dtypes, spec
 from embzarr._history import Target, committing, history, root
-from embzarr._parts import plan
-from embzarr._parts.plan import TensorKind
+from embzarr._parts.dividing import TensorKind, planned
 from embzarr._storage import interruptible
 from embzarr._writing import check_follows, column_kind, tensor_rows
 from embzarr.errors import InvalidInputError
@@ -112,7 +111,7 @@ def _planned(
     target.require_sound(store)
     base = history.tip(store)
     number = check_follows(store, base, step=step, dim=settings.dim, allow_new_dim=allow_new_dim)
-    return plan.planned(
+    return planned(
         store=base.store if base else root.claim(store, committing.new_id()),
         base=Parent(commit=base.number, sha256=base.sha256) if base else None,
         write_id=committing.new_id(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,7 +18,6 @@ from embzarr._format import (
     Count,
     Grid,
     Hex128,
-    LayerSettings,
     Parent,
     Positive,
     arguments,
@@ -36,22 +35,12 @@ from embzarr._format import (
 from embzarr.errors import DamagedError, InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _ChunkBytes: TypeAlias = Annotated[int, Meta(ge=spec.LEAST_CHUNK_BYTES, le=spec.MAX_CHUNK_BYTES)]
-_AUTO = "auto"
+AUTO = "auto"
+"""How whole tensors and files are compressed where a plan does not say."""
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorKind:
-    """What a planner says of a tensor whose first dimension is divided."""
-
-    dtype: str
-    """Stored data type."""
-    shape: tuple[int, ...]
-    type: str | None = None
-    """Its maker's name for numbers of one byte that have no data type here."""
 
 
 class PlannedColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -277,7 +266,7 @@ def _range_of(part: int, part_rows: int, rows: int) -> tuple[int, int]:
 
 def compression_of(plan: StepPlan) -> str:
     """Return how whole tensors and files are compressed, as `embzarr.save` takes it."""
-    return plan.compression or _AUTO
+    return plan.compression or AUTO
 
 
 def arrays_of(plan: StepPlan) -> dict[str, Divided]:
@@ -339,94 +328,3 @@ def _check_divided(one: Divided, parts: int) -> None:
     require(grid.shard <= spec.MAX_SHARD_CHUNKS, what, f"{grid.shard} chunks in a shard")
     whole = one.part_rows % grid.shard_rows == 0
     require(whole, what, f"a part of {one.part_rows} rows is not whole shards of {grid.shard_rows}")
-
-
-def planned(
-    *,
-    store: str,
-    base: Parent | None,
-    write_id: str,
-    step: int,
-    rows: int,
-    parts: int,
-    settings: LayerSettings,
-    tensors: Mapping[str, TensorKind],
-) -> StepPlan:
-    """Return the plan of a step.
-
-    Raises:
-        InvalidInputError: it would not be a plan that its readers accept.
-    """
-    part_rows, columns = _columns(rows, parts, settings)
-    told: dict[str, Any] = {
-        "format": spec.FORMAT,
-        "version": spec.VERSION,
-        "kind": "plan",
-        "store": store,
-        "base": base,
-        "write_id": write_id,
-        "step": step,
-        "rows": rows,
-        "parts": parts,
-        "part_rows": part_rows,
-        "columns": columns,
-        "allow_nonfinite": settings.allow_nonfinite,
-        "tensors": {name: _tensor(name, kind, parts, settings) for name, kind in tensors.items()},
-        "compression": None if settings.compression == _AUTO else settings.compression,
-        "chunk_bytes": settings.chunk_bytes,
-    }
-    text = StepPlan(**told).to_json()
-    if len(text) > spec.MAX_PLAN_BYTES:
-        raise InvalidInputError(
-            "input-argument",
-            f"expected tensors and columns that a plan of {spec.MAX_PLAN_BYTES} bytes can tell of, "
-            f"found {len(text)}: plan only tensors that no part has whole",
-        )
-    return StepPlan.from_json(text)
-
-
-def _columns(rows: int, parts: int, settings: LayerSettings) -> tuple[int, list[PlannedColumn]]:
-    """Return the rows of a part, and the columns; 1 and none where there is no table."""
-    kinds = settings.kinds
-    if not kinds:
-        return 1, []
-    sizes = [grids.row_bytes((0, *shape), dtypes.itemsize(kind)) for kind, shape in kinds.values()]
-    target = settings.chunk_bytes or spec.CHUNK_BYTES
-    part_rows, cuts = grids.divide(rows, parts, sizes, target=target)
-    return part_rows, [
-        PlannedColumn(
-            name=name,
-            dtype=kind,
-            row_shape=list(shape),
-            chunk=chunk,
-            shard=shard,
-            codec=_codec(settings.compression, kind),
-        )
-        for (name, (kind, shape)), (chunk, shard) in zip(kinds.items(), cuts, strict=True)
-    ]
-
-
-def _tensor(name: str, kind: TensorKind, parts: int, settings: LayerSettings) -> PlannedTensor:
-    nbytes = grids.row_bytes(kind.shape, dtypes.itemsize(kind.dtype))
-    target = settings.chunk_bytes or spec.TENSOR_CHUNK_BYTES
-    part_rows, [(chunk, shard)] = grids.divide(kind.shape[0], parts, [nbytes], target=target)
-    return PlannedTensor(
-        array=keys.tensor_array(spec.TENSORS, name),
-        shape=list(kind.shape),
-        dtype=kind.dtype,
-        part_rows=part_rows,
-        chunk=chunk,
-        shard=shard,
-        codec=_codec(settings.compression, kind.dtype),
-        type=kind.type,
-    )
-
-
-def _codec(compression: str, dtype: str) -> Codec:
-    """Return the compression of an array whose numbers nobody has seen yet."""
-    itemsize = dtypes.itemsize(dtype)
-    codec = chunk_coding.parse(compression, itemsize)
-    if codec is not None:
-        return codec
-    lz4 = chunk_coding.parse("lz4", itemsize)
-    return chunk_coding.NONE if "float" in dtype or lz4 is None else lz4
