@@ -156,13 +156,7 @@ class Writer:
             raise
 
     def _add(self, extras: Extras, chunk_bytes: int | None) -> None:
-        contents = self._layer.contents
-        usual = contents.chunk_bytes
-        contents.chunk_bytes = chunk_bytes or usual
-        try:
-            contents.put(extras.tensors, extras.files)
-        finally:
-            contents.chunk_bytes = usual
+        self._layer.contents.put(extras.tensors, extras.files, chunk_bytes=chunk_bytes)
         self.model = self.model if extras.model is None else extras.model
 
     def _append(self, words: WordTable, blocks: Mapping[str, ArrayLike]) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from embzarr._format import arguments
 from embzarr._storage import given_options, guard_redirects, refuse_collapsed
 from embzarr.convert import _remote
 from embzarr.convert._metering import Metered, size_of
@@ -72,11 +73,7 @@ class Source:
         elif callable(getattr(given, "read", None)):
             self.name = str(getattr(given, "name", "the open file"))
         else:
-            raise InvalidInputError(
-                "input-argument",
-                f"{what}: expected a path, a URL or an open binary file, found "
-                f"{type(given).__name__}",
-            )
+            raise arguments.wrong_type(what, "a path, a URL or an open binary file", given)
 
     @property
     def is_local(self) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from embzarr._redact import Redactor, redact_url, secrets_in_options, secrets_in_url
-from embzarr._storage import open_store, refuse_collapsed, sync_folder
+from embzarr._storage import open_store, refuse_collapsed, sync_folder, unless_missing
 from embzarr.errors import (
     AccessDeniedError,
     ConflictError,
@@ -154,13 +154,7 @@ class _StoreTarget:
     name: str
 
     def exists(self, name: str) -> bool:
-        try:
-            self.store.head(name)
-        except NotFoundError as error:
-            if error.code != "object-missing":
-                raise
-            return False
-        return True
+        return unless_missing(lambda: self.store.head(name)) is not None
 
     def staging(self) -> Path:
         return Path(tempfile.gettempdir())

@@ -58,7 +58,7 @@ class ContentsWriter:
         self._files = files
         self._part = part
         self._compression = compression
-        self.chunk_bytes = chunk_bytes
+        self._chunk_bytes = chunk_bytes
         self._small: dict[str, ArrayWriter] = {}
         self._filled: dict[str, int] = {}
         self._tensors: dict[str, TensorMember] = {}
@@ -66,8 +66,19 @@ class ContentsWriter:
         self.is_whole = True
         """Whether all that was given is there: not after an error midway."""
 
-    def put(self, tensors: Mapping[str, GivenTensor], files: Mapping[str, GivenFile]) -> None:
+    def put(
+        self,
+        tensors: Mapping[str, GivenTensor],
+        files: Mapping[str, GivenFile],
+        *,
+        chunk_bytes: int | None = None,
+    ) -> None:
         """Take tensors and files; after an error some of them may be there.
+
+        Args:
+            tensors: by name.
+            files: by name.
+            chunk_bytes: of these tensors; None for what the writer was made with.
 
         Raises:
             InvalidInputError: a name that was given before, whose bytes may still be under way to
@@ -76,7 +87,7 @@ class ContentsWriter:
         self._require_new(tensors, files)
         self.is_whole = False
         for name, tensor in tensors.items():
-            self._tensors[name] = self._put_tensor(name, tensor)
+            self._tensors[name] = self._put_tensor(name, tensor, chunk_bytes)
         for name, file in files.items():
             self._given[name] = self._put_file(name, file)
         self.is_whole = True
@@ -142,12 +153,17 @@ class ContentsWriter:
             writer.finish()
         return Contents(tensors=self._tensors, files=self._given)
 
-    def _put_tensor(self, name: str, tensor: GivenTensor) -> TensorMember:
+    def _put_tensor(
+        self, name: str, tensor: GivenTensor, chunk_bytes: int | None = None
+    ) -> TensorMember:
         shape = list(tensor.shape)
         if tensor.is_small:
             array, start = self._put_small(tensor.dtype, tensor.flat())
             return TensorMember(array=array, start=start, shape=shape, type=tensor.type)
-        array, cut = keys.tensor_array(spec.TENSORS, name), tensor.cut(self.chunk_bytes)
+        array, cut = (
+            keys.tensor_array(spec.TENSORS, name),
+            tensor.cut(chunk_bytes or self._chunk_bytes),
+        )
         codec = chunk_coding.parse(self._compression, dtypes.itemsize(tensor.dtype))
         writer = self._files.add(
             array, dtype=tensor.dtype, row_shape=cut.row_shape, codec=codec, shards=cut
