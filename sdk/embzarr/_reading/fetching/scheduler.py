@@ -66,7 +66,7 @@ class Feed:
         self.begun = time.perf_counter() - (view.ahead.seconds if view.ahead else 0)
         """When its first request was sent."""
         usual = replace(link.usual, latency=cost.latency)
-        self._watch = Watch(fetched, self.wanted, usual, self.begun)
+        self._watch = Watch(fetched, self.wanted, usual)
         self._received = 0
         fit = merging.side_by_side([request for request, _ in found], self._room)
         fit = min(fit, cost.side_by_side(fetched // max(len(found), 1)))
@@ -162,7 +162,7 @@ class Feed:
 
     def _judge(self, moved: float) -> None:
         """Divide what is left anew where what has moved so far was slow."""
-        narrow = self._watch.judge(moved)
+        narrow = self._watch.judge(moved, time.perf_counter() - self.begun)
         if narrow:
             self._left = _again(self._left, narrow)
 

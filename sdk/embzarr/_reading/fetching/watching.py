@@ -7,7 +7,6 @@ comes in by them decides how the rest is asked for: over a narrow link gaps cost
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,14 +38,13 @@ class Watch:
     bytes are what takes long.
     """
 
-    def __init__(self, fetched: int, wanted: int, usual: CostModel, begun: float) -> None:
+    def __init__(self, fetched: int, wanted: int, usual: CostModel) -> None:
         """Watch a plan.
 
         Args:
             fetched: bytes that it fetches.
             wanted: those of them that are wanted.
             usual: what the link should cost, with its latency.
-            begun: when its first request was sent.
         """
         self.is_on = fetched > _MUCH * wanted
         """Whether what has come has not told it yet."""
@@ -54,21 +52,21 @@ class Watch:
         self.nbytes = int(gaps * fetched / max(fetched - wanted, 1))
         """Bytes to have under way at once until then."""
         self._usual = usual
-        self._begun = begun
 
     def part(self, request: Request, plan: ArrayPlan) -> tuple[Request, Request | None]:
         """Return the part of a request that is sent as long as the watch is on, and the rest."""
         part = merging.even(request.length, self.nbytes // _AT_FIRST_PARTS, request.length)
         return merging.split(request, plan.places, part)
 
-    def judge(self, moved: float) -> CostModel | None:
+    def judge(self, moved: float, seconds: float) -> CostModel | None:
         """Return what the link costs where bytes have moved slowly, and else None; end the watch.
 
         Args:
             moved: bytes that have, since the first request was sent.
+            seconds: time since then.
         """
         self.is_on = False
-        busy = time.perf_counter() - self._begun - _CONNECTING * self._usual.latency
+        busy = seconds - _CONNECTING * self._usual.latency
         if busy / moved <= _NARROW * self._usual.per_byte:
             return None
         request = _ASIDE * self._usual.per_request
