@@ -43,23 +43,17 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-LOCAL = [
-    "first-steps.md",
-    "models.md",
-    "moving-in-and-out.md",
-    "partial-loads.md",
-    "retention-and-repair.md",
-    "save-from-your-trainer.md",
-    "the-format.md",
-    "train-and-resume.md",
-]
+QUICK = ["first-steps.md", "partial-loads.md", "save-from-your-trainer.md", "the-format.md"]
+LONGER = ["models.md", "moving-in-and-out.md", "retention-and-repair.md", "train-and-resume.md"]
 
 
 ELSEWHERE = ["s3-and-minio.md", "hdfs.md", "spark.md"]
 """On servers, below; of Spark in tests/interop, in its environment."""
 
 
-@pytest.mark.parametrize("guide", LOCAL)
+@pytest.mark.parametrize(
+    "guide", [*QUICK, *(pytest.param(guide, marks=pytest.mark.slow) for guide in LONGER)]
+)
 @pytest.mark.usefixtures("empty_folder")
 def test_a_guide_is_true(guide: str) -> None:
     """What it says to type works, and answers as it says."""
@@ -90,7 +84,7 @@ def test_every_guide_is_followed_and_listed() -> None:
     guides = {file.name for file in GUIDES.glob("*.md")} - {"README.md"}
     listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (GUIDES / "README.md").read_text()))
 
-    assert guides == {*LOCAL, *ELSEWHERE}
+    assert guides == {*QUICK, *LONGER, *ELSEWHERE}
     assert listed == guides
 
 

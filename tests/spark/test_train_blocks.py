@@ -28,6 +28,8 @@ SETTINGS: dict[str, Any] = {
 }
 ROUNDS = 9
 
+pytestmark = pytest.mark.slow
+
 
 def train(corpus: Path, url: Path, **changes: Any) -> embzarr.Checkpoint:
     with LocalEngine(corpus) as engine:

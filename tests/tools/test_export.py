@@ -182,6 +182,7 @@ def test_a_reader_may_leave(run_folder: Path, unbuffered: str) -> None:
     assert process.returncode == 141
 
 
+@pytest.mark.slow
 def test_pipes_convert_there_and_back(run_folder: Path, tmp_path: Path) -> None:
     """What one command writes the next one reads, by way of no file."""
     _, text, _ = piped("export", run_folder, "-", "--format", "word2vec-text", "--rows", "0:5")
@@ -210,6 +211,7 @@ def test_standard_input_is_read_once(ask: Ask, run_folder: Path, tmp_path: Path)
     assert embzarr.open(tmp_path / "run").words == ["a", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a shell closes no stream there")
 def test_a_closed_stream_is_told(run_folder: Path, tmp_path: Path) -> None:
     """Nothing can be read of it, and what was to be written is not taken for written."""

@@ -103,6 +103,7 @@ def test_window_is_gradient_descent(negative: int, *, cbow: bool) -> None:
     assert np.flatnonzero(marks.outputs).tolist() == sorted(targets)
 
 
+@pytest.mark.slow
 def test_extreme_logits_are_clipped() -> None:
     """Logits beyond the table, infinity included, read its ends and no other memory."""
     weights, marks, tables, scratch = make()

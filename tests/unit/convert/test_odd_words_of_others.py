@@ -137,6 +137,7 @@ def test_every_format_that_is_read_is_here() -> None:
     assert OTHERS.keys() | EXPORT_FORMATS.keys() | {"floret"} == FORMATS.keys() | {"tokenizer"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::Warning")  # zarr's, of texts, which v3 has not settled
 @pytest.mark.parametrize("name", [*marked(OTHERS, NEEDS)])
 def test_odd_words_come_in_and_go_out_as_every_format(tmp_path: Path, name: str) -> None:

@@ -20,6 +20,7 @@ def test_the_stores_are_there() -> None:
     assert len(INVALID) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_store_is_copied_whole_and_one_by_one(name: str) -> None:
     """Byte by byte, also what another program wrote; and behind what is there already."""

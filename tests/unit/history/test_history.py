@@ -170,6 +170,7 @@ def test_a_store_that_answers_for_every_number_is_not_walked_for_ever() -> None:
         embzarr.open(Babbling(open_store(client)), step=1)
 
 
+@pytest.mark.slow
 def test_nothing_is_held_of_damaged_manifests() -> None:
     """Each is read, refused and let go of: an error that is kept holds nothing of what was read."""
     client = MemoryStore()

@@ -188,6 +188,7 @@ def test_types_of_a_framework_are_kept_in_ranges_and_whole(tmp_path: Path) -> No
         assert checkpoint.tensors[name].load(raw=True).tobytes() == numbers.tobytes()
 
 
+@pytest.mark.slow
 def test_thousands_of_small_tensors_cost_few_requests(tmp_path: Path) -> None:
     """A part sends an array for each data type and a receipt; they are read together again."""
     store = Recorder(open_store(tmp_path))
