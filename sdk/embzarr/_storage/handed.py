@@ -16,7 +16,7 @@ from embzarr._storage import forks
 from embzarr._storage.backends.folder import Folder, folder_of, place_of
 from embzarr._storage.backends.fsspec import FsspecStore
 from embzarr._storage.backends.local import local_folder
-from embzarr._storage.backends.obstore import ObstoreStore
+from embzarr._storage.backends.obstore import Clients, ObstoreStore
 from embzarr._storage.libraries import library
 from embzarr._storage.opening import Opening
 from embzarr._storage.requests.failures import Place, shown_url
@@ -107,7 +107,7 @@ def _over(
     client: ObjectStoreMethods, place: Place, kind: str, *, single_writer: bool
 ) -> ObstoreStore:
     web = kind == "HTTPStore"
-    return ObstoreStore(client, place=place, web=web, single_writer=single_writer)
+    return ObstoreStore(Clients.handed(client), place=place, web=web, single_writer=single_writer)
 
 
 def _refuse_to_open(url: str, options: Options, *, single_writer: bool) -> NoReturn:

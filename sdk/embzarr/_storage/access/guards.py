@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from embzarr._storage import forks
+from embzarr._storage.access.redirects import are_proxied
 from embzarr._storage.libraries import deadline
 from embzarr.errors import EmbzarrError
 
@@ -72,7 +72,7 @@ class Guard:
 
     def _is_private(self) -> bool:
         """Tell whether nobody can change what is on its way, and we would see who answers."""
-        if {"allow_invalid_certificates", "proxy_url"} & self.trusted.keys() or getproxies():
+        if {"allow_invalid_certificates", "proxy_url"} & self.trusted.keys() or are_proxied():
             return False
         parts = urlsplit(self.endpoint)
         return parts.scheme == "https" or _is_here(parts.hostname or "")

@@ -63,9 +63,14 @@ def only_to(endpoint: str, given: Mapping[str, object]) -> dict[str, str]:
         given: what else is said of the connection.
     """
     host = urlsplit(endpoint).hostname or ""
-    if not _is_plain(host) or "proxy_url" in given or _PROXIES & getproxies().keys():
+    if not _is_plain(host) or "proxy_url" in given or are_proxied():
         return {}
     return {"proxy_url": f"http://{NOWHERE}", "proxy_excludes": host}
+
+
+def are_proxied() -> bool:
+    """Tell whether the environment, or the system, says that requests go by a proxy."""
+    return not _PROXIES.isdisjoint(getproxies())
 
 
 def _is_plain(host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -27,12 +27,13 @@ from embzarr._redact import (
 )
 from embzarr._storage.access import aws, guards, redirects
 from embzarr._storage.access.credentials import S3_OPTIONS, S3Access, resolve_s3
-from embzarr._storage.backends.obstore import ObstoreStore
+from embzarr._storage.backends.obstore import Clients, ObstoreStore
 from embzarr._storage.capabilities import s3_capabilities
 from embzarr._storage.identity import of_object, of_place
 from embzarr._storage.libraries import library
 from embzarr._storage.libraries.client import Client, frozen, shared
 from embzarr._storage.libraries.deadline import LARGE_SECONDS, LITTLE_SECONDS
+from embzarr._storage.requests.direct import VALID, Direct
 from embzarr._storage.requests.failures import Place, shown_url
 from embzarr._storage.requests.outage import Outage, outage_of
 from embzarr.errors import InvalidInputError
@@ -74,6 +75,7 @@ _SILENCE = "read_timeout"
 
 _READ = re.compile(r"AWS_|SSL_CERT_|.*_PROXY$", re.IGNORECASE)
 _CONNECTION_OPTIONS = ("allow_http", "client_options", redirects.MAY_FOLLOW, "retry_config")
+_OF_TLS = frozenset({"allow_invalid_certificates", "root_certificate"})
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
 
@@ -102,17 +104,15 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
     by_crc64 = partial(connect, {**access.config, **guards.BY_CRC64})
     is_said = access.provider is None or guards.BY_CRC64.keys() & access.config.keys()
     unsigned = None if is_said else _Unsigned(by_crc64, access.endpoint, known=server.kind == "s3")
-    store = _build(
-        partial(connect, access.config),
-        options,
-        place,
-        identify,
+    ways = _Ways(
         allow_http=access.is_without_tls,
-        single_writer=single_writer,
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
         unsigned=unsigned,
+        is_plain=access.is_without_tls and access.provider is not None,
     )
+    by = partial(connect, access.config)
+    store = _build(by, options, place, identify, single_writer=single_writer, ways=ways)
     connection = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     return Opened(store, {**access.settled, **connection})
 
@@ -186,12 +186,11 @@ def open_http(url: str, options: Mapping[str, object], *, single_writer: bool) -
 
     place = _place(url, options, tuple(headers.values()))
     insecure = bare.lower().startswith("http://")
-    made_of = ("http", bare, headers)
-    clients = _clients(connect, options, place, allow_http=insecure, made_of=made_of)
+    ways = _Ways(allow_http=insecure, made_of=("http", bare, headers))
+    clients = _clients(connect, options, place, ways)
     identity = _identity("http", user.partition(":")[0], options, clients.little)
     store = ObstoreStore(
-        clients.little,
-        large=clients.large,
+        clients,
         place=place,
         web=True,
         identity=identity,
@@ -239,18 +238,12 @@ def _build(
     identify: Callable[[ObjectStoreMethods], Identity],
     *,
     single_writer: bool,
-    allow_http: bool = False,
-    made_of: object = None,
-    unsigned: _Unsigned | None = None,
+    ways: _Ways | None = None,
 ) -> ObstoreStore:
-    clients = _clients(
-        connect, options, place, allow_http=allow_http, made_of=made_of, unsigned=unsigned
-    )
+    clients = _clients(connect, options, place, ways or _Ways())
     identity = identify(clients.little)
     return ObstoreStore(
-        clients.little,
-        large=clients.large,
-        uploads=clients.uploads,
+        clients,
         place=place,
         single_writer=single_writer,
         identity=identity,
@@ -273,19 +266,17 @@ def _outage(options: Mapping[str, object], identity: Identity) -> Outage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Clients:
-    """Clients of one place: a deadline is a matter of the client, not of the request.
+class _Ways:
+    """How clients of one kind of place are made, beside what a caller's options say."""
 
-    One takes milliseconds to make, most of them for TLS: who reads by word needs only the first.
-    """
-
-    little: ObjectStoreMethods
-    """Reads of up to 2 MiB, writes of up to 1 MiB, listings and deletes."""
-    large: Callable[[], ObjectStoreMethods]
-    """Makes what reads more."""
-    uploads: Callable[[str | None], ObjectStoreMethods]
-    """Makes what writes more, a key by one request or (None) otherwise: nothing comes down
-    meanwhile, so that silence says nothing."""
+    allow_http: bool = False
+    """Whether they may do without TLS."""
+    made_of: object = None
+    """All that decides what they are, without those options; None where files may, too."""
+    unsigned: _Unsigned | None = None
+    """What makes those whose uploads are not signed."""
+    is_plain: bool = False
+    """Whether they ask by signed requests, without TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,24 +305,21 @@ def _clients(
     connect: _Connect,
     options: Mapping[str, object],
     place: Place,
-    *,
-    allow_http: bool,
-    made_of: object,
-    unsigned: _Unsigned | None = None,
-) -> _Clients:
+    ways: _Ways,
+) -> Clients:
     """Return clients; those made of the same, where that is told, are one for this process."""
     library.OBSTORE.for_this_process()
     given = _mapping(options, "client_options")
     if not options.get(redirects.MAY_FOLLOW):
         redirects.refuse_headers_that_leak(_mapping(given, "default_headers"), place.url)
-    allowed = bool(options.get("allow_http", allow_http))
+    allowed = bool(options.get("allow_http", ways.allow_http))
     little = {"allow_http": allowed, **_CLIENT, **given}
     large = {**little, **_PATIENCE, **given}
     uploading = {name: large[name] for name in large if name != _SILENCE or name in given}
     retry = {**_RETRY, **_mapping(options, "retry_config")}
     _refuse_unknown(retry, _RETRY_OPTIONS, place.url)
 
-    common = None if made_of is None else frozen((made_of, retry, _environment()))
+    common = None if ways.made_of is None else frozen((ways.made_of, retry, _environment()))
 
     def client(
         how: Mapping[str, object], by: _Connect = connect, kind: str = ""
@@ -341,15 +329,28 @@ def _clients(
 
     try:
         first, signed = client(little)(), client(uploading)
-        found = _Clients(little=first, large=client(large), uploads=lambda _: signed())
-        if unsigned is None:
+        # The library knows how to heed what the caller wishes of a connection.
+        is_plain = ways.is_plain and not (given.keys() - _OF_TLS or redirects.are_proxied())
+        direct = _direct(first, common) if is_plain else None
+        found = Clients(
+            little=first, large=client(large), uploads=lambda _: signed(), direct=direct
+        )
+        if ways.unsigned is None:
             return found
-        free, guard = client(uploading, unsigned.connect, "unsigned"), unsigned.guard(first, given)
+        free = client(uploading, ways.unsigned.connect, "unsigned")
+        guard = ways.unsigned.guard(first, given)
         return replace(found, uploads=lambda key: (free if key and guard.holds(key) else signed)())
     except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"storage options for {place.url}: {reason}")
+
+
+def _direct(client: ObjectStoreMethods, made_of: Hashable) -> Direct:
+    """Return what reads by URLs that a client signs, one for this process."""
+    signing = cast("obstore_stores.S3Store", client)
+    sign = partial(obstore.sign, signing, "GET", expires_in=VALID)
+    return shared(("direct", made_of), partial(Direct, sign))()
 
 
 def _environment() -> dict[str, str]:

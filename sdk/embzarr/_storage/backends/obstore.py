@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 # By their modules, which show a forked child's own copy: see `embzarr._storage.libraries.library`.
@@ -25,6 +26,7 @@ from embzarr._storage.port import (
 )
 from embzarr._storage.requests.answers import body_of, cut_of, is_page, refuse_page
 from embzarr._storage.requests.bounded import get_at_most
+from embzarr._storage.requests.direct import LITTLE_BYTES as LITTLE_DIRECTLY
 from embzarr._storage.requests.failures import unless_missing
 from embzarr._storage.requests.listing import pages_of
 from embzarr._storage.requests.outage import Outage
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from embzarr._storage.capabilities import Capabilities
     from embzarr._storage.identity import Identity
+    from embzarr._storage.requests.direct import Direct
     from embzarr._storage.requests.failures import Place, Verb
 
 T = TypeVar("T")
@@ -55,38 +58,54 @@ _PARTS_AT_ONCE = 4
 """Of one larger object, side by side; objects go up side by side as well."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """What asks one place: a deadline is a matter of the client, not of the request.
+
+    One takes milliseconds to make, most of them for TLS: who reads by word needs only the first.
+    """
+
+    little: ObjectStoreMethods
+    """Reads of up to 2 MiB, writes of up to 1 MiB, listings and deletes."""
+    large: Callable[[], ObjectStoreMethods]
+    """Makes what reads more."""
+    uploads: Callable[[str | None], ObjectStoreMethods]
+    """Makes what writes more, a key by one request or (None) otherwise: nothing comes down
+    meanwhile, so that silence says nothing."""
+    direct: Direct | None = None
+    """Reads more than 1 MiB beside these, where it can."""
+
+    @classmethod
+    def handed(cls, client: ObjectStoreMethods) -> Clients:
+        """Return a client that was handed in as all of them: deadlines and tries are its own."""
+        return cls(little=client, large=lambda: client, uploads=lambda _: client)
+
+
 class ObstoreStore:
-    """A store that one obstore object stands for."""
+    """A store that some clients of obstore stand for."""
 
     def __init__(
         self,
-        client: ObjectStoreMethods,
+        clients: Clients,
         *,
         place: Place,
-        large: Callable[[], ObjectStoreMethods] | None = None,
-        uploads: Callable[[str | None], ObjectStoreMethods] | None = None,
         web: bool = False,
         single_writer: bool = False,
         identity: Identity | None = None,
         outage: Outage | None = None,
     ) -> None:
-        """Use what `large` and `uploads` make, clients with patience, where much is moved.
+        """Ask for nothing yet.
 
         Args:
-            client: what asks; of one that was handed in, the tries are its own.
+            clients: what asks.
             place: how messages name it.
-            large: makes what reads more than a little.
-            uploads: makes what writes more than a little, by one request for a key; by several, or
-                where nothing may be there yet, that is None.
             web: whether it is a web server's folder, which is neither listed nor written.
             single_writer: look before a create, where the store cannot exclude others.
             identity: whom it asks, where that is known.
             outage: for how long an outage is waited for.
         """
-        self._client = client
+        self._clients = clients
         self._identity = identity
-        self._large = large or (lambda: client)
-        self._uploads = uploads or (lambda _: client)
         self._place = place
         self._web = web
         self._single_writer = single_writer
@@ -104,12 +123,12 @@ class ObstoreStore:
     @property
     def identity(self) -> Identity:
         """Whom it asks: of a client that was handed in, only that it is this one."""
-        return self._identity or of_object(self._client)
+        return self._identity or of_object(self._clients.little)
 
     @property
     def capabilities(self) -> Capabilities:
         """What is known of this kind of store."""
-        return _known_of(self._client)
+        return _known_of(self._clients.little)
 
     @property
     def native(self) -> object:
@@ -180,10 +199,10 @@ class ObstoreStore:
 
     def _reader(self, nbytes: int = 0) -> ObjectStoreMethods:
         """Return the client whose deadline fits what is asked for."""
-        return self._client if nbytes <= LITTLE_BYTES else self._large()
+        return self._clients.little if nbytes <= LITTLE_BYTES else self._clients.large()
 
     def _writer(self, size: int, key: str | None = None) -> ObjectStoreMethods:
-        return self._client if size <= _SMALL_BYTES else self._uploads(key)
+        return self._clients.little if size <= _SMALL_BYTES else self._clients.uploads(key)
 
     def _refuse_if_read_only(self, key: str) -> None:
         if self._web:
@@ -191,11 +210,15 @@ class ObstoreStore:
             raise UnsupportedError("store-read-only", message)
 
     def _range(self, key: str, start: int, length: int) -> memoryview:
+        if self._clients.direct and length > LITTLE_DIRECTLY:
+            found = self._clients.direct.range(key, start, length)
+            if found is not None:
+                return found
         try:
             answer = self._reader(length).get(key, options={"range": (start, start + length)})
         except obstore_errors.NotSupportedError:
             # An http server without ranges: correct, and as slow as that server makes it.
-            whole = self._large().get(key)
+            whole = self._clients.large().get(key)
             self._refuse_page(key, whole)
             return cut_of(whole, start, length)
         except obstore_errors.BaseError as exc:
@@ -207,7 +230,7 @@ class ObstoreStore:
 
     def _refuse_page(self, key: str, answer: GetResult) -> None:
         if self._web and is_page(answer) and not key.endswith(_PAGES):
-            refuse_page(self._large().get(key))
+            refuse_page(self._clients.large().get(key))
 
     def _size(self, key: str) -> int:
         return self._reader().head(key)["size"]
@@ -249,7 +272,7 @@ class ObstoreStore:
 
     def _flat(self, data: Body) -> _Flat:
         """Return the bytes as obstore takes them: one dimension of unsigned bytes."""
-        if isinstance(self._client, obstore_stores.MemoryStore):
+        if isinstance(self._clients.little, obstore_stores.MemoryStore):
             return b"".join(parts_of(data))  # it keeps what it is given
         views = [memoryview(part).cast("B") for part in parts_of(data)]
         return views if len(views) > 1 else views[0]

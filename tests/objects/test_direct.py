@@ -1,0 +1,219 @@
+"""Large reads without TLS: whole, or left to the library."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import embzarr
+from embzarr._storage.interrupts import Interrupted, Latch, Task
+from embzarr._storage.libraries import deadline
+from embzarr._storage.open import open_store
+from embzarr._storage.requests import direct
+from embzarr._storage.requests.direct import Direct
+from embzarr.errors import StoreError
+from objects.places import running
+from servers.minio import Minio
+
+DATA = np.random.default_rng(0).bytes(5 * 2**20)
+START, LENGTH = 12_345, 4 * 2**20
+WANTED = memoryview(DATA)[START : START + LENGTH]
+
+
+class Server(BaseHTTPRequestHandler):
+    """Gives ranges of one object, or what it is told to."""
+
+    status: ClassVar[int]
+    shift: ClassVar[int]
+    """How far the range that it gives lies from the one that was asked for."""
+    cut: ClassVar[int]
+    """Bytes after which it ends the connection."""
+    pause: ClassVar[float]
+    """Seconds between two MiB."""
+    connections: ClassVar[set[int]]
+    asked: ClassVar[int]
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        cls = type(self)
+        cls.asked += 1
+        cls.connections.add(self.client_address[1])
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"])
+        assert found
+        start, end = int(found[1]) + cls.shift, int(found[2]) + 1 + cls.shift
+        data = DATA[start:end]
+        self.send_response(cls.status)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Range", f"bytes {start}-{start + len(data) - 1}/{len(DATA)}")
+        self.end_headers()
+        for at in range(0, len(data), 2**20):
+            self.wfile.write(data[at : at + 2**20][: max(0, cls.cut - at)])
+            time.sleep(cls.pause)
+        self.close_connection = cls.cut < len(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[Server], Direct]]:
+    """One that does as it should, and what reads from it."""
+
+    class One(Server):
+        status, shift, cut, pause = 206, 0, len(DATA), 0.0
+        connections: ClassVar[set[int]] = set()
+        asked = 0
+
+    with running(One) as url:
+        yield One, Direct(lambda key: f"{url}/{key}?signed=1")
+
+
+def test_ranges_come_whole_over_one_connection(server: tuple[type[Server], Direct]) -> None:
+    one, reads = server
+    for start in (START, 0, len(DATA) - LENGTH):
+        found = reads.range("a", start, LENGTH)
+
+        assert found is not None
+        assert bytes(found) == DATA[start : start + LENGTH]
+    assert len(one.connections) == 1
+
+
+def test_a_connection_that_the_server_ended_is_not_asked(
+    server: tuple[type[Server], Direct],
+) -> None:
+    """Servers end those that nothing is asked on."""
+    one, reads = server
+    assert reads.range("a", START, LENGTH)
+    reads._free[0].sock.shutdown(2)
+
+    assert reads.range("a", START, LENGTH) == WANTED
+    assert len(one.connections) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": 503}, {"status": 403}, {"status": 200}, {"cut": LENGTH - 1}, {"cut": 0}]
+)
+def test_after_another_answer_the_library_is_asked_alone_for_a_while(
+    server: tuple[type[Server], Direct], wrong: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows how to ask again, and how to tell."""
+    one, reads = server
+    for name, value in wrong.items():
+        setattr(one, name, value)
+    assert reads.range("a", START, LENGTH) is None
+    one.status, one.cut = 206, len(DATA)
+
+    assert reads.range("a", START, LENGTH) is None
+    assert one.asked == 1
+    monkeypatch.setattr(direct, "_REST_SECONDS", 0)
+    reads._rests_until = 0
+    assert reads.range("a", START, LENGTH) == WANTED
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": 404}, {"status": 416}, {"shift": 100}, {"shift": 2**20}]
+)
+def test_what_is_not_there_is_left_to_the_library_once(
+    server: tuple[type[Server], Direct], wrong: dict[str, int]
+) -> None:
+    """The object may be shorter, or gone, and the next one there."""
+    one, reads = server
+    for name, value in wrong.items():
+        setattr(one, name, value)
+    assert reads.range("a", START, LENGTH) is None
+    one.status, one.shift = 206, 0
+
+    assert reads.range("a", START, LENGTH) == WANTED
+
+
+def test_nobody_listens() -> None:
+    with running(Server) as url:
+        pass
+
+    assert Direct(lambda key: f"{url}/{key}?").range("a", 0, LENGTH) is None
+
+
+def test_a_server_that_trickles_is_given_up(
+    server: tuple[type[Server], Direct], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time that the library has, which need not be asked then."""
+    one, reads = server
+    one.pause = 0.2
+    monkeypatch.setattr(deadline, "seconds_for", lambda _: 0.3)
+
+    with pytest.raises(StoreError, match="did not come to its end in time"):
+        reads.range("a", START, LENGTH)
+    assert reads._free == []
+
+
+def test_an_interrupt_ends_it_between_two_pieces(server: tuple[type[Server], Direct]) -> None:
+    one, reads = server
+    one.pause = 0.1
+    stop = Latch()
+    task = Task(lambda: reads.range("a", START, LENGTH), stop)
+    threading.Timer(0.15, stop.set).start()
+
+    with pytest.raises(Interrupted):
+        task.result()
+    assert reads._free == []
+
+
+def test_a_forked_child_leaves_the_parents_connections_alone(
+    server: tuple[type[Server], Direct],
+) -> None:
+    """Both would read parts of the same answers."""
+    one, reads = server
+    assert reads.range("a", START, LENGTH)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if reads.range("a", START, LENGTH) == WANTED else 1)
+
+    assert reads.range("a", START, LENGTH) == WANTED
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(one.connections) == 2
+
+
+@pytest.mark.servers
+def test_a_load_comes_by_it(
+    minio: Minio, minio_bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a large array, and nothing of it by the library; its URL is signed and quoted."""
+    words = [f"w{row}" for row in range(20_000)]
+    vectors = np.random.default_rng(0).standard_normal((20_000, 300), np.float32)
+    url, options = f"{minio_bucket_url}/a b/ä", minio.options
+    embzarr.save(url, words, vectors, storage_options=options, compression="none")
+    came = []
+    ask = Direct.range
+
+    def range_(self: Direct, key: str, start: int, length: int) -> memoryview | None:
+        found = ask(self, key, start, length)
+        came.append((length, found is not None))
+        return found
+
+    monkeypatch.setattr(Direct, "range", range_)
+    found = embzarr.open(url, storage_options=options).to_numpy()
+
+    np.testing.assert_array_equal(found, vectors)
+    assert all(whole for _, whole in came)
+    assert sum(length for length, _ in came) >= vectors.nbytes
+
+
+@pytest.mark.servers
+def test_a_missing_object_and_a_wrong_secret_are_told_as_ever(
+    minio: Minio, minio_bucket_url: str
+) -> None:
+    url, options = minio_bucket_url, minio.options
+    with pytest.raises(embzarr.errors.NotFoundError, match="no such object"):
+        open_store(url, storage_options=options).get_range("a", 0, LENGTH)
+    wrong = {**options, "secret_access_key": "no such secret"}
+    with pytest.raises(embzarr.errors.AccessDeniedError):
+        open_store(url, storage_options=wrong).get_range("a", 0, LENGTH)
