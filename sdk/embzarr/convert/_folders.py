@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from embzarr.convert._datasets import format_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class Found:
     """What a folder is."""
 
     file: Path
-    """The file that its reader begins with."""
+    """The file that its reader begins with, or the folder of a table of several files."""
     format: str
     vocabulary: Path | None = None
 
@@ -50,12 +51,13 @@ def found_in(folder: Path) -> Found:
     Raises:
         InvalidInputError: code ``input-file``: nothing that is read.
     """
-    found = next(_matching(folder), None)
+    found = next(_matching(folder), None) or _table_of_several(folder)
     if found is None:
         raise InvalidInputError(
             "input-file",
             f"{folder}: a folder of no kind that is read: expected spaCy's vectors, "
-            "model.safetensors with tokenizer.json, or a store of Lance, LMDB or Zarr",
+            "model.safetensors with tokenizer.json, a store of Lance, LMDB or Zarr, or files of "
+            "Parquet or Arrow",
         )
     return found
 
@@ -68,3 +70,8 @@ def _matching(folder: Path) -> Iterator[Found]:
         yield Found(
             file=files[-1], format=form, vocabulary=None if words is None else folder / words
         )
+
+
+def _table_of_several(folder: Path) -> Found | None:
+    form = format_of(folder)
+    return None if form is None else Found(file=folder, format=form)

@@ -70,7 +70,8 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             ``zip://MEMBER::archive.zip``, ``tar://MEMBER::archive.tar.gz``), or an open binary
             file. What is compressed by gzip, bzip2, xz or zstd, and a zip or tar archive of one
             file, is unpacked as it is read. A folder may be spaCy's vectors, a static model with
-            its ``tokenizer.json``, or a store of Lance, LMDB or Zarr.
+            its ``tokenizer.json``, a store of Lance, LMDB or Zarr, or a table of several files of
+            Parquet or Arrow, whose size and digest are those of all, by name.
         url: where to; see `embzarr.open`.
         format: where the file's beginning is not to decide what it is: one of the names that the
             error of an unknown one lists, such as ``word2vec`` or ``glove``.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from embzarr._format import arguments
 from embzarr._storage import given_options, guard_redirects, refuse_collapsed
 from embzarr.convert import _remote
+from embzarr.convert._datasets import Concatenated
 from embzarr.convert._metering import Metered, size_of
 from embzarr.convert._packing import StoredError, Unpacked, opened
 from embzarr.convert._resuming import Resuming
@@ -164,7 +165,7 @@ class Source:
             if local.exists() and not (local.is_file() or local.is_dir()):
                 message = f"{self.name}: expected a file, which is read more than once, {_PIPE}"
                 raise InvalidInputError("input-argument", message)
-            return local.open("rb", buffering=0)
+            return Concatenated(local) if local.is_dir() else local.open("rb", buffering=0)
         if isinstance(self._given, str) and _remote.is_of_a_store(self._given):
             return _remote.opened(self._given, self._options)
         if isinstance(self._given, str):

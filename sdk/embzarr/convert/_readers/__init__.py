@@ -96,7 +96,7 @@ _SIGNS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("npz", lambda head: head.startswith(numpy.ARCHIVE)),
     ("safetensors", safetensors.begins),
     ("parquet", lambda head: head.startswith(arrow.PARQUET)),
-    ("arrow", lambda head: head.startswith(arrow.FILE)),
+    ("arrow", lambda head: head.startswith((arrow.FILE, arrow.STREAM))),
     ("hdf5", lambda head: head.startswith(hdf5.MAGIC)),
     ("magnitude", lambda head: head.startswith(magnitude.MAGIC)),
     ("lmdb", lambda head: re.match(lmdb.MARK, head, re.DOTALL) is not None),

@@ -1,4 +1,7 @@
-"""Parquet and Arrow's files: a column of words, and one of vectors, or one a dimension."""
+"""Parquet and Arrow's files: a column of words, and one of vectors, or one a dimension.
+
+A folder of them is one table, as Spark, dask and Hugging Face's datasets write it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from embzarr.convert._blocks import (
     check_dim,
     rows_in_block,
 )
+from embzarr.convert._datasets import files_of
 from embzarr.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 PARQUET: Final = b"PAR1"
 FILE: Final = b"ARROW1"
+STREAM: Final = b"\xff\xff\xff\xff"
+_STREAM_END: Final = STREAM + bytes(4)
 _SHOWN: Final = 5
 """Columns that an error names."""
 
@@ -72,24 +78,44 @@ def _require(package: str, what: str, extra: str) -> None:
 def _parquet_batches(path: Path, damage: Damage) -> Iterator[Any]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
-    with pq.ParquetFile(path) as file:
-        names = _columns(file.schema_arrow, damage)
-        most = _rows_at_once(file.schema_arrow, names)
-        for batch in file.iter_batches(batch_size=most, columns=names):
-            yield batch.select(names)
+    for part in files_of(path, "parquet"):
+        with pq.ParquetFile(part) as file:
+            names = _columns(file.schema_arrow, damage)
+            most = _rows_at_once(file.schema_arrow, names)
+            for batch in file.iter_batches(batch_size=most, columns=names):
+                yield batch.select(names)
 
 
 def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
-    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
-        names = _columns(file.schema, damage)
-        most = _rows_at_once(file.schema, names)
-        for number in range(file.num_record_batches):
-            batch = file.get_batch(number)
-            batch.validate(full=True)
-            for first in range(0, batch.num_rows, most):
-                yield batch.select(names).slice(first, most)
+    for part in files_of(path, "arrow"):
+        with pa.memory_map(str(part)) as mapped, _ipc(mapped, part, damage) as file:
+            names = _columns(file.schema, damage)
+            most = _rows_at_once(file.schema, names)
+            for batch in _batches_of(file):
+                batch.validate(full=True)
+                for first in range(0, batch.num_rows, most):
+                    yield batch.select(names).slice(first, most)
+
+
+def _ipc(mapped: Any, path: Path, damage: Damage) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Open an IPC file, or a stream, whose end pyarrow would not miss."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    if mapped.read(len(STREAM)) != STREAM:
+        return pa.ipc.open_file(mapped)
+    mapped.seek(max(0, mapped.size() - len(_STREAM_END)))
+    if mapped.read() != _STREAM_END:
+        raise damage.error(f"{path.name}: a stream that is cut short: its end is not there")
+    mapped.seek(0)
+    return pa.ipc.open_stream(mapped)
+
+
+def _batches_of(file: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    if hasattr(file, "get_batch"):
+        return (file.get_batch(number) for number in range(file.num_record_batches))
+    return iter(file)
 
 
 def _lance_batches(path: Path, damage: Damage) -> Iterator[Any]:
@@ -218,4 +244,6 @@ class _Rows:
         if numbers.null_count:
             numbers = numbers.fill_null(float("nan"))
         found: NDArray[Any] = numbers.to_numpy(zero_copy_only=False)
+        if found.dtype != self.dtype:
+            raise self._damage.error(f"files of {self.dtype} and of {found.dtype}: write one type")
         return found.reshape(rows, self.dim)
