@@ -80,6 +80,13 @@ SOUND: Mapping[str, list[bytes]] = {
     "safetensors": [
         safetensors({"x": ("F32", [4, 3], _MATRIX.tobytes())}),
         safetensors({"x": ("BF16", [4, 3], bytes(24)), "y": ("F32", [1], bytes(4))}),
+        safetensors(
+            {
+                "embeddings": ("F32", [4, 3], _MATRIX.tobytes()),
+                "mapping": ("I32", [4], np.array([3, 0, 2, 1], "<i4").tobytes()),
+                "weights": ("F16", [4], np.array([1, 2, 3, 4], "<f2").tobytes()),
+            }
+        ),
     ],
     "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
     "spacy": [_spacy()],

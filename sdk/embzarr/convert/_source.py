@@ -108,13 +108,14 @@ class Source:
                 stored.close()
 
     @contextmanager
-    def on_disk(self, stream: Stream) -> Iterator[Path]:
+    def on_disk(self, stream: Stream, taken: bytes = b"") -> Iterator[Path]:
         """Give the unpacked file a path, for what is not read from beginning to end.
 
         A plain file of this machine is read where it lies; all else goes to a temporary file.
 
         Args:
-            stream: of this file, at its beginning.
+            stream: of this file, at its beginning, or behind what was taken of it.
+            taken: that.
 
         Raises:
             StoreError: code ``store-failed``: no room for it.
@@ -124,13 +125,15 @@ class Source:
             yield path
             return
         with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
-            while piece := stream.read(_PIECE_BYTES):
+            piece = taken or stream.read(_PIECE_BYTES)
+            while piece:
                 try:
                     file.write(piece)
                     file.flush()
                 except OSError as exc:
                     message = f"{file.name}, a temporary copy of {self.name}: {exc.strerror}"
                     raise StoreError("store-failed", message) from exc
+                piece = stream.read(_PIECE_BYTES)
             yield Path(file.name)
 
     def fingerprint(self) -> tuple[int, str]:

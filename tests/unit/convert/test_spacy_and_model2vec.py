@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
@@ -199,6 +200,80 @@ def test_model2vec_itself_wrote_it(tmp_path: Path) -> None:
     made.pre_tokenizer = Whitespace()
     StaticModel(MATRIX, made, {}).save_pretrained(tmp_path / "m")
     check(import_vectors(tmp_path / "m", tmp_path / "run"), "safetensors", words)
+
+
+@needs("model2vec")
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2, 7)])
+@pytest.mark.parametrize("rows", [None, [0, 2, 1, 0, 3, 2, 0]])
+def test_a_quantised_vocabulary_has_the_vectors_that_model2vec_answers(
+    tmp_path: Path, weights: Any, rows: Any
+) -> None:
+    """Fewer rows than tokens, each multiplied by a number of the token's own; also packed."""
+    from model2vec import StaticModel  # noqa: PLC0415 - it may not be there
+    from tokenizers import Tokenizer  # noqa: PLC0415
+    from tokenizers.models import WordLevel  # noqa: PLC0415
+    from tokenizers.pre_tokenizers import Whitespace  # noqa: PLC0415
+
+    words = ["[UNK]", *WORDS[:6]]
+    made = Tokenizer(WordLevel({word: row for row, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = Whitespace()
+    mapping = None if rows is None else np.array(rows)
+    matrix = MATRIX if rows is None else MATRIX[:4]
+    model = StaticModel(matrix, made, {}, weights=weights, token_mapping=mapping)
+    model.save_pretrained(tmp_path / "m")
+    packed = tmp_path / "model.safetensors.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "m" / "model.safetensors").read_bytes()))
+
+    expected = matrix[range(7) if rows is None else rows] * (
+        1 if weights is None else weights[:, None]
+    )
+    tokens = tmp_path / "m" / "tokenizer.json"
+    for number, found in enumerate(
+        [
+            import_vectors(tmp_path / "m", tmp_path / "run"),
+            import_vectors(packed, tmp_path / "packed", vocabulary=tokens),
+        ]
+    ):
+        assert (found.format, list(found.checkpoint.words)) == ("safetensors", words), number
+        np.testing.assert_array_equal(np.asarray(found.checkpoint), expected.astype("f4"))
+    for row, word in enumerate(words[1:], 1):
+        asked = model.encode(word) if word.isalpha() else expected[row]
+        np.testing.assert_allclose(asked, expected[row], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("further", "told"),
+    [
+        ({"mapping": ("I64", [7], np.full(7, 7))}, "7 rows of 7, and 7 weights"),
+        ({"mapping": ("I64", [7], np.full(7, -1))}, "7 rows of 7"),
+        ({"weights": ("F64", [3], np.ones(3))}, "7 rows of 7, and 3 weights"),
+        ({"mapping": ("F64", [7], np.ones(7))}, "'mapping': F64 of shape"),
+        ({"weights": ("F32", [1, 7], np.ones(7, "f4"))}, "'weights': F32 of shape"),
+        ({"weights": ("F8_E4M3", [7], np.ones(7, "u1"))}, "'weights': F8_E4M3 is not read"),
+        ({"weights": ("F64", [7], np.ones(6))}, "'weights': .7,. do not fit bytes 168 to 216"),
+        ({"mapping": ("I64", [7], np.arange(7)), "cut": 1}, "'mapping': cut short: it ends at"),
+    ],
+)
+def test_a_quantised_vocabulary_that_is_not_sound_is_told(
+    tmp_path: Path, further: dict[str, Any], told: str
+) -> None:
+    """With the tensor that it is about, and nothing is stored."""
+    folder = static_model(tmp_path / "m", tokenizer({word: row for row, word in enumerate(WORDS)}))
+    cut = further.pop("cut", 0)
+    header: dict[str, Any] = {
+        "embeddings": {"dtype": "F32", "shape": [7, 6], "data_offsets": [0, 168]}
+    }
+    data, at = MATRIX.tobytes(), 168
+    for name, (dtype, shape, numbers) in further.items():
+        stop = at + numbers.nbytes
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, stop]}
+        data, at = data + numbers.tobytes(), stop
+    head = json.dumps(header).encode()
+    whole = struct.pack("<Q", len(head)) + head + data
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) - cut])
+    with pytest.raises(embzarr.InvalidInputError, match=told):
+        import_vectors(folder, tmp_path / "run")
+    assert not (tmp_path / "run" / "latest.json").exists()
 
 
 def test_a_folder_of_something_else_is_told(

@@ -1,17 +1,26 @@
-"""safetensors of one matrix; the words come from a vocabulary file."""
+"""safetensors of one matrix; the words come from a vocabulary file.
+
+model2vec's models of a quantised vocabulary have fewer rows than tokens: beside the matrix stand
+the row of each token and the number that it is multiplied by.
+"""
 
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
 from embzarr.convert import _matrix
-from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from embzarr.convert._blocks import Given, Table
     from embzarr.convert._damage import Damage
 
@@ -19,8 +28,9 @@ _DTYPES: Final = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
 _MOST_HEADER_BYTES: Final = 16 << 20
 _LENGTH_BYTES: Final = 8
 _TOKENS: Final = "embeddings"
-_CHANGES: Final = frozenset({"mapping", "weights"})
-"""Beside a matrix of tokens: which row each has, and what it is multiplied by."""
+_ROWS: Final = "mapping"
+_WEIGHTS: Final = "weights"
+_WHOLE: Final = {"I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8"}
 _PLANE: Final = 2
 _PIECE_BYTES: Final = 4 << 20
 
@@ -43,15 +53,107 @@ def read(given: Given) -> Table:
     length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
     if length > _MOST_HEADER_BYTES:
         raise damage.error(f"byte 0: expected a header of at most {_MOST_HEADER_BYTES} bytes")
-    name, tensor = _matrix_of(_tensors(stream.read(length), damage), damage)
-    shape, dtype = tuple(tensor.shape), np.dtype(_DTYPES[tensor.dtype])
-    start, stop = tensor.data_offsets
-    if start < 0 or min(shape) < 0 or stop - start != math.prod(shape) * dtype.itemsize:
-        raise damage.error(f"tensor {name!r}: {shape} do not fit bytes {start} to {stop}")
+    header = stream.read(length)
+    tensors = _tensors(header, damage)
+    name, tensor = _matrix_of(tensors, damage)
+    for one in (name, *({_ROWS, _WEIGHTS} & tensors.keys() if name == _TOKENS else ())):
+        _check_place(one, tensors[one], damage)
+    if name == _TOKENS and {_ROWS, _WEIGHTS} & tensors.keys():
+        return _of_tokens(tensors, given, length.to_bytes(_LENGTH_BYTES, "little") + header)
+    start = tensor.data_offsets[0]
     while start > 0 and (passed := len(stream.read(min(start, _PIECE_BYTES)))):
         start -= passed
-    matrix = _matrix.Matrix(shape=shape, dtype=dtype, is_bfloat16=tensor.dtype == "BF16")
-    return _matrix.table(matrix, given, stream.read)
+    return _matrix.table(_described(tensor), given, stream.read)
+
+
+def _described(tensor: _Tensor) -> _matrix.Matrix:
+    dtype = np.dtype(_DTYPES[tensor.dtype])
+    return _matrix.Matrix(
+        shape=tuple(tensor.shape), dtype=dtype, is_bfloat16=tensor.dtype == "BF16"
+    )
+
+
+def _check_place(name: str, tensor: _Tensor, damage: Damage) -> None:
+    start, stop = tensor.data_offsets
+    known = {**_DTYPES, **_WHOLE}.get(tensor.dtype)
+    if known is None:
+        raise damage.error(f"tensor {name!r}: {tensor.dtype} is not read")
+    nbytes = math.prod(tensor.shape) * np.dtype(known).itemsize
+    if start < 0 or min(tensor.shape, default=0) < 0 or stop - start != nbytes:
+        raise damage.error(
+            f"tensor {name!r}: {tuple(tensor.shape)} do not fit bytes {start} to {stop}"
+        )
+
+
+def _of_tokens(tensors: dict[str, _Tensor], given: Given, head: bytes) -> Table:
+    """Return a row for each token, from the fewer rows that there are."""
+    with ExitStack() as stack:
+        path = stack.enter_context(given.source.on_disk(given.stream, head))
+        parts = _Parts(path, len(head), tensors, given.damage)
+        kind = _described(tensors[_TOKENS])
+        kind.check(given)
+        matrix = parts.numbers(_TOKENS, kind.dtype.str).reshape(kind.shape)
+        rows = parts.of(_ROWS, _WHOLE, np.arange(len(matrix)))
+        weights = parts.of(_WEIGHTS, _DTYPES, np.ones(len(rows), np.float32))
+        is_inside = not len(rows) or 0 <= rows.min() <= rows.max() < len(matrix)
+        if len(weights) != len(rows) or not is_inside:
+            found = f"{len(rows)} rows of {len(matrix)}, and {len(weights)} weights"
+            raise given.damage.error(f"tensors {_ROWS!r} and {_WEIGHTS!r}: {found}")
+        tokens = _Tokens(matrix=matrix, kind=kind, rows=rows, weights=weights)
+        return _matrix.of_array(tokens, given, None, stack.pop_all())
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The tensors of a file, which stay on the disk."""
+
+    path: Path
+    offset: int
+    tensors: dict[str, _Tensor]
+    damage: Damage
+
+    def of(self, name: str, dtypes: dict[str, str], default: NDArray[Any]) -> NDArray[Any]:
+        """Return a number for each token, by default those that change nothing."""
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            return default
+        if tensor.dtype not in dtypes or tensor.dtype == "BF16" or len(tensor.shape) != 1:
+            raise self.damage.error(f"tensor {name!r}: {tensor.dtype} of shape {tensor.shape}")
+        return self.numbers(name, dtypes[tensor.dtype])
+
+    def numbers(self, name: str, dtype: str) -> NDArray[Any]:
+        """Return all numbers of a tensor, one after the other."""
+        start, stop = (self.offset + at for at in self.tensors[name].data_offsets)
+        if stop > self.path.stat().st_size:
+            raise self.damage.error(f"tensor {name!r}: cut short: it ends at byte {stop}")
+        count = (stop - start) // np.dtype(dtype).itemsize
+        if not count:
+            return np.zeros(0, dtype)
+        return np.memmap(self.path, dtype, "r", offset=start, shape=(count,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tokens:
+    """A matrix of a row for each token, some of which are made at a time."""
+
+    matrix: NDArray[Any]
+    kind: _matrix.Matrix
+    rows: NDArray[Any]
+    weights: NDArray[Any]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32) if self.kind.is_bfloat16 else self.kind.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.matrix.shape[1]
+
+    def __getitem__(self, some: slice) -> NDArray[Any]:
+        found = self.kind.floats(self.matrix[self.rows[some]].tobytes())
+        with np.errstate(over="ignore", invalid="ignore"):  # as of all formats, what is not finite
+            weighed: NDArray[Any] = found * self.weights[some, None]
+        return weighed.astype(self.dtype)
 
 
 def _tensors(header: bytes, damage: Damage) -> dict[str, _Tensor]:
@@ -65,13 +167,6 @@ def _tensors(header: bytes, damage: Damage) -> dict[str, _Tensor]:
 
 def _matrix_of(tensors: dict[str, _Tensor], damage: Damage) -> tuple[str, _Tensor]:
     found = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == _PLANE}
-    further = sorted(_CHANGES.intersection(tensors))
-    if further and _TOKENS in found:
-        raise UnsupportedError(
-            "feature-unsupported",
-            f"{damage.name}: tensors {' and '.join(further)}, which change what a row stands for, "
-            "as model2vec's quantised vocabularies have them, are not read",
-        )
     known = [name for name in _matrix.NAMES if name in found]
     if len(found) != 1 and not known:
         names = ", ".join(sorted(found)[:5])
