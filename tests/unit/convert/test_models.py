@@ -336,6 +336,32 @@ def test_a_model_of_gensim_is_imported_if_it_is_trusted(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("ending", [".model", ".kv"])
+def test_a_fasttext_of_gensim_answers_unknown_words_as_gensim_does(
+    tmp_path: Path, ending: str
+) -> None:
+    """Its n-grams are kept, also those of a file beside it; without any there is no such answer."""
+    pytest.importorskip("gensim")
+    from gensim.models import FastText  # noqa: PLC0415 - no types
+
+    texts = [["king", "queen", f"word{number}"] for number in range(40)]
+    for max_n in (4, 0):
+        model = FastText(texts, vector_size=4, min_count=1, bucket=300, min_n=2, max_n=max_n)
+        saved = model.wv if ending == ".kv" else model
+        saved.save(str(tmp_path / f"ft{ending}"), sep_limit=0)
+        url = tmp_path / f"run-{max_n}"
+        found = import_vectors(tmp_path / f"ft{ending}", url, allow_pickle=True).checkpoint
+        assert list(found.words) == model.wv.index_to_key
+        assert found.to_numpy().tobytes() == model.wv.vectors.tobytes()
+        if not max_n:
+            assert list(found.tensors) == []
+            continue
+        unknown = ["kingdom", "wörd", "猫"]
+        answers = [model.wv[word] for word in unknown]
+        given = found.load(unknown, missing="subwords").vectors
+        np.testing.assert_allclose(given, answers, rtol=1e-4, atol=1e-6)
+
+
 class Planted:
     """Runs when it is unpickled."""
 

@@ -1,4 +1,7 @@
-"""gensim's own ``.kv`` and ``.model``, with the files beside them: pickles that gensim reads."""
+"""gensim's own ``.kv`` and ``.model``, with the files beside them: pickles that gensim reads.
+
+A model of fastText's keeps the rows of its n-grams, as the import of fastText's own file does.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from embzarr._reading import MOST_LETTERS, SUBWORDS
 from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
 from embzarr.errors import UnsupportedError
 
@@ -51,7 +55,22 @@ def read(given: Given) -> Table:
             blocks=_blocks(words, matrix, counts, stack.pop_all()),
             has_counts=counts is not None,
             metadata={"class": type(vectors).__name__},
+            **_subwords(vectors, dim),
         )
+
+
+def _subwords(vectors: Any, dim: int) -> dict[str, Any]:  # noqa: ANN401 - gensim has no types
+    """Return the rows of n-grams, and how they are found; nothing of a model without."""
+    rows = getattr(vectors, "vectors_ngrams", None)
+    if rows is None or not 1 <= vectors.min_n <= vectors.max_n <= MOST_LETTERS:
+        return {}
+    if rows.shape != (vectors.bucket, dim):
+        return {}  # cut down, as by those who ship small models, to buckets numbered otherwise
+    record = {"minn": vectors.min_n, "maxn": vectors.max_n, "bucket": vectors.bucket}
+    return {
+        "tensors": {SUBWORDS: rows},
+        "model": {"framework": "fasttext", "form": SUBWORDS, **record},
+    }
 
 
 def _loaded(path: Path, given: Given) -> Any:  # noqa: ANN401 - gensim has no types
