@@ -28,6 +28,9 @@ WORD_NAMES: Final = ("word", "token", "text", "key")
 """Under which tables have their words, the likeliest first."""
 VECTOR_NAMES: Final = ("vector", "embedding", "embeddings", "values")
 """Under which they have their vectors."""
+COUNT_NAMES: Final = ("count", "counts", "frequency")
+"""Under which they have how often each word stood in a text."""
+MOST_COUNT: Final = (1 << 63) - 1
 _PIECE_BYTES: Final = 1 << 21
 
 
@@ -97,30 +100,37 @@ def gathered(
     dim: int,
     unit: str,
     together: Callable[[list[T]], NDArray[Any]],
+    counts: Callable[[list[T]], NDArray[Any]] | None = None,
 ) -> Iterator[Block]:
     """Yield rows in blocks.
 
     Args:
-        rows: of each the word, the vector, and its number in the file.
+        rows: of each the word, what it has, and its number in the file.
         dim: the numbers in a vector.
         unit: what is numbered, such as ``line``.
-        together: makes an array of the vectors of a block.
+        together: makes an array of the vectors of what the rows of a block have.
+        counts: makes one of their counts.
     """
+
+    def block() -> Block:
+        return Block(
+            words=words,
+            vectors=together(having),
+            place=lambda row, numbers=numbers: f"{unit} {numbers[row]}",  # type: ignore[misc]  # bound
+            counts=None if counts is None else counts(having),
+        )
+
     most = rows_in_block(dim)
-    words, vectors, numbers = [], [], []
-    for word, vector, number in rows:
+    words, having, numbers = [], [], []
+    for word, one, number in rows:
         words.append(word)
-        vectors.append(vector)
+        having.append(one)
         numbers.append(number)
         if len(words) == most:
-            yield _block(words, together(vectors), numbers, unit)
-            words, vectors, numbers = [], [], []
+            yield block()
+            words, having, numbers = [], [], []
     if words:
-        yield _block(words, together(vectors), numbers, unit)
-
-
-def _block(words: list[bytes], vectors: NDArray[Any], numbers: list[int], unit: str) -> Block:
-    return Block(words=words, vectors=vectors, place=lambda row: f"{unit} {numbers[row]}")
+        yield block()
 
 
 def as_float32(vectors: list[list[float]]) -> NDArray[Any]:

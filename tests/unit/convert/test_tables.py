@@ -230,7 +230,7 @@ def test_a_column_a_number_is_imported(tmp_path: Path, ending: str, dtype: str) 
     found = import_vectors(file, tmp_path / "run").checkpoint
     assert (list(found.words), found.dtype) == (WORDS, matrix.dtype)
     assert np.asarray(found).tobytes() == matrix.tobytes()
-    write({**numbers, "word": WORDS, "count": [1, 2, 3, 4, 5]})
+    write({**numbers, "word": WORDS, "rank": [1, 2, 3, 4, 5]})
     with pytest.raises(embzarr.InvalidInputError, match=r"column of floats.* and 1 more"):
         import_vectors(file, tmp_path / "run")
     write({**numbers, "0": [None, *matrix[1:, 0]], "word": WORDS})

@@ -1,4 +1,4 @@
-"""Parquet and Arrow's files: a column of words, and one of vectors, or one a dimension.
+"""Parquet and Arrow's files: a column of words, one of vectors, or one a dimension, and of counts.
 
 A folder of them is one table, as Spark, dask and Hugging Face's datasets write it.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from embzarr.convert._blocks import (
+    COUNT_NAMES,
     VECTOR_NAMES,
     WORD_NAMES,
     Block,
@@ -35,6 +36,7 @@ PARQUET: Final = b"PAR1"
 FILE: Final = b"ARROW1"
 STREAM: Final = b"\xff\xff\xff\xff"
 _STREAM_END: Final = STREAM + bytes(4)
+_NAMES: Final = ("words", "vectors", "counts")
 _SHOWN: Final = 5
 """Columns that an error names."""
 
@@ -64,7 +66,7 @@ def _read(
 ) -> Table:
     _require(package, what, extra)
     rows = _Rows(given, batches_of)
-    return Table(dim=rows.dim, dtype=rows.dtype, blocks=rows.blocks())
+    return Table(dim=rows.dim, dtype=rows.dtype, blocks=rows.blocks(), has_counts=rows.has_counts)
 
 
 def _require(package: str, what: str, extra: str) -> None:
@@ -137,7 +139,8 @@ def _rows_at_once(schema: Any, names: list[str]) -> int:  # noqa: ANN401 - pyarr
 def _columns(schema: Any, damage: Damage) -> list[str]:  # noqa: ANN401 - pyarrow has no types
     """Return the name of the column of words, and of that of vectors, or of those of numbers.
 
-    Those are all others of a file, as where pandas wrote a frame of `embzarr.interop.pandas`.
+    Those are all others of a file, as where pandas wrote a frame of `embzarr.interop.pandas`. A
+    column of counts, where there is one, is the last.
     """
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
@@ -149,10 +152,12 @@ def _columns(schema: Any, damage: Damage) -> list[str]:  # noqa: ANN401 - pyarro
         return any(one(kind) for one in lists) and bool(pa.types.is_floating(kind.value_type))
 
     words = _column(schema, damage, "text", is_text, WORD_NAMES)
-    numbers = [field.name for field in schema if field.name != words]
+    integers = [field.name for field in schema if pa.types.is_integer(field.type)]
+    counts = [name for name in COUNT_NAMES if name in integers][:1]
+    numbers = [field.name for field in schema if field.name not in {words, *counts}]
     if numbers and all(pa.types.is_floating(schema.field(name).type) for name in numbers):
-        return [words, *numbers]
-    return [words, _column(schema, damage, "floats", is_vector, VECTOR_NAMES)]
+        return [words, *numbers, *counts]
+    return [words, _column(schema, damage, "floats", is_vector, VECTOR_NAMES), *counts]
 
 
 def _column(
@@ -175,16 +180,17 @@ def _column(
     return str(named[0] if named else fitting[0])
 
 
-def _of_two(batch: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+def _narrowed(batch: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return a batch with one column of vectors, where each of their numbers has one."""
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     words, *numbers = batch.columns
-    if not pa.types.is_floating(numbers[0].type):
-        return batch
-    matrix = np.stack([one.to_numpy(zero_copy_only=False) for one in numbers], axis=1)
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), len(numbers))
-    return pa.record_batch([words, vectors], names=["words", "vectors"])
+    counts = [numbers.pop().cast("int64")] if pa.types.is_integer(numbers[-1].type) else []
+    vectors = numbers[0]
+    if pa.types.is_floating(vectors.type):
+        matrix = np.stack([one.to_numpy(zero_copy_only=False) for one in numbers], axis=1)
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), len(numbers))
+    return pa.record_batch([words, vectors, *counts], names=_NAMES[: 2 + len(counts)])
 
 
 class _Rows:
@@ -197,6 +203,7 @@ class _Rows:
         if self._first is None:
             raise given.damage.error("no rows")
         vectors = self._first.column(1)
+        self.has_counts = _has_counts(self._first)
         self.dtype = str(np.dtype(vectors.type.value_type.to_pandas_dtype()))
         lengths = vectors.drop_null().value_lengths()
         self.dim = check_dim(given.damage, lengths[0].as_py() if len(lengths) else 0)
@@ -207,7 +214,7 @@ class _Rows:
             try:
                 for batch in batches_of(path, given.damage):
                     if batch.num_rows:
-                        yield _of_two(batch)
+                        yield _narrowed(batch)
             except (InvalidInputError, GeneratorExit):
                 raise
             except Exception as exc:
@@ -227,6 +234,8 @@ class _Rows:
         words, vectors = batch.column(0).cast("large_binary"), batch.column(1)
         lengths = vectors.value_lengths().fill_null(0).to_numpy()
         given = words.is_valid().to_numpy(zero_copy_only=False)
+        if _has_counts(batch) != self.has_counts:
+            raise self._damage.error("files with a column of counts, and without one")
         sound = np.flatnonzero((lengths == self.dim) & given)
         for at in np.flatnonzero((lengths != self.dim) | ~given):
             found = f"a vector of {lengths[at]} numbers" if given[at] else "no word"
@@ -237,7 +246,15 @@ class _Rows:
             words=words.to_pylist(),
             vectors=self._floats(vectors, len(sound)),
             place=lambda at: f"row {first + sound[at]}",
+            counts=self._counts(batch, sound, first) if self.has_counts else None,
         )
+
+    def _counts(self, batch: Any, sound: NDArray[Any], first: int) -> NDArray[Any]:  # noqa: ANN401
+        counts: NDArray[Any] = batch.column(2).fill_null(-1).to_numpy()[sound]
+        if len(counts) and counts.min() < 0:
+            at = first + sound[counts.argmin()]
+            raise self._damage.error(f"row {at}: expected a count from 0 on, found a null or less")
+        return counts
 
     def _floats(self, vectors: Any, rows: int) -> NDArray[Any]:  # noqa: ANN401 - as above
         numbers = vectors.flatten()
@@ -247,3 +264,7 @@ class _Rows:
         if found.dtype != self.dtype:
             raise self._damage.error(f"files of {self.dtype} and of {found.dtype}: write one type")
         return found.reshape(rows, self.dim)
+
+
+def _has_counts(batch: Any) -> bool:  # noqa: ANN401 - pyarrow has no types
+    return bool(batch.num_columns == len(_NAMES))

@@ -1,15 +1,20 @@
 """Comma-separated values (RFC 4180): quotes, a header or none, a column of words and the rest.
 
-The words are in the column that is named so, or else in the first one; every other column with a
-name of a number or of none is a number of the vector. Other columns of text are refused.
+The words are in the column that is named so, or else in the first one, and how often each stood in
+a text in one that is named so; every other column with a name of a number or of none is a number of
+the vector. Other columns of text are refused.
 """
 
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from embzarr.convert._blocks import (
+    COUNT_NAMES,
+    MOST_COUNT,
     MOST_DIM,
     MOST_WORD_BYTES,
     WORD_NAMES,
@@ -23,6 +28,8 @@ from embzarr.convert._blocks import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
@@ -57,16 +64,25 @@ def read(given: Given) -> Table:
     """
     if given.stream.peek().startswith(_BOM):
         given.stream.read(len(_BOM))
-    rows = _Rows(given.stream, given.damage)
-    return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks())
+    return read_fields(given)
+
+
+def read_fields(given: Given, **dialect: Any) -> Table:  # noqa: ANN401 - as the standard library's
+    """Do the same of records that another dialect divides, as `csv.reader` takes it."""
+    rows = _Rows(given.stream, given.damage, dialect)
+    return Table(
+        dim=rows.dim, dtype="float32", blocks=rows.blocks(), has_counts=rows.count_at is not None
+    )
 
 
 class _Rows:
     """The rows of a file."""
 
-    def __init__(self, stream: Stream, damage: Damage) -> None:
+    def __init__(self, stream: Stream, damage: Damage, dialect: dict[str, Any]) -> None:
         self._damage = damage
-        self._records = _records(stream, damage)
+        self.count_at: int | None = None
+        """The column of counts, if there is one."""
+        self._records = _records(stream, damage, dialect)
         self._line, self._first = next(self._records, (1, []))
         self._word = 0
         self._numbers: list[int] = list(range(1, len(self._first)))
@@ -81,15 +97,18 @@ class _Rows:
         self._line, self._first = next(self._records, (2, []))
         known = [names.index(name) for name in WORD_NAMES if name in names]
         self._word = known[0] if known else 0
-        others = [at for at in range(len(names)) if at != self._word]
+        counts = [names.index(name) for name in COUNT_NAMES if name in names]
+        self.count_at = counts[0] if counts and counts[0] != self._word else None
+        others = [at for at in range(len(names)) if at not in {self._word, self.count_at}]
         # An index, as pandas writes it, has no name.
         self._numbers = [at for at in others if names[at] or not known]
 
     def blocks(self) -> Iterator[Block]:
         """Return the rows that have a word and as many numbers as the first, in blocks."""
-        return gathered(self._rows(), self.dim, "line", as_float32)
+        counts = None if self.count_at is None else _counts
+        return gathered(self._rows(), self.dim, "line", _vectors, counts)
 
-    def _rows(self) -> Iterator[tuple[bytes, list[float], int]]:
+    def _rows(self) -> Iterator[tuple[bytes, _Row, int]]:
         for line, row in self._all():
             numbers = self._numbers_of(line, row)
             if numbers is not None:
@@ -99,27 +118,50 @@ class _Rows:
         yield self._line, self._first
         yield from self._records
 
-    def _numbers_of(self, line: int, row: list[str]) -> list[float] | None:
+    def _numbers_of(self, line: int, row: list[str]) -> _Row | None:
         if not row:
             return None  # an empty line
         if len(row) != self._width:
             self._damage.lose(f"line {line}: expected {self._width} fields, found {len(row)}")
             return None
         try:
-            return [float(row[at]) for at in self._numbers]
+            count = -1 if self.count_at is None else _count_of(row[self.count_at])
+            return [float(row[at]) for at in self._numbers], count
         except ValueError as exc:
             self._damage.lose(f"line {line}: {exc}")
             return None
 
 
-def _records(stream: Stream, damage: Damage) -> Iterator[tuple[int, list[str]]]:
+_Row = tuple[list[float], int]
+"""Numbers of a vector, and a count, -1 where there are none."""
+
+
+def _vectors(rows: list[_Row]) -> NDArray[Any]:
+    return as_float32([numbers for numbers, _ in rows])
+
+
+def _counts(rows: list[_Row]) -> NDArray[Any]:
+    return np.array([count for _, count in rows], np.int64)
+
+
+def _count_of(text: str) -> int:
+    """Return a count, which pandas writes as a fraction where others are missing."""
+    count = int(text.removesuffix(".0"))
+    if not 0 <= count <= MOST_COUNT:
+        raise ValueError(f"expected a count of 0 to {MOST_COUNT}, found {count}")
+    return count
+
+
+def _records(
+    stream: Stream, damage: Damage, dialect: dict[str, Any]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each record, and the line that it begins in, from 1.
 
     Raises:
         InvalidInputError: code ``input-file``: a field of more than 131,072 letters, or quotes that
             are not closed.
     """
-    reader = csv.reader(_lines(stream, damage), strict=True)
+    reader = csv.reader(_lines(stream, damage), strict=True, **dialect)
     line = 1
     while True:
         try:

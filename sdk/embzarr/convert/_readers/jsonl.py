@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
+import numpy as np
 
 from embzarr.convert._blocks import (
+    COUNT_NAMES,
+    MOST_COUNT,
     MOST_DIM,
     MOST_WORD_BYTES,
     VECTOR_NAMES,
@@ -21,6 +25,8 @@ from embzarr.convert._blocks import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
@@ -59,30 +65,42 @@ def read(given: Given) -> Table:
             f"{', '.join(VECTOR_NAMES)}, found {stream.peek()[:_SHOWN_BYTES]!r}"
         )
     rows = _Rows(stream, damage, names)
-    return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks())
+    return Table(dim=rows.dim, dtype="float32", blocks=rows.blocks(), has_counts="count" in names)
 
 
-def _names_in(head: bytes) -> tuple[str, str] | None:
-    """Return under which names the first line has word and vector."""
-    members = [(head.find(b'"%s"' % name.encode()), name) for name in (*WORD_NAMES, *VECTOR_NAMES)]
-    found = [name for at, name in members if at >= 0]
-    words = [name for name in WORD_NAMES if name in found]
-    vectors = [name for name in VECTOR_NAMES if name in found]
-    return (words[0], vectors[0]) if words and vectors else None
+def _names_in(head: bytes) -> dict[str, str] | None:
+    """Return under which names the first line has word and vector, and a count if it has one."""
+    line = head.partition(b"\n")[0]
+    kinds = {"word": WORD_NAMES, "vector": VECTOR_NAMES, "count": COUNT_NAMES}
+    named = {
+        kind: [name for name in names if re.search(rb'"%s"\s*:' % name.encode(), line)]
+        for kind, names in kinds.items()
+    }
+    found = {kind: names[0] for kind, names in named.items() if names}
+    return found if found.keys() >= {"word", "vector"} else None
+
+
+_COUNT: Final = Annotated[int, msgspec.Meta(ge=0, le=MOST_COUNT)]
+
+
+def _vectors(rows: list[Any]) -> NDArray[Any]:
+    return as_float32([row.vector for row in rows])
+
+
+def _counts(rows: list[Any]) -> NDArray[Any]:
+    return np.array([row.count for row in rows], np.int64)
 
 
 class _Rows:
     """The rows of a file."""
 
-    def __init__(self, stream: Stream, damage: Damage, names: tuple[str, str]) -> None:
+    def __init__(self, stream: Stream, damage: Damage, names: dict[str, str]) -> None:
         self._damage = damage
         self._lines = numbered_lines(stream, damage, _MOST_LINE_BYTES)
-        word, vector = names
+        kinds = {"word": str, "vector": list[float], "count": _COUNT}
+        self._counts = _counts if "count" in names else None
         row: Any = msgspec.defstruct(
-            "Row",
-            [("word", str), ("vector", list[float])],
-            rename={"word": word, "vector": vector},
-            gc=False,
+            "Row", [(name, kinds[name]) for name in names], rename=names, gc=False
         )
         self._decode = msgspec.json.Decoder(row).decode
         self._first = next(self._lines, (1, b""))
@@ -93,13 +111,13 @@ class _Rows:
 
     def blocks(self) -> Iterator[Block]:
         """Return the rows, in blocks."""
-        return gathered(self._rows(), self.dim, "line", as_float32)
+        return gathered(self._rows(), self.dim, "line", _vectors, self._counts)
 
-    def _rows(self) -> Iterator[tuple[bytes, list[float], int]]:
+    def _rows(self) -> Iterator[tuple[bytes, Any, int]]:
         for number, line in self._all():
             row = self._row(number, line)
             if row is not None:
-                yield row.word.encode("utf-8", "surrogatepass"), row.vector, number
+                yield row.word.encode("utf-8", "surrogatepass"), row, number
 
     def _all(self) -> Iterator[tuple[int, bytes]]:
         yield self._first

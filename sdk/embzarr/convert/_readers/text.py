@@ -6,6 +6,7 @@ tabs between. A word may hold spaces: numbers are counted from the right.
 
 from __future__ import annotations
 
+import csv
 import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from embzarr.convert._blocks import BLOCK_BYTES, MOST_WORD_BYTES, Block, Table, check_dim
+from embzarr.convert._blocks import (
+    BLOCK_BYTES,
+    COUNT_NAMES,
+    MOST_WORD_BYTES,
+    Block,
+    Table,
+    check_dim,
+)
 from embzarr.convert._readers import csv_text, word2vec_binary
 
 if TYPE_CHECKING:
@@ -112,11 +120,16 @@ def read_without_header(given: Given) -> Table:
 
 
 def read_table(given: Given) -> Table:
-    """Do the same where tabs stand between, behind a line of names if there is one."""
+    """Do the same where tabs stand between, behind a line of names if there is one.
+
+    A column of counts is told by its name; it is no number of the vector.
+    """
     _drop_bom(given.stream)
     first, _, _ = given.stream.peek().partition(b"\n")
     fields = first.decode("utf-8", "surrogateescape").rstrip("\r").split("\t")
     named = csv_text.are_names(fields)
+    if named and not {field.strip().lower() for field in fields[1:]}.isdisjoint(COUNT_NAMES):
+        return csv_text.read_fields(given, delimiter="\t", quoting=csv.QUOTE_NONE)
     if named:
         given.stream.read(len(first) + 1)
     return _without_header(given, b"\t", before=int(named))
