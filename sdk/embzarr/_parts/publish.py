@@ -13,14 +13,14 @@ from embzarr._parts.assembling import Assembly, Given
 from embzarr._storage import CountingStore, interruptible, interrupts, open_store
 from embzarr._version import __version__
 from embzarr._writing import Extras, arrays_of, check_lengths, kinds_of, metadata_of, taken
-from embzarr.errors import ConflictError, InvalidInputError, NotFoundError
+from embzarr.errors import ConflictError, DamagedError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embzarr._format import Parent, Placement, WordTable
+    from embzarr._format import Layer, Parent, Placement, WordTable
     from embzarr._history import Commit, Record
     from embzarr._parts.plan import StepPlan
     from embzarr._parts.receipts import Receipt
@@ -153,13 +153,23 @@ def _published(target: Target, plan: StepPlan, asked: _Asked) -> Checkpoint:
         store_id=plan.store,
         write_id=plan.write_id,
         step=plan.step,
-        layers=[Assembly(store, plan).layer(receipts, given)],
+        layers=[_layer(store, plan, base, receipts, given)],
         metadata=asked.metadata,
         model=asked.extras.model,
         base=base,
         shared=True,
     )
     return Checkpoint(store, committing.publish(store, draft, writer=f"embzarr {__version__}"))
+
+
+def _layer(
+    store: Store, plan: StepPlan, base: Record | None, receipts: Sequence[Receipt], given: Given
+) -> Layer:
+    try:
+        return Assembly(store, plan).layer(receipts, given)
+    except DamagedError:
+        _made_before(store, plan, base)  # a collection may have come since it was asked first
+        raise
 
 
 def _base(store: Store, plan: StepPlan) -> Record | None:

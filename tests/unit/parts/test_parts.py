@@ -370,6 +370,21 @@ def test_a_step_that_was_collected_is_not_published(tmp_path: Path) -> None:
     assert not (tmp_path / plan.path).exists()
 
 
+def test_a_step_that_is_collected_while_it_is_published_is_no_damage(tmp_path: Path) -> None:
+    """What a collection has deleted meanwhile is not told as damage of the store."""
+    embzarr.save(tmp_path, ["a"], VECTORS[:1])
+    plan = plan_of(tmp_path)
+    write_all(tmp_path, plan)
+    store = Sleeper(
+        open_store(tmp_path),
+        "words/offsets/zarr.json",
+        lambda: embzarr.Run(tmp_path).gc(older_than=0),
+    )
+
+    with pytest.raises(ConflictError, match="write-revoked"):
+        embzarr.publish(store, plan, WORDS)
+
+
 def test_an_attempt_that_slept_while_its_step_was_collected_ends_well(tmp_path: Path) -> None:
     """What it found to be there may be gone when it looks: it is written, and collected, anew."""
     embzarr.save(tmp_path, ["a"], VECTORS[:1])
