@@ -214,14 +214,33 @@ def divide(
     even = max(-(-rows // parts), 1)
     grain = _power_of_two_below(even // spec.PART_GRAIN)
     chunks = [min(choose_chunk(nbytes, target=target), grain) for nbytes in row_bytes]
-    shards = [
-        min(_power_of_two_above(_shards_for(even, nbytes)), _power_of_two_below(even // chunk))
-        for nbytes, chunk in zip(row_bytes, chunks, strict=True)
+    units = [
+        _even_unit(even, chunk, nbytes) for chunk, nbytes in zip(chunks, row_bytes, strict=True)
     ]
     # All are powers of two, so that the largest is a multiple of the others.
-    units = [chunk * shard for chunk, shard in zip(chunks, shards, strict=True)]
-    part = -(-even // max(units)) * max(units)
-    return part, [(chunk, part // unit) for chunk, unit in zip(chunks, units, strict=True)]
+    largest = max(unit for unit, _ in units)
+    part = -(-even // largest) * largest
+    return part, [
+        (chunk, shard or part // unit) for chunk, (unit, shard) in zip(chunks, units, strict=True)
+    ]
+
+
+def _even_unit(even: int, chunk: int, row_bytes: int) -> tuple[int, int]:
+    """Return of how many rows a part is a multiple, and chunks in a shard; 0 for a unit's share.
+
+    Shards are a power of two in number, so that they are equal and full. Of long rows a part would
+    be many more than an equal one for that: there the rows of a shard are a power of two.
+    """
+    shards = min(
+        _power_of_two_above(_shards_for(even, row_bytes)), _power_of_two_below(even // chunk)
+    )
+    spare = even // spec.PART_GRAIN
+    if -even % (chunk * shards) <= spare:
+        return chunk * shards, 0
+    shard = choose_shard(chunk * row_bytes)
+    while -even % (chunk * shard) > spare:
+        shard //= 2
+    return chunk * shard, shard
 
 
 def _shards_for(rows: int, bytes_per_row: int) -> int:

@@ -151,13 +151,21 @@ def test_parts_are_equal_and_of_whole_shards(rows: int, parts: int, row_bytes: l
     part, cuts = grids.divide(rows, parts, row_bytes)
     share = max(-(-rows // parts), 1)
 
-    # Of very long rows a shard holds few, and parts are cut less finely.
-    assert share <= part <= share + share // (16 if max(row_bytes) <= 2**20 else 3)
+    assert share <= part <= share + share // 16
     for nbytes, (chunk, shard) in zip(row_bytes, cuts, strict=True):
         assert chunk & (chunk - 1) == 0
         assert part % (chunk * shard) == 0
         assert chunk == 1 or chunk * nbytes <= 128 * 1024
         assert chunk * shard * nbytes <= 16 * 2**20
+
+
+@pytest.mark.parametrize(("experts", "parts"), [(160, 16), (48, 8), (72, 8), (60, 4)])
+def test_experts_are_dealt_out_evenly(experts: int, parts: int) -> None:
+    """Of rows of some MiB each part has as many, and none is left without any."""
+    part, [(chunk, shard)] = grids.divide(experts, parts, [1024 * 2816 * 2], target=2**20)
+
+    assert part == experts // parts
+    assert (chunk, shard) == (1, 1 if part % 2 else 2)
 
 
 SHAPES = st.lists(st.integers(1, 12), min_size=1, max_size=4)
