@@ -92,6 +92,7 @@ def test_a_word_of_csv_may_hold_lines(tmp_path: Path) -> None:
         (b'"' + b"m" * 200_000 + b'",1,2\n', "line 1: field larger than field limit"),
         (b"word,0,1\nb,1\n", "line 2: expected 3 fields, found 2"),
         (b"a\nb\n", "expected vectors of 1 to"),
+        (b"a,1,2\nb,3,1_0\n", "line 2: expected a number, found '1_0'"),
     ],
 )
 def test_damage_of_csv_is_told(tmp_path: Path, data: bytes, told: str) -> None:

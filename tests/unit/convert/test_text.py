@@ -87,7 +87,9 @@ def test_numbers_may_be_spelled_in_any_way(tmp_path: Path, spelled: str) -> None
     assert found.checkpoint["a"].tolist() == [0.5, 1]
 
 
-@pytest.mark.parametrize("numbers", ["-0 0", "0 -0", "-0 -0", "-0.0 -0", "-1e-0 -0", "0.5 -0"])
+@pytest.mark.parametrize(
+    "numbers", ["-0 0", "0 -0", "-0 -0", "-0.0 -0", "-1e-0 -0", "0.5 -0", "-0\r 1"]
+)
 @pytest.mark.parametrize("between", [" ", "\t"])
 def test_a_zero_keeps_its_sign(tmp_path: Path, numbers: str, between: str) -> None:
     """Also where it has no point, as in what C++ and our own exports write."""

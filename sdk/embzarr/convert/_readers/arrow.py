@@ -145,6 +145,7 @@ def _columns(schema: Any, damage: Damage) -> list[str]:  # noqa: ANN401 - pyarro
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     def is_text(kind: Any) -> bool:  # noqa: ANN401
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind  # pandas' categories
         return str(kind) in {"string", "large_string", "string_view"}  # the last is Polars'
 
     def is_vector(kind: Any) -> bool:  # noqa: ANN401
@@ -193,6 +194,13 @@ def _narrowed(batch: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     return pa.record_batch([words, vectors, *counts], names=_NAMES[: 2 + len(counts)])
 
 
+def _bytes_of(words: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return words as bytes: what is not UTF-8 is told of where all formats' words are."""
+    if hasattr(words, "dictionary"):
+        return _bytes_of(words.dictionary).take(words.indices)
+    return words.cast("large_binary")
+
+
 class _Rows:
     """The rows of a file."""
 
@@ -230,8 +238,7 @@ class _Rows:
             batch = next(self._batches, None)
 
     def _block(self, batch: Any, first: int) -> Block:  # noqa: ANN401 - as above
-        # As bytes: what is not UTF-8 is told of where all formats' words are.
-        words, vectors = batch.column(0).cast("large_binary"), batch.column(1)
+        words, vectors = _bytes_of(batch.column(0)), batch.column(1)
         lengths = vectors.value_lengths().fill_null(0).to_numpy()
         given = words.is_valid().to_numpy(zero_copy_only=False)
         if _has_counts(batch) != self.has_counts:

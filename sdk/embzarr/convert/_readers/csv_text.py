@@ -110,7 +110,7 @@ class _Rows:
 
     def _rows(self) -> Iterator[tuple[bytes, _Row, int]]:
         for line, row in self._all():
-            numbers = self._numbers_of(line, row)
+            numbers = self._row_of(line, row)
             if numbers is not None:
                 yield row[self._word].encode("utf-8", "surrogateescape"), numbers, line
 
@@ -118,7 +118,7 @@ class _Rows:
         yield self._line, self._first
         yield from self._records
 
-    def _numbers_of(self, line: int, row: list[str]) -> _Row | None:
+    def _row_of(self, line: int, row: list[str]) -> _Row | None:
         if not row:
             return None  # an empty line
         if len(row) != self._width:
@@ -126,7 +126,7 @@ class _Rows:
             return None
         try:
             count = -1 if self.count_at is None else _count_of(row[self.count_at])
-            return [float(row[at]) for at in self._numbers], count
+            return _numbers_of([row[at] for at in self._numbers]), count
         except ValueError as exc:
             self._damage.lose(f"line {line}: {exc}")
             return None
@@ -144,11 +144,19 @@ def _counts(rows: list[_Row]) -> NDArray[Any]:
     return np.array([count for _, count in rows], np.int64)
 
 
+def _numbers_of(fields: list[str]) -> list[float]:
+    numbers = [*map(float, fields)]
+    if "_" in "".join(fields):  # a number to Python alone
+        odd = next(field for field in fields if "_" in field)
+        raise ValueError(f"expected a number, found {odd[:64]!r}")
+    return numbers
+
+
 def _count_of(text: str) -> int:
     """Return a count, which pandas writes as a fraction where others are missing."""
-    count = int(text.removesuffix(".0"))
+    count = -1 if "_" in text else int(text.removesuffix(".0"))
     if not 0 <= count <= MOST_COUNT:
-        raise ValueError(f"expected a count of 0 to {MOST_COUNT}, found {count}")
+        raise ValueError(f"expected a count of 0 to {MOST_COUNT}, found {text[:64]}")
     return count
 
 

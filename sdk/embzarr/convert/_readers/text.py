@@ -38,7 +38,7 @@ _MOST_NUMBER_BYTES: Final = 64
 _LINES_LOOKED_AT: Final = 100
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r"))
 _numbers_of: Final = msgspec.json.Decoder(list[float]).decode
-_AS_JSON: Final = bytes.maketrans(b" \t\n", b",,,")
+_AS_JSON: Final = bytes.maketrans(b" \t\n\r", b",,,,")
 _LEAST_COLUMNS: Final = 2
 """Of a table that is told by its beginning: a word and one number is a list of counts."""
 
