@@ -40,6 +40,8 @@ class Server(BaseHTTPRequestHandler):
     """Seconds between two MiB."""
     connections: ClassVar[set[int]]
     asked: ClassVar[int]
+    ends: ClassVar[bool]
+    """Whether it says that it ends the connection behind its answer."""
 
     protocol_version = "HTTP/1.1"
 
@@ -54,11 +56,13 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(cls.status)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Content-Range", f"bytes {start}-{start + len(data) - 1}/{len(DATA)}")
+        if cls.ends:
+            self.send_header("Connection", "close")
         self.end_headers()
         for at in range(0, len(data), 2**20):
             self.wfile.write(data[at : at + 2**20][: max(0, cls.cut - at)])
             time.sleep(cls.pause)
-        self.close_connection = cls.cut < len(data)
+        self.close_connection = cls.ends or cls.cut < len(data)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
@@ -71,7 +75,7 @@ def server() -> Iterator[tuple[type[Server], Direct]]:
     class One(Server):
         status, shift, cut, pause = 206, 0, len(DATA), 0.0
         connections: ClassVar[set[int]] = set()
-        asked = 0
+        asked, ends = 0, False
 
     with running(One) as url:
         yield One, Direct(lambda key: f"{url}/{key}?signed=1")
@@ -96,6 +100,14 @@ def test_a_connection_that_the_server_ended_is_not_asked(
     reads._free[0].sock.shutdown(2)
 
     assert reads.range("a", START, LENGTH) == WANTED
+    assert len(one.connections) == 2
+
+
+def test_a_server_may_end_each_connection(server: tuple[type[Server], Direct]) -> None:
+    one, reads = server
+    one.ends = True
+    for _ in range(2):
+        assert reads.range("a", START, LENGTH) == WANTED
     assert len(one.connections) == 2
 
 

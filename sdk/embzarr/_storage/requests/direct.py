@@ -91,7 +91,7 @@ class Direct:
             found = _filled(connection, f"{url.path}?{url.query}", start, length)
             is_whole = found is not None
         finally:
-            if is_whole:
+            if is_whole and connection.sock is not None:  # else the server has said that it ends it
                 self._free.append(connection)
             else:
                 connection.close()
