@@ -67,8 +67,8 @@ def _prefix_end(given: str) -> str | None:
 def _layout(given: Any) -> Any:
     table = _table(given)
     image = lookups.encode(table, table.argsort())
-    counts = [int(block[:4].view("<u4")[0]) for block in image.blocks]
-    return {"block_bytes": image.blocks.shape[1], "counts": counts, "fences": list(image.fences)}
+    counts = [int(block[:4].view("<u4")[0]) for block in image.blocks()]
+    return {"block_bytes": image.blocks().shape[1], "counts": counts, "fences": list(image.fences)}
 
 
 def _arrange(given: Any) -> Any:

@@ -6,6 +6,7 @@ Reads ``{job, url, options, rows, dim, file}`` from standard input and prints th
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,34 @@ def part(url: str, options: Any, rows: int, dim: int) -> None:
             writer.add(tensors={f"{start}": -block, **small})
 
 
+def shares(url: str, options: Any, rows: int, dim: int) -> None:
+    """Store rows in 16 shares, as tasks of an engine do, and tell what they are in a file."""
+    import numpy as np  # noqa: PLC0415 - what it costs is part of the measure
+
+    from embzarr._history import Target  # noqa: PLC0415
+    from embzarr._parts import ShareWriter, plan_shares  # noqa: PLC0415
+
+    target = Target(url=url, options=options, single_writer=False)
+    plan = plan_shares(target, dtype="float32", columns={})
+    chance, found = np.random.default_rng(0), []
+    for first in range(0, rows, rows // 16):
+        with ShareWriter(target, plan) as writer:
+            for start in range(first, first + rows // 16, rows // 160):
+                words = [f"{number:x}-word" for number in range(start, start + rows // 160)]
+                vectors = chance.standard_normal((rows // 160, dim), dtype=np.float32)
+                writer.append(words, {"vectors": vectors})
+        found.append(writer.share)
+    Path(f"{url}.shares").write_bytes(pickle.dumps((target, plan, found)))
+
+
+def gather(url: str, _: Any, rows: int, __: int) -> None:
+    """Make one commit of the shares, as a driver does."""
+    from embzarr._parts import gather  # noqa: PLC0415 - what it costs is part of the measure
+
+    told = pickle.loads(Path(f"{url}.shares").read_bytes())  # noqa: S301 - our own
+    assert len(gather(*told, metadata={})) == rows
+
+
 def load(url: str, options: Any, rows: int, _: int) -> None:
     """Load a thousand words spread over all rows."""
     import embzarr  # noqa: PLC0415 - what it costs is part of the measure
@@ -83,6 +112,7 @@ if __name__ == "__main__":
     if task["job"] == "import":
         take_in(task["file"], task["url"], task["options"])
     else:
-        job = {"create": create, "part": part, "load": load, "stream": stream}[task["job"]]
+        jobs = (create, part, shares, gather, load, stream)
+        job = {job.__name__: job for job in jobs}[task["job"]]
         job(task["url"], task["options"], task["rows"], task["dim"])
     sys.stdout.write(str(peak() - BARE))

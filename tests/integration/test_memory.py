@@ -22,6 +22,9 @@ READ = 150 * 10**6
 """Bytes that a load of a thousand words, and a stream within 64 MiB, stay below."""
 PART = 250 * 10**6
 """Bytes that a part of a step stays below, whatever tensors it holds."""
+COMMIT = 150 * 10**6
+"""Bytes that a commit of a million words and 400 MB of vectors in shares stays below: of libraries
+45 million, of words and lookup 55, of shards under way 50."""
 IMPORTED = 250 * 10**6
 """Bytes that an import of 480 MB stays below."""
 BYTES_OF_A_WORD = 100
@@ -39,13 +42,14 @@ def memory_of(
     at_most: int | None = None,
     file: Path | None = None,
     rows: int = ROWS,
+    dim: int = DIM,
 ) -> int:
     """Return the bytes of resident memory that a job took above the interpreter's.
 
     What the system's allocator keeps differs by how threads meet: a job that took more than
     `at_most` is done once more, and the lesser figure counts.
     """
-    task: dict[str, Any] = {"job": job, "url": url, "options": options, "rows": rows, "dim": DIM}
+    task: dict[str, Any] = {"job": job, "url": url, "options": options, "rows": rows, "dim": dim}
     task["file"] = file and str(file)
     took = _memory_of(json.dumps(task))
     return took if at_most is None or took < at_most else min(took, _memory_of(json.dumps(task)))
@@ -96,6 +100,21 @@ def test_memory_of_a_part_does_not_grow_with_its_tensors(
     record_property("memory", f"part of 240 MB {small / MIB:.0f} MiB, 960 MB {large / MIB:.0f}")
     assert large < PART
     assert large - small < NOISE
+
+
+@pytest.mark.slow
+def test_memory_of_a_commit_of_shares(tmp_path: Path, record_property: Record) -> None:
+    """What the driver of a data frame's write holds beside Spark, and fewer rows of it less."""
+    took = {}
+    for rows in (320_000, ROWS):
+        url = str(tmp_path / str(rows))
+        memory_of("shares", url, None, rows=rows, dim=100)
+        took[rows] = memory_of("gather", url, None, rows=rows, dim=100)
+
+    small, large = took.values()
+    record_property("memory", f"commit of 128 MB {small / MIB:.0f} MiB, 400 MB {large / MIB:.0f}")
+    assert large < COMMIT
+    assert large - small < 680_000 * BYTES_OF_A_WORD
 
 
 @pytest.mark.servers

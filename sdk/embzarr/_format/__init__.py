@@ -1,6 +1,6 @@
 """The specification as values and bytes; no I/O."""
 
-from embzarr._format import digests, intervals, json, keys, row_changes, spec
+from embzarr._format import digests, intervals, json, keys, rooms, row_changes, spec
 from embzarr._format.arrays import checksums, chunk_coding, chunk_index, dtypes, grids
 from embzarr._format.arrays.chunk_coding import Chunks
 from embzarr._format.arrays.chunk_index import ChunkIndex, Places
@@ -102,6 +102,7 @@ __all__ = [
     "placements",
     "plain_json",
     "require",
+    "rooms",
     "row_changes",
     "spec",
     "validate",

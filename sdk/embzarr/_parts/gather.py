@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_APPENDED = 1024**3
 """Bytes of rows that a delta is made of at once, in memory."""
+_JOB_BYTES = 32 * 1024**2
+"""Of shards under way, two beside the one that is filled: a driver has other things to hold."""
+_BATCH_BYTES = 4 * 1024**2
+"""Of rows that are read at once; as many more are laid into their shard meanwhile."""
 
 
 def gather(
@@ -153,13 +157,14 @@ def _assembled(
         write_id=plan.write_id,
         compression=compression,
         chunk_bytes=chunk_bytes,
+        job_bytes=_JOB_BYTES,
     )
     writer.lossy = compacting.inherited(reader.manifest.base for reader in readers)
     with writer.withdrawn_on_error():
         writer.put_words(words, placement, order)
         del words, order
         for reader in readers:
-            for _, table, blocks in compacting.rows_of(reader):
+            for _, table, blocks in compacting.rows_of(reader, _BATCH_BYTES):
                 writer.append(table, blocks, copied=True)
         return writer.finish(placement)
 

@@ -17,6 +17,7 @@ from embzarr._redact import without_secrets
 from embzarr._storage import parallel
 from embzarr._writing.given.extras import NOTHING
 from embzarr._writing.layers.full_layer import LayerWriter
+from embzarr._writing.layers.layer_files import JOB_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 Blocks: TypeAlias = dict[str, NDArray[Any]]
 
-_BATCH_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 
 
 def write_full(
@@ -128,6 +129,7 @@ def writer_like(
     write_id: str,
     compression: str,
     chunk_bytes: int | None,
+    job_bytes: int = JOB_BYTES,
 ) -> LayerWriter:
     """Return what writes a full layer of the same columns as a commit's."""
     columns = _columns(manifest)
@@ -140,7 +142,7 @@ def writer_like(
         chunk_bytes=chunk_bytes or (_chosen_chunk_bytes(vectors) if vectors else None),
         allow_nonfinite=True,  # what is stored was allowed once
     )
-    return LayerWriter(store, settings, step=step, write_id=write_id)
+    return LayerWriter(store, settings, step=step, write_id=write_id, job_bytes=job_bytes)
 
 
 def _chosen_chunk_bytes(vectors: Array) -> int | None:
@@ -154,11 +156,13 @@ def _columns(manifest: Manifest) -> dict[str, Array]:
     return {name: manifest.base.arrays[name] for name in manifest.base.columns}
 
 
-def rows_of(reader: TableReader) -> Iterable[tuple[int, WordTable, Blocks]]:
+def rows_of(
+    reader: TableReader, batch_bytes: int = BATCH_BYTES
+) -> Iterable[tuple[int, WordTable, Blocks]]:
     """Yield all rows in batches: the first one's number, words, columns; the next is fetched."""
     manifest = reader.manifest
     row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
-    ranges = list(nearest.batches(manifest.rows, row_bytes, _BATCH_BYTES))
+    ranges = list(nearest.batches(manifest.rows, row_bytes, batch_bytes))
     return parallel.ahead(lambda cut: _read(reader, *cut), ranges)
 
 

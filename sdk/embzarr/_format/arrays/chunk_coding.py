@@ -91,7 +91,8 @@ def encode_shard(
         rows: at most ``grid.shard_rows`` rows, little-endian.
         grid: the array's grid.
         codec: its compression.
-        room: memory of `shard_bound` bytes; the shard is laid there, and is one piece.
+        room: memory of `shard_bound` bytes; the shard is laid there, and is one piece. `rows` may
+            end where it ends: no chunk is laid over one that is still to be read.
     """
     pieces: list[Piece] = []
     put = pieces.append if room is None else _laying(room, pieces)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embzarr._format import spec
-from embzarr._format.words.word_order import compare, search
+from embzarr._format import rooms, spec
+from embzarr._format.words.word_order import PART, compare, search
 from embzarr._format.words.word_table import WordTable, check_utf8, concatenate, in_turn
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -47,11 +47,29 @@ class LookupBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookupImage:
-    """A whole lookup, ready to be written."""
+    """A whole lookup, laid out; its blocks are made as they are written, since they are large."""
 
-    blocks: NDArray[np.uint8]
-    """Shape (blocks, block bytes)."""
+    words: WordTable
+    """By row."""
+    order: NDArray[np.int64]
+    """Rows in byte order of their words."""
+    cuts: list[int]
+    """Where in `order` each block begins and the last ends."""
+    size: int
+    """Bytes of a block."""
+    first_row: int
     fences: tuple[str, ...]
+    each: Callable[..., object]
+    """Makes a call for each block."""
+
+    def __len__(self) -> int:
+        """Return the number of blocks."""
+        return len(self.cuts) - 1
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
+        """Return blocks `start` up to, not including, `stop`, or to the last: one in each row."""
+        cuts = self.cuts[start : None if stop is None else stop + 1]
+        return fill(self.words, self.order, cuts, self.size, self.first_row, self.each)
 
 
 def encode(
@@ -78,8 +96,7 @@ def encode(
         InvalidInputError: code ``input-word``: so many words share such long beginnings that no
             fence table within its limit can tell blocks apart.
     """
-    ends = words.lengths()[order]
-    ends += _ENTRY_BYTES
+    ends = _sizes(words, order)
     longest = int(ends.max(initial=_ENTRY_BYTES)) + _HEADER_BYTES
     np.cumsum(ends, out=ends)  # in place, since there may be millions
     size = _least_block(chunk_bytes)
@@ -87,13 +104,22 @@ def encode(
         cuts = _cuts(ends, size) if longest <= size else None
         fences = _fences(words, order, cuts) if cuts and _few(cuts) else None
         if cuts and fences is not None:
-            return LookupImage(fill(words, order, cuts, size, first_row, each), fences)
+            return LookupImage(words, order, cuts, size, first_row, fences, each)
         size *= 2
     raise InvalidInputError(
         "input-word",
         f"words share beginnings too long for {spec.MAX_FENCE_BYTES} bytes of fences and lookup "
         f"blocks of at most {spec.MAX_BLOCK_BYTES} bytes",
     )
+
+
+def _sizes(words: WordTable, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bytes of the entry of each word, in byte order of the words."""
+    found: NDArray[np.int64] = rooms.empty(len(order), np.int64)
+    for start in range(0, len(order), PART):
+        rows = order[start : start + PART]
+        found[start : start + PART] = words.offsets[rows + 1] - words.offsets[rows] + _ENTRY_BYTES
+    return found
 
 
 def _least_block(chunk_bytes: int | None) -> int:

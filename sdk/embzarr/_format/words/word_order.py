@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embzarr._format import rooms
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ WINDOW = 8
 COMPARED = 32
 """Bytes compared in bulk before the few words that still tie are compared one by one."""
 _BITS = 8
-PART = 1 << 18
+PART = 1 << 16
 """Words that are looked at together where there are many: what is in between takes several times
 the memory of what comes out."""
 _SAMPLES = 4
@@ -54,7 +56,7 @@ class Windows:
 
     def firsts(self) -> NDArray[np.uint64]:
         """Return the first eight bytes of every word, as `window` does."""
-        found = np.empty(len(self), np.uint64)
+        found = rooms.empty(len(self), np.uint64)
         for start in range(0, len(found), PART):
             some = slice(start, min(start + PART, len(found)))
             found[some] = self._window(np.arange(some.start, some.stop), 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from embzarr._format import spec
+from embzarr._format import rooms, spec
 from embzarr._format.given import arguments
 from embzarr._format.words.word_order import COMPARED, PART, Windows, compare
 from embzarr.errors import DamagedError, InvalidInputError
@@ -130,13 +130,18 @@ class WordTable:
         their next bytes, a part of the order at a time.
         """
         windows, bits = self.windows(), len(self).bit_length()
-        packed = windows.firsts() >> bits << bits
-        packed |= np.arange(len(self), dtype=np.uint64)
+        packed = windows.firsts()  # and the rest in place: of millions of words it is much
+        packed >>= bits
+        packed <<= bits
+        for start in range(0, len(self), PART):
+            stop = min(start + PART, len(self))
+            packed[start:stop] |= np.arange(start, stop, dtype=np.uint64)
         packed.sort()
-        order = (packed & ((1 << bits) - 1)).astype(np.int64)
+        order = rooms.empty(len(packed), np.int64)
+        np.bitwise_and(packed, (1 << bits) - 1, out=order.view(np.uint64))
         packed >>= bits
         tied = packed[1:] == packed[:-1]
-        del packed  # of millions of words it is much
+        del packed
         known = (64 - bits) // 8
         each(
             lambda part: _refine(
@@ -311,15 +316,21 @@ def _refine(order: NDArray[np.int64], tied: NDArray[np.bool_], windows: Windows,
         inside[1:] |= tied
         places = np.flatnonzero(inside)
         begins = ~np.append(False, tied)[places]
-        firsts, run = np.flatnonzero(begins), np.cumsum(begins) - 1
-        rows, nth = order[places], np.arange(len(places)) - firsts[run]
+        firsts, run = np.flatnonzero(begins), np.cumsum(begins)
+        run -= 1
+        rows, nth = order[places], np.arange(len(places))
+        nth -= firsts[run]
         run_bits, nth_bits = (len(firsts) - 1).bit_length(), int(nth.max()).bit_length()
         bits = 64 - run_bits - nth_bits
-        packed = windows.window(rows, at) >> (64 - bits) << nth_bits
-        packed |= (run.astype(np.uint64) << (64 - run_bits)) | nth.astype(np.uint64)
+        packed = windows.window(rows, at)
+        packed >>= 64 - bits
+        packed <<= nth_bits
+        packed |= nth.view(np.uint64)
+        packed |= run.view(np.uint64) << (64 - run_bits)
         packed.sort()
-        nth = (packed & ((1 << nth_bits) - 1)).astype(np.int64)
-        order[places] = rows[firsts[run] + nth]
+        np.bitwise_and(packed, (1 << nth_bits) - 1, out=nth.view(np.uint64))
+        nth += firsts[run]
+        order[places] = rows[nth]
         packed >>= nth_bits
         tied[places[1:] - 1] = packed[1:] == packed[:-1]
         at += bits // 8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import mmap
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from embzarr._format import (
     dtypes,
     grids,
     keys,
+    rooms,
     spec,
 )
 from embzarr._storage import parts_of, pieces, size_of
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from embzarr._writing.layers.jobs import Job, Jobs
 
 
-_LARGE_BYTES = 2**20
 _SPARE_ROOMS = 2
-"""Of compressed shards, kept for the next: a few, since a slow store has many under way."""
+"""Of shards that were sent, kept for the next: a few, since a slow store has many under way."""
+_ALIGNED = 64
+"""Bytes at whose multiples rows begin that are laid into a room."""
 _TRIES = 10
 """To create an object that collections take away meanwhile."""
 
@@ -225,12 +226,10 @@ class ArrayWriter:
         self._first_shard = shards.first if shards else 0
         self._row_bytes = bytes_per_row
         self._pending: list[NDArray[Any]] = []
-        self._filled: NDArray[Any] | None = None
+        self._filled: NDArray[np.uint8] | None = None
         """Room for the shard that copies are laid into; it alone is pending then."""
-        self._rooms: list[NDArray[Any]] = []
-        """Those of shards that were compressed: memory that is new takes as long as filling it."""
-        self._packed: list[NDArray[np.uint8]] = []
-        """Room for compressed shards, of some that were sent."""
+        self._rooms: list[NDArray[np.uint8]] = []
+        """Of shards that were sent: memory that is new takes as long as filling it."""
         self._spare_rooms = _SPARE_ROOMS
         self._pending_rows = 0
         self._rows = 0
@@ -264,11 +263,12 @@ class ArrayWriter:
 
     def _lay(self, rows: NDArray[Any]) -> None:
         if self._filled is None:
-            shape = (self.shard_rows, *rows.shape[1:])
-            self._filled = self._rooms.pop() if self._rooms else _room(shape, rows.dtype)
+            self._filled = self._free_room()
+        shape = (self.shard_rows, *rows.shape[1:])
+        whole = _last_of(self._filled, shape, rows.dtype)
         stop = self._pending_rows + len(rows)
-        self._filled[self._pending_rows : stop] = rows
-        self._pending = [self._filled[:stop]]
+        whole[self._pending_rows : stop] = rows
+        self._pending = [whole[:stop]]
 
     def finish(self) -> None:
         """Send what is left; the jobs may still be under way."""
@@ -277,7 +277,7 @@ class ArrayWriter:
         if self._pending_rows:
             self._flush()
         self._spare_rooms = 0  # this writer stays until all arrays of the layer are told of
-        self._packed.clear()
+        self._rooms.clear()
 
     def written(self) -> WrittenArray:
         """Return what was written; everything must have been made, if not sent."""
@@ -302,7 +302,7 @@ class ArrayWriter:
             self._shard = max(min(self._shard, -(-rows // self._chunk)), 1)
 
     def _flush(self) -> None:
-        blocks, nbytes, filled = self._pending, self._pending_rows * self._row_bytes, self._filled
+        blocks, nbytes, room = self._pending, self._pending_rows * self._row_bytes, self._filled
         shard = self._first_shard + self._rows // self.shard_rows
         self._rows += self._pending_rows
         self._pending, self._pending_rows, self._filled = [], 0, None
@@ -310,16 +310,23 @@ class ArrayWriter:
             blocks = [_joined(blocks)]
             self._codec = chunk_coding.choose(blocks[0], self._chunk)
         codec = self._codec
-        made = 0 if codec.name == "none" and len(blocks) == 1 else nbytes
-        self._objects.jobs.make(nbytes + made, lambda: self._encode(shard, blocks, codec, filled))
+        is_made_there = room is not None or (codec.name == "none" and len(blocks) == 1)
+        need = nbytes if is_made_there else 2 * nbytes
+        self._objects.jobs.make(need, lambda: self._encode(shard, blocks, codec, room))
 
     def _encode(
-        self, shard: int, blocks: list[NDArray[Any]], codec: Codec, filled: NDArray[Any] | None
+        self, shard: int, blocks: list[NDArray[Any]], codec: Codec, room: NDArray[np.uint8] | None
     ) -> tuple[int, Job]:
-        """Return what it takes to send a shard: bytes of memory, and the job."""
+        """Return what it takes to send a shard: bytes of memory, and the job.
+
+        Copies are compressed into the very room that holds them, which takes half the memory.
+        """
         rows = _joined(blocks)
-        grid = Grid(rows=len(rows), row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
-        room = self._packing_room(grid) if codec.name != "none" else None
+        grid = self._grid(len(rows))
+        if codec.name == "none":
+            room = None
+        elif room is None:
+            room = self._free_room()
         data, index = chunk_coding.encode_shard(rows, grid, codec, room)
         self._parts[shard] = index
         if not shard and index.nbytes[0] <= spec.MAX_INLINE_BYTES:
@@ -330,22 +337,24 @@ class ArrayWriter:
         digest = digest_of(data)
         if room is None:  # the pieces are the rows themselves
             return rows.nbytes, lambda: self._send(name, data, digest, index)
-        if filled is not None:
-            self._rooms.append(filled)
         return digest.size, lambda: self._send_packed(name, data[0], digest, room)
 
-    def _packing_room(self, grid: Grid) -> NDArray[np.uint8]:
-        if self._packed:
+    def _grid(self, rows: int) -> Grid:
+        return Grid(rows=rows, row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
+
+    def _free_room(self) -> NDArray[np.uint8]:
+        if self._rooms:
             with contextlib.suppress(IndexError):  # another thread took it
-                return self._packed.pop()
-        return _room((chunk_coding.shard_bound(grid),), np.dtype(np.uint8))
+                return self._rooms.pop()
+        nbytes = chunk_coding.shard_bound(self._grid(self.shard_rows)) + _ALIGNED
+        return rooms.empty(nbytes, np.uint8)
 
     def _send_packed(
         self, name: str, data: Data, digest: ObjectDigest, room: NDArray[np.uint8]
     ) -> None:
         self._objects.send(name, data, digest)
-        if len(self._packed) < self._spare_rooms:
-            self._packed.append(room)
+        if len(self._rooms) < self._spare_rooms:
+            self._rooms.append(room)
 
     def _send(self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex) -> None:
         try:
@@ -374,26 +383,16 @@ def _joined(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     if len(blocks) == 1:
         return blocks.pop()
     shape = (sum(map(len, blocks)), *blocks[0].shape[1:])
-    rows = _room(shape, blocks[0].dtype)
+    rows = rooms.empty(shape, blocks[0].dtype)
     np.concatenate(blocks, out=rows)
     blocks.clear()
     return rows
 
 
-def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of any numbers, whose memory goes back to the system once nobody has it.
-
-    The allocator keeps what a thread has freed for that thread, and shards are made by one thread
-    and sent by another, so that of gigabytes some hundred megabytes would stay.
-    """
-    nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes < _LARGE_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
-        return np.empty(shape, dtype)
-    room = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # of a system without
-            room.madvise(mmap.MADV_HUGEPAGE)
-    return np.ndarray(shape, dtype, room)
+def _last_of(room: NDArray[np.uint8], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the end of a room as rows: what is made of them, laid from its start, stays behind."""
+    start = (len(room) - math.prod(shape) * dtype.itemsize) // _ALIGNED * _ALIGNED
+    return np.ndarray(shape, dtype, room, start)
 
 
 def _chunk_of(bytes_per_row: int, chunk_bytes: int | None) -> int:

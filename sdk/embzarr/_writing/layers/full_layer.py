@@ -22,7 +22,7 @@ from embzarr._format import (
 from embzarr._storage import parallel
 from embzarr._writing.layers.contents import ContentsWriter
 from embzarr._writing.layers.conversion import Conversion
-from embzarr._writing.layers.layer_files import LayerFiles
+from embzarr._writing.layers.layer_files import JOB_BYTES, LayerFiles
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class LayerWriter:
         step: int,
         write_id: str,
         caller_rows: NDArray[np.int64] | None = None,
+        job_bytes: int = JOB_BYTES,
     ) -> None:
         """Prepare to write below a fresh folder.
 
@@ -55,12 +56,13 @@ class LayerWriter:
             step: the step's number.
             write_id: names the folder together with the step.
             caller_rows: the caller's row of each row, for messages, where rows were moved.
+            job_bytes: what all background work may hold at once.
         """
         self.step = step
         self.write_id = write_id
         self.rows = 0
         """Rows taken so far."""
-        self._files = LayerFiles(store, step=step, write_id=write_id)
+        self._files = LayerFiles(store, step=step, write_id=write_id, job_bytes=job_bytes)
         self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
         """Takes tensors and files."""
         self._chunk_bytes = settings.chunk_bytes

@@ -34,12 +34,22 @@ if TYPE_CHECKING:
 
 JOB_BYTES = 80 * 1024 * 1024
 """Rows and what is made of them, over all background work of a writer: five full shards."""
+_LOOKUP_BYTES = 2**20
+"""Of blocks of a lookup that are made at once."""
 
 
 class LayerFiles:
     """Writes the objects of one layer below a fresh folder."""
 
-    def __init__(self, store: Store, *, step: int, write_id: str, shared: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        step: int,
+        write_id: str,
+        shared: bool = False,
+        job_bytes: int = JOB_BYTES,
+    ) -> None:
         """Prepare to write; nothing is written yet.
 
         Args:
@@ -48,12 +58,13 @@ class LayerFiles:
             write_id: names the folder together with the step.
             shared: whether other processes write to the folder too: nothing is replaced then, and
                 nothing may be removed.
+            job_bytes: what all background work may hold at once.
         """
         self.step = step
         self.write_id = write_id
         self.path = keys.layer_path(step, write_id)
         self._store = store
-        self._jobs = jobs.Jobs(JOB_BYTES)
+        self._jobs = jobs.Jobs(job_bytes)
         kind = SharedObjectWriter if shared else ObjectWriter
         self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
@@ -134,9 +145,16 @@ class LayerFiles:
         """Start writing the arrays that hold a vocabulary."""
         numbers = chunk_coding.parse("blosc:zstd", 8)
         self.put(spec.WORDS_DATA, words.data, chunk_coding.ZSTD)
-        self.put(spec.WORDS_OFFSETS, words.offsets.astype("<u8"), numbers)
+        self.put(spec.WORDS_OFFSETS, words.offsets.view("<u8"), numbers)
         quick = chunk_coding.parse("blosc:lz4:shuffle", 8)
-        self.put(spec.LOOKUP_BLOCKS, lookup.blocks, quick, chunk=1)
+        writer = self.add(
+            spec.LOOKUP_BLOCKS, dtype="uint8", row_shape=(lookup.size,), codec=quick, chunk=1
+        )
+        step = max(_LOOKUP_BYTES // lookup.size, 1)
+        for start in range(0, len(lookup), step):
+            # Small parts, laid into their shard: the allocator keeps what is large and short-lived.
+            writer.append(lookup.blocks(start, start + step), copied=len(lookup) > step)
+        writer.finish()
 
     def finish(
         self,

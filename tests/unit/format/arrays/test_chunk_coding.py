@@ -276,6 +276,27 @@ def test_a_shard_fits_the_room_that_is_its_bound(compression: str, nbytes: int) 
     np.testing.assert_array_equal(same.table(), index.table())
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd:22", "zstd:-131072", "blosc:zlib:noshuffle"])
+@pytest.mark.parametrize("rows", [SHARD * CHUNK, SHARD * CHUNK - CHUNK // 2, 1])
+@pytest.mark.parametrize("is_noise", [True, False])
+def test_a_shard_may_be_laid_over_its_own_rows(
+    compression: str, rows: int, *, is_noise: bool
+) -> None:
+    """Rows that end a room are read before they are laid over, whether they shrink or not."""
+    noise = np.random.default_rng(rows).integers(0, 256, (rows, 60), np.uint8)
+    given = noise if is_noise else np.zeros_like(noise)
+    grid, codec = grid_of(given), codec_of(compression)
+    room = np.empty(chunk_coding.shard_bound(grid), np.uint8)
+    end = SHARD * CHUNK * 60
+    inside = room[len(room) - end :][: given.size].reshape(given.shape)
+    inside[:] = given
+
+    pieces, _ = chunk_coding.encode_shard(given, grid, codec)
+    (laid,), _ = chunk_coding.encode_shard(inside, grid, codec, room)
+
+    assert bytes(laid) == b"".join(pieces)
+
+
 def test_an_uncompressed_shard_is_known_to_the_byte() -> None:
     """Rows, padding, checksum, then index, empty entries and its checksum, all by hand."""
     grid = Grid(rows=3, row_bytes=1, chunk=2, shard=3)

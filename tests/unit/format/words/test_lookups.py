@@ -50,7 +50,7 @@ class Model:
         self.rows = len(words)
         self.image = image
         self.fences = [fence.encode() for fence in image.fences]
-        self.blocks = lookups.decode(image.blocks, rows=self.rows, what=str)
+        self.blocks = lookups.decode(image.blocks(), rows=self.rows, what=str)
 
     def find(self, words: Sequence[str]) -> list[int]:
         """Look for all words at once."""
@@ -200,9 +200,9 @@ def test_the_layout_is_that_of_the_specification() -> None:
     image = image_of(["b", "", "é"])
 
     assert image.fences == ("",)
-    assert image.blocks.shape == (1, 128)
-    assert image.blocks.dtype == np.uint8
-    assert image.blocks.tobytes() == (
+    assert image.blocks().shape == (1, 128)
+    assert image.blocks().dtype == np.uint8
+    assert image.blocks().tobytes() == (
         b"\x03\x00\x00\x00\x00\x00\x00\x00"
         b"\x01\x00\x00\x00\x00\x00\x00\x00"
         b"\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -216,10 +216,20 @@ def test_no_words_have_no_blocks() -> None:
     """An empty vocabulary stores no block and no fence, and no range names one."""
     image = image_of([])
 
-    assert image.blocks.shape == (0, 128)
+    assert image.blocks().shape == (0, 128)
     assert image.fences == ()
     assert lookups.blocks_of_range([], b"", None) == range(0)
     assert lookups.blocks_of_range([], b"a", b"b") == range(0)
+
+
+def test_blocks_are_made_one_by_one_as_all_at_once() -> None:
+    """Who writes them asks for some at a time, the last of which may be fewer."""
+    image = image_of(make_words(100))
+    every = image.blocks()
+
+    assert len(every) == len(image) > 4
+    parts = [image.blocks(start, start + 3) for start in range(0, len(image), 3)]
+    assert np.concatenate(parts).tobytes() == every.tobytes()
 
 
 def test_one_word_is_one_block() -> None:
@@ -235,8 +245,8 @@ def test_blocks_are_filled_to_the_last_byte() -> None:
     fitting = ["a" * 48, "b" * 48]
     spilling = ["a" * 48, "b" * 49]
 
-    assert image_of(fitting).blocks.shape == (1, 128)
-    assert image_of(spilling).blocks.shape == (2, 128)
+    assert image_of(fitting).blocks().shape == (1, 128)
+    assert image_of(spilling).blocks().shape == (2, 128)
 
 
 @pytest.mark.parametrize(("length", "size"), [(108, 128), (109, 256), (2**20, 2**21)])
@@ -245,7 +255,7 @@ def test_blocks_double_until_the_longest_word_fits(length: int, size: int) -> No
     words = ["x" * length, "short"]
     model = Model(words)
 
-    assert model.image.blocks.shape[1] == size
+    assert model.image.blocks().shape[1] == size
     assert model.find(words) == [0, 1]
 
 
@@ -266,8 +276,8 @@ def test_just_as_many_fences_as_allowed_are_kept(monkeypatch: Any) -> None:
     monkeypatch.setattr(spec, "MAX_FENCES", 4)
     word = "{:0100d}".format
 
-    assert image_of([word(n) for n in range(4)]).blocks.shape == (4, 128)
-    assert image_of([word(n) for n in range(5)]).blocks.shape == (3, 256)
+    assert image_of([word(n) for n in range(4)]).blocks().shape == (4, 128)
+    assert image_of([word(n) for n in range(5)]).blocks().shape == (3, 256)
 
 
 def test_blocks_double_until_fences_are_short(monkeypatch: Any) -> None:
@@ -277,7 +287,7 @@ def test_blocks_double_until_fences_are_short(monkeypatch: Any) -> None:
     model = Model(words)
 
     assert sum(map(len, model.fences)) <= 100
-    assert model.image.blocks.shape == (2, 1024)
+    assert model.image.blocks().shape == (2, 1024)
     assert model.find(words) == list(range(20))
 
 
@@ -292,7 +302,7 @@ def test_words_that_no_fence_table_can_divide_are_refused(monkeypatch: Any) -> N
 
     assert caught.value.code == "input-word"
     monkeypatch.setattr(spec, "MAX_BLOCK_BYTES", 2048)
-    assert image_of(words).blocks.shape == (1, 2048)
+    assert image_of(words).blocks().shape == (1, 2048)
 
 
 def test_a_vocabulary_of_usual_size_has_blocks_of_64_kib(monkeypatch: Any) -> None:
@@ -302,7 +312,7 @@ def test_a_vocabulary_of_usual_size_has_blocks_of_64_kib(monkeypatch: Any) -> No
     model = Model(words)
     found = dict(pair for block in model.blocks for pair in entries(block))
 
-    assert model.image.blocks.shape == (4, 65_536)
+    assert model.image.blocks().shape == (4, 65_536)
     assert found == {word: row for row, word in enumerate(words)}
     assert model.find(words[::100]) == list(range(0, 10_000, 100))
 
@@ -478,4 +488,4 @@ def test_blocks_are_as_small_as_chunks_were_asked_for(
     monkeypatch.setattr(spec, "BLOCK_BYTES", 65536)
     table = word_table.from_words(["a", "b"])
 
-    assert lookups.encode(table, table.argsort(), chunk_bytes=asked).blocks.shape == (1, size)
+    assert lookups.encode(table, table.argsort(), chunk_bytes=asked).blocks().shape == (1, size)
