@@ -1,7 +1,9 @@
-"""Large reads without TLS: whole, or left to the library."""
+"""Large reads and writes without TLS: whole, or left to the library."""
 
 from __future__ import annotations
 
+import base64
+import itertools
 import os
 import re
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
 
+import crc32c
 import numpy as np
 import pytest
 
@@ -17,6 +20,7 @@ import embzarr
 from embzarr._storage.interrupts import Interrupted, Latch, Task
 from embzarr._storage.libraries import deadline
 from embzarr._storage.open import open_store
+from embzarr._storage.port import Body, size_of
 from embzarr._storage.requests import direct
 from embzarr._storage.requests.direct import Direct
 from embzarr.errors import StoreError
@@ -26,6 +30,11 @@ from servers.minio import Minio
 DATA = np.random.default_rng(0).bytes(5 * 2**20)
 START, LENGTH = 12_345, 4 * 2**20
 WANTED = memoryview(DATA)[START : START + LENGTH]
+
+
+def checksum_of(data: bytes) -> str:
+    """As S3 tells it: the bytes of a CRC-32C, the highest first, in base 64."""
+    return base64.b64encode(crc32c.crc32c(data).to_bytes(4, "big")).decode()
 
 
 class Server(BaseHTTPRequestHandler):
@@ -42,6 +51,7 @@ class Server(BaseHTTPRequestHandler):
     asked: ClassVar[int]
     ends: ClassVar[bool]
     """Whether it says that it ends the connection behind its answer."""
+    stored: ClassVar[bytes]
 
     protocol_version = "HTTP/1.1"
 
@@ -64,6 +74,23 @@ class Server(BaseHTTPRequestHandler):
             time.sleep(cls.pause)
         self.close_connection = cls.ends or cls.cut < len(data)
 
+    def do_PUT(self) -> None:
+        """Store what comes, and say by which checksum, or end the connection after a part of it."""
+        cls = type(self)
+        cls.asked += 1
+        cls.connections.add(self.client_address[1])
+        length = int(self.headers["Content-Length"])
+        cls.stored = self.rfile.read(min(length, cls.cut))
+        if cls.cut < length:
+            self.close_connection = True
+            return
+        time.sleep(cls.pause)
+        assert self.headers["x-amz-checksum-crc32c"] == checksum_of(cls.stored)
+        self.send_response(cls.status)
+        self.send_header("Content-Length", "0")
+        self.send_header("x-amz-checksum-crc32c", checksum_of(cls.stored[cls.shift :]))
+        self.end_headers()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
 
@@ -78,7 +105,7 @@ def server() -> Iterator[tuple[type[Server], Direct]]:
         asked, ends = 0, False
 
     with running(One) as url:
-        yield One, Direct(lambda key: f"{url}/{key}?signed=1")
+        yield One, Direct(lambda _, key: f"{url}/{key}?signed=1")
 
 
 def test_ranges_come_whole_over_one_connection(server: tuple[type[Server], Direct]) -> None:
@@ -127,7 +154,7 @@ def test_after_another_answer_the_library_is_asked_alone_for_a_while(
     assert reads.range("a", START, LENGTH) is None
     assert one.asked == 1
     monkeypatch.setattr(direct, "_REST_SECONDS", 0)
-    reads._rests_until = 0
+    reads._rests_until.clear()
     assert reads.range("a", START, LENGTH) == WANTED
 
 
@@ -151,7 +178,7 @@ def test_nobody_listens() -> None:
     with running(Server) as url:
         pass
 
-    assert Direct(lambda key: f"{url}/{key}?").range("a", 0, LENGTH) is None
+    assert Direct(lambda _, key: f"{url}/{key}?").range("a", 0, LENGTH) is None
 
 
 def test_a_server_that_trickles_is_given_up(
@@ -194,6 +221,66 @@ def test_a_forked_child_leaves_the_parents_connections_alone(
     assert len(one.connections) == 2
 
 
+@pytest.mark.parametrize("pieces", [1, 3, 513, 2_000])
+def test_pieces_are_stored_as_one(server: tuple[type[Server], Direct], pieces: int) -> None:
+    """More than a system takes at once, some of them empty, over one connection."""
+    one, writes = server
+    one.status = 200
+    cuts = [
+        *sorted(np.random.default_rng(0).integers(0, len(DATA), pieces - 1).tolist()),
+        len(DATA),
+    ]
+    body = [DATA[start:stop] for start, stop in itertools.pairwise([0, *cuts])]
+    for _ in range(2):
+        assert writes.put("a", [b"", *body, b""])
+        assert one.stored == DATA
+    assert len(one.connections) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": 503},
+        {"status": 400},
+        {"status": 204},
+        {"shift": 1},
+        {"cut": LENGTH},
+        {"cut": 0},
+    ],
+)
+def test_what_the_server_does_not_say_that_it_has_is_left_to_the_library(
+    server: tuple[type[Server], Direct], wrong: dict[str, int]
+) -> None:
+    """Also where it has other bytes. Reads go on as they did."""
+    one, both = server
+    one.status = 200
+    for name, value in wrong.items():
+        setattr(one, name, value)
+    assert not both.put("a", DATA)
+    one.status, one.shift, one.cut = 200, 0, len(DATA)
+
+    assert not both.put("a", DATA)
+    assert one.asked == 1
+    one.status = 206
+    assert both.range("a", START, LENGTH) == WANTED
+
+
+def test_a_server_may_be_long_about_what_it_was_sent(
+    server: tuple[type[Server], Direct], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the time that the library has is over, which need not be asked then."""
+    one, writes = server
+    one.status, one.pause = 200, 0.3
+    monkeypatch.setattr(direct, "_SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(direct, "_LEAST_SECONDS", 0.1)
+    assert writes.put("a", DATA)
+
+    monkeypatch.setattr(deadline, "seconds_for", lambda _: 0.2)
+    with pytest.raises(StoreError, match="no answer came in time"):
+        writes.put("a", DATA)
+    assert writes._free == []
+
+
 @pytest.mark.servers
 def test_a_load_comes_by_it(
     minio: Minio, minio_bucket_url: str, monkeypatch: pytest.MonkeyPatch
@@ -217,6 +304,30 @@ def test_a_load_comes_by_it(
     np.testing.assert_array_equal(found, vectors)
     assert all(whole for _, whole in came)
     assert sum(length for length, _ in came) >= vectors.nbytes
+
+
+@pytest.mark.servers
+def test_a_save_goes_by_it(
+    minio: Minio, minio_bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a server that refuses a wrong checksum, as this one was seen to."""
+    vectors = np.random.default_rng(0).standard_normal((20_000, 300), np.float32)
+    words = [f"w{row}" for row in range(len(vectors))]
+    went = []
+    put = Direct.put
+
+    def put_(self: Direct, key: str, data: Body) -> bool:
+        went.append((size_of(data), put(self, key, data)))
+        return went[-1][1]
+
+    monkeypatch.setattr(Direct, "put", put_)
+    url = f"{minio_bucket_url}/a b/ä"
+    embzarr.save(url, words, vectors, storage_options=minio.options, compression="none")
+
+    assert all(is_whole for _, is_whole in went)
+    assert sum(size for size, _ in went) >= vectors.nbytes
+    found = embzarr.open(url, storage_options=minio.options)
+    np.testing.assert_array_equal(found.to_numpy(), vectors)
 
 
 @pytest.mark.servers

@@ -7,6 +7,7 @@ for. What a package imports late is imported here after the first, untimed round
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -121,6 +122,7 @@ def _in_a_copy(job: Job, work: Callable[[Job], Outcome]) -> Outcome:
     context = multiprocessing.get_context("fork")
     near, far = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(far, job, work))
+    gc.freeze()  # else the copy's collector writes to all that is shared, which copies it
     process.start()
     far.close()
     try:

@@ -339,7 +339,11 @@ def _clients(
             return found
         free = client(uploading, ways.unsigned.connect, "unsigned")
         guard = ways.unsigned.guard(first, given)
-        return replace(found, uploads=lambda key: (free if key and guard.holds(key) else signed)())
+        return replace(
+            found,
+            uploads=lambda key: (free if key and guard.holds(key) else signed)(),
+            sends=lambda key: direct if direct and guard.holds(key) else None,
+        )
     except (obstore_errors.BaseError, TypeError, ValueError) as exc:
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
@@ -347,9 +351,9 @@ def _clients(
 
 
 def _direct(client: ObjectStoreMethods, made_of: Hashable) -> Direct:
-    """Return what reads by URLs that a client signs, one for this process."""
+    """Return what asks by URLs that a client signs, one for this process."""
     signing = cast("obstore_stores.S3Store", client)
-    sign = partial(obstore.sign, signing, "GET", expires_in=VALID)
+    sign = partial(obstore.sign, signing, expires_in=VALID)
     return shared(("direct", made_of), partial(Direct, sign))()
 
 

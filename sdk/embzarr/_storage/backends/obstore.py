@@ -74,6 +74,8 @@ class Clients:
     meanwhile, so that silence says nothing."""
     direct: Direct | None = None
     """Reads more than 1 MiB beside these, where it can."""
+    sends: Callable[[str], Direct | None] = lambda _: None
+    """Returns what writes a key of that size beside these, where it can."""
 
     @classmethod
     def handed(cls, client: ObjectStoreMethods) -> Clients:
@@ -259,6 +261,10 @@ class ObstoreStore:
 
     def _put(self, key: str, data: Body) -> None:
         size = size_of(data)
+        if _SMALL_BYTES < size <= _WHOLE_BYTES:
+            direct = self._clients.sends(key)
+            if direct is not None and direct.put(key, data):
+                return
         self._writer(size, key if size <= _WHOLE_BYTES else None).put(
             key,
             self._flat(data),

@@ -1,20 +1,26 @@
-"""Large reads without TLS, by sockets of our own that fill the memory which is returned.
+"""Large reads and writes without TLS, by sockets of our own, from and to memory that is at hand.
 
 A library hands over what it has copied twice, into memory that is new each time: of a gigabyte that
-is a quarter of the reader's processor time. How to ask again, wait for a server and tell what is
-wrong is not repeated here: whatever comes but the whole range is left to the library.
+is a quarter of the reader's processor time. It also knows no CRC-32C, which a server has computed
+in a tenth of the time of the CRC-64 that the library sends. How to ask again, wait for a server and
+tell what is wrong is not repeated here: whatever comes but the whole range, or the checksum of what
+was sent, is left to the library.
 """
 
 from __future__ import annotations
 
+import base64
 import time
+from collections import deque
 from contextlib import suppress
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
+from itertools import islice
 from socket import MSG_PEEK
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+import crc32c
 import numpy as np
 
 # By its module, which shows a forked child's own copy: see `embzarr._storage.libraries.library`.
@@ -22,11 +28,19 @@ from obstore import exceptions as obstore_errors
 
 from embzarr._storage import forks, interrupts
 from embzarr._storage.libraries import deadline
+from embzarr._storage.port import parts_of
 from embzarr.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from urllib.parse import SplitResult
+    from http.client import HTTPResponse
+    from socket import socket
+
+    from embzarr._storage.port import Body
+
+T = TypeVar("T")
+
+_Method: TypeAlias = Literal["GET", "PUT"]
 
 LITTLE_BYTES = 2**20
 """What comes as quickly by the library, whose requests take less of the interpreter."""
@@ -35,27 +49,34 @@ VALID = timedelta(minutes=15)
 _CONNECT_SECONDS = 4.0
 _SILENT_SECONDS = 12.0
 """As of the library's: see `embzarr._storage.backends.cloud`."""
+_LEAST_SECONDS = 1.0
+"""For the answer to what has been sent."""
 _REST_SECONDS = 10.0
 """How long the library is asked alone after something else has come, or nothing."""
 _PIECE_BYTES = 2**20
 """After so many it is looked whether to go on."""
+_MOST_PIECES = 512
+"""That the system takes at once: it has a limit, of 1,024 on most."""
+_ANSWER_BYTES = 65536
+_CHECKSUM = "x-amz-checksum-crc32c"
+_STORED = 200
 _PARTIAL = 206
 _ABSENT = (404, 416)
 """HTTP: no such object, or none of that size."""
 
 
 class Direct:
-    """Reads ranges of objects by connections of its own; safe to use from many threads."""
+    """Reads ranges of objects, and writes them, by connections of its own; for many threads."""
 
-    def __init__(self, sign: Callable[[str], str]) -> None:
+    def __init__(self, sign: Callable[[_Method, str], str]) -> None:
         """Ask for nothing yet.
 
         Args:
-            sign: returns a URL without TLS by which an object can be read, by its key.
+            sign: returns a URL without TLS by which an object can be read or written, by its key.
         """
         self._sign = sign
         self._free: list[HTTPConnection] = []
-        self._rests_until = 0.0
+        self._rests_until: dict[_Method, float] = {}
         forks.tell_in_child(self)
 
     def range(self, key: str, start: int, length: int) -> memoryview | None:
@@ -64,16 +85,31 @@ class Direct:
         Raises:
             StoreError: code ``store-failed``: they did not come in the time that a request has.
         """
-        if time.monotonic() < self._rests_until:
+        return self._tried("GET", key, lambda by, path: _filled(by, path, start, length))
+
+    def put(self, key: str, data: Body) -> bool:
+        """Store the bytes whole; tell whether they are: else the library is to send them.
+
+        They are where the server says that it has bytes of their checksum.
+
+        Raises:
+            StoreError: code ``store-failed``: they did not go in the time that a request has.
+        """
+        return self._tried("PUT", key, lambda by, path: _sent(by, path, data)) is True
+
+    def _tried(
+        self, method: _Method, key: str, ask: Callable[[HTTPConnection, str], T | None]
+    ) -> T | None:
+        if time.monotonic() < self._rests_until.get(method, 0):
             return None
         try:
-            return self._asked(urlsplit(self._sign(key)), start, length)
+            return self._asked(self._sign(method, key), ask)
         except StoreError:
             raise
         except obstore_errors.BaseError:
             pass  # of credentials, which the library will tell
         except (HTTPException, OSError, ValueError):
-            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._rests_until[method] = time.monotonic() + _REST_SECONDS
         return None
 
     def forget_parent(self) -> None:
@@ -85,10 +121,11 @@ class Direct:
         for connection in self._free:
             connection.close()
 
-    def _asked(self, url: SplitResult, start: int, length: int) -> memoryview | None:
-        connection, is_whole = self._connection(url.netloc), False
+    def _asked(self, url: str, ask: Callable[[HTTPConnection, str], T | None]) -> T | None:
+        parts = urlsplit(url)
+        connection, is_whole = self._connection(parts.netloc), False
         try:
-            found = _filled(connection, f"{url.path}?{url.query}", start, length)
+            found = ask(connection, f"{parts.path}?{parts.query}")
             is_whole = found is not None
         finally:
             if is_whole and connection.sock is not None:  # else the server has said that it ends it
@@ -130,7 +167,7 @@ def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> m
         HTTPException: another answer than the range, or not all of it.
         OSError: no answer.
     """
-    ends = time.monotonic() + deadline.seconds_for(length)
+    ends = _end_of(length)
     asked = f"{start}-{start + length - 1}"
     connection.request("GET", path, headers={"Range": f"bytes={asked}"})
     answer = connection.getresponse()
@@ -142,10 +179,66 @@ def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> m
         return None
     memory = np.empty(length, np.uint8).data
     for at in range(0, length, _PIECE_BYTES):
-        interrupts.check()
-        if time.monotonic() > ends:
-            raise StoreError("store-failed", "the answer did not come to its end in time")
+        _check(ends)
         piece = memory[at : at + _PIECE_BYTES]
         if answer.readinto(piece) != len(piece):
             raise HTTPException
     return memory
+
+
+def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
+    """Tell that an object was stored.
+
+    Raises:
+        HTTPException: another answer than that it was, with this checksum.
+        OSError: no answer.
+    """
+    pieces = [memoryview(part).cast("B") for part in parts_of(data)]
+    size, crc = sum(map(len, pieces)), 0
+    for piece in pieces:
+        crc = crc32c.crc32c(piece, crc)
+    checksum, ends = base64.b64encode(crc.to_bytes(4, "big")).decode(), _end_of(size)
+    connection.putrequest("PUT", path)
+    connection.putheader("Content-Length", str(size))
+    connection.putheader(_CHECKSUM, checksum)
+    connection.endheaders()
+    _send(connection.sock, deque(filter(len, pieces)), ends)
+    answer = _answer_until(connection, ends)
+    answer.read(_ANSWER_BYTES)
+    if answer.status != _STORED or answer.headers.get(_CHECKSUM) != checksum:
+        raise HTTPException
+    return True
+
+
+def _send(to: socket, pieces: deque[memoryview], ends: float) -> None:
+    """Send all pieces; some are taken at once, and the last of those perhaps in part."""
+    while pieces:
+        _check(ends)
+        sent = to.sendmsg(islice(pieces, _MOST_PIECES))
+        while pieces and sent >= len(pieces[0]):
+            sent -= len(pieces.popleft())
+        if sent:
+            pieces[0] = pieces[0][sent:]
+
+
+def _answer_until(connection: HTTPConnection, ends: float) -> HTTPResponse:
+    """Return the answer to what was sent: a server may be long about it."""
+    connection.sock.settimeout(max(ends - time.monotonic(), _LEAST_SECONDS))
+    try:
+        answer = connection.getresponse()
+    except TimeoutError as exc:
+        raise StoreError("store-failed", "no answer came in time") from exc
+    if connection.sock is not None:
+        connection.sock.settimeout(_SILENT_SECONDS)
+    return answer
+
+
+def _end_of(nbytes: int) -> float:
+    return time.monotonic() + deadline.seconds_for(nbytes)
+
+
+def _check(ends: float) -> None:
+    """End what was interrupted, or has no time left."""
+    interrupts.check()
+    if time.monotonic() > ends:
+        raise StoreError("store-failed", "it did not come to its end in time")

@@ -74,6 +74,7 @@ def test_words_come_back(words: list[str]) -> None:
     table = word_table.from_words(words)
 
     assert list(table) == words
+    assert list(word_table.from_words([word.encode() for word in words])) == words
     assert len(table) == len(words)
     assert [table.word(row) for row in range(len(words))] == words
     assert [table.utf8(row) for row in range(len(words))] == [word.encode() for word in words]
