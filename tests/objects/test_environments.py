@@ -75,6 +75,45 @@ CASES = [
         name="an endpoint of S3",
         env={**KEYS, "AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": "http://b:2"},
     ),
+    Case(
+        name="all in variables",
+        env={
+            **KEYS,
+            "AWS_SESSION_TOKEN": "env-token",
+            "AWS_ENDPOINT_URL": "http://minio.lab:9000/",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-2",
+        },
+    ),
+    Case(
+        name="a region of no cloud",
+        env={**KEYS, "AWS_ENDPOINT_URL": "https://lab", "AWS_DEFAULT_REGION": "garage"},
+    ),
+    Case(
+        name="the whole world at an endpoint",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab", "AWS_DEFAULT_REGION": "aws-global"},
+    ),
+    Case(
+        name="FIPS at an endpoint",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab", "AWS_DEFAULT_REGION": "fips-us-east-1"},
+    ),
+    Case(
+        name="an endpoint in capitals",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://LAB", "AWS_DEFAULT_REGION": "US-EAST-1"},
+    ),
+    Case(
+        name="certificates beside an endpoint of the environment",
+        env={**KEYS, "AWS_ENDPOINT_URL": "https://lab", "AWS_CA_BUNDLE": "{ca}"},
+    ),
+    Case(
+        name="empty variables",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab", "AWS_DEFAULT_REGION": ""},
+    ),
+    Case(
+        name="an endpoint that is said beside keys of the environment",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab"},
+        client={"endpoint_url": "http://here:9000", "region_name": "r1"},
+    ),
     Case(name="an endpoint below a path", env={**KEYS, "AWS_ENDPOINT_URL": "https://lab/s3/"}),
     Case(name="what only obstore reads", env={**KEYS, "AWS_ENDPOINT": "http://elsewhere:1"}),
     Case(
@@ -198,8 +237,10 @@ def prepare(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> None:
     process.chmod(process.stat().st_mode | stat.S_IXUSR)
     for name, text in (("CONFIG_FILE", case.config), ("SHARED_CREDENTIALS_FILE", case.credentials)):
         path = folder / name
-        path.write_text(text.replace("{ca}", str(ca)).replace("{process}", str(process)))
         patch.setenv(f"AWS_{name}", str(path))
+        if not text:
+            continue  # then variables may speak for themselves
+        path.write_text(text.replace("{ca}", str(ca)).replace("{process}", str(process)))
     patch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     for name, value in case.env.items():
         patch.setenv(name, value.replace("{ca}", str(ca)))

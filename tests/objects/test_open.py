@@ -240,9 +240,12 @@ def test_options_that_are_no_mapping_are_refused_by_name(options: Any, tmp_path:
 
 def test_opening_imports_only_what_it_needs() -> None:
     program = (
-        "import sys; from embzarr._storage import open_store;"
+        "import os, sys; from embzarr._storage import open_store;"
         "open_store('/nowhere'); open_store('memory://x');"
         "open_store('s3://b', storage_options={'key': 'k', 'secret': 's', 'endpoint': 'http://h'});"
+        "os.environ.update(AWS_ACCESS_KEY_ID='k', AWS_SECRET_ACCESS_KEY='s');"
+        "os.environ.update(AWS_ENDPOINT_URL='http://h', HOME='/nowhere');"
+        "open_store('s3://b');"
         "print({'boto3', 'botocore', 'fsspec'} & set(sys.modules))"
     )
     done = subprocess.run(  # noqa: S603 - our own program

@@ -1,7 +1,7 @@
 """S3 options: two libraries' spellings of what is said, and botocore for the rest.
 
 What options say comes first, then an option ``profile``, then what boto3 makes of this environment.
-botocore is not imported where the options say all.
+botocore is not imported where options and plain variables say all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embzarr._storage.access.aws import FILES, Answer, Asked, Given, ask
+from embzarr._storage.access import variables
+from embzarr._storage.access.aws import Answer, Asked, Given, ask
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
         virtual=_flag(known, "virtual_hosted_style_request"),
         signs=given is None and not anonymous,
     )
-    answer = _said(asked) if _says_all(asked, trusted) else _found(asked)
+    said, keys = variables.completed(asked)
+    answer = _said(said, keys) if _says_all(said, trusted) else _found(asked)
     place: dict[str, str | bool] = {
         # Said outright, since obstore would otherwise take these from the environment.
         "region": answer.region,
@@ -135,27 +137,21 @@ def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
 
 
 def _says_all(asked: Asked, trusted: Mapping[str, object] | None) -> bool:
-    """Tell whether options say all that botocore would, which is then not imported."""
+    """Tell whether all is said that botocore would say, which is then not imported."""
     if asked.signs or asked.profile or asked.endpoint is None:
         return False
     believes = trusted is not None or asked.endpoint.startswith("http://")
     left = (*(() if asked.region else _OF_REGION), *(() if believes else _OF_CERTIFICATES))
-    return not left or not (any(os.environ.get(name) for name in left) or _has_files())
+    return not left or not (any(map(os.environ.get, left)) or variables.have_files())
 
 
-def _has_files() -> bool:
-    return any(
-        Path(os.environ.get(name) or path).expanduser().is_file() for name, path in FILES.items()
-    )
-
-
-def _said(asked: Asked) -> Answer:
+def _said(asked: Asked, keys: Given | None) -> Answer:
     return Answer(
         endpoint=asked.endpoint or "",
         virtual=bool(asked.virtual),
         region=asked.region or _DEFAULT_REGION,
         ca_bundle=None,
-        provider=None,
+        provider=keys,
     )
 
 
