@@ -9,13 +9,16 @@ from embzarr._format import arguments, keys, spec
 from embzarr._history import history, tagging
 from embzarr._reading import Cache
 from embzarr._storage import CountingStore, folders_of, interruptible, open_store
-from embzarr.errors import InvalidInputError
+from embzarr.errors import EmbzarrError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from embzarr._history import Commit
     from embzarr._storage import Store
+
+_LOOKED_AT = 20
+"""Folders of a place that is no run: it may be a bucket of thousands."""
 
 
 @interruptible
@@ -130,5 +133,18 @@ def find(store: Store, *, step: int | None, tag: str | None, commit: int | None)
         return history.read(store, arguments.whole("commit", commit, least=1))
     head = history.head(store, reads_only=True)
     if head is None:
-        raise history.nothing(store)
+        error = history.nothing(store)
+        runs = _near(store)
+        if runs:
+            error.add_note(f"runs in there: {', '.join(map(repr, runs))}")
+        raise error
     return head
+
+
+def _near(store: Store) -> list[str]:
+    """Return names of runs in a folder that is none, of the first folders in there."""
+    try:
+        names = [name for name in folders_of(store, "")[:_LOOKED_AT] if _is_plain(name)]
+        return [name for name in names if spec.COMMITS in folders_of(store, f"{name}/")]
+    except EmbzarrError:
+        return []  # it cannot be listed, and that there is nothing to open is told anyway

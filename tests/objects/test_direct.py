@@ -194,6 +194,20 @@ def test_a_server_that_trickles_is_given_up(
     assert reads._free == []
 
 
+def test_a_server_that_falls_silent_is_left_to_the_library(
+    server: tuple[type[Server], Direct], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the beginning of its answer."""
+    one, reads = server
+    monkeypatch.setattr(direct, "_SILENT_SECONDS", 0.2)
+    one.pause = 1.0
+
+    begun = time.monotonic()
+    assert reads.range("a", START, LENGTH) is None
+    assert time.monotonic() - begun < 0.9
+    assert one.asked == 1
+
+
 def test_an_interrupt_ends_it_between_two_pieces(server: tuple[type[Server], Direct]) -> None:
     one, reads = server
     one.pause = 0.1

@@ -298,6 +298,17 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_runs_in_a_place_that_is_none_are_named(tmp_path: Path) -> None:
+    """Whoever gives the folder of all runs reads which there are; other folders are left out."""
+    for name in ("glove", "w2v"):
+        embzarr.save(tmp_path / name, ["a"], VECTORS[:1])
+    (tmp_path / "texts").mkdir()
+
+    with pytest.raises(embzarr.NotFoundError) as caught:
+        embzarr.open(tmp_path)
+    assert caught.value.__notes__ == ["runs in there: 'glove', 'w2v'"]
+
+
 HOW: dict[str, tuple[dict[str, Any], Any]] = {
     "half precision": ({"dtype": "float16"}, VECTORS.astype(np.float16)),
     "first dimensions": ({"dims": slice(0, 7)}, VECTORS[:, :7]),

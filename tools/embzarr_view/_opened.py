@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import embzarr
 from embzarr_view._memory import give_back
-from embzarr_view._shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,6 @@ _CACHE_BYTES: Final = 48 * 2**20
 """Chunks that all checkpoints share, and as many vectors of the one whose neighbours are asked."""
 _KEPT: Final = 4
 _AT_ONCE: Final = 8
-_NAMED: Final = 10
 
 
 class Opened:
@@ -34,7 +32,6 @@ class Opened:
             url: where it is; see `embzarr.open`.
             storage_options: credentials and endpoint.
         """
-        self._place = url, storage_options
         self.run = embzarr.Run(url, read_only=True, storage_options=storage_options)
         self._cache = embzarr.Cache(_CACHE_BYTES)
         self._lock = threading.Lock()
@@ -63,28 +60,6 @@ class Opened:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return kept
-
-    def newest(self) -> embzarr.Checkpoint:
-        """Return the newest checkpoint; where there is none, the error names runs that are near.
-
-        Raises:
-            embzarr.EmbzarrError: as `embzarr.Run.open`.
-        """
-        try:
-            return self.checkpoint()
-        except embzarr.NotFoundError as exc:
-            runs = self._runs() if exc.code == "checkpoint-missing" else []
-            if runs:
-                more = f", and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-                exc.add_note(f"runs in there: {', '.join(map(shown, runs[:_NAMED]))}{more}")
-            raise
-
-    def _runs(self) -> list[str]:
-        url, storage_options = self._place
-        try:
-            return embzarr.find_runs(url, storage_options=storage_options)
-        except embzarr.EmbzarrError:
-            return []  # it cannot be listed, and the first error says what is wrong
 
     def passing(self, commit: int) -> embzarr.Checkpoint:
         """Return a checkpoint that is asked one question of many, and not kept open."""

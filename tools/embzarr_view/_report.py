@@ -100,7 +100,7 @@ def _newest_sound(opened: Opened, history: dict[str, Any]) -> embzarr.Checkpoint
         embzarr.EmbzarrError: there is none.
     """
     sound = [one["commit"] for one in history["steps"] if "error" not in one]
-    return opened.checkpoint(sound[0]) if sound else opened.newest()
+    return opened.checkpoint(sound[0]) if sound else opened.checkpoint()
 
 
 def _document(

@@ -105,7 +105,7 @@ def serve(
     check_installed()
     be_thrifty()
     with suppress(embzarr.DamagedError):  # that is what people come to look at
-        opened.newest()
+        opened.checkpoint()
     place = address or Address()
     listening = _listening(place)
     port = listening.getsockname()[1]

@@ -329,8 +329,9 @@ def _clients(
 
     try:
         first, signed = client(little)(), client(uploading)
-        # The library knows how to heed what the caller wishes of a connection.
-        is_plain = ways.is_plain and not (given.keys() - _OF_TLS or redirects.are_proxied())
+        # The library knows how to heed what the caller wishes of a connection, and other systems.
+        is_heeded = given.keys() - _OF_TLS or redirects.are_proxied() or os.name != "posix"
+        is_plain = ways.is_plain and not is_heeded
         direct = _direct(first, common) if is_plain else None
         found = Clients(
             little=first, large=client(large), uploads=lambda _: signed(), direct=direct

@@ -10,13 +10,15 @@ was sent, is left to the library.
 from __future__ import annotations
 
 import base64
+import struct
 import time
 from collections import deque
 from contextlib import suppress
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
+from io import DEFAULT_BUFFER_SIZE
 from itertools import islice
-from socket import MSG_PEEK
+from socket import MSG_PEEK, MSG_WAITALL, SO_RCVTIMEO, SOL_SOCKET
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -144,6 +146,9 @@ class Direct:
         connection = HTTPConnection(host, timeout=_CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(_SILENT_SECONDS)
+        seconds, part = divmod(_SILENT_SECONDS, 1)
+        silence = struct.pack("ll", int(seconds), int(part * 10**6))
+        connection.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, silence)
         return connection
 
 
@@ -170,6 +175,7 @@ def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> m
     ends = _end_of(length)
     asked = f"{start}-{start + length - 1}"
     connection.request("GET", path, headers={"Range": f"bytes={asked}"})
+    source = connection.sock  # which the connection forgets where the server ends it
     answer = connection.getresponse()
     if answer.status not in {_PARTIAL, *_ABSENT}:
         raise HTTPException
@@ -178,12 +184,27 @@ def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> m
     if answer.status in _ABSENT or not is_it:
         return None
     memory = np.empty(length, np.uint8).data
-    for at in range(0, length, _PIECE_BYTES):
-        _check(ends)
-        piece = memory[at : at + _PIECE_BYTES]
-        if answer.readinto(piece) != len(piece):
-            raise HTTPException
+    begin = answer.read1(DEFAULT_BUFFER_SIZE)  # what has come with the header
+    memory[: len(begin)] = begin
+    _receive(source, memory[len(begin) :], ends)
+    answer.close()
     return memory
+
+
+def _receive(source: socket, memory: memoryview, ends: float) -> None:
+    """Fill memory from a connection.
+
+    With a timeout of Python's, all that comes is taken as it comes, and its lock each time; the
+    system, which has that timeout, too, waits for all of a piece.
+    """
+    source.settimeout(None)
+    while memory:
+        _check(ends)
+        count = source.recv_into(memory[:_PIECE_BYTES], 0, MSG_WAITALL)
+        if not count:
+            raise HTTPException
+        memory = memory[count:]
+    source.settimeout(_SILENT_SECONDS)
 
 
 def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
