@@ -10,6 +10,7 @@ was sent, is left to the library.
 from __future__ import annotations
 
 import base64
+import math
 import struct
 import time
 from collections import deque
@@ -97,7 +98,10 @@ class Direct:
         Raises:
             StoreError: code ``store-failed``: they did not go in the time that a request has.
         """
-        return self._tried("PUT", key, lambda by, path: _sent(by, path, data)) is True
+        is_told = self._tried("PUT", key, lambda by, path: _sent(by, path, data))
+        if is_told is False:  # nor will it be of the next: this server knows no such checksum
+            self._rests_until["PUT"] = math.inf
+        return is_told is True
 
     def _tried(
         self, method: _Method, key: str, ask: Callable[[HTTPConnection, str], T | None]
@@ -208,10 +212,10 @@ def _receive(source: socket, memory: memoryview, ends: float) -> None:
 
 
 def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
-    """Tell that an object was stored.
+    """Store an object; tell whether the server says that it has its checksum.
 
     Raises:
-        HTTPException: another answer than that it was, with this checksum.
+        HTTPException: another answer than that it was stored.
         OSError: no answer.
     """
     pieces = [memoryview(part).cast("B") for part in parts_of(data)]
@@ -226,9 +230,9 @@ def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
     _send(connection.sock, deque(filter(len, pieces)), ends)
     answer = _answer_until(connection, ends)
     answer.read(_ANSWER_BYTES)
-    if answer.status != _STORED or answer.headers.get(_CHECKSUM) != checksum:
+    if answer.status != _STORED:
         raise HTTPException
-    return True
+    return answer.headers.get(_CHECKSUM) == checksum
 
 
 def _send(to: socket, pieces: deque[memoryview], ends: float) -> None:
