@@ -63,7 +63,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     the same file. Nothing is visible at `url` before all of it was read and found sound, and
     nothing after an error. The checkpoint's metadata
     tell what came of it under ``import``: the format, the file's name, size and SHA-256, and the
-    counts of the result.
+    counts of the result, which name the first ten of each kind.
 
     Args:
         source: a path, any URL of fsspec's (``https://...``, ``s3://...``,
@@ -311,6 +311,10 @@ def _told(name: str, table: Table, provenance: Provenance, selection: Selection)
     further = {
         "problems": damage.problems,
         "duplicate_words": selection.duplicate_words,
+        "limit": selection.limit,
+        "unwanted": selection.unwanted,
+        "missing": selection.missing,
+        "missing_words": selection.missing_words,
         "file": dict(table.metadata),
     }
     return {**told, **{key: value for key, value in further.items() if value}}
@@ -327,7 +331,10 @@ def _result(
         replaced=selection.damage.replaced,
         duplicates=selection.duplicates,
         duplicate_words=tuple(selection.duplicate_words),
+        limit=selection.limit,
+        unwanted=selection.unwanted,
         missing=selection.missing,
+        missing_words=tuple(selection.missing_words),
         problems=tuple(selection.damage.problems),
         source=provenance,
     )

@@ -48,8 +48,14 @@ class Imported:
     """Rows left out since another row has the same word."""
     duplicate_words: tuple[str, ...]
     """The first few of those words."""
+    limit: int | None
+    """The most rows to read, where that ended the reading: none behind them was looked at."""
+    unwanted: int
+    """Rows left out since their words were not asked for, where some were."""
     missing: int
     """Words that were asked for and are not in the file."""
+    missing_words: tuple[str, ...]
+    """The first few of those, in byte order."""
     problems: tuple[str, ...]
     """The first few things that were wrong with the file, each with its place."""
     source: Provenance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,6 +61,7 @@ class Selection:
         self.rows_read = 0
         self.duplicates = 0
         self.duplicate_words: list[str] = []
+        self.unwanted = 0
         self.is_limited = False
         """Whether rows may be left that were not read."""
         self._choice = choice
@@ -69,9 +71,20 @@ class Selection:
         self._found: set[bytes] = set()
 
     @property
+    def limit(self) -> int | None:
+        """The most rows to read, where that ended the reading."""
+        return self._choice.limit if self.is_limited else None
+
+    @property
     def missing(self) -> int:
         """Words that were wanted and did not come."""
-        return 0 if self._wanted is None else len(self._wanted - self._found)
+        return 0 if self._wanted is None else len(self._wanted) - len(self._found)
+
+    @property
+    def missing_words(self) -> list[str]:
+        """The first few of them, in byte order."""
+        left = () if self._wanted is None else self._wanted - self._found
+        return [word.decode(errors="replace") for word in heapq.nsmallest(MOST_SHOWN, left)]
 
     def of(self, blocks: Iterable[Block]) -> Iterator[Rows]:
         """Yield what is kept, block by block."""
@@ -93,7 +106,9 @@ class Selection:
         first, self.rows_read = self.rows_read, self.rows_read + len(block.words)
         words, sound = self._checked(block)
         vectors, finite = self._finite(block, sound)
-        kept = sound & finite & self._are_wanted(words)
+        good = sound & finite
+        kept = good & self._are_wanted(words)
+        self.unwanted += int(np.count_nonzero(good & ~kept))
         self._pick(words, kept, first)
         rows = np.flatnonzero(kept)
         numbers = rows + first

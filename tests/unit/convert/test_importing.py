@@ -327,17 +327,31 @@ def test_a_limit_reads_no_further(tmp_path: Path) -> None:
     found = import_vectors(tmp_path / "a.bin", tmp_path / "run", limit=2)
 
     assert list(found.checkpoint.words) == WORDS[:2]
-    assert (found.rows_read, found.skipped) == (2, 0)
+    assert (found.rows_read, found.skipped, found.limit) == (2, 0, 2)
+    assert found.checkpoint.metadata["import"]["limit"] == 2
+
+
+def test_a_limit_that_is_not_reached_is_not_told(tmp_path: Path) -> None:
+    """It has left out nothing."""
+    (tmp_path / "a.bin").write_bytes(SOUND)
+
+    found = import_vectors(tmp_path / "a.bin", tmp_path / "run", limit=5)
+
+    assert found.limit is None
+    assert "limit" not in found.checkpoint.metadata["import"]
 
 
 def test_only_some_words_are_kept(tmp_path: Path) -> None:
-    """In the order of the file; those that are not in it are counted."""
+    """In the order of the file; those that are not in it are counted and named, here and there."""
     (tmp_path / "a.bin").write_bytes(SOUND)
 
     found = import_vectors(tmp_path / "a.bin", tmp_path / "run", words={"in", "of", "no"})
 
     assert list(found.checkpoint.words) == ["of", "in"]
-    assert (found.rows_read, found.missing) == (4, 1)
+    told = (found.rows_read, found.unwanted, found.missing, found.missing_words)
+    assert told == (4, 2, 1, ("no",))
+    stored = found.checkpoint.metadata["import"]
+    assert [stored[name] for name in ("unwanted", "missing", "missing_words")] == [2, 1, ["no"]]
 
 
 def test_vectors_are_stored_as_another_type(tmp_path: Path) -> None:

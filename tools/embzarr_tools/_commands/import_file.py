@@ -200,8 +200,11 @@ def tell_passed_over(found: "Imported") -> None:
         "damaged rows skipped": found.skipped,
         "rows with something replaced": found.replaced,
         "rows of words that stand twice left out": found.duplicates,
+        "rows of words that were not asked for left out": found.unwanted,
         "words asked for are not in the file": found.missing,
     }
+    if found.limit is not None:
+        say_aside(f"no row behind the first {found.limit:,} was read")
     for what, count in counts.items():
         if count:
             say_aside(f"{count:,} {what}")
