@@ -49,13 +49,14 @@ def test_export_as_json(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
         (("--range", "kin", "kingdom"), ["kin", "king"]),
         (("--range", "w998", ""), ["w998", "w999", "猫"]),
         (("--rows", "-3:-1"), ["tab\there", "esc\x1b[31m"]),
+        (("--part", "1004", "1005"), ["esc\x1b[31m", ""]),
         (("--word", "queen", "--word", "nowhere", "--missing", "skip"), ["queen"]),
     ],
 )
 def test_export_selects(
     ask: Ask, run_folder: Path, tmp_path: Path, arguments: tuple[str, ...], words: list[str]
 ) -> None:
-    """Words, ranges and rows select what they say."""
+    """Words, ranges, rows and shares select what they say."""
     assert ask("export", run_folder, tmp_path / "x.jsonl", *arguments).code == 0
     lines = (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["word"] for line in lines] == words

@@ -92,8 +92,9 @@ def export_vectors(
         target_options: of `target`, where it is a URL.
         progress: called with the rows done and the rows in all.
         **part: which rows, by one of ``words``, in that order, with ``missing`` as `load` takes it;
-            ``prefix``; ``between``, two words as `load_range` takes them; or ``rows``, a range. By
-            default all, in row order.
+            ``prefix``; ``between``, two words as `load_range` takes them; ``rows``, a range; or
+            ``part``, the number of a worker and how many there are, with ``by`` as `load_part`
+            takes it. By default all, in row order.
 
     Raises:
         InvalidInputError: ``input-word`` names a word that the format cannot hold, and its row;

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr._reading import Loaded
+    from embzarr._reading import By, Loaded
 
 _BATCH_BYTES = 16 * 2**20
-_WAYS = ("words", "prefix", "between", "rows")
+_WAYS = ("words", "prefix", "between", "rows", "part")
 
 
 class Part(TypedDict, total=False):
-    """Keywords that choose rows; at most one of the four ways."""
+    """Keywords that choose rows; at most one of the five ways."""
 
     words: Iterable[str | bytes] | None
     """These, in this order."""
@@ -33,6 +33,10 @@ class Part(TypedDict, total=False):
     """Those from one word up to, not including, another, in byte order."""
     rows: range | None
     """Row numbers, one after the other, as a slice has them."""
+    part: tuple[int, int] | None
+    """The share of worker i of n, as `load_part` has it."""
+    by: By
+    """What shares are equal in."""
     missing: Literal["raise", "skip", "zeros", "nan"]
     """What to do of `words` that are not there."""
 
@@ -122,7 +126,7 @@ def chosen(
     if len(ways) > 1:
         raise InvalidInputError("input-argument", f"give one of {' and '.join(ways)}")
     found = _named(checkpoint, part)
-    span = range(len(checkpoint)) if found is not None else _span(checkpoint, part.get("rows"))
+    span = range(len(checkpoint)) if found is not None else _span(checkpoint, part)
     return Rows(
         checkpoint=checkpoint,
         dtype=dtype,
@@ -154,10 +158,21 @@ def _named(checkpoint: Checkpoint, part: Part) -> Loaded | None:
     return None
 
 
-def _span(checkpoint: Checkpoint, rows: range | None) -> range:
+def _span(checkpoint: Checkpoint, part: Part) -> range:
+    rows, share = part.get("rows"), part.get("part")
+    if share is not None:
+        return _share(checkpoint, share, part.get("by", "rows"))
     if rows is None:
         return range(len(checkpoint))
     if not isinstance(rows, range) or rows.step != 1 or rows.start < 0:
         raise arguments.refusal("rows", "a range of row numbers with step 1", rows)
     start = min(rows.start, len(checkpoint))
     return range(start, max(start, min(rows.stop, len(checkpoint))))
+
+
+def _share(checkpoint: Checkpoint, share: Any, by: By) -> range:  # noqa: ANN401 - checked here
+    match share:
+        case (index, parts):
+            rows = checkpoint.load_part(index, parts, by=by, columns=()).rows
+            return range(int(rows[0]), int(rows[-1]) + 1) if len(rows) else range(0)
+    raise arguments.refusal("part", "two numbers, a worker's and how many there are", share)

@@ -241,7 +241,7 @@ def test_nothing_is_a_table_too(checkpoint: embzarr.Checkpoint, tmp_path: Path, 
 
 # Rows ---------------------------------------------------------------------------------------------
 def test_a_part_is_written_as_it_is_loaded(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
-    """Words in the caller's order, a prefix, a range of words, and a range of rows."""
+    """Words in the caller's order, a prefix, a range of words or rows, and a worker's share."""
     asked = ["w7", "猫", "w0"]
     for part, expected in (
         ({"words": asked}, checkpoint.load(asked)),
@@ -249,6 +249,8 @@ def test_a_part_is_written_as_it_is_loaded(checkpoint: embzarr.Checkpoint, tmp_p
         ({"between": ("w1", "w2")}, checkpoint.load_range("w1", "w2")),
         ({"rows": range(10, 20)}, checkpoint.load_rows(10, 20)),
         ({"rows": range(295, 10**9)}, checkpoint.load_rows(295, None)),
+        ({"part": (2, 7)}, checkpoint.load_part(2, 7)),
+        ({"part": (299, 1000)}, checkpoint.load_part(299, 1000)),
     ):
         convert.export_vectors(checkpoint, tmp_path / "x.bin", overwrite=True, **part)
         words, vectors = READERS["word2vec"][1](tmp_path / "x.bin")
@@ -283,6 +285,11 @@ def test_missing_words(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
         ({"words": ["w1"], "prefix": "w"}, "input-argument"),
         ({"rows": range(0, 10, 2)}, "input-argument"),
         ({"rows": (0, 10)}, "input-argument"),
+        ({"part": (3, 3)}, "input-argument"),
+        ({"part": 3}, "input-argument"),
+        ({"part": (0, 3), "by": "luck"}, "input-argument"),
+        ({"part": (0, 3), "by": "weight"}, "input-argument"),
+        ({"part": (0, 3), "rows": range(2)}, "input-argument"),
         ({"words": ["w1"], "missing": "sometimes"}, "input-argument"),
     ],
 )

@@ -27,6 +27,7 @@ embzarr export s3://bucket/run vectors.bin
 embzarr export s3://bucket/run mine.npy --words-file mine.txt --missing skip
 embzarr export runs/wiki first.parquet --rows 0:50000 --tag best
 embzarr export runs/wiki glove.txt --format glove --prefix inter
+embzarr export runs/wiki share-3.bin --part 3 64
 embzarr export runs/wiki gs://bucket/half.safetensors --dtype float16
 embzarr export runs/wiki - --format word2vec-text | gzip > wiki.vec.gz
 """
@@ -82,6 +83,14 @@ class Choices:
     rows: Annotated[
         str | None, typer.Option(metavar="A:B", help="Rows A up to, not including, B.")
     ] = None
+    part: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="I N", help="The share of worker I, from 0 on, of N."),
+    ] = None
+    by: Annotated[
+        str,
+        typer.Option(metavar="rows|weight|hash", help="What the shares of --part are equal in."),
+    ] = "rows"
     dtype: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Type of the numbers, such as float16; may round them."),
