@@ -66,6 +66,18 @@ def test_words_of_finalfusion_come_without_the_rows_of_ngrams(tmp_path: Path, ki
     assert found.checkpoint.metadata["import"]["file"] == {"rows_of_ngrams_left_out": 4}
 
 
+def test_norms_that_the_header_does_not_tell_of_are_used(tmp_path: Path) -> None:
+    """finalfusion itself writes and reads such files."""
+    lengths = np.arange(1, len(WORDS) + 1, dtype=np.float32)
+    told = chunked([vocabulary(1, WORDS), plain(MATRIX)])
+    norms = chunked([(6, struct.pack("<QI", len(WORDS), 10), lengths.tobytes())])[16:]
+    (tmp_path / "a.fifu").write_bytes(told + norms)
+
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run").checkpoint
+
+    np.testing.assert_array_equal(found.to_numpy(), MATRIX * lengths[:, None])
+
+
 @pytest.mark.parametrize("kind", [1, 3])
 @pytest.mark.parametrize("turn", [False, True])
 @pytest.mark.parametrize("norms", [False, True])

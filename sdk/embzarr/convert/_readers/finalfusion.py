@@ -78,6 +78,9 @@ class _Parts:
         kinds = self._take(f"<{count}I")
         for kind in kinds:
             self._read_chunk(kind)
+        # finalfusion's own programs look for norms whether the header tells of them or not.
+        while self._file.tell() < self._size:
+            self._read_chunk(None)
 
     def sound(self) -> tuple[_Matrix, list[bytes]]:
         """Return matrix and words, once they are known to fit; rows of n-grams may follow."""
@@ -95,10 +98,10 @@ class _Parts:
             self.metadata["rows_of_ngrams_left_out"] = rows - words
         return self._matrix, self._words
 
-    def _read_chunk(self, told: int) -> None:
+    def _read_chunk(self, told: int | None) -> None:
         kind, size = self._take("<IQ")
         begin = self._file.tell()
-        if kind != told or size > self._size - begin:
+        if told not in {kind, None} or size > self._size - begin:
             raise self._damage.error(
                 f"byte {begin - 12}: chunk {kind} of {size} bytes is not sound"
             )
