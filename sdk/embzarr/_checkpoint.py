@@ -310,7 +310,7 @@ class Checkpoint:
                 order nobody knows.
             missing: ``raise``; ``skip`` them; or ``zeros`` or ``nan`` in their place, with row -1;
                 or ``subwords``, vectors that are computed of their n-grams, which an import of
-                fastText's ``.bin`` or of a table of floret has.
+                fastText's ``.bin``, of a table of floret or of finalfusion has.
             **how: as every load takes them: ``columns``, which to read; and of the vectors
                 ``dtype``, such as half precision, ``dims``, a slice, and ``out``, an array to fill
                 (interrupted twice, what is under way may still fill some of it);
@@ -342,8 +342,8 @@ class Checkpoint:
         Args:
             word: any.
             unknown: makes a vector, shape (dim,), of a word that is not there; by default its
-                n-grams do, which an import of fastText's ``.bin`` or of a table of floret has: of
-                them only the rows that it needs are read.
+                n-grams do, which an import of fastText's ``.bin``, of a table of floret or of
+                finalfusion has: of them only the rows that it needs are read.
 
         Raises:
             WordNotFoundError: code ``word-missing``: there are no n-grams, and no `unknown`.

@@ -23,10 +23,10 @@ from embzarr.convert._selecting import Choice, Selection
 from embzarr.convert._source import Source
 from embzarr.errors import EmbzarrError
 from faults.fuzzing import Fuzzed, changed
-from unit.convert.others import MATRIX, WORDS
+from unit.convert.others import WORDS
 from unit.convert.test_archives import tar
 from unit.convert.test_csv import CSV
-from unit.convert.test_finalfusion import chunked, plain, quantised, vocabulary
+from unit.convert.test_finalfusion import chunked, plain, quantised, vocabulary, with_ngrams
 from unit.convert.test_floret import FLORET
 from unit.convert.test_lmdb import LMDB
 from unit.convert.test_magnitude import magnitude
@@ -73,7 +73,7 @@ SOUND: Mapping[str, list[bytes]] = {
     "finalfusion": [
         *(fifu(), fifu(norms=False)),
         chunked([vocabulary(1, WORDS), quantised(turn=True, norms=True)]),
-        *(chunked([vocabulary(kind, WORDS), plain(MATRIX)]) for kind in (3, 7, 8)),
+        *(chunked([vocabulary(kind, WORDS), plain(with_ngrams(kind))]) for kind in (3, 7, 8)),
     ],
     "npy": [npy(_MATRIX), npy(_MATRIX.astype(">f8"))],
     "npz": [npz(x=_MATRIX)],

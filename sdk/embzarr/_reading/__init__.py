@@ -15,10 +15,13 @@ from embzarr._reading.rows.column import DeltaColumn
 from embzarr._reading.table import By, Missing, TableReader
 from embzarr._reading.tensors.files import File, Files
 from embzarr._reading.tensors.tensors import Tensor, Tensors, fill_tensors
+from embzarr._reading.words.finalfusion_grams import FinalfusionGrams, gram_hash
 from embzarr._reading.words.hashed_grams import HashedGrams
 from embzarr._reading.words.subwords import (
+    FINALFUSION,
     FLORET,
     MOST_LETTERS,
+    NAMES,
     SUBWORDS,
     Subwords,
     has_subwords,
@@ -28,8 +31,10 @@ from embzarr._reading.words.vocabulary import LayerWords, VocabularyReader
 
 __all__ = [
     "BATCH_BYTES",
+    "FINALFUSION",
     "FLORET",
     "MOST_LETTERS",
+    "NAMES",
     "SUBWORDS",
     "WHOLE",
     "ArrayReader",
@@ -38,6 +43,7 @@ __all__ = [
     "DeltaColumn",
     "File",
     "Files",
+    "FinalfusionGrams",
     "HashedGrams",
     "How",
     "LayerWords",
@@ -58,6 +64,7 @@ __all__ = [
     "column",
     "fetch",
     "fill_tensors",
+    "gram_hash",
     "has_subwords",
     "link_of",
     "link_to",

@@ -87,9 +87,9 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             ``last`` row. The first holds all words in memory; for the last the file is read twice.
         limit: read no more than the first so many rows.
         words: keep only these words.
-        subwords: of fastText's ``.bin``, gensim's FastText and floret's tables, keep the rows of
-            n-grams, all of them, as the tensor ``subwords``, so that vectors of unknown words are
-            computed.
+        subwords: of fastText's ``.bin``, gensim's FastText, floret's tables and finalfusion, keep
+            the rows of n-grams, all of them, as the tensor ``subwords``, so that vectors of unknown
+            words are computed.
         dtype: float32, float16, bfloat16 or float64; by default as in the file.
         step: see `embzarr.create`.
         compression: see `embzarr.create`.

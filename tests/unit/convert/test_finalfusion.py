@@ -31,13 +31,34 @@ def texts(words: list[str]) -> bytes:
     return b"".join(struct.pack("<I", len(word)) + word for word in encoded)
 
 
+NGRAMS = {"<Tü": 1, "Tüb": 0, "üb>": 1}
+"""By name, with their rows."""
+NGRAM_ROWS = {1: 0, 3: 16, 7: 6, 8: 2}
+"""By the kind of vocabulary; in buckets of finalfusion's own the file tells the logarithm."""
+
+
 def vocabulary(kind: int, words: list[str]) -> tuple[int, bytes, None]:
     """Return a vocabulary of words, or with buckets or names of n-grams."""
     if kind == 8:
-        ngrams = b"".join(texts([gram]) + struct.pack("<Q", 0) for gram in ("ab", "bc"))
-        return kind, struct.pack("<QQII", len(words), 2, 2, 3) + texts(words) + ngrams, None
-    buckets = b"" if kind == 1 else struct.pack("<III", 2, 3, 4)
+        ngrams = b"".join(texts([gram]) + struct.pack("<Q", row) for gram, row in NGRAMS.items())
+        return kind, struct.pack("<QQII", len(words), 3, 3, 4) + texts(words) + ngrams, None
+    buckets = b"" if kind == 1 else struct.pack("<III", 3, 4, {3: 4, 7: 6}[kind])
     return kind, struct.pack("<Q", len(words)) + buckets + texts(words), None
+
+
+def with_ngrams(kind: int) -> np.ndarray:
+    """Return rows of words, and of n-grams behind them."""
+    rows = np.random.default_rng(kind).standard_normal((NGRAM_ROWS[kind], 6), np.float32)
+    return np.concatenate((MATRIX, rows))
+
+
+def ngrams(names: list[tuple[str, int]], minn: int = 2) -> tuple[int, bytes, None]:
+    """Return a vocabulary of words and n-grams by name."""
+    data = struct.pack("<QQII", len(WORDS), len(names), minn, 3) + texts(WORDS)
+    for name, row in names:
+        encoded = name.encode(errors="surrogateescape")
+        data += struct.pack("<I", len(encoded)) + encoded + struct.pack("<Q", row)
+    return 8, data, None
 
 
 def plain(matrix: np.ndarray) -> tuple[int, bytes, bytes]:
@@ -56,14 +77,51 @@ def quantised(*, turn: bool, norms: bool, codes: np.ndarray = CODES) -> tuple[in
     return 4, head, b"".join([*parts, lengths.tobytes() * norms, codes.tobytes()])
 
 
-@pytest.mark.parametrize("kind", [3, 7, 8])
-def test_words_of_finalfusion_come_without_the_rows_of_ngrams(tmp_path: Path, kind: int) -> None:
-    """Their own rows, as finalfusion answers for them; what is left out is counted."""
-    matrix = np.concatenate((MATRIX, np.ones((4, 6), np.float32)))
+@pytest.mark.parametrize(
+    ("kind", "grams"), [(3, [7, 2, 5, 12, 6]), (7, [0, 2, 2, 2, 0]), (8, [1, 0, 1])]
+)
+def test_an_unknown_word_of_finalfusion_is_made_of_its_ngrams(
+    tmp_path: Path, kind: int, grams: list[int]
+) -> None:
+    """The direction of the sum of their rows, as finalfusion has it; words have rows of their own.
+
+    The rows of each n-gram of <Tüb> are those that finalfusion's Python library gives.
+    """
+    matrix = with_ngrams(kind)
     (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(kind, WORDS), plain(matrix)]))
+
     found = import_vectors(tmp_path / "a.fifu", tmp_path / "run")
+
     check(found, "finalfusion")
-    assert found.checkpoint.metadata["import"]["file"] == {"rows_of_ngrams_left_out": 4}
+    total = np.add.reduce(matrix[len(WORDS) :][grams], 0)
+    computed = found.checkpoint.get_vector("Tüb")
+    np.testing.assert_allclose(computed, total / np.linalg.norm(total), rtol=1e-6)
+    assert not found.checkpoint.load(["x"], missing="subwords").vectors[0].any() or kind != 8
+
+
+@pytest.mark.parametrize("kind", [3, 7])
+def test_ngrams_of_a_quantised_matrix_are_put_together(tmp_path: Path, kind: int) -> None:
+    """As the rows of words are."""
+    count = 5 + NGRAM_ROWS[kind]
+    codes = np.random.default_rng(5).integers(0, 5, (count, 3)).astype(np.uint8)
+    chunks = [vocabulary(kind, WORDS[:5]), quantised(turn=True, norms=True, codes=codes)]
+    (tmp_path / "a.fifu").write_bytes(chunked(chunks))
+
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run").checkpoint
+
+    turned = np.array([TURN @ np.concatenate(CENTROIDS[range(3), row]) for row in codes])
+    expected = turned * np.arange(1, count + 1)[:, None]
+    np.testing.assert_allclose(found.tensors["subwords"].load(), expected[5:], rtol=1e-5, atol=1e-6)
+
+
+def test_ngrams_are_left_out_on_demand(tmp_path: Path) -> None:
+    """And then no word is made of them."""
+    (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(3, WORDS), plain(with_ngrams(3))]))
+
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run", subwords=False).checkpoint
+
+    with pytest.raises(embzarr.WordNotFoundError):
+        found.get_vector("Tüb")
 
 
 def test_norms_that_the_header_does_not_tell_of_are_used(tmp_path: Path) -> None:
@@ -78,21 +136,17 @@ def test_norms_that_the_header_does_not_tell_of_are_used(tmp_path: Path) -> None
     np.testing.assert_array_equal(found.to_numpy(), MATRIX * lengths[:, None])
 
 
-@pytest.mark.parametrize("kind", [1, 3])
 @pytest.mark.parametrize("turn", [False, True])
 @pytest.mark.parametrize("norms", [False, True])
-def test_a_quantised_matrix_is_put_together(
-    tmp_path: Path, kind: int, *, turn: bool, norms: bool
-) -> None:
+def test_a_quantised_matrix_is_put_together(tmp_path: Path, *, turn: bool, norms: bool) -> None:
     """Part by part, turned back, and made as long as it was."""
-    words = WORDS if kind == 1 else WORDS[:5]
-    chunks = [vocabulary(kind, words), quantised(turn=turn, norms=norms)]
+    chunks = [vocabulary(1, WORDS), quantised(turn=turn, norms=norms)]
     (tmp_path / "a.fifu").write_bytes(chunked(chunks))
 
     found = import_vectors(tmp_path / "a.fifu", tmp_path / "run").checkpoint
 
     expected = []
-    for row in range(len(words)):
+    for row in range(len(WORDS)):
         vector = np.concatenate([CENTROIDS[part, CODES[row, part]] for part in range(3)])
         vector = TURN @ vector if turn else vector
         expected.append(vector * (row + 1 if norms else 1))
@@ -105,13 +159,19 @@ def test_a_quantised_matrix_is_put_together(
         ([vocabulary(1, WORDS), quantised(turn=False, norms=False, codes=CODES + 3)], "input-file"),
         ([vocabulary(1, WORDS[:3]), quantised(turn=False, norms=False)], "input-rows"),
         ([vocabulary(3, [*WORDS, "more"]), quantised(turn=False, norms=False)], "input-rows"),
+        ([vocabulary(7, WORDS), plain(with_ngrams(3))], "input-rows"),
+        ([ngrams([("ab", 0), ("ab", 1)]), plain(with_ngrams(8))], "input-file"),
+        ([ngrams([("ab", 0), ("bc", 2)]), plain(with_ngrams(8))], "input-file"),
+        ([ngrams([]), plain(with_ngrams(8))], "input-file"),
+        ([ngrams([("ab", 0), ("bc", 1)], minn=0), plain(with_ngrams(8))], "input-file"),
+        ([ngrams([("ab", 0), ("\udc80", 1)]), plain(with_ngrams(8))], "input-file"),
         ([(9, struct.pack("<IIIIIII", 2, 3, 4, 5, 6, 1, 1), None), plain(MATRIX)], None),
     ],
 )
 def test_an_odd_file_of_finalfusion_is_told(
     tmp_path: Path, chunks: list[Any], code: str | None
 ) -> None:
-    """A code that stands for nothing, other lengths, and floret's table, which has no words."""
+    """A code that stands for nothing, other lengths, n-grams that cannot be, and floret's table."""
     (tmp_path / "a.fifu").write_bytes(chunked(chunks))
     with pytest.raises(embzarr.EmbzarrError) as caught:
         import_vectors(tmp_path / "a.fifu", tmp_path / "run")

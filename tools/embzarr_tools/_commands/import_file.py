@@ -71,8 +71,8 @@ class Choices:
     subwords: Annotated[
         bool,
         typer.Option(
-            help="Of fastText's .bin, gensim's FastText and floret's tables, keep the rows of "
-            "n-grams, for vectors of unknown words."
+            help="Of fastText's .bin, gensim's FastText, floret's tables and finalfusion, keep the "
+            "rows of n-grams, for vectors of unknown words."
         ),
     ] = True
     allow_pickle: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from embzarr._reading.words.finalfusion_grams import FinalfusionGrams, FinalfusionRows
 from embzarr._reading.words.hashed_grams import HashedGrams
 from embzarr.errors import DamagedError, InvalidInputError
 
@@ -28,6 +29,10 @@ MOST_LETTERS: Final = 64
 """Of an n-gram."""
 FLORET: Final = "floret"
 """The form of a model record whose tensor is floret's table."""
+FINALFUSION: Final = "finalfusion"
+"""That of one whose tensor has finalfusion's rows of n-grams."""
+NAMES: Final = "subwords.names"
+"""The tensor of the hashes of n-grams that are found by name: row i is that of hash i."""
 _END_OF_SENTENCE: Final = b"</s>"
 _SEED: Final = np.uint32(2166136261)
 _PRIME: Final = np.uint32(16777619)
@@ -35,7 +40,7 @@ _PRIME: Final = np.uint32(16777619)
 
 def has_subwords(record: Mapping[str, Any]) -> bool:
     """Tell whether a model record says that vectors of unknown words can be computed."""
-    return record.get("form") in {SUBWORDS, FLORET}
+    return record.get("form") in _GRAMS
 
 
 class Subwords:
@@ -59,11 +64,12 @@ class Subwords:
         if not has_subwords(record) or SUBWORDS not in tensors:
             raise InvalidInputError(
                 "input-argument",
-                f"{where}: expected rows of n-grams, as the import of fastText's .bin or of a "
-                "table of floret has them, found none: missing='zeros' or 'skip' needs none",
+                f"{where}: expected rows of n-grams, as the import of fastText's .bin, of a table "
+                "of floret or of finalfusion's n-grams has them, found none: missing='zeros' or "
+                "'skip' needs none",
             )
         self._matrix = tensors[SUBWORDS]
-        grams = _GRAMS[record["form"]](record)
+        grams = _GRAMS[record["form"]](record, tensors)
         if grams is None or self._matrix.shape != (grams.bucket, dim):
             raise DamagedError(
                 "model-invalid",
@@ -72,7 +78,7 @@ class Subwords:
         self._grams = grams
 
     def vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Return the mean of the rows of each word's n-grams, zeros where it has none."""
+        """Return what the rows of each word's n-grams make, zeros where it has none."""
         of_word, buckets = self._grams.of(words)
         rows, places = np.unique(buckets, return_inverse=True)
         return self._grams.means(self._matrix.take(rows)[places], of_word, len(words))
@@ -109,9 +115,24 @@ def _ngrams(record: Mapping[str, Any]) -> _Ngrams | None:
     return grams if grams.bucket > 0 and 1 <= grams.minn <= grams.maxn <= MOST_LETTERS else None
 
 
-_GRAMS: Final[Mapping[object, Callable[[Mapping[str, Any]], _Ngrams | HashedGrams | None]]] = {
-    SUBWORDS: _ngrams,
-    FLORET: HashedGrams.from_json,
+def _finalfusion(record: Mapping[str, Any], tensors: Tensors) -> FinalfusionRows | None:
+    """Likewise of finalfusion's."""
+    grams = FinalfusionGrams.from_json(record)
+    if grams is None:
+        return None
+    if grams.by != "name":
+        return FinalfusionRows(grams, None)
+    names = tensors.get(NAMES)
+    if names is None or names.shape != (grams.bucket,) or names.dtype != np.uint64:
+        return None
+    return FinalfusionRows(grams, names)
+
+
+_Grams = _Ngrams | HashedGrams | FinalfusionRows
+_GRAMS: Final[Mapping[object, Callable[[Mapping[str, Any], Tensors], _Grams | None]]] = {
+    SUBWORDS: lambda record, _: _ngrams(record),
+    FLORET: lambda record, _: HashedGrams.from_json(record),
+    FINALFUSION: _finalfusion,
 }
 
 

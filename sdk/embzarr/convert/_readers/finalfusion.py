@@ -1,7 +1,7 @@
 """finalfusion's ``.fifu``: words, a matrix, plain or quantised, and norms taken out of it.
 
-Of vocabularies with n-grams, in buckets or named, the words' own rows are read, which is what
-finalfusion answers for them; the rows of n-grams are left out, and counted in the metadata.
+Of vocabularies with n-grams, in buckets or named, words have their own rows, which is what
+finalfusion answers for them; the rows of n-grams become a tensor, by which it answers others.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import math
 import struct
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
 from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim, rows_in_block
+from embzarr.convert._readers.finalfusion_ngrams import BY_BUCKETS, Ngrams
 from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
+    from embzarr.convert._readers.finalfusion_ngrams import Matrix
 
 MAGIC: Final = b"FiFu"
 _MATRIX, _METADATA, _NORMS = 2, 5, 6
@@ -48,11 +50,14 @@ def read(given: Given) -> Table:
             parts = _Parts(file, path, given.damage)
             parts.read()
         matrix, words = parts.sound()
+        dim = check_dim(given.damage, matrix.shape[1])
+        ngrams = parts.ngrams and parts.ngrams.stored(matrix, len(words), stack)
         return Table(
-            dim=check_dim(given.damage, matrix.shape[1]),
+            dim=dim,
             dtype="float32",
             blocks=_blocks(words, matrix, parts.norms, stack.pop_all()),
             metadata=parts.metadata,
+            **(ngrams or {}),
         )
 
 
@@ -65,8 +70,8 @@ class _Parts:
         self._damage = damage
         self._size = path.stat().st_size
         self._words: list[bytes] | None = None
-        self._has_ngrams = False
-        self._matrix: _Matrix | None = None
+        self.ngrams: Ngrams | None = None
+        self._matrix: Matrix | None = None
         self.norms: NDArray[np.float32] | None = None
         self.metadata: dict[str, Any] = {}
 
@@ -82,20 +87,19 @@ class _Parts:
         while self._file.tell() < self._size:
             self._read_chunk(None)
 
-    def sound(self) -> tuple[_Matrix, list[bytes]]:
-        """Return matrix and words, once they are known to fit; rows of n-grams may follow."""
+    def sound(self) -> tuple[Matrix, list[bytes]]:
+        """Return matrix and words, once they are known to fit; rows of n-grams follow."""
         if self._words is None or self._matrix is None:
             raise self._damage.error("a vocabulary or a matrix is missing")
         words, rows = len(self._words), self._matrix.shape[0]
+        grams = 0 if self.ngrams is None else self.ngrams.rows
         norms = words if self.norms is None else len(self.norms)
-        if rows < words or (rows > words and not self._has_ngrams) or norms not in {words, rows}:
+        if rows != words + grams or norms not in {words, rows}:
             raise self._damage.error(
-                f"found {words} words, {rows} rows and "
+                f"found {words} words and {grams} n-grams, {rows} rows and "
                 f"{'no' if self.norms is None else norms} norms",
                 code="input-rows",
             )
-        if rows > words:
-            self.metadata["rows_of_ngrams_left_out"] = rows - words
         return self._matrix, self._words
 
     def _read_chunk(self, told: int | None) -> None:
@@ -111,8 +115,7 @@ class _Parts:
                 f"{self._damage.name}: a vocabulary of floret, which holds no words to import",
             )
         if kind in _VOCABULARIES:
-            self._has_ngrams = kind != 1
-            self._words = self._vocabulary(_VOCABULARIES[kind], begin + size)
+            self._words, self.ngrams = self._vocabulary(kind, begin + size)
         elif kind == _QUANTISED:
             self._matrix = self._quantised(begin + size)
         elif kind == _MATRIX:
@@ -125,18 +128,24 @@ class _Parts:
             self.metadata["metadata"] = self._file.read(size).decode(errors="replace")
         self._file.seek(begin + size)
 
-    def _vocabulary(self, head: str, end: int) -> list[bytes]:
-        count = self._take(head)[0]
-        words: list[bytes] = []
-        while len(words) < count:
-            (length,) = self._take("<I")
-            if length > min(MOST_WORD_BYTES, end - self._file.tell()):
-                at = self._file.tell() - 4
-                raise self._damage.error(
-                    f"word {len(words)}, byte {at}: {length} bytes are too many"
-                )
-            words.append(self._file.read(length))
-        return words
+    def _vocabulary(self, kind: int, end: int) -> tuple[list[bytes], Ngrams | None]:
+        count, *told = self._take(_VOCABULARIES[kind])
+        words = [self._text(number, end) for number in range(count)]
+        if kind in BY_BUCKETS:
+            minn, maxn, buckets = told
+            return words, Ngrams.in_buckets(BY_BUCKETS[kind], minn, maxn, buckets, self._damage)
+        if not told:
+            return words, None
+        count, minn, maxn = told
+        names = [(self._text(at, end), *self._take("<Q")) for at in range(count)]
+        return words, Ngrams.by_name(names, minn, maxn, self._damage)
+
+    def _text(self, number: int, end: int) -> bytes:
+        (length,) = self._take("<I")
+        if length > min(MOST_WORD_BYTES, end - self._file.tell()):
+            at = self._file.tell() - 4
+            raise self._damage.error(f"word {number}, byte {at}: {length} bytes are too many")
+        return self._file.read(length)
 
     def _floats(self, number: int, shape: tuple[int, ...], end: int) -> NDArray[np.float32]:
         at = self._file.tell()
@@ -184,19 +193,6 @@ class _Parts:
         return struct.unpack(form, data)
 
 
-class _Matrix(Protocol):
-    """Rows of any storage."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows, and numbers in each."""
-        ...
-
-    def rows(self, first: int, last: int) -> NDArray[np.float32]:
-        """Return some rows, which the caller may write to."""
-        ...
-
-
 class _Plain:
     """A matrix on the disk."""
 
@@ -204,8 +200,8 @@ class _Plain:
         self._matrix = matrix
         self.shape: tuple[int, int] = (matrix.shape[0], matrix.shape[1])
 
-    def rows(self, first: int, last: int) -> NDArray[np.float32]:
-        return np.array(self._matrix[first:last])
+    def rows(self, which: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.array(self._matrix[which])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,17 +220,18 @@ class _Quantised:
     def shape(self) -> tuple[int, int]:
         return len(self.codes), self.quantisers.shape[0] * self.quantisers.shape[2]
 
-    def rows(self, first: int, last: int) -> NDArray[np.float32]:
-        codes = np.array(self.codes[first:last])
+    def rows(self, which: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        codes = np.array(self.codes[which])
         parts, centroids, _ = self.quantisers.shape
         if codes.size and int(codes.max()) >= centroids:
-            raise self.damage.error(f"rows from {first} on: expected codes below {centroids}")
+            told = f"a row with code {codes.max()}"
+            raise self.damage.error(f"{told}: expected codes below {centroids}")
         found = self.quantisers[np.arange(parts), codes].reshape(len(codes), self.shape[1])
         with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
             if self.projection is not None:
                 found = found @ self.projection.T
             if self.norms is not None:
-                found = found * np.array(self.norms[first:last])[:, None]
+                found = found * np.array(self.norms[which])[:, None]
         return found
 
 
@@ -248,7 +245,7 @@ def _is_padding(at: int, padding: int) -> bool:
 
 def _blocks(
     words: list[bytes],
-    matrix: _Matrix,
+    matrix: Matrix,
     norms: NDArray[np.float32] | None,
     stack: ExitStack,
 ) -> Iterator[Block]:
@@ -256,7 +253,7 @@ def _blocks(
     with stack:
         for first in range(0, len(words), most):
             part = slice(first, min(first + most, len(words)))
-            vectors = matrix.rows(part.start, part.stop)
+            vectors = matrix.rows(part)
             if norms is not None:
                 with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
                     vectors *= norms[part, None]
