@@ -27,6 +27,7 @@ _SHOWN: Final = 5
 _MOST_CHUNK_BYTES: Final = 256 << 20
 NAMES: Final = ("embeddings", "embedding.weight", "embeddings.weight", "vectors", "weight")
 """Under which matrices of word vectors are kept, where a file has several."""
+_LAYER: Final = "embedding"
 _STORED: Final = {"float16": "float16", "float32": "float32", "float64": "float64"}
 
 
@@ -126,13 +127,15 @@ def until_end(blocks: Iterator[Block], stack: ExitStack) -> Iterator[Block]:
 
 
 def only_one(matrices: Mapping[str, Any], damage: Damage) -> Any:  # noqa: ANN401 - as above
-    """Return the only matrix, or the one whose name says that it is of word vectors.
+    """Return the only matrix, or the one whose name or folder says that it is of word vectors.
 
     Raises:
         InvalidInputError: code ``input-file``: none, or several.
     """
     known = [name for name in matrices if name.rpartition("/")[2].partition(":")[0] in NAMES]
-    names = known if len(known) == 1 else list(matrices)
+    # Keras names a layer's arrays by number, and the layer after its kind: layers/embedding/vars/0.
+    inside = [name for name in matrices if _LAYER in name.split("/")]
+    names = next((some for some in (known, inside) if len(some) == 1), list(matrices))
     if len(names) != 1:
         shown = ", ".join(sorted(matrices)[:_SHOWN])
         raise damage.error(f"expected one matrix of floats, found {len(matrices)}: {shown}")

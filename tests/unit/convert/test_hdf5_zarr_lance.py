@@ -36,6 +36,23 @@ def test_hdf5_is_imported(tmp_path: Path, dtype: str) -> None:
 
 
 @needs("h5py")
+def test_the_embedding_of_a_model_of_keras_is_found(tmp_path: Path) -> None:
+    """Among the matrices of other layers, which Keras names by the kind of layer and a number."""
+    import h5py  # noqa: PLC0415 - it may not be there
+
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.ones((15, 2), "f4")
+        file["layers/embedding/vars/0"] = MATRIX
+
+    check(
+        import_vectors(
+            tmp_path / "a.weights.h5", tmp_path / "run", vocabulary=words_file(tmp_path)
+        ),
+        "hdf5",
+    )
+
+
+@needs("h5py")
 def test_hdf5_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """Cut, without a matrix, with several, or with numbers in other files."""
     import h5py  # noqa: PLC0415 - it may not be there
