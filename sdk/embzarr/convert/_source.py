@@ -76,6 +76,17 @@ class Source:
         else:
             raise arguments.wrong_type(what, "a path, a URL or an open binary file", given)
 
+    def beside(self, ending: str) -> Source:
+        """Return the file whose name is this one's and an ending, wherever this one is.
+
+        Raises:
+            NotFoundError: code ``object-missing``: an open file has none beside it.
+        """
+        if not isinstance(self._given, str | os.PathLike):
+            raise NotFoundError("object-missing", f"{self.name}: nothing is beside an open file")
+        first, separator, archive = self.name.partition("::")
+        return Source(f"{first}{ending}{separator}{archive}", self._options, what="source")
+
     @property
     def is_local(self) -> bool:
         """Whether it is a file of this machine, given by its path."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import pickle
 import struct
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -334,6 +337,49 @@ def test_a_model_of_gensim_is_imported_if_it_is_trusted(tmp_path: Path) -> None:
         4,
         5,
     ]
+
+
+@pytest.mark.peers
+def test_files_beside_a_model_of_gensim_come_from_where_it_is(tmp_path: Path) -> None:
+    """From an archive or a store, too; and nothing of them stays."""
+    file = keyed_vectors(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in (file, file.with_name("a.kv.vectors.npy")):
+            archive.write(path, f"in/{path.name}")
+    url = f"zip://in/a.kv::{tmp_path}/a.zip"
+    before = set(Path(tempfile.gettempdir()).glob("embzarr-import-*"))
+
+    found = import_vectors(url, tmp_path / "run", allow_pickle=True).checkpoint
+
+    assert list(found.words) == WORDS
+    assert found.to_numpy().tobytes() == ROWS[:5].tobytes()
+    assert set(Path(tempfile.gettempdir()).glob("embzarr-import-*")) <= before
+
+
+@pytest.mark.peers
+def test_a_file_that_is_missing_beside_a_model_of_gensim_is_told(tmp_path: Path) -> None:
+    """By its ending; it may not have been copied."""
+    file = keyed_vectors(tmp_path)
+    file.with_name("a.kv.vectors.npy").unlink()
+
+    for source in (file, io.BytesIO(file.read_bytes())):
+        with pytest.raises(embzarr.InvalidInputError, match=r"beside it .* ends in \.vectors\.npy"):
+            import_vectors(source, tmp_path / "run", allow_pickle=True)
+
+
+@pytest.mark.parametrize("ending", [".vectors.npy", ".wv.vectors.npy"])
+def test_vectors_beside_a_pickle_are_read_without_it(tmp_path: Path, ending: str) -> None:
+    """Where the words are given; it is not looked at."""
+    (tmp_path / "a.kv").write_bytes(pickle.dumps(Planted()))
+    np.save(tmp_path / f"a.kv{ending}", ROWS[:5])
+    (tmp_path / "words.txt").write_text("\n".join(WORDS))
+
+    found = import_vectors(
+        tmp_path / "a.kv", tmp_path / "run", vocabulary=tmp_path / "words.txt"
+    ).checkpoint
+
+    assert list(found.words) == WORDS
+    assert found.to_numpy().tobytes() == ROWS[:5].tobytes()
 
 
 @pytest.mark.parametrize("ending", [".model", ".kv"])

@@ -1,19 +1,23 @@
 """gensim's own ``.kv`` and ``.model``, with the files beside them: pickles that gensim reads.
 
 A model of fastText's keeps the rows of its n-grams, as the import of fastText's own file does.
+Where the vectors lie in a file beside it, and the words are given, nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import importlib
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from embzarr._reading import MOST_LETTERS, SUBWORDS
 from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
-from embzarr.errors import UnsupportedError
+from embzarr.convert._matrix import until_end
+from embzarr.convert._readers import numpy as npy
+from embzarr.errors import NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 
 _PLANE: Final = 2
 _COUNT: Final = "count"
+_ARRAYS: Final = (".vectors.npy", ".wv.vectors.npy")
+"""How the names of files end in which gensim has the vectors of large models."""
+_MOST_FILES: Final = 32
+_PIECE_BYTES: Final = 1 << 21
 
 
 def read(given: Given) -> Table:
@@ -34,13 +42,10 @@ def read(given: Given) -> Table:
         UnsupportedError: code ``feature-unsupported``: gensim is not installed.
     """
     if not given.allow_pickle:
-        raise given.damage.error(
-            "a pickle, which can run any code: say allow_pickle=True for a file of your own, or "
-            "have gensim write it anew by save_word2vec_format(..., binary=True)"
-        )
+        return _of_array(given)
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream))
-        vectors = _loaded(path, given)
+        vectors = _loaded(path, given, stack)
         matrix = vectors.vectors
         words = [word.encode() for word in vectors.index_to_key]
         if matrix.ndim != _PLANE or len(matrix) != len(words):
@@ -73,23 +78,73 @@ def _subwords(vectors: Any, dim: int) -> dict[str, Any]:  # noqa: ANN401 - gensi
     }
 
 
-def _loaded(path: Path, given: Given) -> Any:  # noqa: ANN401 - gensim has no types
+def _of_array(given: Given) -> Table:
+    """Read the array beside a pickle, which is left alone.
+
+    Raises:
+        InvalidInputError: code ``input-file``: there is none, or no words for it.
+    """
+    for ending in _ARRAYS if given.vocabulary is not None else ():
+        with ExitStack() as stack:
+            source = given.source.beside(ending)
+            try:
+                stream = stack.enter_context(source.stream())
+            except NotFoundError:
+                continue
+            table = npy.read(replace(given, source=source, stream=stream))
+            return replace(table, blocks=until_end(table.blocks, stack.pop_all()))
+    raise given.damage.error(
+        "a pickle, which can run any code: say allow_pickle=True for a file of your own, give the "
+        "words as vocabulary= where the vectors lie beside it in a file that ends in "
+        f"{' or '.join(_ARRAYS)}, or have gensim write it anew by "
+        "save_word2vec_format(..., binary=True)"
+    )
+
+
+def _loaded(path: Path, given: Given, stack: ExitStack) -> Any:  # noqa: ANN401 - gensim has no types
     try:
         utils = importlib.import_module("gensim.utils")
     except ModuleNotFoundError as exc:
         raise UnsupportedError(
             "feature-unsupported", "a model of gensim needs gensim: pip install gensim"
         ) from exc
-    try:
-        found = utils.SaveLoad.load(str(path), mmap="r")
-        found = type(found).load(str(path), mmap="r")  # which knows what older versions wrote
-        found = getattr(found, "wv", found)
-        _ = found.vectors.shape, len(found.index_to_key), found.expandos
-    except Exception as exc:
-        raise given.damage.error(
-            f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc}"
-        ) from exc
+    for _ in range(_MOST_FILES):
+        try:
+            return _vectors_of(utils.SaveLoad, path)
+        except FileNotFoundError as exc:
+            _fetch_beside(path, str(exc.filename).removeprefix(str(path)), given, stack)
+        except Exception as exc:
+            raise given.damage.error(
+                f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc}"
+            ) from exc
+    raise given.damage.error(f"gensim wants more than {_MOST_FILES} files beside it")
+
+
+def _vectors_of(kind: Any, path: Path) -> Any:  # noqa: ANN401 - as above
+    found = kind.load(str(path), mmap="r")
+    found = type(found).load(str(path), mmap="r")  # which knows what older versions wrote
+    found = getattr(found, "wv", found)
+    _ = found.vectors.shape, len(found.index_to_key), found.expandos
     return found
+
+
+def _fetch_beside(path: Path, ending: str, given: Given, stack: ExitStack) -> None:
+    """Copy a file beside the source to its place beside a temporary copy, for gensim to find it.
+
+    Raises:
+        InvalidInputError: code ``input-file``: it is missing beside the source.
+    """
+    copy = path.with_name(path.name + ending)
+    is_there = given.source.is_local or copy.parent != path.parent or copy.exists()
+    try:
+        if is_there or not ending.startswith("."):
+            raise NotFoundError("object-missing", ending)  # noqa: TRY301 - told below
+        with given.source.beside(ending).stream() as stream, copy.open("xb") as file:
+            stack.callback(copy.unlink)
+            while piece := stream.read(_PIECE_BYTES):
+                file.write(piece)
+    except NotFoundError:
+        raise given.damage.error(f"expected a file beside it whose name ends in {ending}") from None
 
 
 def _blocks(words: list[bytes], matrix: Any, counts: Any, stack: ExitStack) -> Iterator[Block]:  # noqa: ANN401 - as above
