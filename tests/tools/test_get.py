@@ -213,7 +213,7 @@ def test_missing_words_are_zeros_or_left_out_as_asked(
     (tmp_path / "mine.txt").write_text("king\nnowhere\nqueen\n")
     asked = ("get", run_folder, "--words-file", tmp_path / "mine.txt", "--missing")
 
-    zeros, skip, error = (ask(*asked, how) for how in ("zeros", "skip", "error"))
+    zeros, skip, error = (ask(*asked, how) for how in ("zeros", "skip", "raise"))
 
     assert (zeros.code, skip.code, error.code) == (0, 0, 1)
     assert [row[0] for row in zeros.rows] == ["king", "nowhere", "queen"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from embzarr._format import arguments
 from embzarr._storage import parallel
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr._checkpoint import Checkpoint
-    from embzarr._reading import By, Loaded
+    from embzarr._reading import By, Loaded, Missing
 
 _BATCH_BYTES = 16 * 2**20
 _WAYS = ("words", "prefix", "between", "rows", "part")
@@ -37,7 +37,7 @@ class Part(TypedDict, total=False):
     """The share of worker i of n, as `load_part` has it."""
     by: By
     """What shares are equal in."""
-    missing: Literal["raise", "skip", "zeros", "nan"]
+    missing: Missing
     """What to do of `words` that are not there."""
 
 
@@ -55,7 +55,7 @@ class Rows:
     """The words, where they do not."""
     numbers: NDArray[np.int64] | None
     """Their rows, -1 where there is none."""
-    missing: Literal["raise", "skip", "zeros", "nan"]
+    missing: Missing
     progress: Callable[[int, int], None] | None
 
     @property

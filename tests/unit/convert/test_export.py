@@ -278,6 +278,21 @@ def test_missing_words(checkpoint: embzarr.Checkpoint, tmp_path: Path) -> None:
             assert np.array_equal(vectors[1], np.full(DIM, row, "f4"), equal_nan=True)
 
 
+def test_missing_words_are_made_of_their_ngrams(tmp_path: Path) -> None:
+    """Where the checkpoint has some."""
+    grams = np.arange(14, dtype="f4").reshape(7, 2)
+    record = {"form": "subwords", "bucket": 7, "minn": 2, "maxn": 3}
+    run = embzarr.save(
+        tmp_path / "run", ["a"], np.ones((1, 2), "f4"), tensors={"subwords": grams}, model=record
+    )
+
+    convert.export_vectors(run, tmp_path / "x.npy", words=["bc", "a"], missing="subwords")
+
+    words, vectors = READERS["npy"][1](tmp_path / "x.npy")
+    assert words == ["bc", "a"]
+    assert same_bits(vectors, np.stack((run.get_vector("bc"), run["a"])))
+
+
 @pytest.mark.parametrize(
     ("part", "code"),
     [

@@ -67,7 +67,11 @@ class Choices:
         ),
     ] = None
     missing: Annotated[
-        str, typer.Option(metavar="raise|skip|zeros|nan", help="What to do of words not there.")
+        str,
+        typer.Option(
+            metavar="raise|skip|zeros|nan|subwords",
+            help="What to do of words not there; subwords are computed of their n-grams.",
+        ),
     ] = "raise"
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="All words that begin with TEXT.")

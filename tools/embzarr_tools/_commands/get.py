@@ -45,7 +45,7 @@ embzarr get s3://bucket/run --prefix inter --explain > /dev/null
 _SHOWN = 5
 _NAMED = 10
 """Missing words that are named."""
-_ABSENT = ("error", "skip", "zeros", "subwords")
+_ABSENT = ("raise", "skip", "zeros", "subwords")
 _COLUMNS = (Column("word"), Column("row", right=True), Column("vector"))
 
 
@@ -86,11 +86,11 @@ class Selection:
         str,
         typer.Option(
             "--missing",
-            metavar="error|skip|zeros|subwords",
+            metavar="raise|skip|zeros|subwords",
             help="Of words that are not there: end with exit code 1, leave them out, or print "
             "zeros, or what their n-grams give, and row -1; all name them on standard error.",
         ),
-    ] = "error"
+    ] = "raise"
 
     def check(self, words: list[str] | None) -> None:
         """Refuse several ways to say which, and none, and no way to treat what is absent.
@@ -162,7 +162,7 @@ def get(
     if asides.verbose:
         _tell_cost(checkpoint, begin)
     if missing:
-        if selection.absent == "error":
+        if selection.absent == "raise":
             checkpoint.load(missing)  # says so, with words that are near
         _tell_missing(missing, len(words or ()))
 
