@@ -33,6 +33,8 @@ from unit.convert.test_magnitude import magnitude
 from unit.convert.test_matrices import npy, npz, safetensors
 from unit.convert.test_models import fasttext, fifu
 from unit.convert.test_spacy_and_model2vec import spacy_folder, tokenizer
+from unit.convert.test_staticvectors import NGRAMS, static
+from unit.convert.test_staticvectors import quantised as quantised_static
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 64 << 20
@@ -60,10 +62,21 @@ def _magnitude(*, lengths: bool) -> bytes:
 def _spacy() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         made = spacy_folder(Path(folder, "v"))
-        return _CUT.join((made / name).read_bytes() for name in _SPACY)
+        return _CUT.join((made / name).read_bytes() for name in _FILES["spacy"])
 
 
-_SPACY = ("vectors", "key2row", "strings.json")
+def _static(tensors: Mapping[str, np.ndarray], config: Mapping[str, object]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        made = static(Path(folder, "m"), tensors, WORDS[:4], config)
+        return _CUT.join((made / name).read_bytes() for name in _FILES["staticvectors"])
+
+
+_FILES = {
+    "spacy": ("vectors", "key2row", "strings.json"),
+    "staticvectors": ("model.safetensors", "vocab.json", "config.json"),
+}
+"""Of formats that are a folder, the first of which is given."""
+_CODES = np.array([[0, 1, 2], [3, 0, 1], [2, 3, 0], [1, 2, 3]], "u1")
 
 SOUND: Mapping[str, list[bytes]] = {
     "word2vec": _BINARY,
@@ -90,6 +103,10 @@ SOUND: Mapping[str, list[bytes]] = {
     ],
     "magnitude": [_magnitude(lengths=True), _magnitude(lengths=False)],
     "spacy": [_spacy()],
+    "staticvectors": [
+        *(_static({"vectors": _MATRIX}, {}), _static(quantised_static(_CODES), {})),
+        _static({"vectors": vector_files.vectors(24, 3)}, NGRAMS),
+    ],
     "lmdb": [LMDB],
     "tokenizer": [tokenizer(vocab).encode() for vocab in _VOCABS],
     "floret": [FLORET],
@@ -122,13 +139,14 @@ def _sources(name: str, data: bytes, stack: ExitStack) -> tuple[Source, Source]:
     """Return what a reader is given: a file, and one of words; of some in a folder, made here."""
     words: object = io.BytesIO(_VOCABULARY)
     file: object = io.BytesIO(data)
-    if name in {"spacy", "tokenizer"}:  # of all others it would be most of the time
+    if name in {*_FILES, "tokenizer"}:  # of all others it would be most of the time
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    if name == "spacy":
-        for part, content in zip(_SPACY, data.split(_CUT), strict=False):
+    if name in _FILES:
+        for part, content in zip(_FILES[name], data.split(_CUT), strict=False):
             (folder / part).write_bytes(content)
-        (folder / "vectors").touch()
-        file = folder / "vectors"
+        file, words = (folder / part for part in _FILES[name][:2])
+        file.touch()
+        words.touch()
     elif name == "tokenizer":
         (folder / "tokenizer.json").write_bytes(data)
         file, words = io.BytesIO(npy(_MATRIX)), folder / "tokenizer.json"

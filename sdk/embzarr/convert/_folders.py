@@ -28,6 +28,8 @@ _KINDS: Final = (
     ("spacy", "vectors", None),
     ("safetensors", "model.safetensors", "tokenizer.json"),
     ("safetensors", "0_StaticEmbedding/model.safetensors", "0_StaticEmbedding/tokenizer.json"),
+    ("staticvectors", "model.safetensors", "vocab.json"),
+    ("magnitude", "model.sqlite", None),
     ("lmdb", "data.mdb", None),
     ("lance", "_versions/*.manifest", None),
     ("zarr", "zarr.json", None),
@@ -56,8 +58,8 @@ def found_in(folder: Path) -> Found:
         raise InvalidInputError(
             "input-file",
             f"{folder}: a folder of no kind that is read: expected spaCy's vectors, "
-            "model.safetensors with tokenizer.json, a store of Lance, LMDB or Zarr, or files of "
-            "Parquet or Arrow",
+            "model.safetensors with tokenizer.json or vocab.json, a store of Lance, LMDB or Zarr, "
+            "or files of Parquet or Arrow",
         )
     return found
 

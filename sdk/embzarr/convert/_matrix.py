@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -124,6 +125,21 @@ def until_end(blocks: Iterator[Block], stack: ExitStack) -> Iterator[Block]:
     """Yield blocks, and close what they are read from."""
     with stack:
         yield from blocks
+
+
+def spooled(
+    some: Callable[[int, int], NDArray[np.float32]], shape: tuple[int, int], stack: ExitStack
+) -> NDArray[np.float32]:
+    """Write rows that are made some at a time to a temporary file, and return them from there."""
+    file = stack.enter_context(
+        tempfile.TemporaryFile(prefix="embzarr-import-")  # noqa: SIM115 - closed by the stack
+    )
+    rows, dim = shape
+    step = rows_in_block(max(dim, 1))
+    for first in range(0, rows, step):
+        file.write(some(first, min(first + step, rows)).astype("<f4", copy=False).tobytes())
+    file.flush()
+    return np.memmap(file, "<f4", "r", shape=shape) if rows * dim else np.zeros(shape, np.float32)
 
 
 def only_one(matrices: Mapping[str, Any], damage: Damage) -> Any:  # noqa: ANN401 - as above

@@ -66,7 +66,10 @@ class ArrayTexts:
 
 
 class Tokenizer:
-    """The vocabulary of a ``tokenizer.json``: tokens by their ids, which are the rows."""
+    """The vocabulary of a ``tokenizer.json``: tokens by their ids, which are the rows.
+
+    Or that of a ``vocab.json`` of staticvectors.
+    """
 
     has_counts = False
 
@@ -84,7 +87,9 @@ class Tokenizer:
             told = msgspec.json.decode(data, type=_Told)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             raise InvalidInputError("input-file", f"{name}: no tokenizer: {exc}") from exc
-        vocab = told.model.vocab
+        vocab = told.tokens if told.model is None else told.model.vocab
+        if vocab is None:
+            raise InvalidInputError("input-file", f"{name}: no tokenizer: no vocab and no tokens")
         tokens = (
             {row: token for token, row in vocab.items()}
             if isinstance(vocab, dict)
@@ -112,7 +117,8 @@ class _Added(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    model: _Model
+    model: _Model | None = None
+    tokens: dict[str, int] | None = None
     added_tokens: list[_Added] = []
 
 

@@ -30,6 +30,7 @@ from unit.convert.test_odd_words import (
     run_of,
     there_and_back,
 )
+from unit.convert.test_staticvectors import static
 
 Write = Callable[[Path, list[str], np.ndarray], Path]
 MIB = {"1 MiB"}
@@ -72,6 +73,10 @@ def write_spacy(folder: Path, words: list[str], rows: np.ndarray) -> Path:
     (folder / "key2row").write_bytes(struct.pack(">BH", 0xDE, len(words)) + b"".join(pairs))
     (folder / "strings.json").write_text(json.dumps(words))
     return folder
+
+
+def write_staticvectors(folder: Path, words: list[str], rows: np.ndarray) -> Path:
+    return static(folder / "m", {"vectors": rows}, words)
 
 
 def write_tokenizer(folder: Path, words: list[str], rows: np.ndarray) -> Path:
@@ -122,6 +127,7 @@ OTHERS: dict[str, tuple[Write, set[str]]] = {
     "fasttext": (write_fasttext, NULS),
     "magnitude": (write_magnitude, set()),
     "spacy": (write_spacy, set()),
+    "staticvectors": (write_staticvectors, set()),
     "tokenizer": (write_tokenizer, set()),
     "zarr": (write_zarr, MIB | {"NUL last"}),
     "hdf5": (write_hdf5, NULS),

@@ -41,7 +41,7 @@ class Choices:
             metavar="NAME",
             help="Where the beginning is not to decide: word2vec, word2vec-text, glove, "
             "fasttext, finalfusion, floret, gensim, npy, npz, safetensors, parquet, arrow, lance, "
-            "hdf5, zarr, lmdb, magnitude, spacy, tsv, csv or jsonl.",
+            "hdf5, zarr, lmdb, magnitude, spacy, staticvectors, tsv, csv or jsonl.",
         ),
     ] = None
     vocabulary: Annotated[

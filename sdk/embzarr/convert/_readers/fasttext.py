@@ -51,14 +51,14 @@ def read(given: Given) -> Table:
         return Table(
             dim=model.dim,
             dtype="float32",
-            blocks=_blocks(model, rows, stack.pop_all()),
+            blocks=blocks(model, rows, stack.pop_all()),
             has_counts=True,
             metadata=model.told,
-            **_subwords(model, rows),
+            **subwords(model, rows),
         )
 
 
-def _subwords(model: _Model, rows: NDArray[np.float32]) -> dict[str, Any]:
+def subwords(model: Model, rows: NDArray[np.float32]) -> dict[str, Any]:
     """Return the rows of n-grams, and how they are found; nothing of a model without."""
     if not model.has_ngrams:
         return {}
@@ -71,13 +71,15 @@ def _subwords(model: _Model, rows: NDArray[np.float32]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
+class Model:
+    """Words, and where the rows of n-grams lie behind theirs."""
+
     dim: int
     minn: int
     maxn: int
     bucket: int
     words: list[bytes]
-    counts: list[int]
+    counts: list[int] | None
     rows: int
     """Of the input matrix."""
     offset: int
@@ -86,6 +88,7 @@ class _Model:
 
     @property
     def has_ngrams(self) -> bool:
+        """Whether a vector is made of more than a word's own row."""
         return self.bucket > 0 and self.maxn > 0 and self.minn <= self.maxn
 
 
@@ -96,7 +99,7 @@ class _Head:
         self._file = file
         self._damage = damage
 
-    def model(self) -> _Model:
+    def model(self) -> Model:
         magic, version = self._take("<4si")
         if magic != MAGIC or version not in _VERSIONS:
             raise self._damage.error(f"byte 0: expected fastText's {_VERSIONS}, found {version}")
@@ -113,7 +116,7 @@ class _Head:
         rows, dim = self._take("<qq")
         # Models of this version were trained without n-grams, whatever they say.
         is_old = version == _VERSIONS[0] and given["model"] == _SUPERVISED
-        model = _Model(
+        model = Model(
             dim=check_dim(self._damage, dim),
             minn=max(given["minn"], 1),
             maxn=0 if is_old else given["maxn"],
@@ -126,7 +129,7 @@ class _Head:
         )
         return self._checked(model, given["dim"])
 
-    def _checked(self, model: _Model, dim: int) -> _Model:
+    def _checked(self, model: Model, dim: int) -> Model:
         if model.dim != dim or model.maxn > MOST_LETTERS:
             found = f"vectors of {model.dim}, n-grams of up to {model.maxn} letters"
             raise self._damage.error(f"expected vectors of {dim}, found {found}")
@@ -180,7 +183,7 @@ def _named(given: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _input(path: Path, model: _Model, damage: Damage) -> NDArray[np.float32]:
+def _input(path: Path, model: Model, damage: Damage) -> NDArray[np.float32]:
     """Return the input matrix, which stays on the disk."""
     size = path.stat().st_size - model.offset
     if model.rows > size // (model.dim * 4):
@@ -196,7 +199,9 @@ def _input(path: Path, model: _Model, damage: Damage) -> NDArray[np.float32]:
     )
 
 
-def _blocks(model: _Model, rows: NDArray[np.float32], stack: ExitStack) -> Iterator[Block]:
+def blocks(model: Model, rows: NDArray[np.float32], stack: ExitStack) -> Iterator[Block]:
+    """Yield the vectors of words, each made of its own row and those of its n-grams."""
+    counts = model.counts
     most = max(1, _ROWS_BYTES // (model.dim * 4 * _USUAL_NGRAMS))
     with stack:
         for first in range(0, len(model.words), most):
@@ -205,12 +210,12 @@ def _blocks(model: _Model, rows: NDArray[np.float32], stack: ExitStack) -> Itera
                 words=words,
                 vectors=_vectors(model, rows, words, first),
                 place=lambda row, first=first: f"word {first + row}",  # type: ignore[misc]  # bound
-                counts=np.array(model.counts[first : first + most], np.int64),
+                counts=None if counts is None else np.array(counts[first : first + most], np.int64),
             )
 
 
 def _vectors(
-    model: _Model, rows: NDArray[np.float32], words: list[bytes], first: int
+    model: Model, rows: NDArray[np.float32], words: list[bytes], first: int
 ) -> NDArray[np.float32]:
     """Return means of the rows of words and their n-grams, added up in fastText's order.
 

@@ -5,14 +5,13 @@ Those that are found by name are kept in the order of their hashes, so that no n
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from embzarr._reading import FINALFUSION, NAMES, SUBWORDS, FinalfusionGrams, gram_hash
-from embzarr.convert._blocks import rows_in_block
+from embzarr.convert._matrix import spooled
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -83,17 +82,12 @@ class Ngrams:
 
     def stored(self, matrix: Matrix, words: int, stack: ExitStack) -> dict[str, Any]:
         """Return what of a `Table` keeps them: rows, in a temporary file, and how to find them."""
-        file = stack.enter_context(
-            tempfile.TemporaryFile(prefix="embzarr-import-")  # noqa: SIM115 - closed by the stack
-        )
-        count, dim = self.grams.bucket, matrix.shape[1]
-        step = rows_in_block(dim)
-        for first in range(0, count, step):
-            last = min(first + step, count)
+
+        def some(first: int, last: int) -> NDArray[np.float32]:
             which = np.arange(first, last) if self.places is None else self.places[first:last]
-            file.write(matrix.rows(which + words).tobytes())
-        file.flush()
-        rows = np.memmap(file, "<f4", "r", shape=(count, dim))
+            return matrix.rows(which + words)
+
+        rows = spooled(some, (self.grams.bucket, matrix.shape[1]), stack)
         return {
             "tensors": {SUBWORDS: rows, **({} if self.hashes is None else {NAMES: self.hashes})},
             "model": {"framework": "finalfusion", "form": FINALFUSION, **self.grams.to_json()},

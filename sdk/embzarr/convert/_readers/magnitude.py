@@ -2,7 +2,8 @@
 
 Newer files have the lengths in a column of their own, by which the vectors are restored, to the
 digits that Magnitude keeps (seven by default); of older ones, and of those without it, the lengths
-are lost. N-grams, and indexes for approximate search, are not read.
+are lost. N-grams, and indexes for approximate search, are not read. staticvectors writes such
+databases, too, under other names, of vectors as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"SQLite format 3\0"
 _MOST_PRECISION: Final = 30
+_MAGNITUDE: Final = "magnitude"
+_TABLES: Final = ((_MAGNITUDE, "magnitude_format"), ("vectors", "config"))
+"""That of vectors, and that of what the file says of itself: Magnitude's and staticvectors'."""
 _LENGTH: Final = "magnitude"
 _BROKEN: Final = (sqlite3.Error, UnicodeDecodeError)
 """What is raised of a damaged file, whose message may quote bytes that are no text."""
@@ -40,23 +44,20 @@ def read(given: Given) -> Table:
         path = stack.enter_context(given.source.on_disk(given.stream))
         try:
             database = stack.enter_context(closing(_opened(path)))
-            columns, about = _look(database, given.damage)
+            name, columns, about = _look(database, given.damage)
             has_length = _LENGTH in columns
             names = [f"dim_{number}" for number in range(about["dim"])]
             if not columns.issuperset(names):
                 raise given.damage.error(f"expected the columns dim_0 to {names[-1]}")
             wanted = ", ".join(["key", *([_LENGTH] if has_length else []), *names])
-            rows = database.execute(f"SELECT {wanted} FROM magnitude ORDER BY rowid")  # noqa: S608 - names of our own
+            rows = database.execute(f"SELECT {wanted} FROM {name} ORDER BY rowid")  # noqa: S608 - names of our own
         except _BROKEN as exc:
             raise given.damage.error(f"SQLite cannot read it: {exc}") from exc
         return Table(
             dim=about["dim"],
             dtype="float32",
             blocks=_blocks(rows, about, given.damage, stack.pop_all(), has_length=has_length),
-            metadata={
-                "precision": about["precision"],
-                "lengths": "restored" if has_length else "lost: all vectors are of length 1",
-            },
+            metadata={"precision": about["precision"], **_lengths(name, has_length=has_length)},
         )
 
 
@@ -72,8 +73,14 @@ def _opened(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _look(database: sqlite3.Connection, damage: Damage) -> tuple[set[str], dict[str, int]]:
-    """Return the columns of the table of vectors, and what the file says of itself.
+def _lengths(name: str, *, has_length: bool) -> dict[str, str]:
+    if name != _MAGNITUDE:
+        return {}
+    return {"lengths": "restored" if has_length else "lost: all vectors are of length 1"}
+
+
+def _look(database: sqlite3.Connection, damage: Damage) -> tuple[str, set[str], dict[str, int]]:
+    """Return the table of vectors and its columns, and what the file says of itself.
 
     Views and virtual tables, which may be anything and have no end, are not read.
     """
@@ -82,19 +89,21 @@ def _look(database: sqlite3.Connection, damage: Damage) -> tuple[set[str], dict[
             "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
         ).fetchmany(_MOST_TABLES)
     )
-    if not tables.keys() >= {b"magnitude", b"magnitude_format"}:
-        raise damage.error("an SQLite database, but not one of Magnitude")
+    pair = next((pair for pair in _TABLES if tables.keys() >= {one.encode() for one in pair}), None)
+    if pair is None:
+        raise damage.error("an SQLite database, but not one of Magnitude or staticvectors")
+    name, about = pair
     columns = {
         bytes(row[1]).decode(errors="replace")
-        for row in database.execute("PRAGMA table_info(magnitude)")
+        for row in database.execute(f"PRAGMA table_info({name})")
     }
-    told = dict(database.execute("SELECT key, value FROM magnitude_format LIMIT 1000").fetchall())
+    told = dict(database.execute(f"SELECT key, value FROM {about} LIMIT 1000").fetchall())  # noqa: S608 - as above
     dim, precision = told.get(b"dim"), told.get(b"precision")
     if type(dim) is not int or type(precision) is not int or "key" not in columns:
         raise damage.error(f"expected dimension and precision, found {dim!r} and {precision!r}")
     if not 0 <= precision <= _MOST_PRECISION:
         raise damage.error(f"expected 0 to {_MOST_PRECISION} digits, found {precision}")
-    return columns, {"dim": check_dim(damage, dim), "precision": precision}
+    return name, columns, {"dim": check_dim(damage, dim), "precision": precision}
 
 
 _MOST_TABLES: Final = 1000

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Given, Table
     from embzarr.convert._damage import Damage
+    from embzarr.convert._source import Stream
 
 _DTYPES: Final = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
 _MOST_HEADER_BYTES: Final = 16 << 20
@@ -30,12 +31,22 @@ _LENGTH_BYTES: Final = 8
 _TOKENS: Final = "embeddings"
 _ROWS: Final = "mapping"
 _WEIGHTS: Final = "weights"
-_WHOLE: Final = {"I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8"}
+_WHOLE: Final = {
+    "U8": "u1",
+    "I16": "<i2",
+    "U16": "<u2",
+    "I32": "<i4",
+    "U32": "<u4",
+    "I64": "<i8",
+    "U64": "<u8",
+}
 _PLANE: Final = 2
 _PIECE_BYTES: Final = 4 << 20
 
 
-class _Tensor(msgspec.Struct):
+class Tensor(msgspec.Struct):
+    """What a file says of one."""
+
     dtype: str
     shape: list[int]
     data_offsets: tuple[int, int]
@@ -50,30 +61,46 @@ def begins(head: bytes) -> bool:
 def read(given: Given) -> Table:
     """Read the header, go to the matrix, and leave its rows to be read."""
     stream, damage = given.stream, given.damage
-    length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-    if length > _MOST_HEADER_BYTES:
-        raise damage.error(f"byte 0: expected a header of at most {_MOST_HEADER_BYTES} bytes")
-    header = stream.read(length)
-    tensors = _tensors(header, damage)
+    head, tensors = _head_of(stream, damage)
     name, tensor = _matrix_of(tensors, damage)
     for one in (name, *({_ROWS, _WEIGHTS} & tensors.keys() if name == _TOKENS else ())):
         _check_place(one, tensors[one], damage)
     if name == _TOKENS and {_ROWS, _WEIGHTS} & tensors.keys():
-        return _of_tokens(tensors, given, length.to_bytes(_LENGTH_BYTES, "little") + header)
+        return _of_tokens(tensors, given, head)
     start = tensor.data_offsets[0]
     while start > 0 and (passed := len(stream.read(min(start, _PIECE_BYTES)))):
         start -= passed
     return _matrix.table(_described(tensor), given, stream.read)
 
 
-def _described(tensor: _Tensor) -> _matrix.Matrix:
+def parts_of(given: Given, stack: ExitStack) -> Parts:
+    """Return all tensors of a file.
+
+    Raises:
+        InvalidInputError: code ``input-file``.
+    """
+    head, tensors = _head_of(given.stream, given.damage)
+    path = stack.enter_context(given.source.on_disk(given.stream, head))
+    return Parts(path, len(head), tensors, given.damage)
+
+
+def _head_of(stream: Stream, damage: Damage) -> tuple[bytes, dict[str, Tensor]]:
+    size = stream.read(_LENGTH_BYTES)
+    length = int.from_bytes(size, "little")
+    if length > _MOST_HEADER_BYTES:
+        raise damage.error(f"byte 0: expected a header of at most {_MOST_HEADER_BYTES} bytes")
+    header = stream.read(length)
+    return size + header, _tensors(header, damage)
+
+
+def _described(tensor: Tensor) -> _matrix.Matrix:
     dtype = np.dtype(_DTYPES[tensor.dtype])
     return _matrix.Matrix(
         shape=tuple(tensor.shape), dtype=dtype, is_bfloat16=tensor.dtype == "BF16"
     )
 
 
-def _check_place(name: str, tensor: _Tensor, damage: Damage) -> None:
+def _check_place(name: str, tensor: Tensor, damage: Damage) -> None:
     start, stop = tensor.data_offsets
     known = {**_DTYPES, **_WHOLE}.get(tensor.dtype)
     if known is None:
@@ -85,11 +112,11 @@ def _check_place(name: str, tensor: _Tensor, damage: Damage) -> None:
         )
 
 
-def _of_tokens(tensors: dict[str, _Tensor], given: Given, head: bytes) -> Table:
+def _of_tokens(tensors: dict[str, Tensor], given: Given, head: bytes) -> Table:
     """Return a row for each token, from the fewer rows that there are."""
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream, head))
-        parts = _Parts(path, len(head), tensors, given.damage)
+        parts = Parts(path, len(head), tensors, given.damage)
         kind = _described(tensors[_TOKENS])
         kind.check(given)
         matrix = parts.numbers(_TOKENS, kind.dtype.str).reshape(kind.shape)
@@ -104,12 +131,12 @@ def _of_tokens(tensors: dict[str, _Tensor], given: Given, head: bytes) -> Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """The tensors of a file, which stay on the disk."""
 
     path: Path
     offset: int
-    tensors: dict[str, _Tensor]
+    tensors: dict[str, Tensor]
     damage: Damage
 
     def of(self, name: str, dtypes: dict[str, str], default: NDArray[Any]) -> NDArray[Any]:
@@ -120,6 +147,16 @@ class _Parts:
         if tensor.dtype not in dtypes or tensor.dtype == "BF16" or len(tensor.shape) != 1:
             raise self.damage.error(f"tensor {name!r}: {tensor.dtype} of shape {tensor.shape}")
         return self.numbers(name, dtypes[tensor.dtype])
+
+    def array(self, name: str, dtypes: dict[str, str], ndim: int) -> NDArray[Any]:
+        """Return a tensor of one of some types and of so many dimensions."""
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            raise self.damage.error(f"expected a tensor {name!r}, found {', '.join(self.tensors)}")
+        if tensor.dtype not in dtypes or len(tensor.shape) != ndim:
+            raise self.damage.error(f"tensor {name!r}: {tensor.dtype} of shape {tensor.shape}")
+        _check_place(name, tensor, self.damage)
+        return self.numbers(name, dtypes[tensor.dtype]).reshape(tensor.shape)
 
     def numbers(self, name: str, dtype: str) -> NDArray[Any]:
         """Return all numbers of a tensor, one after the other."""
@@ -156,16 +193,16 @@ class _Tokens:
         return weighed.astype(self.dtype)
 
 
-def _tensors(header: bytes, damage: Damage) -> dict[str, _Tensor]:
+def _tensors(header: bytes, damage: Damage) -> dict[str, Tensor]:
     try:
         found: dict[str, Any] = msgspec.json.decode(header, type=dict[str, Any])
         found.pop("__metadata__", None)
-        return {name: msgspec.convert(told, _Tensor) for name, told in found.items()}
+        return {name: msgspec.convert(told, Tensor) for name, told in found.items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise damage.error(f"byte 8: no header of safetensors: {exc}") from exc
 
 
-def _matrix_of(tensors: dict[str, _Tensor], damage: Damage) -> tuple[str, _Tensor]:
+def _matrix_of(tensors: dict[str, Tensor], damage: Damage) -> tuple[str, Tensor]:
     found = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == _PLANE}
     known = [name for name in _matrix.NAMES if name in found]
     if len(found) != 1 and not known:
