@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import embzarr
+from embzarr._reading import HashedGrams
 from embzarr.convert import _vocabulary as vocabulary_reader
 from embzarr.convert import import_vectors
 from embzarr.convert._readers import spacy as spacy_reader
@@ -122,11 +123,72 @@ def test_other_keys_are_known_by_their_texts_alone(tmp_path: Path) -> None:
         import_vectors(spacy_folder(tmp_path / "v", first=2**16), tmp_path / "run")
 
 
-def test_vectors_of_floret_have_no_words(tmp_path: Path) -> None:
-    """It is said why they are not read."""
+FLORET = {"mode": "floret", "minn": 2, "maxn": 3, "hash_count": 2, "hash_seed": 7}
+FLORET |= {"bow": "<", "eow": ">", "attr": 65}
+
+
+def test_words_are_made_of_spacys_vectors_of_floret(tmp_path: Path) -> None:
+    """Those of a vocabulary, of its rows of n-grams, which are kept for others."""
+    folder = spacy_folder(tmp_path / "v", rows=7)
+    (folder / "vectors.cfg").write_text(json.dumps(FLORET))
+    (tmp_path / "words.txt").write_text("the\némigré\n")
+
+    found = import_vectors(folder, tmp_path / "run", vocabulary=tmp_path / "words.txt").checkpoint
+
+    assert list(found.words) == ["the", "émigré"]
+    grams = HashedGrams(
+        bucket=7,
+        minn=2,
+        maxn=3,
+        hash_count=2,
+        hash_seed=7,
+        begin="<",
+        end=">",
+    )
+    for word in ("the", "émigré", "unseen"):
+        expected = MATRIX[grams.rows_of(word)].mean(axis=0)
+        np.testing.assert_allclose(found.get_vector(word), expected, rtol=1e-5, atol=1e-6)
+
+
+@needs("spacy")
+@pytest.mark.filterwarnings("ignore")
+def test_spacy_itself_answers_so_of_floret(tmp_path: Path) -> None:
+    """Of a folder that it wrote, words that no one named included."""
+    import spacy  # noqa: PLC0415 - it may not be there
+    from spacy.vectors import Vectors  # noqa: PLC0415
+
+    pipeline = spacy.blank("en")
+    rows = np.random.default_rng(1).standard_normal((50, 6), np.float32)
+    told = {name: value for name, value in FLORET.items() if name != "attr"}
+    pipeline.vocab.vectors = Vectors(strings=pipeline.vocab.strings, data=rows, **told)
+    pipeline.to_disk(tmp_path / "pipeline")
+    (tmp_path / "words.txt").write_text("the\némigré\n")
+
+    found = import_vectors(
+        tmp_path / "pipeline", tmp_path / "run", vocabulary=tmp_path / "words.txt"
+    ).checkpoint
+
+    for word in ("the", "émigré", "猫"):
+        expected = pipeline.vocab[word].vector
+        np.testing.assert_allclose(found.get_vector(word), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (FLORET, "vocabulary="),
+        ({**FLORET, "minn": 4}, "no sound parameters of floret"),
+        ({"mode": "floret"}, "no sound parameters of floret"),
+        ([], "vectors.cfg: Expected"),
+    ],
+)
+def test_spacys_vectors_of_floret_that_cannot_be_are_told(
+    tmp_path: Path, told: Any, expected: str
+) -> None:
+    """They need words, and to be known how they were hashed."""
     folder = spacy_folder(tmp_path / "v")
-    (folder / "vectors.cfg").write_text('{"mode": "floret"}')
-    with pytest.raises(embzarr.UnsupportedError, match="of n-grams"):
+    (folder / "vectors.cfg").write_text(json.dumps(told))
+    with pytest.raises(embzarr.InvalidInputError, match=expected):
         import_vectors(folder, tmp_path / "run")
 
 

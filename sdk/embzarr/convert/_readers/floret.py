@@ -60,24 +60,52 @@ def read(given: Given) -> Table:
         InvalidInputError: codes ``input-file``; ``input-argument``: there is no vocabulary.
     """
     head = _head_of(given)
+    words = words_of(given)
+    with ExitStack() as stack:
+        rows = _table(given, head, stack)
+        return of_table(rows, head.grams, words, given, stack.pop_all())
+
+
+def words_of(given: Given) -> Vocabulary:
+    """Return the words whose vectors are wanted.
+
+    Raises:
+        InvalidInputError: code ``input-argument``: there is no vocabulary.
+    """
     if given.vocabulary is None:
         raise InvalidInputError(
             "input-argument",
             f"{given.damage.name}: a table of n-grams without words: give the file of the words "
             "whose vectors are wanted as vocabulary=",
         )
-    words = vocabulary_of(given.vocabulary)
-    with ExitStack() as stack:
-        rows = _table(given, head, stack)
-        return Table(
-            dim=head.dim,
-            dtype="float32",
-            blocks=until_end(_blocks(words, rows, head, given), stack.pop_all()),
-            has_counts=words.has_counts,
-            metadata=head.grams.to_json(),
-            tensors={SUBWORDS: rows},
-            model={"framework": "floret", "form": FLORET, **head.grams.to_json()},
-        )
+    return vocabulary_of(given.vocabulary)
+
+
+def of_table(
+    rows: NDArray[np.float32],
+    grams: HashedGrams,
+    words: Vocabulary,
+    given: Given,
+    stack: ExitStack,
+) -> Table:
+    """Return the vectors of words, each made of a table's rows, and the table.
+
+    Args:
+        rows: the table.
+        grams: how it was hashed.
+        words: those that are wanted.
+        given: the file.
+        stack: closed when all vectors were made.
+    """
+    return Table(
+        dim=rows.shape[1],
+        dtype="float32",
+        blocks=until_end(_blocks(words, rows, grams, given), stack),
+        has_counts=words.has_counts,
+        metadata=grams.to_json(),
+        tensors={SUBWORDS: rows},
+        model={"framework": "floret", "form": FLORET, **grams.to_json()},
+    )
 
 
 def _head_of(given: Given) -> _Head:
@@ -138,13 +166,13 @@ def _numbers(line: bytes, row: int, head: _Head, given: Given) -> NDArray[np.flo
 
 
 def _blocks(
-    words: Vocabulary, rows: NDArray[np.float32], head: _Head, given: Given
+    words: Vocabulary, rows: NDArray[np.float32], grams: HashedGrams, given: Given
 ) -> Iterator[Block]:
     every, first = iter(words), 0
-    while some := list(islice(every, rows_in_block(head.dim))):
+    while some := list(islice(every, rows_in_block(rows.shape[1]))):
         kept = [at for at, (word, _) in enumerate(some) if _is_short(word, first + at, given)]
         if kept:
-            yield _block(some, kept, first, rows, head)
+            yield _block(some, kept, first, rows, grams)
         first += len(some)
 
 
@@ -160,12 +188,12 @@ def _block(
     kept: list[int],
     first: int,
     rows: NDArray[np.float32],
-    head: _Head,
+    grams: HashedGrams,
 ) -> Block:
-    vectors = np.empty((len(kept), head.dim), np.float32)
+    vectors = np.empty((len(kept), rows.shape[1]), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # told of where all is
         for place, at in enumerate(kept):
-            numbers = head.grams.rows_of(some[at][0].decode(errors="replace"))
+            numbers = grams.rows_of(some[at][0].decode(errors="replace"))
             vectors[place] = rows[numbers].mean(axis=0, dtype=np.float64)
     has_counts = some[0][1] >= 0
     return Block(

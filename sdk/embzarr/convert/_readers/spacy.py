@@ -2,7 +2,8 @@
 
 They are the files ``vectors`` (numpy's), ``key2row`` (msgpack) and ``strings.json``, in the folder
 of a pipeline's vocabulary or of `Vectors.to_disk`. Nothing is unpickled, and spaCy is not needed,
-but for words that are names of its own, such as NOUN, whose keys only it knows.
+but for words that are names of its own, such as NOUN, whose keys only it knows. Where they are
+floret's, of n-grams, the words are those of a vocabulary, as of floret's own file.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from embzarr._reading import HashedGrams
 from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
+from embzarr.convert._readers import floret
 from embzarr.convert._readers import numpy as npy
-from embzarr.errors import InvalidInputError, UnsupportedError
+from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,30 +43,37 @@ def read(given: Given) -> Table:
     """Read which word has which row, and leave the rows to be read.
 
     Raises:
-        InvalidInputError: code ``input-file``: a file is missing or damaged.
-        UnsupportedError: code ``feature-unsupported``: vectors of floret, which have no words.
+        InvalidInputError: codes ``input-file``: a file is missing or damaged; ``input-argument``:
+            vectors of floret, and no vocabulary.
     """
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream))
-        _refuse_floret(path.parent, given.damage)
         matrix = _mapped(path, given)
+        dim = check_dim(given.damage, matrix.shape[1])
+        if (grams := _floret(path.parent, matrix, given.damage)) is not None:
+            wanted = floret.words_of(given)
+            return floret.of_table(matrix, grams, wanted, given, stack.pop_all())
         keys = _decoded(path.parent / "key2row", dict[int, int], given.damage)
         texts = _decoded(path.parent / "strings.json", list[str], given.damage)
         words, rows = _words(keys, texts, len(matrix), given.damage)
         return Table(
-            dim=check_dim(given.damage, matrix.shape[1]),
+            dim=dim,
             dtype=matrix.dtype.newbyteorder("=").name,
             blocks=_blocks(words, rows, matrix, stack.pop_all()),
         )
 
 
-def _refuse_floret(folder: Path, damage: Damage) -> None:
-    told = folder / "vectors.cfg"
-    if told.is_file() and b"floret" in told.read_bytes()[:1000]:
-        raise UnsupportedError(
-            "feature-unsupported",
-            f"{damage.name}: vectors of floret, which are of n-grams: there are no words to import",
-        )
+def _floret(folder: Path, matrix: NDArray[Any], damage: Damage) -> HashedGrams | None:
+    """Return how rows of n-grams were hashed, where they are floret's."""
+    path = folder / "vectors.cfg"
+    told = _decoded(path, dict[str, Any], damage) if path.is_file() else {}
+    if told.get("mode") != "floret":
+        return None
+    record = {**told, "bucket": len(matrix), "begin": told.get("bow"), "end": told.get("eow")}
+    grams = HashedGrams.from_json(record)
+    if grams is None or matrix.dtype != np.float32:
+        raise damage.error(f"{path.name}: no sound parameters of floret: {told!r:.200}")
+    return grams
 
 
 def _mapped(path: Path, given: Given) -> NDArray[Any]:
@@ -84,7 +94,7 @@ def _decoded(path: Path, kind: Any, damage: Damage) -> Any:  # noqa: ANN401 - a 
         if path.stat().st_size > _MOST_BYTES:
             raise damage.error(f"{path.name}: expected at most {_MOST_BYTES} bytes")
         data = path.read_bytes()
-        decoder = msgspec.json if path.suffix == ".json" else msgspec.msgpack
+        decoder = msgspec.msgpack if path.suffix == "" else msgspec.json
         return decoder.decode(data, type=kind)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidInputError("input-file", f"{damage.name}: {path.name}: {exc}") from exc
