@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
+from embzarr._storage import interrupts
 from embzarr.convert._datasets import format_of
-from embzarr.errors import InvalidInputError
+from embzarr.convert._source import Source
+from embzarr.errors import InvalidInputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class Found:
     vocabulary: Path | None = None
 
 
+_TAR: Final = "tar://"
 _KINDS: Final = (
     ("spacy", "vocab/vectors", None),
     ("spacy", "vectors", None),
@@ -37,6 +42,39 @@ _KINDS: Final = (
     ("zarr", ".zgroup", None),
 )
 """Format, the file that tells it, and that of its words, looked through in this order."""
+
+
+@contextmanager
+def at_hand(source: object, options: Mapping[str, Any] | None) -> Iterator[object]:
+    """Give a copy on this machine of a folder whose URL ends in a slash, and all else as it is.
+
+    Raises:
+        EmbzarrError: it cannot be read, or there is no room for it.
+    """
+    url = source if isinstance(source, str) else ""
+    if not url.partition("::")[0].endswith("/") or "://" not in url or url.startswith(_TAR):
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="embzarr-import-") as place:
+        folder = Path(place, PurePosixPath(url.partition("::")[0]).name)
+        for name, file in Source(url, options, what="source").below():
+            _copy(file, folder, name)
+        yield folder
+
+
+def _copy(file: Source, folder: Path, name: str) -> None:
+    if {"..", ""} & {*name.split("/")}:
+        raise InvalidInputError("input-file", f"{file.base_name}: {name!r} leaves its folder")
+    path = folder / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as copy:
+            for piece in file.pieces():
+                interrupts.check()
+                copy.write(piece)
+    except OSError as exc:
+        message = f"a temporary copy of {file.base_name}: {exc.strerror}"
+        raise StoreError("store-failed", message) from exc
 
 
 def folder_of(source: object) -> Path | None:

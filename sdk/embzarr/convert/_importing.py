@@ -12,7 +12,7 @@ from embzarr._storage import interrupts
 from embzarr.convert import _readers
 from embzarr.convert._blocks import Given
 from embzarr.convert._damage import Damage, OnError
-from embzarr.convert._folders import folder_of, found_in
+from embzarr.convert._folders import at_hand, folder_of, found_in
 from embzarr.convert._provenance import Imported, Provenance
 from embzarr.convert._selecting import Choice, Selection, last_rows
 from embzarr.convert._source import Source
@@ -71,7 +71,8 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
             file. What is compressed by gzip, bzip2, xz or zstd, and a zip or tar archive of one
             file, is unpacked as it is read. A folder may be spaCy's vectors, a static model with
             its ``tokenizer.json``, a store of Lance, LMDB or Zarr, or a table of several files of
-            Parquet or Arrow, whose size and digest are those of all, by name.
+            Parquet or Arrow, whose size and digest are those of all, by name. Of a folder of a
+            store, whose URL ends in a slash, a temporary copy is made.
         url: where to; see `embzarr.open`.
         format: where the file's beginning is not to decide what it is: one of the names that the
             error of an unknown one lists, such as ``word2vec`` or ``glove``.
@@ -121,14 +122,7 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         >>> found.format, found.rows_read, found.checkpoint["queen"]
         ('glove', 2, array([0., 1.], dtype=float32))
     """
-    importing = _Import(
-        _sources(source, vocabulary, source_options, format),
-        on_error=on_error,
-        allow_pickle=allow_pickle,
-        progress=progress,
-        choice=_choice(limit, words, duplicates),
-        subwords=subwords,
-    )
+    choice = _choice(limit, words, duplicates)
     saving = {
         "dtype": dtype,
         "step": step,
@@ -138,7 +132,16 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         "single_writer": single_writer,
         "storage_options": storage_options,
     }
-    return importing.into(url, saving)
+    with at_hand(source, source_options) as file:
+        importing = _Import(
+            _sources(file, vocabulary, source_options, format),
+            on_error=on_error,
+            allow_pickle=allow_pickle,
+            progress=progress,
+            choice=choice,
+            subwords=subwords,
+        )
+        return importing.into(url, saving)
 
 
 @contextmanager

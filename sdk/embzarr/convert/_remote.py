@@ -7,7 +7,7 @@ import io
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from embzarr._storage import open_store, parallel
+from embzarr._storage import guard_redirects, open_store, parallel
 from embzarr.convert._resuming import replaced
 
 if TYPE_CHECKING:
@@ -39,6 +39,22 @@ def opened(url: str, options: Mapping[str, Any]) -> RemoteFile:
     """
     folder, _, name = url.rpartition("/")
     return RemoteFile(open_store(folder, storage_options=options), name)
+
+
+def names_below(url: str, options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the files in a folder of a store, those in its folders included.
+
+    Raises:
+        EmbzarrError: as `embzarr.open`; or what fsspec raises.
+    """
+    if is_of_a_store(url):
+        return [info.key for info in open_store(url, storage_options=options).list("")]
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and for URLs only
+
+    filesystem, root = fsspec.core.url_to_fs(url, **options)
+    guard_redirects(filesystem)
+    folder = root.rstrip("/")
+    return [path.removeprefix(folder).lstrip("/") for path in filesystem.find(root)]
 
 
 class RemoteFile(io.RawIOBase):

@@ -87,6 +87,22 @@ class Source:
         first, separator, archive = self.name.partition("::")
         return Source(f"{first}{ending}{separator}{archive}", self._options, what="source")
 
+    def below(self) -> list[tuple[str, Source]]:
+        """Return the files in a folder of a store whose URL ends in a slash, and their names in it.
+
+        Raises:
+            NotFoundError: code ``object-missing``: there are none.
+            EmbzarrError: as `stream`.
+        """
+        names = self._asked(lambda: _remote.names_below(self.name, self._options))
+        if not names:
+            raise NotFoundError("object-missing", f"{self.base_name}: a folder without files")
+        first, separator, archive = self.name.partition("::")
+        return [
+            (name, Source(f"{first}{name}{separator}{archive}", self._options, what="source"))
+            for name in names
+        ]
+
     @property
     def is_local(self) -> bool:
         """Whether it is a file of this machine, given by its path."""
@@ -150,15 +166,20 @@ class Source:
     def fingerprint(self) -> tuple[int, str]:
         """Return size and SHA-256 of the file as it is stored, which is read once more."""
         digest, size = hashlib.sha256(), 0
+        for piece in self.pieces():
+            digest.update(piece)
+            size += len(piece)
+        return size, digest.hexdigest()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the file as it is stored, some at a time."""
         stored = self._asked(self._opened)
         try:
             while piece := self._asked(lambda: stored.read(_PIECE_BYTES)):
-                digest.update(piece)
-                size += len(piece)
+                yield piece
         finally:
             if stored is not self._given:
                 stored.close()
-        return size, digest.hexdigest()
 
     def _local(self) -> Path | None:
         if not isinstance(self._given, str | os.PathLike) or _is_url(self.name):
@@ -408,7 +429,8 @@ def _failure(name: str, exc: Exception) -> EmbzarrError:
         return exc
     reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
     if isinstance(exc, FileNotFoundError | IsADirectoryError | NotADirectoryError):
-        return NotFoundError("object-missing", f"{name}: expected a file: {reason}")
+        folder = " (a folder's URL ends in a slash)" if _is_url(name) else ""
+        return NotFoundError("object-missing", f"{name}: expected a file{folder}: {reason}")
     if isinstance(exc, PermissionError):
         return AccessDeniedError("access-denied", f"{name}: {reason}")
     return StoreError("store-failed", f"{name}: {reason}")

@@ -127,7 +127,7 @@ def import_file(
         typer.Argument(
             metavar="FILE",
             help="A path, a URL such as zip://MEMBER::ARCHIVE or tar://MEMBER::ARCHIVE, or - for "
-            "standard input; .gz, .bz2, .xz, .zst are unpacked.",
+            "standard input; .gz, .bz2, .xz, .zst are unpacked. A folder's URL ends in a slash.",
         ),
     ],
     place: Place,
