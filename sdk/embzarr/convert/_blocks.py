@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -32,6 +33,8 @@ COUNT_NAMES: Final = ("count", "counts", "frequency")
 """Under which they have how often each word stood in a text."""
 MOST_COUNT: Final = (1 << 63) - 1
 _PIECE_BYTES: Final = 1 << 21
+_MOST_TOLD: Final = 1 << 16
+"""Letters of what a file says of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +158,36 @@ def numbered_lines(stream: Stream, damage: Damage, most: int) -> Iterator[tuple[
             raise damage.error(f"line {number + 1}: expected at most {most} bytes, found more")
     if tail:
         yield number + 1, tail
+
+
+def told(pairs: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """Return what a file says of itself as texts, as metadata of a `Table`.
+
+    What is no text of its own is written as JSON; what is too long, or no text at all, is left out.
+    """
+    kept, left_out, size = {}, 0, 0
+    for name, value in (pairs or {}).items():
+        pair = _text_of(name), _text_of(value)
+        size += sum(len(text or "") for text in pair)
+        if None in pair or size > _MOST_TOLD:
+            left_out += 1
+        else:
+            kept[pair[0]] = pair[1]
+    found = {"metadata": kept, "metadata_left_out": left_out}
+    return {name: value for name, value in found.items() if value}
+
+
+def _text_of(value: Any) -> str | None:  # noqa: ANN401 - of several libraries
+    try:
+        if isinstance(value, np.generic | np.ndarray):
+            value = value.tolist()
+        if isinstance(value, bytes):
+            return value.decode()
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text.encode()
+    except (UnicodeError, TypeError, ValueError, RecursionError):
+        return None
+    return text
 
 
 def check_dim(damage: Damage, dim: int) -> int:

@@ -19,6 +19,7 @@ from embzarr.convert._blocks import (
     Table,
     check_dim,
     rows_in_block,
+    told,
 )
 from embzarr.convert._datasets import files_of
 from embzarr.errors import InvalidInputError, UnsupportedError
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 PARQUET: Final = b"PAR1"
 FILE: Final = b"ARROW1"
+_OF_LIBRARIES: Final = frozenset({b"pandas", b"ARROW:schema", b"huggingface"})
+"""Under which they say how columns were typed."""
 STREAM: Final = b"\xff\xff\xff\xff"
 _STREAM_END: Final = STREAM + bytes(4)
 _NAMES: Final = ("words", "vectors", "counts")
@@ -66,7 +69,13 @@ def _read(
 ) -> Table:
     _require(package, what, extra)
     rows = _Rows(given, batches_of)
-    return Table(dim=rows.dim, dtype=rows.dtype, blocks=rows.blocks(), has_counts=rows.has_counts)
+    return Table(
+        dim=rows.dim,
+        dtype=rows.dtype,
+        blocks=rows.blocks(),
+        has_counts=rows.has_counts,
+        metadata=rows.metadata,
+    )
 
 
 def _require(package: str, what: str, extra: str) -> None:
@@ -206,6 +215,7 @@ class _Rows:
 
     def __init__(self, given: Given, batches_of: Any) -> None:  # noqa: ANN401 - as above
         self._damage = given.damage
+        self.metadata: dict[str, Any] = {}
         self._batches = self._asked(given, batches_of)
         self._first = next(self._batches, None)
         if self._first is None:
@@ -222,6 +232,7 @@ class _Rows:
             try:
                 for batch in batches_of(path, given.damage):
                     if batch.num_rows:
+                        self.metadata = self.metadata or _told(batch.schema)
                         yield _narrowed(batch)
             except (InvalidInputError, GeneratorExit):
                 raise
@@ -271,6 +282,12 @@ class _Rows:
         if found.dtype != self.dtype:
             raise self._damage.error(f"files of {self.dtype} and of {found.dtype}: write one type")
         return found.reshape(rows, self.dim)
+
+
+def _told(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - pyarrow has no types
+    """Return what a file says of itself, but how libraries make their own types of its columns."""
+    pairs = schema.metadata or {}
+    return told({name: value for name, value in pairs.items() if name not in _OF_LIBRARIES})
 
 
 def _has_counts(batch: Any) -> bool:  # noqa: ANN401 - pyarrow has no types

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr.convert import _matrix
+from embzarr.convert._blocks import told
 from embzarr.convert._vocabulary import ArrayTexts
 from embzarr.errors import EmbzarrError, UnsupportedError
 
@@ -35,12 +37,14 @@ def read(given: Given) -> Table:
         try:
             file = stack.enter_context(h5py.File(path, "r"))
             matrix, texts = _found_in(h5py, file, given.damage)
+            about = {**file.attrs, **matrix.attrs}
         except EmbzarrError:
             raise
         except Exception as exc:  # h5py raises what it likes of a damaged file
             raise given.damage.error(f"h5py cannot read it: {exc}") from exc
         words = None if texts is None else ArrayTexts(texts, given.damage)
-        return _matrix.of_array(matrix, given, words, stack.pop_all())
+        table = _matrix.of_array(matrix, given, words, stack.pop_all())
+        return replace(table, metadata=told(about))
 
 
 def _library() -> Any:  # noqa: ANN401 - h5py has no types

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
 from embzarr.convert import _matrix
+from embzarr.convert._blocks import told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _DTYPES: Final = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
 _MOST_HEADER_BYTES: Final = 16 << 20
 _LENGTH_BYTES: Final = 8
+_ABOUT: Final = "__metadata__"
 _TOKENS: Final = "embeddings"
 _ROWS: Final = "mapping"
 _WEIGHTS: Final = "weights"
@@ -60,8 +62,12 @@ def begins(head: bytes) -> bool:
 
 def read(given: Given) -> Table:
     """Read the header, go to the matrix, and leave its rows to be read."""
+    head, tensors, about = _head_of(given.stream, given.damage)
+    return replace(_table_of(head, tensors, given), metadata=told(about))
+
+
+def _table_of(head: bytes, tensors: dict[str, Tensor], given: Given) -> Table:
     stream, damage = given.stream, given.damage
-    head, tensors = _head_of(stream, damage)
     name, tensor = _matrix_of(tensors, damage)
     for one in (name, *({_ROWS, _WEIGHTS} & tensors.keys() if name == _TOKENS else ())):
         _check_place(one, tensors[one], damage)
@@ -79,18 +85,19 @@ def parts_of(given: Given, stack: ExitStack) -> Parts:
     Raises:
         InvalidInputError: code ``input-file``.
     """
-    head, tensors = _head_of(given.stream, given.damage)
+    head, tensors, _ = _head_of(given.stream, given.damage)
     path = stack.enter_context(given.source.on_disk(given.stream, head))
     return Parts(path, len(head), tensors, given.damage)
 
 
-def _head_of(stream: Stream, damage: Damage) -> tuple[bytes, dict[str, Tensor]]:
+def _head_of(stream: Stream, damage: Damage) -> tuple[bytes, dict[str, Tensor], dict[str, Any]]:
+    """Return the header, and what it says of tensors and of the file."""
     size = stream.read(_LENGTH_BYTES)
     length = int.from_bytes(size, "little")
     if length > _MOST_HEADER_BYTES:
         raise damage.error(f"byte 0: expected a header of at most {_MOST_HEADER_BYTES} bytes")
     header = stream.read(length)
-    return size + header, _tensors(header, damage)
+    return (size + header, *_tensors(header, damage))
 
 
 def _described(tensor: Tensor) -> _matrix.Matrix:
@@ -193,11 +200,12 @@ class _Tokens:
         return weighed.astype(self.dtype)
 
 
-def _tensors(header: bytes, damage: Damage) -> dict[str, Tensor]:
+def _tensors(header: bytes, damage: Damage) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         found: dict[str, Any] = msgspec.json.decode(header, type=dict[str, Any])
-        found.pop("__metadata__", None)
-        return {name: msgspec.convert(told, Tensor) for name, told in found.items()}
+        about = msgspec.convert(found.pop(_ABOUT, {}), dict[str, Any])
+        about.pop("format", None)  # of what library's tensors they were, which is nothing to keep
+        return {name: msgspec.convert(one, Tensor) for name, one in found.items()}, about
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise damage.error(f"byte 8: no header of safetensors: {exc}") from exc
 

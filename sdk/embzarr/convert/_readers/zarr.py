@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr.convert import _matrix
+from embzarr.convert._blocks import told
 from embzarr.convert._vocabulary import ArrayTexts
 from embzarr.errors import EmbzarrError
 
@@ -28,14 +30,17 @@ def read(given: Given) -> Table:
         path = stack.enter_context(given.source.on_disk(given.stream))
         try:
             node = zarr.open(str(path.parent), mode="r")
+            about = dict(node.attrs)
             arrays = {"": node} if isinstance(node, zarr.Array) else dict(node.arrays())
             matrix, texts = _found_in(arrays, given.damage)
+            about |= dict(matrix.attrs)
         except EmbzarrError:
             raise
         except Exception as exc:  # zarr raises what it likes of a damaged store
             raise given.damage.error(f"zarr cannot read it: {exc}") from exc
         words = None if texts is None else ArrayTexts(texts, given.damage)
-        return _matrix.of_array(matrix, given, words, stack.pop_all())
+        table = _matrix.of_array(matrix, given, words, stack.pop_all())
+        return replace(table, metadata=told(about))
 
 
 def _found_in(arrays: dict[str, Any], damage: Damage) -> tuple[Any, Any]:
