@@ -96,7 +96,8 @@ class Table:
 
     def forget(self) -> None:
         """Let go of the words and vectors that are kept."""
-        vars(self).pop("words", None)
+        for kept in ("words", "subwords"):
+            vars(self).pop(kept, None)
         if "neighbours" in vars(self):
             self.neighbours.close()
 
@@ -130,7 +131,7 @@ class Table:
     def load(self, asked: list[str], wanted: dict[str, View], missing: Missing) -> Loaded:
         """Return rows by word; of words that are missing what is computed of their n-grams."""
         is_computed = missing == SUBWORDS
-        subwords = self._subwords() if is_computed else None
+        subwords = self.subwords if is_computed else None
         filled: Missing = "zeros" if is_computed else missing
         found = self.reader.load(asked, wanted, missing=filled, where=self._where)
         lost = np.flatnonzero(found.rows < 0)
@@ -145,7 +146,13 @@ class Table:
         """What is done about a word alone that is not there: its n-grams tell, if there are any."""
         return SUBWORDS if has_subwords(self.reader.manifest.model or {}) else "raise"
 
-    def _subwords(self) -> Subwords:
+    @forks.cached_property
+    def subwords(self) -> Subwords:
+        """What computes vectors of words that no row has.
+
+        Raises:
+            InvalidInputError: code ``input-argument``: there are no n-grams.
+        """
         model = self.reader.manifest.model or {}
         return Subwords(self._tensors, model, self.vectors.shape[1], where=self._where)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import embzarr
+from embzarr._reading import NAMES, Tensor
 from embzarr.convert import import_vectors
 from embzarr.convert._readers import finalfusion
 from unit.convert.others import MATRIX, WORDS, check
@@ -112,6 +113,24 @@ def test_ngrams_of_a_quantised_matrix_are_put_together(tmp_path: Path, kind: int
     turned = np.array([TURN @ np.concatenate(CENTROIDS[range(3), row]) for row in codes])
     expected = turned * np.arange(1, count + 1)[:, None]
     np.testing.assert_allclose(found.tensors["subwords"].load(), expected[5:], rtol=1e-5, atol=1e-6)
+
+
+def test_names_of_ngrams_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often words are asked for."""
+    (tmp_path / "a.fifu").write_bytes(chunked([vocabulary(8, WORDS), plain(with_ngrams(8))]))
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run").checkpoint
+    read, load = [], Tensor.load
+
+    def told(tensor: Tensor) -> np.ndarray:
+        read.append(tensor.name)
+        return load(tensor)
+
+    monkeypatch.setattr(Tensor, "load", told)
+
+    for word in ("Tüb", "Tübingen", "Tüb"):
+        found.get_vector(word)
+
+    assert read == [NAMES]
 
 
 def test_ngrams_are_left_out_on_demand(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from embzarr._storage import forks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -88,22 +90,26 @@ class FinalfusionGrams:
         return [int(place) for place in places[names[places] == wanted]]
 
 
-@dataclass(frozen=True, slots=True)
 class FinalfusionRows:
     """Rows of n-grams, and the hashes by which they are found, which are read once."""
 
-    grams: FinalfusionGrams
-    names: Tensor | None
+    def __init__(self, grams: FinalfusionGrams, names: Tensor | None) -> None:
+        """Read nothing yet; `names` are the hashes, for where n-grams are found by name."""
+        self.grams = grams
+        self._names = names
 
     @property
     def bucket(self) -> int:
         """Rows."""
         return self.grams.bucket
 
+    @forks.cached_property
+    def _hashes(self) -> NDArray[np.uint64]:
+        return np.zeros(0, np.uint64) if self._names is None else self._names.load()
+
     def of(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return of which word each row is, and the rows."""
-        names = np.zeros(0, np.uint64) if self.names is None else self.names.load()
-        rows = [self.grams.rows_of(word, names) for word in words]
+        rows = [self.grams.rows_of(word, self._hashes) for word in words]
         of_word = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
         return of_word, np.array([row for some in rows for row in some], np.int64)
 
