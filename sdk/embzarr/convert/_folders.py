@@ -27,7 +27,8 @@ class Found:
     vocabulary: Path | None = None
 
 
-_TAR: Final = "tar://"
+_NO_FOLDERS: Final = ("tar://", "http://", "https://")
+"""Of archives that are read in order, and of servers that list nothing."""
 _KINDS: Final = (
     ("spacy", "vocab/vectors", None),
     ("spacy", "vectors", None),
@@ -52,7 +53,7 @@ def at_hand(source: object, options: Mapping[str, Any] | None) -> Iterator[objec
         EmbzarrError: it cannot be read, or there is no room for it.
     """
     url = source if isinstance(source, str) else ""
-    if not url.partition("::")[0].endswith("/") or "://" not in url or url.startswith(_TAR):
+    if not url.partition("::")[0].endswith("/") or "://" not in url or url.startswith(_NO_FOLDERS):
         yield source
         return
     with tempfile.TemporaryDirectory(prefix="embzarr-import-") as place:

@@ -16,6 +16,7 @@ import zarr
 import embzarr
 from embzarr._storage import open_store
 from embzarr.convert import import_vectors
+from embzarr.convert._folders import at_hand
 from embzarr.convert._source import Source
 from servers.s3 import S3Server
 from unit.convert.others import MATRIX, WORDS, check, words_file
@@ -74,6 +75,13 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, url: str) -> None:
     fsspec.filesystem("memory").pipe("/static/m/x", b"")
     with pytest.raises(embzarr.NotFoundError, match=r"without files|ends in a slash"):
         import_vectors(url, tmp_path / "run")
+
+
+@pytest.mark.parametrize("source", ["https://host/x/", "tar://m/::a.tar", "a/folder/"])
+def test_what_lists_nothing_is_no_folder_of_a_store(source: str) -> None:
+    """A page of the web may end in a slash, and a path does not need one."""
+    with at_hand(source, None) as given:
+        assert given == source
 
 
 @pytest.mark.parametrize("name", ["../out", "a//b", "a/../../out"])

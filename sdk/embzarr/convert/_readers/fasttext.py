@@ -144,7 +144,10 @@ class _Head:
         entries, words, labels, _, pruned = self._take("<iiiqq")
         if pruned > 0 or min(entries, words, labels) < 0 or entries != words + labels:
             found = f"{entries} entries, {words} words, {labels} labels, {pruned} pruned"
-            raise self._damage.error(f"byte 64: no sound and whole dictionary: {found}")
+            raise self._damage.error(
+                f"byte 64: no sound and whole dictionary: {found}; of a model of floret's, import "
+                "the table that its save_floret_vectors writes"
+            )
         found_words: list[bytes] = []
         counts: list[int] = []
         for word, count, kind in self._entries(entries):
