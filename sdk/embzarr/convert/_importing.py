@@ -267,7 +267,15 @@ class _Import:
             damage=damage,
             allow_pickle=self._allow_pickle,
         )
-        return name, _readers.FORMATS[name](given)
+        table = _readers.FORMATS[name](given)
+        if self._vocabulary is not None and not self._vocabulary.was_read:
+            with _let_go_of(table):
+                raise embzarr.InvalidInputError(
+                    "input-argument",
+                    f"{self._file.base_name}: words of {name} stand in the file itself: "
+                    "vocabulary= is for what has none",
+                )
+        return name, table
 
     def _settings(self, table: Table, saving: dict[str, Any]) -> dict[str, Any]:
         dtype = table.dtype if saving["dtype"] is None else saving["dtype"]

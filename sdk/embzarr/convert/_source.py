@@ -68,6 +68,8 @@ class Source:
         self._options = given_options("source_options", options)
         self._begin: int | None = None
         self._shown = shown
+        self.was_read = False
+        """Whether somebody has asked for its bytes."""
         if isinstance(given, str | os.PathLike) and os.fspath(given):
             self.name = os.fspath(given)
             refuse_collapsed(self.name)
@@ -127,6 +129,7 @@ class Source:
             StoreError: code ``store-failed``.
         """
         stored = self._asked(self._opened)
+        self.was_read = True
         try:
             with Stream(self.name, stored, size_of(stored), self._member[1]) as stream:
                 yield stream

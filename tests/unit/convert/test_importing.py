@@ -354,6 +354,17 @@ def test_only_some_words_are_kept(tmp_path: Path) -> None:
     assert [stored[name] for name in ("unwanted", "missing", "missing_words")] == [2, 1, ["no"]]
 
 
+def test_a_vocabulary_that_is_not_wanted_is_refused(tmp_path: Path) -> None:
+    """Where a file has its words: who gives others expects something of them."""
+    (tmp_path / "a.bin").write_bytes(SOUND)
+    (tmp_path / "words.txt").write_text("a\t4\nb\t3\nc\t2\nd\t1\n")
+
+    error = refused(tmp_path / "a.bin", tmp_path / "run", vocabulary=tmp_path / "words.txt")
+
+    assert error.code == "input-argument"
+    assert "words of word2vec stand in the file itself" in str(error)
+
+
 def test_vectors_are_stored_as_another_type(tmp_path: Path) -> None:
     """As `embzarr.create` would."""
     matrix = np.ones((4, 5), np.float32)
