@@ -19,7 +19,7 @@ from embzarr.convert._writers import (
 from embzarr.convert._writers._format import Format
 from embzarr.errors import InvalidInputError
 
-__all__ = ["EXPORT_FORMATS", "Format", "format_of"]
+__all__ = ["ENDINGS", "EXPORT_FORMATS", "Format", "format_of"]
 
 _FORMATS = (
     word2vec_binary.FORMAT,
@@ -37,6 +37,8 @@ _FORMATS = (
 )
 EXPORT_FORMATS = {one.name: one.what for one in _FORMATS}
 """Names of the formats that can be written, and what each is."""
+ENDINGS = tuple(one.endings[0] for one in _FORMATS if one.endings)
+"""How the name of a file of each ends."""
 
 
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
