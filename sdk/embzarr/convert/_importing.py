@@ -62,8 +62,8 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     breaks, it is read on from there, if the server comes back within a minute, knows ranges and has
     the same file. Nothing is visible at `url` before all of it was read and found sound, and
     nothing after an error. The checkpoint's metadata
-    tell what came of it under ``import``: the format, the file's name, size and SHA-256, and the
-    counts of the result, which name the first ten of each kind.
+    tell what came of it under ``import``: the format, name, size and SHA-256 of the file and of
+    that of its words, and the counts of the result, which name the first ten of each kind.
 
     Args:
         source: a path, any URL of fsspec's (``https://...``, ``s3://...``,
@@ -242,9 +242,10 @@ class _Import:
                     stream.drain()
                 stream.check()
                 provenance = self._provenance(stream, is_limited=selection.is_limited)
-                told = _told(name, table, provenance, selection)
+                words = self._words()
+                told = _told(name, table, (provenance, words), selection)
                 writer.metadata = {**writer.metadata, _MEMBER: told}
-        return _result(writer.checkpoint, name, provenance, selection)
+        return _result(writer.checkpoint, name, (provenance, words), selection)
 
     def _damage(self) -> Damage:
         return Damage(self._file.base_name, self._on_error)
@@ -296,6 +297,13 @@ class _Import:
             name=self._file.base_name, size=size, sha256=None if is_limited else sha256
         )
 
+    def _words(self) -> Provenance | None:
+        """Return what the file of words is, where one was given."""
+        if self._vocabulary is None:
+            return None
+        size, sha256 = self._vocabulary.fingerprint()
+        return Provenance(name=self._vocabulary.base_name, size=size, sha256=sha256)
+
 
 @contextmanager
 def _let_go_of(table: Table) -> Iterator[None]:
@@ -308,18 +316,24 @@ def _let_go_of(table: Table) -> Iterator[None]:
             close()
 
 
-def _told(name: str, table: Table, provenance: Provenance, selection: Selection) -> dict[str, Any]:
+_Origin = tuple[Provenance, Provenance | None]
+"""The file, and that of its words."""
+
+
+def _told(name: str, table: Table, origin: _Origin, selection: Selection) -> dict[str, Any]:
     """Return what the checkpoint's metadata say of the import."""
     damage = selection.damage
+    source, words = origin
     told: dict[str, Any] = {
         "format": name,
-        "source": provenance.to_json(),
+        "source": source.to_json(),
         "rows_read": selection.rows_read + damage.lost,
         "skipped": damage.skipped,
         "replaced": damage.replaced,
         "duplicates": selection.duplicates,
     }
     further = {
+        "vocabulary": words and words.to_json(),
         "problems": damage.problems,
         "duplicate_words": selection.duplicate_words,
         "limit": selection.limit,
@@ -332,8 +346,9 @@ def _told(name: str, table: Table, provenance: Provenance, selection: Selection)
 
 
 def _result(
-    checkpoint: embzarr.Checkpoint, name: str, provenance: Provenance, selection: Selection
+    checkpoint: embzarr.Checkpoint, name: str, origin: _Origin, selection: Selection
 ) -> Imported:
+    source, words = origin
     return Imported(
         checkpoint=checkpoint,
         format=name,
@@ -347,5 +362,6 @@ def _result(
         missing=selection.missing,
         missing_words=tuple(selection.missing_words),
         problems=tuple(selection.damage.problems),
-        source=provenance,
+        source=source,
+        vocabulary=words,
     )

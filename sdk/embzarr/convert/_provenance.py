@@ -60,3 +60,5 @@ class Imported:
     """The first few things that were wrong with the file, each with its place."""
     source: Provenance
     """The file."""
+    vocabulary: Provenance | None
+    """The file of its words, where there was one."""

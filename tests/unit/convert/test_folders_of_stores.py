@@ -41,7 +41,8 @@ def test_a_store_of_zarr_on_s3_is_imported(
     for path in (tmp_path / "a.zarr").rglob("*"):
         if path.is_file():
             store.put(path.relative_to(tmp_path / "a.zarr").as_posix(), path.read_bytes())
-    before = set(Path(tempfile.gettempdir()).glob("embzarr-import-*"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
     url, words = moto_s3.url(bucket, "a.zarr") + "/", words_file(tmp_path)
     found = import_vectors(
@@ -51,7 +52,7 @@ def test_a_store_of_zarr_on_s3_is_imported(
 
     check(found, "zarr")
     assert found.source.name == "a.zarr"
-    assert set(Path(tempfile.gettempdir()).glob("embzarr-import-*")) <= before
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize("is_packed", [False, True])

@@ -294,6 +294,20 @@ def test_a_result_and_the_metadata_tell_what_came_of_it(tmp_path: Path) -> None:
     }
 
 
+def test_the_file_of_words_is_told_of(tmp_path: Path) -> None:
+    """Its name, size and digest, as those of the vectors."""
+    np.save(tmp_path / "a.npy", np.ones((2, 3), "f4"))
+    (tmp_path / "words.txt").write_bytes(b"the\nof\n")
+
+    given = tmp_path / "words.txt"
+    found = import_vectors(tmp_path / "a.npy", tmp_path / "run", vocabulary=given)
+
+    expected = {"name": "words.txt", "size": 7, "sha256": hashlib.sha256(b"the\nof\n").hexdigest()}
+    assert found.checkpoint.metadata["import"]["vocabulary"] == expected
+    assert found.vocabulary is not None
+    assert found.vocabulary.to_json() == expected
+
+
 @pytest.mark.parametrize(("duplicates", "rows"), [("first", [0, 1, 3]), ("last", [1, 2, 3])])
 def test_a_word_that_stands_twice(tmp_path: Path, duplicates: Any, rows: list[int]) -> None:
     """The first or the last row is kept, in the order of the file, and the others are counted."""

@@ -340,20 +340,23 @@ def test_a_model_of_gensim_is_imported_if_it_is_trusted(tmp_path: Path) -> None:
 
 
 @pytest.mark.peers
-def test_files_beside_a_model_of_gensim_come_from_where_it_is(tmp_path: Path) -> None:
+def test_files_beside_a_model_of_gensim_come_from_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From an archive or a store, too; and nothing of them stays."""
     file = keyed_vectors(tmp_path)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for path in (file, file.with_name("a.kv.vectors.npy")):
             archive.write(path, f"in/{path.name}")
     url = f"zip://in/a.kv::{tmp_path}/a.zip"
-    before = set(Path(tempfile.gettempdir()).glob("embzarr-import-*"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
     found = import_vectors(url, tmp_path / "run", allow_pickle=True).checkpoint
 
     assert list(found.words) == WORDS
     assert found.to_numpy().tobytes() == ROWS[:5].tobytes()
-    assert set(Path(tempfile.gettempdir()).glob("embzarr-import-*")) <= before
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.peers
