@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Source, Stream
+    from embzarr.convert._source import Source
+    from embzarr.convert._stream import Stream
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from embzarr.convert._blocks import Table
-    from embzarr.convert._source import Stream
+    from embzarr.convert._stream import Stream
 
 _SCATTERED_CHUNK_BYTES: Final = 16 * 1024
 _MEMBER: Final = "import"

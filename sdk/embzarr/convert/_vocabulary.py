@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Source, Stream
+    from embzarr.convert._source import Source
+    from embzarr.convert._stream import Stream
 
 _BOM: Final = b"\xef\xbb\xbf"
 _PIECE_BYTES: Final = 1 << 20

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Read
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Stream
+    from embzarr.convert._stream import Stream
 
 FORMATS: Final[Mapping[str, Read]] = {
     "word2vec": word2vec_binary.read,

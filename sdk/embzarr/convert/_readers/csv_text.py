@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Stream
+    from embzarr.convert._stream import Stream
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_LINE_BYTES: Final = MOST_WORD_BYTES + MOST_DIM * 64

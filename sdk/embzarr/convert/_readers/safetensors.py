@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Given, Table
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Stream
+    from embzarr.convert._stream import Stream
 
 _DTYPES: Final = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
 _MOST_HEADER_BYTES: Final = 16 << 20

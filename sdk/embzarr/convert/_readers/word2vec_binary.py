@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
-    from embzarr.convert._source import Stream
+    from embzarr.convert._stream import Stream
 
 _HEADER: Final = re.compile(rb"[ \t]*(\d{1,19})[ \t]+(\d{1,19})[ \t\r]*\n")
 _MOST_HEADER_BYTES: Final = 64
