@@ -123,25 +123,22 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
         ('glove', 2, array([0., 1.], dtype=float32))
     """
     choice = _choice(limit, words, duplicates)
+    stored = {"dtype": dtype, "step": step, "compression": compression, "metadata": metadata}
     saving = {
-        "dtype": dtype,
-        "step": step,
-        "compression": compression,
-        "metadata": metadata,
+        **stored,
         "allow_new_dim": allow_new_dim,
         "single_writer": single_writer,
         "storage_options": storage_options,
     }
     with at_hand(source, source_options) as file:
-        importing = _Import(
+        return _Import(
             _sources(file, vocabulary, source_options, format),
             on_error=on_error,
             allow_pickle=allow_pickle,
             progress=progress,
             choice=choice,
             subwords=subwords,
-        )
-        return importing.into(url, saving)
+        ).into(url, saving)
 
 
 @contextmanager

@@ -329,10 +329,7 @@ def _clients(
 
     try:
         first, signed = client(little)(), client(uploading)
-        # The library knows how to heed what the caller wishes of a connection, and other systems.
-        is_heeded = given.keys() - _OF_TLS or redirects.are_proxied() or os.name != "posix"
-        is_plain = ways.is_plain and not is_heeded
-        direct = _direct(first, common) if is_plain else None
+        direct = _direct(first, common) if ways.is_plain and _asks_nothing(given) else None
         found = Clients(
             little=first, large=client(large), uploads=lambda _: signed(), direct=direct
         )
@@ -349,6 +346,11 @@ def _clients(
         reason = place.redactor.clean(str(exc).partition("\n")[0])
     # Outside of the handler, so that the original, whose text may hold a secret, is not chained.
     raise InvalidInputError("input-argument", f"storage options for {place.url}: {reason}")
+
+
+def _asks_nothing(given: Mapping[str, Any]) -> bool:
+    """Tell whether no wish of a caller, and no system, needs what only the library heeds."""
+    return not (given.keys() - _OF_TLS or redirects.are_proxied() or os.name != "posix")
 
 
 def _direct(client: ObjectStoreMethods, made_of: Hashable) -> Direct:
