@@ -231,6 +231,20 @@ def test_text_of_which_nothing_is_left() -> None:
     assert [len(array) for array in merge([])] == [0, 0, 0]
 
 
+def test_later_epochs_have_a_quarter_of_the_segments() -> None:
+    """A row that meets each group once an epoch forgets what the first of them taught."""
+    plan = plan_of(segments=8)
+
+    assert plan.rounds == (8 + 2) * 4
+    assert [plan.position(n) for n in (28, 32, 36, 40)] == [
+        (0, 7, 0),
+        (1, 0, 0),
+        (1, 1, 0),
+        (2, 0, 0),
+    ]
+    assert plan.epochs_before(36) == 1.5
+
+
 def test_positions_and_rates() -> None:
     """The first epoch goes through all groups once a segment; rates fall as planned."""
     plan = plan_of()

@@ -58,6 +58,8 @@ _REQUEST: Final = 2**20
 """About what one request of a share fetches, as many run side by side."""
 _SIDE_BY_SIDE: Final = 8
 """Into so many requests a share is cut at least."""
+_SEGMENTS: Final = 2
+"""Of an epoch of training in blocks, unless it is the first or somebody asks for others."""
 _OPENING: Final = 5
 """Requests before the first rows: the commits, the manifest, the chunk table."""
 _ROUND_READS: Final = 24
@@ -143,14 +145,14 @@ def paper_plan(scene: Scene, *, rounds: int | None = None) -> Paper:
 
     Args:
         scene: what is to be known of it.
-        rounds: of an epoch; by default one for each worker, as one segment has.
+        rounds: of an epoch; by default two for each worker, as two segments have.
     """
     made = _Step.of(scene)
     save = _work(scene, "save", puts=made.puts, gets=made.gets, nbytes=made.nbytes)
     share = made.rows_bytes // scene.workers
     gets = scene.workers * (_OPENING + max(math.ceil(share / _REQUEST), _SIDE_BY_SIDE))
     load = _work(scene, "load of all shares", puts=0, gets=gets, nbytes=made.rows_bytes)
-    works = (save, load, _epoch(scene, scene.workers if rounds is None else rounds))
+    works = (save, load, _epoch(scene, rounds or _SEGMENTS * scene.workers))
     return Paper(
         objects=made.objects,
         bytes=made.nbytes,

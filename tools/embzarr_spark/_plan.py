@@ -58,8 +58,8 @@ class BlockPlan:
     groups: int
     """Also the tasks of a round, and the rounds of a segment."""
     segments: int
-    """Of the first epoch; later ones have one. While rows still form, one that meets a single
-    group for long would learn that group's directions."""
+    """Of the first epoch; later ones have a quarter of them, or one. A row that meets a single
+    group for long learns that group's directions, the more so while rows still form."""
     packed: int
     """Words whose vectors are one row of the state."""
     rows: int
@@ -79,7 +79,7 @@ class BlockPlan:
     @property
     def rounds(self) -> int:
         """Rounds of the whole run."""
-        return (self.segments + self.options.epochs - 1) * self.groups
+        return (self.segments + (self.options.epochs - 1) * self.segments_of(1)) * self.groups
 
     @property
     def state_bytes(self) -> int:
@@ -91,7 +91,8 @@ class BlockPlan:
         turn, within = divmod(number, self.groups)
         if turn < self.segments:
             return Position(0, turn, within)
-        return Position(turn - self.segments + 1, 0, within)
+        epoch, segment = divmod(turn - self.segments, self.segments_of(1))
+        return Position(1 + epoch, segment, within)
 
     def epochs_before(self, number: int) -> float:
         """Return how many epochs are done before round ``number``, with its part of one."""
@@ -109,7 +110,7 @@ class BlockPlan:
 
     def segments_of(self, epoch: int) -> int:
         """Return in how many segments an epoch goes through the text."""
-        return self.segments if epoch == 0 else 1
+        return self.segments if epoch == 0 else max(self.segments // 4, 1)
 
     def bounds(self) -> npt.NDArray[np.int64]:
         """Return the first word of each group, and the number of words: (groups + 1,)."""

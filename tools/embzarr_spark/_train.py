@@ -111,7 +111,8 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
         groups: of words, 1 .. 256: the tasks of a round. None for those of the run that is gone on
             with, else two to four for each task that runs at once, and at least 4; a task that has
             no memory for two groups needs more of them.
-        segments: rounds through all groups in the first epoch; later ones have one.
+        segments: rounds through all groups in the first epoch; later ones have a quarter of them,
+            or one.
         checkpoints: evenly spaced, the last at the end.
         keep_last: give up all but the newest so many checkpoints; None to keep all.
         state: where words and rounds are kept, by default ``url`` with ``.state`` behind it; it

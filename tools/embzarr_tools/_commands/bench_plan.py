@@ -48,7 +48,7 @@ def plan(
     *,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help="Of an epoch in blocks; by default one for each worker."),
+        typer.Option(min=1, help="Of an epoch in blocks; by default two for each worker."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:

@@ -53,7 +53,10 @@ class BlockSettings:
         ),
     ] = None
     segments: Annotated[
-        int, typer.Option(help="Rounds through all groups in the first epoch; later ones have one.")
+        int,
+        typer.Option(
+            help="Rounds through all groups in the first epoch; later ones have a quarter, or one."
+        ),
     ] = 8
     checkpoints: Annotated[
         int, typer.Option(help="So many checkpoints, evenly spaced, the last at the end.")
