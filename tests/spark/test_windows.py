@@ -231,11 +231,12 @@ def test_text_of_which_nothing_is_left() -> None:
     assert [len(array) for array in merge([])] == [0, 0, 0]
 
 
-def test_later_epochs_have_a_quarter_of_the_segments() -> None:
+def test_later_epochs_of_a_long_text_have_a_quarter_of_the_segments() -> None:
     """A row that meets each group once an epoch forgets what the first of them taught."""
-    plan = plan_of(segments=8)
+    plan = plan_of(segments=8, total=2**24)
 
     assert plan.rounds == (8 + 2) * 4
+    assert plan_of(segments=8).rounds == (8 + 1) * 4
     assert [plan.position(n) for n in (28, 32, 36, 40)] == [
         (0, 7, 0),
         (1, 0, 0),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_GROUPS: Final = 256
 """A block, a pair of groups, is numbered by 16 bits where pairs are sorted."""
 _LEAST_GROUPS: Final = 4
+_SEGMENT_WORDS: Final = 2**23
+"""Fewer in a segment of a later epoch only cost rounds: 7 million words were learned as well."""
 PIECE_WORDS: Final = 1000
 """Text is shuffled in pieces of about so many words."""
 _PURPOSES: Final = ("start", "pieces", "keep", "reach", "negatives")
@@ -58,8 +60,8 @@ class BlockPlan:
     groups: int
     """Also the tasks of a round, and the rounds of a segment."""
     segments: int
-    """Of the first epoch; later ones have a quarter of them, or one. A row that meets a single
-    group for long learns that group's directions, the more so while rows still form."""
+    """Of the first epoch; later ones have a quarter of them, or one where the text is short. A row
+    that meets a single group for long learns that group's directions, and more while rows form."""
     packed: int
     """Words whose vectors are one row of the state."""
     rows: int
@@ -110,7 +112,9 @@ class BlockPlan:
 
     def segments_of(self, epoch: int) -> int:
         """Return in how many segments an epoch goes through the text."""
-        return self.segments if epoch == 0 else max(self.segments // 4, 1)
+        if epoch == 0:
+            return self.segments
+        return max(min(self.segments // 4, self.total // _SEGMENT_WORDS), 1)
 
     def bounds(self) -> npt.NDArray[np.int64]:
         """Return the first word of each group, and the number of words: (groups + 1,)."""

@@ -112,7 +112,7 @@ def train(  # noqa: PLR0913 - a trainer's settings under gensim's names
             with, else two to four for each task that runs at once, and at least 4; a task that has
             no memory for two groups needs more of them.
         segments: rounds through all groups in the first epoch; later ones have a quarter of them,
-            or one.
+            or one where the text has less than 16 million words.
         checkpoints: evenly spaced, the last at the end.
         keep_last: give up all but the newest so many checkpoints; None to keep all.
         state: where words and rounds are kept, by default ``url`` with ``.state`` behind it; it

@@ -55,7 +55,8 @@ class BlockSettings:
     segments: Annotated[
         int,
         typer.Option(
-            help="Rounds through all groups in the first epoch; later ones have a quarter, or one."
+            help="Rounds through all groups in the first epoch; later ones have a quarter, or one "
+            "where the text is short."
         ),
     ] = 8
     checkpoints: Annotated[
