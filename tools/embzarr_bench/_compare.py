@@ -54,6 +54,8 @@ class Plan:
     seed: int = 0
     lock: bool = False
     """Whether to measure for how long reads hold the interpreter's lock."""
+    stays: bool = False
+    """Whether one process of a peer's does all its measurements."""
 
 
 def compare(plan: Plan, *, progress: Advance) -> Comparison:
@@ -79,13 +81,14 @@ def compare(plan: Plan, *, progress: Advance) -> Comparison:
             "dim": matrix.vectors.shape[1],
             "dtype": matrix.vectors.dtype.name,
             "repeats": plan.repeats,
+            "one_process": plan.stays,
             "asked": {case: len(request.rows) for case, request in requests.items()},
             "sizes": asdict(plan.sizes),
             "seed": plan.seed,
             **_figures.machine(),
         }
         tasks = _stage.matrix_tasks(files, requests)
-        with _stage.staged(peers, links, task=tasks, lock=plan.lock) as stage:
+        with _stage.staged(peers, links, task=tasks, lock=plan.lock, stays=plan.stays) as stage:
             run = Rounds(stage, progress, _does)
             run.prepare(cases)
             run.measure(cases, links, plan.repeats, seed=plan.seed)

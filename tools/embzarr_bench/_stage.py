@@ -131,6 +131,7 @@ def staged(
     *,
     task: Callable[[str, Mapping[str, str]], Task],
     lock: bool = False,
+    stays: bool = False,
 ) -> Iterator[Stage]:
     """Start a server, the ways to it and a process for each peer; end them with the block.
 
@@ -139,6 +140,7 @@ def staged(
         links: the ways.
         task: returns what a peer's process needs to know, of its name and its environment.
         lock: whether to measure for how long reads hold the interpreter's lock.
+        stays: whether a peer's process does all its measurements itself.
 
     Raises:
         BenchError: a server's program is missing.
@@ -152,7 +154,10 @@ def staged(
         addresses = stack.enter_context(_links.addresses(server.endpoint_url, links))
         environment = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
         environment["AWS_EC2_METADATA_DISABLED"] = "true"
-        started = {peer: stack.enter_context(working(task(peer, environment))) for peer in peers}
+        started = {
+            peer: stack.enter_context(working(task(peer, environment), stays=stays))
+            for peer in peers
+        }
         missing = {peer: worker.ready() for peer, worker in started.items()}
         yield Stage(
             server=server,

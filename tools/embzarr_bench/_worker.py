@@ -1,8 +1,9 @@
-"""A process for each peer, which starts a new one for each measurement.
+"""A process for each peer, which starts a new one for each measurement, or does all of them.
 
-It imports the peer's packages and nothing else happens in it. A measurement runs in a copy of it
-(`fork`): with no client, connection, cache or thread of an earlier one, and with no import to wait
-for. What a package imports late is imported here after the first, untimed round.
+It imports the peer's packages, and else nothing happens in it: a measurement runs in a copy of it
+(`fork`), with no client, connection, cache or thread of an earlier one, and with no import to wait
+for. What a package imports late is imported here after the first, untimed round. One that stays
+does the measurements itself: what a peer keeps for the next, it has.
 """
 
 from __future__ import annotations
@@ -75,11 +76,16 @@ class Worker:
 
 
 @contextmanager
-def working(task: Task) -> Iterator[Worker]:
-    """Run a peer's process until the block ends."""
+def working(task: Task, *, stays: bool = False) -> Iterator[Worker]:
+    """Run a peer's process until the block ends.
+
+    Args:
+        task: what it needs to know.
+        stays: whether it does all measurements itself.
+    """
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
-    process = context.Process(target=_serve, args=(far, task), daemon=False)
+    process = context.Process(target=_serve, args=(far, task, stays), daemon=False)
     with ExitStack() as ends:
         with signals_held_back():
             process.start()
@@ -97,7 +103,7 @@ def _end(process: SpawnProcess, near: Connection) -> None:
     process.close()
 
 
-def _serve(channel: Connection, task: Task) -> None:
+def _serve(channel: Connection, task: Task, stays: bool) -> None:  # noqa: FBT001 - of a process
     """Do jobs until the other end closes."""
     for name in [name for name in os.environ if name.startswith(_OF_ACCOUNTS)]:
         del os.environ[name]
@@ -113,7 +119,8 @@ def _serve(channel: Connection, task: Task) -> None:
     channel.send(Outcome())
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
-            outcome = _in_a_copy(channel.recv(), work)
+            job = channel.recv()
+            outcome = work(job) if stays else _in_a_copy(job, work)
             _import(outcome.modules)
             channel.send(outcome)
 

@@ -105,6 +105,14 @@ class Wanted:
             "four seconds of reads a round, by the package gilknocker.",
         ),
     ] = False
+    one_process: Annotated[
+        bool,
+        typer.Option(
+            "--one-process",
+            help="Measure each peer in one long-lived process, where what it keeps from earlier "
+            "rounds is at hand, in place of a fresh one for each measurement.",
+        ),
+    ] = False
 
 
 def bench(
@@ -137,6 +145,7 @@ def bench(
         words=wanted.words,
         text=wanted.text,
         lock=wanted.gil,
+        stays=wanted.one_process,
     )
     with failing(), progress("preparing") as advance:
         found = embzarr_bench.compare(plan, progress=advance)
