@@ -63,7 +63,15 @@ def write_arrow(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [write_safetensors, write_hdf5, write_zarr, write_parquet, write_arrow]
+    "write",
+    [
+        write_safetensors,
+        write_zarr,
+        *(
+            pytest.param(one, marks=pytest.mark.peers)
+            for one in (write_hdf5, write_parquet, write_arrow)
+        ),
+    ],
 )
 def test_what_a_file_says_of_itself_is_kept(tmp_path: Path, write: Callable[[Path], None]) -> None:
     """As texts; but how libraries made their own types of it."""

@@ -385,6 +385,7 @@ def test_vectors_beside_a_pickle_are_read_without_it(tmp_path: Path, ending: str
     assert found.to_numpy().tobytes() == ROWS[:5].tobytes()
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("ending", [".model", ".kv"])
 def test_a_fasttext_of_gensim_answers_unknown_words_as_gensim_does(
     tmp_path: Path, ending: str
