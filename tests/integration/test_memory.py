@@ -91,15 +91,20 @@ def test_memory_on_a_local_store(tmp_path: Path, record_property: Record, capsys
 def test_memory_of_a_part_does_not_grow_with_its_tensors(
     tmp_path: Path, record_property: Record
 ) -> None:
-    """Ranges and whole tensors of 240 MB, and of 960 MB, take the same."""
-    small, large = (
-        memory_of("part", str(tmp_path / str(rows)), None, at_most=PART, rows=rows)
-        for rows in (100_000, 400_000)
+    """Ranges and whole tensors of 480 MB, and of 960 MB, take the same.
+
+    The fewer are done twice, and the more that they took counts: a job may end before all that may
+    be under way is.
+    """
+    *small, large = (
+        memory_of("part", str(tmp_path / str(at)), None, at_most=PART, rows=rows)
+        for at, rows in enumerate((200_000, 200_000, 400_000))
     )
 
-    record_property("memory", f"part of 240 MB {small / MIB:.0f} MiB, 960 MB {large / MIB:.0f}")
+    told = f"part of 480 MB {max(small) / MIB:.0f} MiB, 960 MB {large / MIB:.0f}"
+    record_property("memory", told)
     assert large < PART
-    assert large - small < NOISE
+    assert large - max(small) < NOISE
 
 
 @pytest.mark.slow
