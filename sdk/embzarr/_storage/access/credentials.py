@@ -105,8 +105,7 @@ def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
         virtual=_flag(known, "virtual_hosted_style_request"),
         signs=given is None and not anonymous,
     )
-    said, keys = variables.completed(asked)
-    answer = _said(said, keys) if _says_all(said, trusted) else _found(asked)
+    answer = _plainly_said(asked, trusted) or _found(asked)
     place: dict[str, str | bool] = {
         # Said outright, since obstore would otherwise take these from the environment.
         "region": answer.region,
@@ -134,6 +133,14 @@ def resolve_s3(bucket: str, options: Mapping[str, object]) -> S3Access:
         secrets=_secrets(provider),
         settled=settled | place | _options_of(given),
     )
+
+
+def _plainly_said(asked: Asked, trusted: Mapping[str, object] | None) -> Answer | None:
+    """Return what options, or else variables with them, say; None where botocore is to say it."""
+    if _says_all(asked, trusted):
+        return _said(asked, None)
+    said, keys = variables.completed(asked)
+    return _said(said, keys) if _says_all(said, trusted) else None
 
 
 def _says_all(asked: Asked, trusted: Mapping[str, object] | None) -> bool:
