@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from embzarr._reading.words.hashed_grams import end_to_end, members
 from embzarr._storage import forks
 
 if TYPE_CHECKING:
@@ -49,12 +50,9 @@ class FinalfusionGrams:
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> FinalfusionGrams | None:
         """Return what a record says, which may be a stranger's; None of what cannot be."""
-        kinds = {"bucket": int, "minn": int, "maxn": int, "by": str}
-        found = {name: record.get(name) for name in kinds}
-        if any(type(value) is not kinds[name] for name, value in found.items()):
-            return None
-        grams = FinalfusionGrams(**found)  # type: ignore[arg-type]  # as was just seen
-        return grams if grams.is_sound else None
+        found = members(record, {"bucket": int, "minn": int, "maxn": int, "by": str})
+        grams = None if found is None else FinalfusionGrams(**found)
+        return grams if grams is not None and grams.is_sound else None
 
     @property
     def is_sound(self) -> bool:
@@ -109,9 +107,7 @@ class FinalfusionRows:
 
     def of(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return of which word each row is, and the rows."""
-        rows = [self.grams.rows_of(word, self._hashes) for word in words]
-        of_word = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
-        return of_word, np.array([row for some in rows for row in some], np.int64)
+        return end_to_end([self.grams.rows_of(word, self._hashes) for word in words])
 
     @staticmethod
     def means(values: NDArray[Any], of_word: NDArray[np.int64], words: int) -> NDArray[np.float32]:

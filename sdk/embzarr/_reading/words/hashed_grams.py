@@ -50,11 +50,9 @@ class HashedGrams:
     def from_json(record: Mapping[str, Any]) -> HashedGrams | None:
         """Return what a record says, which may be a stranger's; None of what cannot be."""
         kinds = {field.name: int for field in fields(HashedGrams)} | {"begin": str, "end": str}
-        found = {name: record.get(name) for name in kinds}
-        if any(type(value) is not kinds[name] for name, value in found.items()):
-            return None
-        grams = HashedGrams(**found)  # type: ignore[arg-type]  # as was just seen
-        return grams if grams.is_sound else None
+        found = members(record, kinds)
+        grams = None if found is None else HashedGrams(**found)
+        return grams if grams is not None and grams.is_sound else None
 
     @property
     def is_sound(self) -> bool:
@@ -69,9 +67,7 @@ class HashedGrams:
 
     def of(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return of which word each row is, and the rows."""
-        rows = [self.rows_of(word) for word in words]
-        of_word = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
-        return of_word, np.array([row for some in rows for row in some], np.int64)
+        return end_to_end([self.rows_of(word) for word in words])
 
     @staticmethod
     def means(values: NDArray[Any], of_word: NDArray[np.int64], words: int) -> NDArray[np.float32]:
@@ -95,6 +91,19 @@ class HashedGrams:
             numbers = murmur(gram.encode(), self.hash_seed)[: self.hash_count]
             found += [number % self.bucket for number in numbers]
         return found
+
+
+def members(record: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Any] | None:
+    """Return members of a record, each of its very type; None where one is missing or another."""
+    found = {name: record.get(name) for name in kinds}
+    is_such = all(type(value) is kinds[name] for name, value in found.items())
+    return found if is_such else None
+
+
+def end_to_end(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return of which word each row is, and the rows, of those of each word."""
+    of_word = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+    return of_word, np.array([row for some in rows for row in some], np.int64)
 
 
 def murmur(data: bytes, seed: int) -> tuple[int, int, int, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from embzarr._reading.words.finalfusion_grams import FinalfusionGrams, FinalfusionRows
-from embzarr._reading.words.hashed_grams import HashedGrams
+from embzarr._reading.words.hashed_grams import HashedGrams, members
 from embzarr.errors import DamagedError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ class _Ngrams:
 
 def _ngrams(record: Mapping[str, Any]) -> _Ngrams | None:
     """Return what a record says of fastText's n-grams; None for what cannot be."""
-    found = {name: record.get(name) for name in ("bucket", "minn", "maxn")}
-    if any(type(number) is not int for number in found.values()):
+    found = members(record, dict.fromkeys(("bucket", "minn", "maxn"), int))
+    if found is None:
         return None
-    grams = _Ngrams(**found)  # type: ignore[arg-type]  # as was just seen
+    grams = _Ngrams(**found)
     return grams if grams.bucket > 0 and 1 <= grams.minn <= grams.maxn <= MOST_LETTERS else None
 
 
