@@ -323,11 +323,10 @@ class ArrayWriter:
         """
         rows = _joined(blocks)
         grid = self._grid(len(rows))
-        if codec.name == "none":
-            room = None
-        elif room is None:
+        is_packed = codec.name != "none"
+        if is_packed and room is None:
             room = self._free_room()
-        data, index = chunk_coding.encode_shard(rows, grid, codec, room)
+        data, index = chunk_coding.encode_shard(rows, grid, codec, room if is_packed else None)
         self._parts[shard] = index
         if not shard and index.nbytes[0] <= spec.MAX_INLINE_BYTES:
             size = int(index.nbytes[0])
@@ -335,9 +334,9 @@ class ArrayWriter:
         place = self._cut.place(shard) if self._cut else (shard, *[0] * len(self.row_shape))
         name = keys.shard_at(self._name, place)
         digest = digest_of(data)
-        if room is None:  # the pieces are the rows themselves
-            return rows.nbytes, lambda: self._send(name, data, digest, index)
-        return digest.size, lambda: self._send_packed(name, data[0], digest, room)
+        if room is None:  # the pieces are rows that the caller has, too
+            return rows.nbytes, lambda: self._send_given(name, data, digest, index)
+        return digest.size, lambda: self._send(name, data, digest, room)
 
     def _grid(self, rows: int) -> Grid:
         return Grid(rows=rows, row_bytes=self._row_bytes, chunk=self._chunk, shard=self._shard)
@@ -349,14 +348,16 @@ class ArrayWriter:
         nbytes = chunk_coding.shard_bound(self._grid(self.shard_rows)) + _ALIGNED
         return rooms.empty(nbytes, np.uint8)
 
-    def _send_packed(
-        self, name: str, data: Data, digest: ObjectDigest, room: NDArray[np.uint8]
+    def _send(
+        self, name: str, data: list[Data], digest: ObjectDigest, room: NDArray[np.uint8]
     ) -> None:
         self._objects.send(name, data, digest)
         if len(self._rooms) < self._spare_rooms:
             self._rooms.append(room)
 
-    def _send(self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex) -> None:
+    def _send_given(
+        self, name: str, data: list[Data], digest: ObjectDigest, index: ChunkIndex
+    ) -> None:
         try:
             self._objects.send(name, data, digest)
         finally:  # a store may itself refuse bytes that are not those that were signed
