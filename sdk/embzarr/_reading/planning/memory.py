@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_HUGE_BYTES = 4 * 1024 * 1024
-"""From here on numpy asks Linux for huge pages."""
+_LARGE_BYTES = 1024 * 1024
+"""Smaller ones lie in what glibc has got for many; from 4 MiB on numpy asks for huge pages."""
 _FRESH_BYTES = 32 * 1024 * 1024
 """Less of it glibc has mostly at hand."""
 _LEAST_BYTES = 256 * 1024
@@ -44,7 +44,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], *, at_once: int = 0) -> 
         MemoryError: there is no memory for it.
     """
     nbytes = math.prod(shape) * dtype.itemsize
-    if at_once >= _FRESH_BYTES and nbytes >= _HUGE_BYTES and sys.platform == "linux":
+    if at_once >= _FRESH_BYTES and nbytes >= _LARGE_BYTES and sys.platform == "linux":
         try:
             room = _Room(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         except (OSError, OverflowError):
