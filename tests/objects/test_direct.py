@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import os
 import re
@@ -90,6 +91,25 @@ class Server(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.send_header("x-amz-checksum-crc32c", checksum_of(cls.stored[cls.shift :]))
         self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """Says something all the time, and never comes to the end of its answer's head."""
+
+    piece: ClassVar[bytes]
+
+    def do_GET(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.wfile.write(self.piece)
+                time.sleep(0.05)
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
@@ -192,6 +212,26 @@ def test_a_server_that_trickles_is_given_up(
     with pytest.raises(StoreError, match="did not come to its end in time"):
         reads.range("a", START, LENGTH)
     assert reads._free == []
+
+
+@pytest.mark.parametrize("piece", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_head_that_has_no_end_is_given_up(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same time, or once the caller was interrupted."""
+    monkeypatch.setattr(Dripping, "piece", piece, raising=False)
+    stop = Latch()
+    with running(Dripping) as url:
+        both = Direct(lambda _, key: f"{url}/{key}?")
+        monkeypatch.setattr(deadline, "seconds_for", lambda _: 0.3)
+        for ask in (lambda: both.range("a", START, LENGTH), lambda: both.put("a", DATA)):
+            with pytest.raises(StoreError, match="did not come to its end in time"):
+                ask()
+
+        monkeypatch.setattr(deadline, "seconds_for", lambda _: 300.0)
+        task = Task(lambda: both.range("a", START, LENGTH), stop)
+        threading.Timer(0.15, stop.set).start()
+        with pytest.raises(Interrupted):
+            task.result()
+    assert both._free == []
 
 
 def test_a_server_that_falls_silent_is_left_to_the_library(
