@@ -148,12 +148,12 @@ class Direct:
 
     def forget_parent(self) -> None:
         """Leave the parent's connections to it: closed here, they stay open there."""
-        self._free = []
+        while self._free:
+            self._free.pop().close()
 
     def __del__(self) -> None:
         """Close the connections."""
-        for connection in self._free:
-            connection.close()
+        self.forget_parent()
 
     def _asked(self, url: str, ask: Callable[[_Connection, str], T | None]) -> T | None:
         parts = urlsplit(url)
