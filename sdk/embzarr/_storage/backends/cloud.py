@@ -113,7 +113,7 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         unsigned=unsigned,
         is_plain=access.is_without_tls
         and access.provider is not None
-        and not any(map(_IN_HEADERS.fullmatch, (*access.config, *os.environ))),
+        and not any(map(_IN_HEADERS.fullmatch, (*access.config, *_environment()))),
     )
     by = partial(connect, access.config)
     store = _build(by, options, place, identify, single_writer=single_writer, ways=ways)
