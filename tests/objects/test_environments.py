@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from urllib3 import HTTPResponse
 
 from embzarr._storage import open_store
 from embzarr._storage.access.credentials import S3Access, resolve_s3
-from embzarr.errors import AccessDeniedError, NotFoundError
+from embzarr.errors import AccessDeniedError, InvalidInputError, NotFoundError
 from objects.places import running
 
 if TYPE_CHECKING:
@@ -115,6 +116,28 @@ CASES = [
         client={"endpoint_url": "http://here:9000", "region_name": "r1"},
     ),
     Case(name="an endpoint below a path", env={**KEYS, "AWS_ENDPOINT_URL": "https://lab/s3/"}),
+    Case(
+        name="an endpoint with a path that goes up and down",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab//a/../b"},
+    ),
+    Case(
+        name="a file of nobody's",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab", "AWS_CONFIG_FILE": "~no.such.user/config"},
+    ),
+    Case(
+        name="a file that no system can have",
+        env={**KEYS, "AWS_ENDPOINT_URL": "http://lab", "AWS_CONFIG_FILE": "x" * 5000},
+    ),
+    Case(
+        name="a variable in the name of a file",
+        env={
+            **KEYS,
+            "AWS_ENDPOINT_URL": "http://lab",
+            "AWS_CONFIG_FILE": "${THERE}/CONFIG_FILE",
+            "THERE": "{folder}",
+        },
+        config="[default]\nregion = eu-north-1\n",
+    ),
     Case(name="what only obstore reads", env={**KEYS, "AWS_ENDPOINT": "http://elsewhere:1"}),
     Case(
         name="endpoints ignored",
@@ -243,7 +266,7 @@ def prepare(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> None:
         path.write_text(text.replace("{ca}", str(ca)).replace("{process}", str(process)))
     patch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     for name, value in case.env.items():
-        patch.setenv(name, value.replace("{ca}", str(ca)))
+        patch.setenv(name, value.replace("{ca}", str(ca)).replace("{folder}", str(folder)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +328,31 @@ def options_of(case: Case) -> dict[str, Any]:
 def test_one_environment_has_one_meaning(case: Case) -> None:
     """The URL of a request, the region and keys that sign it, the certificates: boto3's."""
     assert of_embzarr(resolve_s3(BUCKET, options_of(case))) == of_boto3(case)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "options"),
+    [(BUCKET, {"virtual_hosted_style_request": True}), (f"{BUCKET}--use1-az4--x-s3", {})],
+)
+def test_a_bucket_in_the_host_of_an_endpoint_of_the_environment(
+    bucket: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is the server's; an endpoint of the options is the bucket's own."""
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": "http://lab:9000"}.items():
+        monkeypatch.setenv(name, value)
+
+    config = resolve_s3(bucket, options).config
+
+    assert config["endpoint"] == f"http://{bucket}.lab:9000"
+    assert config["virtual_hosted_style_request"] is True
+
+
+@pytest.mark.parametrize("endpoint", ["http://a..b", "http://a_b", "http://-a", "http://a:99999"])
+def test_an_endpoint_that_boto3_refuses(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInputError, match=re.escape(endpoint)):
+        resolve_s3(BUCKET, {})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from crc32c import crc32c as crc32c_of
 from embzarr._storage.access import guards
 from embzarr._storage.libraries import client
 from embzarr._storage.open import open_store
+from embzarr.errors import StoreError
 from objects.fake_s3 import Answers, running_fake_s3
 from servers.minio import Minio
 
@@ -118,6 +119,33 @@ def test_small_objects_are_signed_and_no_question_is_asked() -> None:
 def test_what_the_caller_says_is_done(options: dict[str, Any], expected: int) -> None:
     """Without a question."""
     assert [len(one) for one in put(Answers(statuses=(200,)), LARGE, **options)] == [expected]
+
+
+@pytest.mark.parametrize("by_a_variable", [True, False])
+def test_what_is_to_be_encrypted_goes_by_the_library(
+    monkeypatch: pytest.MonkeyPatch, *, by_a_variable: bool
+) -> None:
+    """A signed URL says nothing of that, and the server would keep it as it came."""
+    options: dict[str, Any] = {}
+    if by_a_variable:
+        monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "AES256")
+    else:
+        options = {"server_side_encryption": "AES256"}
+    answers = Answers(statuses=(400, 200), body=WRONG)
+
+    put(answers, LARGE, **options)
+
+    assert [one.get("x-amz-server-side-encryption") for one in answers.headers] == [None, "AES256"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"allow_http": False}, {"client_options": {"allow_http": False}}]
+)
+def test_nothing_goes_without_tls_where_the_caller_forbids_that(options: dict[str, Any]) -> None:
+    answers = Answers(statuses=(400, 200), body=WRONG)
+    with pytest.raises(StoreError):
+        put(answers, LARGE, **options)
+    assert answers.asked == []
 
 
 def guard(endpoint: str, *, known: bool = False, **trusted: object) -> guards.Guard:

@@ -103,7 +103,7 @@ def ask(asked: Asked) -> Answer:
         InvalidInputError: code ``input-argument``: no such profile, no name of a bucket, or what
             else botocore refuses.
     """
-    decided = (asked, frozenset(os.environ.items()), *map(_state, FILES.items()))
+    decided = (asked, frozenset(os.environ.items()), *map(state_of, FILES.items()))
     if decided in _kept:
         return _kept[decided]
     try:
@@ -117,11 +117,14 @@ def ask(asked: Asked) -> Answer:
     return answer
 
 
-def _state(file: tuple[str, str]) -> tuple[int, ...] | None:
-    """Return what is another one when a file is, by the variable that names it and its place."""
+def state_of(file: tuple[str, str]) -> tuple[int, ...] | None:
+    """Return what is another one when a file is, by the variable that names it and its place.
+
+    None where there is none, or none that can be reached.
+    """
     name, path = file
     try:
-        found = Path(os.environ.get(name) or path).expanduser().stat()
+        found = Path(os.path.expandvars(os.environ.get(name) or path)).expanduser().stat()
     except (OSError, RuntimeError, ValueError):
         return None
     return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from embzarr._storage.access.aws import FILES, Asked, Given
+from embzarr._storage.access.aws import FILES, Asked, Given, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,16 +22,19 @@ _KEY, _SECRET, _TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSI
 _SILENT: Final = {*FILES, "AWS_ALLOW_HTTP", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED"}
 """Those that say nothing of place and keys where no file is."""
 _KNOWN: Final = {*_ENDPOINTS, *_REGIONS, _KEY, _SECRET, _TOKEN, *_SILENT}
-_ENDPOINT: Final = re.compile(r"https?://[\w.:-]+(/[\w./-]*)?", re.ASCII)
+_BUCKET: Final = re.compile(r"(?!.*--)[\w.-]{1,255}", re.ASCII)
+"""No name of an access point, or of a kind that its end tells."""
+_ENDPOINT: Final = re.compile(
+    r"https?://(?!.*[.-]{2})[a-z\d][a-z\d.-]*(?<!-)(:\d{1,4}|:[1-5]\d{4})?(/[\w-][\w.-]*)*/?",
+    re.ASCII,
+)
 _REGION: Final = re.compile(r"(?!aws-|.*fips)[a-z]([a-z0-9-]{0,60}[a-z0-9])?")
 """No name of several regions, or of other servers of one."""
 
 
 def have_files() -> bool:
     """Tell whether there are files of Amazon's settings."""
-    return any(
-        Path(os.environ.get(name) or path).expanduser().is_file() for name, path in FILES.items()
-    )
+    return any(map(state_of, FILES.items()))
 
 
 def completed(asked: Asked) -> tuple[Asked, Given | None]:
@@ -41,12 +43,18 @@ def completed(asked: Asked) -> tuple[Asked, Given | None]:
     Unchanged, and None, where something else may have a say.
     """
     said = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
-    if asked.profile or not said.keys() <= _KNOWN or not all(said.values()) or have_files():
+    if not said.keys() <= _KNOWN or not all(said.values()) or have_files():
         return asked, None
     endpoint = asked.endpoint or _first(said, _ENDPOINTS)
     region = asked.region or _first(said, _REGIONS)
-    has_usual = _ENDPOINT.fullmatch(endpoint or "") and _REGION.fullmatch(region or "us-east-1")
-    if not has_usual or (asked.signs and not {_KEY, _SECRET} <= said.keys()):
+    usual = (
+        _BUCKET.fullmatch(asked.bucket),
+        _ENDPOINT.fullmatch(endpoint or ""),
+        _REGION.fullmatch(region or "us-east-1"),
+        not (asked.profile or asked.virtual),
+        not asked.signs or {_KEY, _SECRET} <= said.keys(),
+    )
+    if not all(usual):
         return asked, None
     keys = Given(said[_KEY], said[_SECRET], said.get(_TOKEN)) if asked.signs else None
     place = (endpoint or "").rstrip("/")

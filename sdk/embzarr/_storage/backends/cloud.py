@@ -76,6 +76,8 @@ _SILENCE = "read_timeout"
 _READ = re.compile(r"AWS_|SSL_CERT_|.*_PROXY$", re.IGNORECASE)
 _CONNECTION_OPTIONS = ("allow_http", "client_options", redirects.MAY_FOLLOW, "retry_config")
 _OF_TLS = frozenset({"allow_invalid_certificates", "root_certificate"})
+_IN_HEADERS = re.compile(r"(?:aws_)?(?:server_side_encryption|sse_\w+|s3_express)", re.IGNORECASE)
+"""What options and variables say that no signed URL does, foremost how objects are encrypted."""
 _RETRY_OPTIONS = ("backoff", "max_retries", "retry_timeout")
 
 
@@ -109,7 +111,9 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
         unsigned=unsigned,
-        is_plain=access.is_without_tls and access.provider is not None,
+        is_plain=access.is_without_tls
+        and access.provider is not None
+        and not any(map(_IN_HEADERS.fullmatch, (*access.config, *_environment()))),
     )
     by = partial(connect, access.config)
     store = _build(by, options, place, identify, single_writer=single_writer, ways=ways)
@@ -276,7 +280,7 @@ class _Ways:
     unsigned: _Unsigned | None = None
     """What makes those whose uploads are not signed."""
     is_plain: bool = False
-    """Whether they ask by signed requests, without TLS."""
+    """Whether they ask by requests without TLS, of which a signed URL says all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +318,8 @@ def _clients(
         redirects.refuse_headers_that_leak(_mapping(given, "default_headers"), place.url)
     allowed = bool(options.get("allow_http", ways.allow_http))
     little = {"allow_http": allowed, **_CLIENT, **given}
+    if ways.allow_http and not little["allow_http"]:
+        ways = replace(ways, unsigned=None, is_plain=False)  # nothing is to go there at all
     large = {**little, **_PATIENCE, **given}
     uploading = {name: large[name] for name in large if name != _SILENCE or name in given}
     retry = {**_RETRY, **_mapping(options, "retry_config")}

@@ -19,7 +19,7 @@ from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
 from io import DEFAULT_BUFFER_SIZE
 from itertools import islice
-from socket import MSG_PEEK, MSG_WAITALL, SO_RCVTIMEO, SOL_SOCKET
+from socket import MSG_PEEK, MSG_WAITALL, SO_RCVTIMEO, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -37,7 +37,8 @@ from embzarr.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from http.client import HTTPResponse
-    from socket import socket
+
+    from _typeshed import WriteableBuffer
 
     from embzarr._storage.port import Body
 
@@ -68,6 +69,33 @@ _ABSENT = (404, 416)
 """HTTP: no such object, or none of that size."""
 
 
+class _Socket(socket):
+    """Takes nothing once its time is over, however little comes at a time, as of an answer's head.
+
+    Nor once its caller was interrupted.
+    """
+
+    ends = math.inf
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Take what has come."""
+        _check(self.ends)
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _Connection(HTTPConnection):
+    sock: _Socket
+
+    def connect(self) -> None:
+        """Connect, for as long as the library has for it, and then wait as it does."""
+        super().connect()
+        self.sock = _Socket(fileno=self.sock.detach())
+        self.sock.settimeout(_SILENT_SECONDS)
+        seconds, part = divmod(_SILENT_SECONDS, 1)
+        silence = struct.pack("ll", int(seconds), int(part * 10**6))
+        self.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, silence)
+
+
 class Direct:
     """Reads ranges of objects, and writes them, by connections of its own; for many threads."""
 
@@ -78,7 +106,7 @@ class Direct:
             sign: returns a URL without TLS by which an object can be read or written, by its key.
         """
         self._sign = sign
-        self._free: list[HTTPConnection] = []
+        self._free: list[_Connection] = []
         self._rests_until: dict[_Method, float] = {}
         forks.tell_in_child(self)
 
@@ -104,7 +132,7 @@ class Direct:
         return is_told is True
 
     def _tried(
-        self, method: _Method, key: str, ask: Callable[[HTTPConnection, str], T | None]
+        self, method: _Method, key: str, ask: Callable[[_Connection, str], T | None]
     ) -> T | None:
         if time.monotonic() < self._rests_until.get(method, 0):
             return None
@@ -120,14 +148,14 @@ class Direct:
 
     def forget_parent(self) -> None:
         """Leave the parent's connections to it: closed here, they stay open there."""
-        self._free = []
+        while self._free:
+            self._free.pop().close()
 
     def __del__(self) -> None:
         """Close the connections."""
-        for connection in self._free:
-            connection.close()
+        self.forget_parent()
 
-    def _asked(self, url: str, ask: Callable[[HTTPConnection, str], T | None]) -> T | None:
+    def _asked(self, url: str, ask: Callable[[_Connection, str], T | None]) -> T | None:
         parts = urlsplit(url)
         connection, is_whole = self._connection(parts.netloc), False
         try:
@@ -140,23 +168,19 @@ class Direct:
                 connection.close()
         return found
 
-    def _connection(self, host: str) -> HTTPConnection:
+    def _connection(self, host: str) -> _Connection:
         with suppress(IndexError):  # another thread may take the last
             while True:
                 connection = self._free.pop()
                 if _is_open(connection):
                     return connection
                 connection.close()
-        connection = HTTPConnection(host, timeout=_CONNECT_SECONDS)
+        connection = _Connection(host, timeout=_CONNECT_SECONDS)
         connection.connect()
-        connection.sock.settimeout(_SILENT_SECONDS)
-        seconds, part = divmod(_SILENT_SECONDS, 1)
-        silence = struct.pack("ll", int(seconds), int(part * 10**6))
-        connection.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, silence)
         return connection
 
 
-def _is_open(connection: HTTPConnection) -> bool:
+def _is_open(connection: _Connection) -> bool:
     """Tell whether a connection on which nothing was asked is silent: else it was ended."""
     connection.sock.settimeout(0)
     try:
@@ -169,14 +193,14 @@ def _is_open(connection: HTTPConnection) -> bool:
     return False
 
 
-def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> memoryview | None:
+def _filled(connection: _Connection, path: str, start: int, length: int) -> memoryview | None:
     """Return a range of an object; None where the object has not all of it.
 
     Raises:
         HTTPException: another answer than the range, or not all of it.
         OSError: no answer.
     """
-    ends = _end_of(length)
+    connection.sock.ends = _end_of(length)
     asked = f"{start}-{start + length - 1}"
     connection.request("GET", path, headers={"Range": f"bytes={asked}"})
     source = connection.sock  # which the connection forgets where the server ends it
@@ -190,12 +214,12 @@ def _filled(connection: HTTPConnection, path: str, start: int, length: int) -> m
     memory = np.empty(length, np.uint8).data
     begin = answer.read1(DEFAULT_BUFFER_SIZE)  # what has come with the header
     memory[: len(begin)] = begin
-    _receive(source, memory[len(begin) :], ends)
+    _receive(source, memory[len(begin) :])
     answer.close()
     return memory
 
 
-def _receive(source: socket, memory: memoryview, ends: float) -> None:
+def _receive(source: socket, memory: memoryview) -> None:
     """Fill memory from a connection.
 
     With a timeout of Python's, all that comes is taken as it comes, and its lock each time; the
@@ -203,7 +227,6 @@ def _receive(source: socket, memory: memoryview, ends: float) -> None:
     """
     source.settimeout(None)
     while memory:
-        _check(ends)
         count = source.recv_into(memory[:_PIECE_BYTES], 0, MSG_WAITALL)
         if not count:
             raise HTTPException
@@ -211,7 +234,7 @@ def _receive(source: socket, memory: memoryview, ends: float) -> None:
     source.settimeout(_SILENT_SECONDS)
 
 
-def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
+def _sent(connection: _Connection, path: str, data: Body) -> bool:
     """Store an object; tell whether the server says that it has its checksum.
 
     Raises:
@@ -222,7 +245,8 @@ def _sent(connection: HTTPConnection, path: str, data: Body) -> bool:
     size, crc = sum(map(len, pieces)), 0
     for piece in pieces:
         crc = crc32c.crc32c(piece, crc)
-    checksum, ends = base64.b64encode(crc.to_bytes(4, "big")).decode(), _end_of(size)
+    checksum = base64.b64encode(crc.to_bytes(4, "big")).decode()
+    ends = connection.sock.ends = _end_of(size)
     connection.putrequest("PUT", path)
     connection.putheader("Content-Length", str(size))
     connection.putheader(_CHECKSUM, checksum)
@@ -246,7 +270,7 @@ def _send(to: socket, pieces: deque[memoryview], ends: float) -> None:
             pieces[0] = pieces[0][sent:]
 
 
-def _answer_until(connection: HTTPConnection, ends: float) -> HTTPResponse:
+def _answer_until(connection: _Connection, ends: float) -> HTTPResponse:
     """Return the answer to what was sent: a server may be long about it."""
     connection.sock.settimeout(max(ends - time.monotonic(), _LEAST_SECONDS))
     try:
