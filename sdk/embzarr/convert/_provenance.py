@@ -62,3 +62,6 @@ class Imported:
     """The file."""
     vocabulary: Provenance | None
     """The file of its words, where there was one."""
+    files: tuple[Provenance, ...]
+    """All files that were read of a folder, by their names in it, or of a file and others that
+    belong to it; none where one file was read, which is `source`. At most a thousand."""
