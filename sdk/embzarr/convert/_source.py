@@ -203,23 +203,29 @@ class Source:
             taken: that.
 
         Raises:
+            NotFoundError: code ``object-missing``: it is gone when it is opened by its path.
             StoreError: code ``store-failed``: no room for it.
         """
         path = self._local()
-        if path is not None and not stream.is_packed:
-            yield path
-            return
-        with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
-            piece = taken or stream.read(_PIECE_BYTES)
-            while piece:
-                try:
+        is_plain = path is not None and not stream.is_packed
+        try:
+            if path is not None and is_plain:
+                yield path
+                return
+            with tempfile.NamedTemporaryFile(prefix="embzarr-import-") as file:
+                piece = taken or stream.read(_PIECE_BYTES)
+                while piece:
                     file.write(piece)
-                    file.flush()
-                except OSError as exc:
-                    message = f"{file.name}, a temporary copy of {self.name}: {exc.strerror}"
-                    raise StoreError("store-failed", message) from exc
-                piece = stream.read(_PIECE_BYTES)
-            yield Path(file.name)
+                    piece = stream.read(_PIECE_BYTES)
+                file.flush()
+                yield Path(file.name)
+        except EmbzarrError:
+            raise
+        except OSError as exc:  # of whoever reads it, too: it may be gone meanwhile
+            if is_plain:
+                raise failure(self.name, exc) from None
+            where = f"a temporary copy of {self.name} in {tempfile.gettempdir()}"
+            raise StoreError("store-failed", f"{where}: {exc.strerror or exc}") from exc
 
     def whole(self, most: int) -> bytes:
         """Return all of a small file.

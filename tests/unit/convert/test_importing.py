@@ -24,12 +24,14 @@ import vector_files
 from embzarr._storage import open_store
 from embzarr.convert import _remote, import_vectors
 from embzarr.convert._readers import FORMATS
+from embzarr.convert._source import Source
 from vector_files import text, word2vec_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embzarr.convert._blocks import Block, Given, Table
+    from embzarr.convert._stream import Stream
     from servers.s3 import S3Server
 
 WORDS = ["the", "of", "and", "in"]
@@ -218,6 +220,26 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(tmp_path: Path
             more.write(b"more" + b" 1" * 50 + b"\n")
 
     assert refused(file, tmp_path / "run", progress=grow).code == "input-changed"
+
+
+@pytest.mark.parametrize(("is_packed", "code"), [(False, "object-missing"), (True, "store-failed")])
+def test_a_file_that_is_gone_before_it_is_opened_by_its_path_is_told(
+    tmp_path: Path, code: str, *, is_packed: bool
+) -> None:
+    """Deleted by another program, as may be the copy of one that was unpacked."""
+    (tmp_path / "a.bin").write_bytes(gzip.compress(SOUND) if is_packed else SOUND)
+    source = Source(tmp_path / "a.bin", None, what="source")
+
+    def read(stream: Stream) -> None:
+        with source.on_disk(stream) as path:
+            path.unlink()
+            path.read_bytes()
+
+    with source.stream() as stream, pytest.raises(embzarr.EmbzarrError) as caught:
+        read(stream)
+
+    assert caught.value.code == code
+    assert "a.bin" in str(caught.value)
 
 
 @pytest.mark.parametrize("pack", ["gzip", "bzip2", "xz"])
