@@ -10,6 +10,7 @@ import importlib
 import io
 import lzma
 import os
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -275,6 +276,7 @@ def test_what_cannot_be_unpacked_is_told(tmp_path: Path, pack: str, *, is_cut: b
     [
         (b'[{"word": "a", "vector": [1, 2]}]', "JSON"),
         (b"GGUF\3\0\0\0", "GGUF"),
+        (struct.pack("<12id", 2, 5, 5, 5, 5, 1, 2, 2, 2000000, 3, 6, 100, 1e-4), "fastText"),
         (b"\x80\x04\x95", "pickle"),
         (b"\xff\xfea\0", "UTF-16"),
         (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
@@ -290,6 +292,20 @@ def test_what_is_not_read_is_called_by_its_name(tmp_path: Path, data: bytes, tol
     error = refused(tmp_path / "a.bin", tmp_path / "run")
     assert error.code == "input-file"
     assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "choices"), [(b"\xff 1 2\nb 3 4\n", 2), (b"a 1 nan\nb 3 4\n", 2), (b"a 1 2\nb 3\n", 1)]
+)
+def test_an_error_tells_how_to_go_on_all_the_same(
+    tmp_path: Path, data: bytes, choices: int
+) -> None:
+    """Without the row, or, where something can be put in its place, with the rest of it."""
+    (tmp_path / "a.txt").write_bytes(data)
+    told = refused(tmp_path / "a.txt", tmp_path / "run", format="glove").__notes__
+    assert [note.partition(" ")[0] for note in told] == [
+        "on_error='skip'", "on_error='replace'",
+    ][:choices]  # fmt: skip
 
 
 # What is chosen -----------------------------------------------------------------------------------

@@ -120,7 +120,8 @@ def _loaded(path: Path, given: Given, stack: ExitStack) -> Any:  # noqa: ANN401 
             _fetch_beside(path, str(exc.filename).removeprefix(str(path)), given, stack)
         except Exception as exc:
             raise given.damage.error(
-                f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc}"
+                f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc} (if an "
+                "older gensim wrote it, have gensim 3.8.3 load and save it first)"
             ) from exc
     raise given.damage.error(f"gensim wants more than {_MOST_FILES} files beside it")
 
