@@ -16,7 +16,7 @@ class Provenance:
     name: str
     """Of the file, without its folder."""
     size: int
-    """Bytes of it that were read, as they are stored."""
+    """Bytes of it that were read, as they are stored; of `Imported.files`, all of them."""
     sha256: str | None
     """Of those bytes; None where the file was not read whole."""
 
