@@ -26,7 +26,7 @@ from faults.fuzzing import Fuzzed, changed
 from unit.convert.others import WORDS
 from unit.convert.test_archives import tar
 from unit.convert.test_csv import CSV
-from unit.convert.test_finalfusion import chunked, plain, quantised, vocabulary, with_ngrams
+from unit.convert.test_finalfusion import chunked, hashed, plain, quantised, vocabulary, with_ngrams
 from unit.convert.test_floret import FLORET
 from unit.convert.test_lmdb import LMDB
 from unit.convert.test_magnitude import magnitude
@@ -87,6 +87,7 @@ SOUND: Mapping[str, list[bytes]] = {
         *(fifu(), fifu(norms=False)),
         chunked([vocabulary(1, WORDS), quantised(turn=True, norms=True)]),
         *(chunked([vocabulary(kind, WORDS), plain(with_ngrams(kind))]) for kind in (3, 7, 8)),
+        chunked([hashed(), plain(vector_files.vectors(7, 6))]),
     ],
     "npy": [npy(_MATRIX), npy(_MATRIX.astype(">f8"))],
     "npz": [npz(x=_MATRIX)],

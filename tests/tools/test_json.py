@@ -61,6 +61,17 @@ def glove(folder: Path, *, sound: bool = False) -> Path:
     return folder / "a.txt"
 
 
+def static(folder: Path) -> Path:
+    """A folder to import, of several files."""
+    (folder / "m").mkdir()
+    vectors = np.ones((2, 3), np.float32).tobytes()
+    told = json.dumps({"x": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+    head = len(told).to_bytes(8, "little")
+    (folder / "m" / "model.safetensors").write_bytes(head + told + vectors)
+    (folder / "m" / "tokenizer.json").write_text('{"model": {"vocab": {"a": 0, "b": 1}}}')
+    return folder / "m"
+
+
 def pairs(folder: Path) -> Path:
     (folder / "pairs.tsv").write_text("king\tqueen\t9\nman\twoman\t1\nking\tnobody\t3\n")
     return folder / "pairs.tsv"
@@ -91,6 +102,7 @@ ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
     "import": [
         lambda f: ["import", glove(f), f / "run", "--on-error", "skip", "--duplicates", "first"],
         lambda f: ["import", glove(f, sound=True), f / "run", "--limit", 2],
+        lambda f: ["import", static(f), f / "run"],
     ],
     "inspect": [lambda f: ["inspect", small_run(f)]],
     "ls": [lambda f: ["ls", small_run(f)], lambda f: ["ls", small_run(f).parent]],
@@ -108,6 +120,7 @@ ASKED: dict[str, list[Callable[[Path], list[object]]]] = {
             *("convert", glove(f), f / "x.npy", "--on-error", "skip", "--duplicates", "first")
         ],
         lambda f: ["convert", glove(f, sound=True), f / "x.npy", "--limit", 2],
+        lambda f: ["convert", static(f), f / "x.npy"],
     ],
     "similar": [lambda f: ["similar", small_run(f), "king"]],
     "analogy": [lambda f: ["analogy", small_run(f), "man", "king", "woman"]],

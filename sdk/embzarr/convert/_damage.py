@@ -10,6 +10,10 @@ OnError = Literal["stop", "skip", "replace"]
 
 MOST_SHOWN: Final = 10
 """Problems and duplicate words that a result and the metadata list."""
+_SKIP: Final = "on_error='skip' leaves out what is damaged, and counts it"
+_REPLACE: Final = (
+    "on_error='replace' keeps such rows: what is no UTF-8 becomes U+FFFD, what is not finite 0"
+)
 
 
 class Damage:
@@ -58,24 +62,25 @@ class Damage:
         Raises:
             InvalidInputError: where the caller has not chosen to go on.
         """
-        self._pass_over(problem, code)
+        self._pass_over(problem, code, _REPLACE)
         if self.on_error != "replace":
             self.skipped += 1
             return False
         self.replaced += 1
         return True
 
-    def _pass_over(self, problem: str, code: str) -> None:
+    def _pass_over(self, problem: str, code: str, *choices: str) -> None:
         if self.on_error == "stop":
-            raise _noted(self.error(problem, code=code))
+            raise _noted(self.error(problem, code=code), *choices)
         if len(self.problems) < MOST_SHOWN:
             self.problems.append(problem)
 
 
-def _noted(error: InvalidInputError) -> InvalidInputError:
+def _noted(error: InvalidInputError, *choices: str) -> InvalidInputError:
     """Add what goes on all the same; here, since a frame that names what it raises is a cycle.
 
     What the frames below hold, open files among it, would wait for a garbage collection.
     """
-    error.add_note("on_error='skip' leaves out what is damaged, and counts it")
+    for choice in (_SKIP, *choices):
+        error.add_note(choice)
     return error

@@ -24,16 +24,18 @@ class Found:
     file: Path
     """The file that its reader begins with, or the folder of a table of several files."""
     format: str
-    vocabulary: Path | None = None
+    vocabulary: str | None = None
+    """The name of that of its words, in the same folder."""
 
 
 _NO_FOLDERS: Final = ("tar://", "http://", "https://")
 """Of archives that are read in order, and of servers that list nothing."""
+_LAST_VERSION: Final = 2**64 - 1
 _KINDS: Final = (
     ("spacy", "vocab/vectors", None),
     ("spacy", "vectors", None),
     ("safetensors", "model.safetensors", "tokenizer.json"),
-    ("safetensors", "0_StaticEmbedding/model.safetensors", "0_StaticEmbedding/tokenizer.json"),
+    ("safetensors", "0_StaticEmbedding/model.safetensors", "tokenizer.json"),
     ("staticvectors", "model.safetensors", "vocab.json"),
     ("magnitude", "model.sqlite", None),
     ("lmdb", "data.mdb", None),
@@ -42,7 +44,7 @@ _KINDS: Final = (
     ("zarr", ".zarray", None),
     ("zarr", ".zgroup", None),
 )
-"""Format, the file that tells it, and that of its words, looked through in this order."""
+"""Format, the file that tells it, and that of its words beside it, looked through in this order."""
 
 
 @contextmanager
@@ -106,11 +108,15 @@ def found_in(folder: Path) -> Found:
 def _matching(folder: Path) -> Iterator[Found]:
     for form, name, words in _KINDS:
         files = sorted(path for path in folder.glob(name) if path.is_file())
-        if not files or (words is not None and not (folder / words).is_file()):
+        if not files or (words is not None and not files[0].with_name(words).is_file()):
             continue
-        yield Found(
-            file=files[-1], format=form, vocabulary=None if words is None else folder / words
-        )
+        yield Found(file=max(files, key=_version_of), format=form, vocabulary=words)
+
+
+def _version_of(file: Path) -> int:
+    """Return which version a manifest of Lance's is, whose names count up or, of late, down."""
+    number = int(file.stem) if file.stem.isdecimal() else 0
+    return number if number <= _LAST_VERSION // 2 else _LAST_VERSION - number
 
 
 def _table_of_several(folder: Path) -> Found | None:

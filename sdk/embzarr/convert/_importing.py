@@ -13,7 +13,8 @@ from embzarr.convert import _readers
 from embzarr.convert._blocks import Given
 from embzarr.convert._damage import Damage, OnError
 from embzarr.convert._folders import at_hand, folder_of, found_in
-from embzarr.convert._provenance import Imported, Provenance
+from embzarr.convert._origin import origin_of
+from embzarr.convert._provenance import Imported
 from embzarr.convert._selecting import Choice, Selection, last_rows
 from embzarr.convert._source import Source
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from embzarr.convert._blocks import Table
+    from embzarr.convert._origin import Origin
     from embzarr.convert._stream import Stream
 
 _SCATTERED_CHUNK_BYTES: Final = 16 * 1024
@@ -62,8 +64,9 @@ def import_vectors(  # noqa: PLR0913 - the choices of an import, all keyword-onl
     breaks, it is read on from there, if the server comes back within a minute, knows ranges and has
     the same file. Nothing is visible at `url` before all of it was read and found sound, and
     nothing after an error. The checkpoint's metadata
-    tell what came of it under ``import``: the format, name, size and SHA-256 of the file and of
-    that of its words, and the counts of the result, which name the first ten of each kind.
+    tell what came of it under ``import``: the format, name, size and SHA-256 of the file, of that
+    of its words, and of each that was read beside it or in a folder, and the counts of the result,
+    which name the first ten of each kind.
 
     Args:
         source: a path, any URL of fsspec's (``https://...``, ``s3://...``,
@@ -182,9 +185,10 @@ def _sources(
         file = Source(source, options, what="source")
     else:
         found = found_in(folder)
-        file = Source(found.file, None, what="source", shown=folder.resolve().name)
+        file = Source(found.file, None, what="source", folder=folder)
         form = form or found.format
-        vocabulary = found.vocabulary if vocabulary is None else vocabulary
+        if vocabulary is None and found.vocabulary is not None:
+            return file, file.sibling(found.vocabulary), form
     words = None if vocabulary is None else Source(vocabulary, options, what="vocabulary")
     return file, words, form
 
@@ -238,11 +242,12 @@ class _Import:
                 if not selection.is_limited:
                     stream.drain()
                 stream.check()
-                provenance = self._provenance(stream, is_limited=selection.is_limited)
-                words = self._words()
-                told = _told(name, table, (provenance, words), selection)
+                origin = origin_of(
+                    self._file, self._vocabulary, stream, is_limited=selection.is_limited
+                )
+                told = _told(name, table, origin, selection)
                 writer.metadata = {**writer.metadata, _MEMBER: told}
-        return _result(writer.checkpoint, name, (provenance, words), selection)
+        return _result(writer.checkpoint, name, origin, selection)
 
     def _damage(self) -> Damage:
         return Damage(self._file.base_name, self._on_error)
@@ -286,21 +291,6 @@ class _Import:
         if self._progress is not None:
             self._progress(stream.stored_bytes, stream.size or 0)
 
-    def _provenance(self, stream: Stream, *, is_limited: bool) -> Provenance:
-        size, sha256 = stream.stored_bytes, stream.sha256
-        if not stream.is_in_order:  # as of a zip archive
-            size, sha256 = self._file.fingerprint()
-        return Provenance(
-            name=self._file.base_name, size=size, sha256=None if is_limited else sha256
-        )
-
-    def _words(self) -> Provenance | None:
-        """Return what the file of words is, where one was given."""
-        if self._vocabulary is None:
-            return None
-        size, sha256 = self._vocabulary.fingerprint()
-        return Provenance(name=self._vocabulary.base_name, size=size, sha256=sha256)
-
 
 @contextmanager
 def _let_go_of(table: Table) -> Iterator[None]:
@@ -313,24 +303,18 @@ def _let_go_of(table: Table) -> Iterator[None]:
             close()
 
 
-_Origin = tuple[Provenance, Provenance | None]
-"""The file, and that of its words."""
-
-
-def _told(name: str, table: Table, origin: _Origin, selection: Selection) -> dict[str, Any]:
+def _told(name: str, table: Table, origin: Origin, selection: Selection) -> dict[str, Any]:
     """Return what the checkpoint's metadata say of the import."""
     damage = selection.damage
-    source, words = origin
     told: dict[str, Any] = {
         "format": name,
-        "source": source.to_json(),
+        **origin.to_json(),
         "rows_read": selection.rows_read + damage.lost,
         "skipped": damage.skipped,
         "replaced": damage.replaced,
         "duplicates": selection.duplicates,
     }
     further = {
-        "vocabulary": words and words.to_json(),
         "problems": damage.problems,
         "duplicate_words": selection.duplicate_words,
         "limit": selection.limit,
@@ -343,9 +327,8 @@ def _told(name: str, table: Table, origin: _Origin, selection: Selection) -> dic
 
 
 def _result(
-    checkpoint: embzarr.Checkpoint, name: str, origin: _Origin, selection: Selection
+    checkpoint: embzarr.Checkpoint, name: str, origin: Origin, selection: Selection
 ) -> Imported:
-    source, words = origin
     return Imported(
         checkpoint=checkpoint,
         format=name,
@@ -359,6 +342,7 @@ def _result(
         missing=selection.missing,
         missing_words=tuple(selection.missing_words),
         problems=tuple(selection.damage.problems),
-        source=source,
-        vocabulary=words,
+        source=origin.source,
+        vocabulary=origin.vocabulary,
+        files=origin.files,
     )

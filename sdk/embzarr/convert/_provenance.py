@@ -16,7 +16,7 @@ class Provenance:
     name: str
     """Of the file, without its folder."""
     size: int
-    """Bytes of it that were read, as they are stored."""
+    """Bytes of it that were read, as they are stored; of `Imported.files`, all of them."""
     sha256: str | None
     """Of those bytes; None where the file was not read whole."""
 
@@ -62,3 +62,6 @@ class Imported:
     """The file."""
     vocabulary: Provenance | None
     """The file of its words, where there was one."""
+    files: tuple[Provenance, ...]
+    """All files that were read of a folder, by their names in it, or of a file and others that
+    belong to it; none where one file was read, which is `source`. At most a thousand."""

@@ -13,7 +13,7 @@ import embzarr
 from embzarr._reading import NAMES, Tensor
 from embzarr.convert import import_vectors
 from embzarr.convert._readers import finalfusion
-from unit.convert.others import MATRIX, WORDS, check
+from unit.convert.others import MATRIX, WORDS, check, words_file
 
 
 def chunked(chunks: list[tuple[int, bytes, bytes | None]]) -> bytes:
@@ -51,6 +51,12 @@ def with_ngrams(kind: int) -> np.ndarray:
     """Return rows of words, and of n-grams behind them."""
     rows = np.random.default_rng(kind).standard_normal((NGRAM_ROWS[kind], 6), np.float32)
     return np.concatenate((MATRIX, rows))
+
+
+def hashed(buckets: int = len(WORDS), hashes: int = 2) -> tuple[int, bytes, None]:
+    """Return a vocabulary of floret, which has no words."""
+    told = struct.pack("<IIQII", 2, 3, buckets, hashes, 2166136261)
+    return 9, told + texts(["<", ">"]), None
 
 
 def ngrams(names: list[tuple[str, int]], minn: int = 2) -> tuple[int, bytes, None]:
@@ -184,17 +190,39 @@ def test_a_quantised_matrix_is_put_together(tmp_path: Path, *, turn: bool, norms
         ([ngrams([]), plain(with_ngrams(8))], "input-file"),
         ([ngrams([("ab", 0), ("bc", 1)], minn=0), plain(with_ngrams(8))], "input-file"),
         ([ngrams([("ab", 0), ("\udc80", 1)]), plain(with_ngrams(8))], "input-file"),
-        ([(9, struct.pack("<IIIIIII", 2, 3, 4, 5, 6, 1, 1), None), plain(MATRIX)], None),
+        ([hashed(), plain(MATRIX)], "input-argument"),
+        ([hashed(hashes=5), plain(MATRIX)], "input-file"),
+        ([hashed(buckets=0), plain(MATRIX[:0])], "input-file"),
+        ([hashed(), plain(MATRIX[:6])], "input-rows"),
+        ([hashed(), vocabulary(1, WORDS), plain(MATRIX)], "input-rows"),
+        ([hashed()], "input-rows"),
     ],
 )
-def test_an_odd_file_of_finalfusion_is_told(
-    tmp_path: Path, chunks: list[Any], code: str | None
-) -> None:
-    """A code that stands for nothing, other lengths, n-grams that cannot be, and floret's table."""
+def test_an_odd_file_of_finalfusion_is_told(tmp_path: Path, chunks: list[Any], code: str) -> None:
+    """A code that stands for nothing, other lengths, n-grams that cannot be; floret's, no words."""
     (tmp_path / "a.fifu").write_bytes(chunked(chunks))
     with pytest.raises(embzarr.EmbzarrError) as caught:
         import_vectors(tmp_path / "a.fifu", tmp_path / "run")
-    assert caught.value.code == (code or "feature-unsupported")
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("is_quantised", [False, True])
+def test_words_are_made_of_a_vocabulary_of_floret(tmp_path: Path, *, is_quantised: bool) -> None:
+    """As of floret's own table of the same rows, those that no one named included."""
+    matrix = quantised(turn=False, norms=False) if is_quantised else plain(MATRIX)
+    (tmp_path / "a.fifu").write_bytes(chunked([hashed(), matrix]))
+    words = words_file(tmp_path)
+    found = import_vectors(tmp_path / "a.fifu", tmp_path / "run", vocabulary=words).checkpoint
+
+    (tmp_path / "b.fifu").write_bytes(chunked([vocabulary(1, WORDS), matrix]))
+    rows = import_vectors(tmp_path / "b.fifu", tmp_path / "rows").checkpoint.to_numpy()
+    lines = [f"{at} {' '.join(map(repr, row.tolist()))}\n" for at, row in enumerate(rows)]
+    (tmp_path / "a.floret").write_text(f"7 6 2 3 2 2166136261 < >\n{''.join(lines)}")
+    same = import_vectors(tmp_path / "a.floret", tmp_path / "same", vocabulary=words).checkpoint
+
+    assert list(found.words) == WORDS
+    np.testing.assert_array_equal(found.to_numpy(), same.to_numpy())
+    np.testing.assert_array_equal(found.get_vector("unseen"), same.get_vector("unseen"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import importlib
 import io
 import lzma
 import os
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -24,12 +25,14 @@ import vector_files
 from embzarr._storage import open_store
 from embzarr.convert import _remote, import_vectors
 from embzarr.convert._readers import FORMATS
+from embzarr.convert._source import Source
 from vector_files import text, word2vec_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embzarr.convert._blocks import Block, Given, Table
+    from embzarr.convert._stream import Stream
     from servers.s3 import S3Server
 
 WORDS = ["the", "of", "and", "in"]
@@ -220,6 +223,26 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(tmp_path: Path
     assert refused(file, tmp_path / "run", progress=grow).code == "input-changed"
 
 
+@pytest.mark.parametrize(("is_packed", "code"), [(False, "object-missing"), (True, "store-failed")])
+def test_a_file_that_is_gone_before_it_is_opened_by_its_path_is_told(
+    tmp_path: Path, code: str, *, is_packed: bool
+) -> None:
+    """Deleted by another program, as may be the copy of one that was unpacked."""
+    (tmp_path / "a.bin").write_bytes(gzip.compress(SOUND) if is_packed else SOUND)
+    source = Source(tmp_path / "a.bin", None, what="source")
+
+    def read(stream: Stream) -> None:
+        with source.on_disk(stream) as path:
+            path.unlink()
+            path.read_bytes()
+
+    with source.stream() as stream, pytest.raises(embzarr.EmbzarrError) as caught:
+        read(stream)
+
+    assert caught.value.code == code
+    assert "a.bin" in str(caught.value)
+
+
 @pytest.mark.parametrize("pack", ["gzip", "bzip2", "xz"])
 def test_a_bomb_is_bounded(tmp_path: Path, pack: str) -> None:
     """What unpacks to gigabytes of nothing is refused after some MiB."""
@@ -253,6 +276,7 @@ def test_what_cannot_be_unpacked_is_told(tmp_path: Path, pack: str, *, is_cut: b
     [
         (b'[{"word": "a", "vector": [1, 2]}]', "JSON"),
         (b"GGUF\3\0\0\0", "GGUF"),
+        (struct.pack("<12id", 2, 5, 5, 5, 5, 1, 2, 2, 2000000, 3, 6, 100, 1e-4), "fastText"),
         (b"\x80\x04\x95", "pickle"),
         (b"\xff\xfea\0", "UTF-16"),
         (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
@@ -268,6 +292,20 @@ def test_what_is_not_read_is_called_by_its_name(tmp_path: Path, data: bytes, tol
     error = refused(tmp_path / "a.bin", tmp_path / "run")
     assert error.code == "input-file"
     assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "choices"), [(b"\xff 1 2\nb 3 4\n", 2), (b"a 1 nan\nb 3 4\n", 2), (b"a 1 2\nb 3\n", 1)]
+)
+def test_an_error_tells_how_to_go_on_all_the_same(
+    tmp_path: Path, data: bytes, choices: int
+) -> None:
+    """Without the row, or, where something can be put in its place, with the rest of it."""
+    (tmp_path / "a.txt").write_bytes(data)
+    told = refused(tmp_path / "a.txt", tmp_path / "run", format="glove").__notes__
+    assert [note.partition(" ")[0] for note in told] == [
+        "on_error='skip'", "on_error='replace'",
+    ][:choices]  # fmt: skip
 
 
 # What is chosen -----------------------------------------------------------------------------------

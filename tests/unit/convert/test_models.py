@@ -456,7 +456,7 @@ MODEL, FILE = fasttext(), fifu()
         (FILE[:50], embzarr.InvalidInputError, "input-file"),
         (fifu(WORDS[1:]), embzarr.InvalidInputError, "input-rows"),
         (fifu(first=3), embzarr.InvalidInputError, "input-file"),
-        (fifu(first=9), embzarr.UnsupportedError, "feature-unsupported"),
+        (fifu(first=9), embzarr.InvalidInputError, "input-file"),
         (fifu(number=11), embzarr.InvalidInputError, "input-file"),
         (FILE.replace(b"\x04\0\0\0</s>", b"\xff\xff\xff\x7f</s>"), ValueError, "input-file"),
     ],

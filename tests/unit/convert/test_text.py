@@ -179,6 +179,13 @@ def test_damage_is_told_with_its_place(tmp_path: Path, data: bytes, code: str, t
         embzarr.open(tmp_path / "run")
 
 
+@pytest.mark.parametrize("data", [b"king\nqueen\n", b"2 1\nking \0\n\0\0queen \0\n\0\0"])
+def test_lines_without_numbers_are_told(tmp_path: Path, data: bytes) -> None:
+    """A list of words, or another format, of which the caller says that it is GloVe's."""
+    with pytest.raises(embzarr.InvalidInputError, match="found most without numbers"):
+        imported(tmp_path, data, format="glove")
+
+
 def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
     """A line longer than any row is not held in memory."""
     with pytest.raises(embzarr.InvalidInputError, match="expected at most"):

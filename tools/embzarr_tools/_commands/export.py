@@ -135,7 +135,8 @@ def export(
     Words that the format cannot hold are refused first. Numbers keep their bits: where the format
     has not the type that they are stored as, they get the next wider one. Standard output takes
     what was written before an error, too; look at the exit code. Words of npy and safetensors lie
-    beside FILE, in one of the same name with the ending .txt.
+    beside FILE, in one of the same name with the ending .txt. Rows of n-grams stay behind: what is
+    written has vectors of its words alone.
     """
     from embzarr import convert  # noqa: PLC0415 - imports embzarr, see _options
 

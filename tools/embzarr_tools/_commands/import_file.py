@@ -46,7 +46,10 @@ class Choices:
     ] = None
     vocabulary: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The words, one a line, where the vectors come without."),
+        typer.Option(
+            metavar="FILE",
+            help="The words, one a line, or a tokenizer.json, where the vectors come without.",
+        ),
     ] = None
     on_error: Annotated[
         str,

@@ -63,6 +63,10 @@ FORMATS: Final[Mapping[str, Read]] = {
 
 _STRANGERS: Final = (
     (rb"\s*\[", "a JSON array: write an object a line, with a word and its vector"),
+    (  # twelve whole numbers, among them one of four losses and one of three kinds of model
+        rb"(?:..\0\0){6}[\1-\4]\0{3}[\1-\3]\0{3}.{4}(?:[\0-\x1e]\0{3}){2}..\0\0",
+        "an old model of fastText's, without a version: gensim's load_facebook_vectors reads it",
+    ),
     (rb"GGUF", "a GGUF model: save its embedding as safetensors or .npy"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text: write it as UTF-8"),
     (rb"[^\n\0]*\r[^\n\0]+\Z", "lines that end in a carriage return: end them in a line feed"),

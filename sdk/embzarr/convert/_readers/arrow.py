@@ -86,23 +86,23 @@ def _require(package: str, what: str, extra: str) -> None:
         )
 
 
-def _parquet_batches(path: Path, damage: Damage) -> Iterator[Any]:
+def _parquet_batches(path: Path, given: Given) -> Iterator[Any]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
     for part in files_of(path, "parquet"):
         with pq.ParquetFile(part) as file:
-            names = _columns(file.schema_arrow, damage)
+            names = _columns(file.schema_arrow, given.damage)
             most = _rows_at_once(file.schema_arrow, names)
             for batch in file.iter_batches(batch_size=most, columns=names):
                 yield batch.select(names)
 
 
-def _arrow_batches(path: Path, damage: Damage) -> Iterator[Any]:
+def _arrow_batches(path: Path, given: Given) -> Iterator[Any]:
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     for part in files_of(path, "arrow"):
-        with pa.memory_map(str(part)) as mapped, _ipc(mapped, part, damage) as file:
-            names = _columns(file.schema, damage)
+        with pa.memory_map(str(part)) as mapped, _ipc(mapped, part, given.damage) as file:
+            names = _columns(file.schema, given.damage)
             most = _rows_at_once(file.schema, names)
             for batch in _batches_of(file):
                 batch.validate(full=True)
@@ -129,14 +129,25 @@ def _batches_of(file: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
     return iter(file)
 
 
-def _lance_batches(path: Path, damage: Damage) -> Iterator[Any]:
+def _lance_batches(path: Path, given: Given) -> Iterator[Any]:
     lance = importlib.import_module("lance")  # an extra
 
-    dataset = lance.dataset(str(path.parent.parent))
-    names = _columns(dataset.schema, damage)
+    folder = path.parent.parent
+    dataset = lance.dataset(str(folder))
+    for name in _lance_files(dataset):
+        given.source.note(folder / name, name)
+    names = _columns(dataset.schema, given.damage)
     most = _rows_at_once(dataset.schema, names)
     for batch in dataset.to_batches(columns=names, batch_size=most):
         yield batch.select(names)
+
+
+def _lance_files(dataset: Any) -> Iterator[str]:  # noqa: ANN401 - pylance has no types
+    """Yield the files of a version, which are named in its manifest."""
+    for fragment in dataset.get_fragments():
+        yield from (f"data/{file.path}" for file in fragment.data_files())
+        if (deleted := fragment.deletion_file()) is not None:
+            yield deleted
 
 
 def _rows_at_once(schema: Any, names: list[str]) -> int:  # noqa: ANN401 - pyarrow has no types
@@ -230,7 +241,7 @@ class _Rows:
         """Yield what pyarrow reads; whatever it raises of a damaged file is one error."""
         with given.source.on_disk(given.stream) as path:
             try:
-                for batch in batches_of(path, given.damage):
+                for batch in batches_of(path, given):
                     if batch.num_rows:
                         self.metadata = self.metadata or _told(batch.schema)
                         yield _narrowed(batch)

@@ -1,7 +1,8 @@
 """finalfusion's ``.fifu``: words, a matrix, plain or quantised, and norms taken out of it.
 
 Of vocabularies with n-grams, in buckets or named, words have their own rows, which is what
-finalfusion answers for them; the rows of n-grams become a tensor, by which it answers others.
+finalfusion answers for them; the rows of n-grams become a tensor, by which it answers others. A
+vocabulary of floret has no words: those of a file are computed, as of floret's own table.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
+from embzarr._reading import HashedGrams
 from embzarr.convert._blocks import MOST_WORD_BYTES, Block, Table, check_dim, rows_in_block
+from embzarr.convert._matrix import spooled
+from embzarr.convert._readers import floret
 from embzarr.convert._readers.finalfusion_ngrams import BY_BUCKETS, Ngrams
-from embzarr.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +37,7 @@ _VOCABULARIES: Final = {1: "<Q", 3: "<QIII", 7: "<QIII", 8: "<QQII"}
 """Of words alone, with buckets of n-grams, fastText's, and with n-grams by name: their heads."""
 _QUANTISED: Final = 4
 _FLORET: Final = 9
+_FLORET_HEAD: Final = "<IIQII"
 _BYTES: Final = 1
 _FLOAT32: Final = 10
 _MOST_PADDING: Final = 4
@@ -43,12 +47,19 @@ _MOST_METADATA_BYTES: Final = 1 << 20
 
 
 def read(given: Given) -> Table:
-    """Read vocabulary and norms, and leave the rows to be read."""
+    """Read vocabulary and norms, and leave the rows to be read.
+
+    Raises:
+        InvalidInputError: codes ``input-file``; ``input-rows``: words and rows do not fit;
+            ``input-argument``: rows of floret, and no vocabulary.
+    """
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream))
         with path.open("rb") as file:
             parts = _Parts(file, path, given.damage)
             parts.read()
+        if parts.hashed is not None:
+            return _of_floret(parts.hashed, parts.table(parts.hashed), given, stack)
         matrix, words = parts.sound()
         dim = check_dim(given.damage, matrix.shape[1])
         ngrams = parts.ngrams and parts.ngrams.stored(matrix, len(words), stack)
@@ -61,6 +72,14 @@ def read(given: Given) -> Table:
         )
 
 
+def _of_floret(grams: HashedGrams, matrix: Matrix, given: Given, stack: ExitStack) -> Table:
+    """Return the vectors of words of a vocabulary, each made of rows of n-grams, and those rows."""
+    check_dim(given.damage, matrix.shape[1])
+    words = floret.words_of(given)
+    rows = spooled(lambda first, last: matrix.rows(slice(first, last)), matrix.shape, stack)
+    return floret.of_table(rows, grams, words, given, stack.pop_all())
+
+
 class _Parts:
     """The chunks of a file."""
 
@@ -71,6 +90,8 @@ class _Parts:
         self._size = path.stat().st_size
         self._words: list[bytes] | None = None
         self.ngrams: Ngrams | None = None
+        self.hashed: HashedGrams | None = None
+        """How rows were hashed, where they are floret's."""
         self._matrix: Matrix | None = None
         self.norms: NDArray[np.float32] | None = None
         self.metadata: dict[str, Any] = {}
@@ -102,6 +123,17 @@ class _Parts:
             )
         return self._matrix, self._words
 
+    def table(self, grams: HashedGrams) -> Matrix:
+        """Return the rows of floret's n-grams, once they are known to be as many as it says."""
+        rows = 0 if self._matrix is None else self._matrix.shape[0]
+        if self._matrix is None or rows != grams.bucket or self._words or self.norms is not None:
+            raise self._damage.error(
+                f"expected {grams.bucket} rows of floret's n-grams and neither words nor norms, "
+                f"found {rows} rows",
+                code="input-rows",
+            )
+        return self._matrix
+
     def _read_chunk(self, told: int | None) -> None:
         kind, size = self._take("<IQ")
         begin = self._file.tell()
@@ -109,13 +141,10 @@ class _Parts:
             raise self._damage.error(
                 f"byte {begin - 12}: chunk {kind} of {size} bytes is not sound"
             )
-        if kind == _FLORET:
-            raise UnsupportedError(
-                "feature-unsupported",
-                f"{self._damage.name}: a vocabulary of floret, which holds no words to import",
-            )
         if kind in _VOCABULARIES:
             self._words, self.ngrams = self._vocabulary(kind, begin + size)
+        elif kind == _FLORET:
+            self.hashed = self._hashed(begin + size)
         elif kind == _QUANTISED:
             self._matrix = self._quantised(begin + size)
         elif kind == _MATRIX:
@@ -139,6 +168,22 @@ class _Parts:
         count, minn, maxn = told
         names = [(self._text(at, end), *self._take("<Q")) for at in range(count)]
         return words, Ngrams.by_name(names, minn, maxn, self._damage)
+
+    def _hashed(self, end: int) -> HashedGrams:
+        minn, maxn, buckets, hashes, seed = self._take(_FLORET_HEAD)
+        begin, stop = (self._text(at, end).decode(errors="replace") for at in range(2))
+        grams = HashedGrams(
+            bucket=buckets,
+            minn=minn,
+            maxn=maxn,
+            hash_count=hashes,
+            hash_seed=seed,
+            begin=begin,
+            end=stop,
+        )
+        if not grams.is_sound:
+            raise self._damage.error(f"no sound parameters of floret: {grams!r:.300}")
+        return grams
 
     def _text(self, number: int, end: int) -> bytes:
         (length,) = self._take("<I")

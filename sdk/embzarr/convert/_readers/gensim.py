@@ -29,6 +29,9 @@ _PLANE: Final = 2
 _COUNT: Final = "count"
 _ARRAYS: Final = (".vectors.npy", ".wv.vectors.npy")
 """How the names of files end in which gensim has the vectors of large models."""
+_APART: Final = "__numpys"
+_OWNERS: Final = "__recursive_saveloads"
+"""Under which gensim notes what it has saved in files of their own, and parts that have such."""
 _MOST_FILES: Final = 32
 _PIECE_BYTES: Final = 1 << 21
 
@@ -110,22 +113,38 @@ def _loaded(path: Path, given: Given, stack: ExitStack) -> Any:  # noqa: ANN401 
         ) from exc
     for _ in range(_MOST_FILES):
         try:
-            return _vectors_of(utils.SaveLoad, path)
+            found = utils.SaveLoad.load(str(path), mmap="r")
+            _note_beside(found, path, given)
+            return _vectors_of(found, path)
         except FileNotFoundError as exc:
             _fetch_beside(path, str(exc.filename).removeprefix(str(path)), given, stack)
         except Exception as exc:
             raise given.damage.error(
-                f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc}"
+                f"gensim cannot load it as word vectors: {type(exc).__name__}: {exc} (if an "
+                "older gensim wrote it, have gensim 3.8.3 load and save it first)"
             ) from exc
     raise given.damage.error(f"gensim wants more than {_MOST_FILES} files beside it")
 
 
-def _vectors_of(kind: Any, path: Path) -> Any:  # noqa: ANN401 - as above
-    found = kind.load(str(path), mmap="r")
+def _vectors_of(found: Any, path: Path) -> Any:  # noqa: ANN401 - as above
     found = type(found).load(str(path), mmap="r")  # which knows what older versions wrote
     found = getattr(found, "wv", found)
     _ = found.vectors.shape, len(found.index_to_key), found.expandos
     return found
+
+
+def _note_beside(found: Any, path: Path, given: Given) -> None:  # noqa: ANN401 - as above
+    """Note the files that gensim has read beside the source by itself."""
+    for name in _arrays_apart(found):
+        ending = f".{name}.npy"
+        given.source.note(path.with_name(path.name + ending), given.source.own_name + ending)
+
+
+def _arrays_apart(found: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Yield the attributes of a model that gensim keeps in files of their own."""
+    yield from getattr(found, _APART, ())
+    for owner in getattr(found, _OWNERS, ()):
+        yield from (f"{owner}.{name}" for name in _arrays_apart(getattr(found, owner, None)))
 
 
 def _fetch_beside(path: Path, ending: str, given: Given, stack: ExitStack) -> None:

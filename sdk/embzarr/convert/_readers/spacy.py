@@ -19,7 +19,7 @@ from embzarr._reading import HashedGrams
 from embzarr.convert._blocks import Block, Table, check_dim, rows_in_block
 from embzarr.convert._readers import floret
 from embzarr.convert._readers import numpy as npy
-from embzarr.errors import InvalidInputError
+from embzarr.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from embzarr.convert._blocks import Given
     from embzarr.convert._damage import Damage
 
+_SETTINGS: Final = "vectors.cfg"
 _MOST_BYTES: Final = 1 << 30
 _SEED: Final = 1
 _FACTOR: Final = 0xC6A4A7935BD1E995
@@ -46,15 +47,16 @@ def read(given: Given) -> Table:
         InvalidInputError: codes ``input-file``: a file is missing or damaged; ``input-argument``:
             vectors of floret, and no vocabulary.
     """
+    head = given.stream.peek()
     with ExitStack() as stack:
         path = stack.enter_context(given.source.on_disk(given.stream))
-        matrix = _mapped(path, given)
+        matrix = _mapped(path, head, given)
         dim = check_dim(given.damage, matrix.shape[1])
-        if (grams := _floret(path.parent, matrix, given.damage)) is not None:
+        if (grams := _floret(given, matrix)) is not None:
             wanted = floret.words_of(given)
             return floret.of_table(matrix, grams, wanted, given, stack.pop_all())
-        keys = _decoded(path.parent / "key2row", dict[int, int], given.damage)
-        texts = _decoded(path.parent / "strings.json", list[str], given.damage)
+        keys = _decoded(given, "key2row", dict[int, int])
+        texts = _decoded(given, "strings.json", list[str])
         words, rows = _words(keys, texts, len(matrix), given.damage)
         return Table(
             dim=dim,
@@ -63,22 +65,24 @@ def read(given: Given) -> Table:
         )
 
 
-def _floret(folder: Path, matrix: NDArray[Any], damage: Damage) -> HashedGrams | None:
+def _floret(given: Given, matrix: NDArray[Any]) -> HashedGrams | None:
     """Return how rows of n-grams were hashed, where they are floret's."""
-    path = folder / "vectors.cfg"
-    told = _decoded(path, dict[str, Any], damage) if path.is_file() else {}
+    try:
+        told = _decoded(given, _SETTINGS, dict[str, Any])
+    except NotFoundError:
+        return None
     if told.get("mode") != "floret":
         return None
     record = {**told, "bucket": len(matrix), "begin": told.get("bow"), "end": told.get("eow")}
     grams = HashedGrams.from_json(record)
     if grams is None or matrix.dtype != np.float32:
-        raise damage.error(f"{path.name}: no sound parameters of floret: {told!r:.200}")
+        raise given.damage.error(f"{_SETTINGS}: no sound parameters of floret: {told!r:.200}")
     return grams
 
 
-def _mapped(path: Path, given: Given) -> NDArray[Any]:
+def _mapped(path: Path, head: bytes, given: Given) -> NDArray[Any]:
     """Return the matrix, which stays on the disk."""
-    matrix, offset = npy.header_of(given.stream.peek(), given.damage)
+    matrix, offset = npy.header_of(head, given.damage)
     matrix.check(given)
     needed = matrix.shape[0] * matrix.shape[1] * matrix.dtype.itemsize
     if path.stat().st_size - offset < needed:
@@ -88,16 +92,14 @@ def _mapped(path: Path, given: Given) -> NDArray[Any]:
     return np.memmap(path, matrix.dtype, "r", offset=offset, shape=matrix.shape)
 
 
-def _decoded(path: Path, kind: Any, damage: Damage) -> Any:  # noqa: ANN401 - a type
-    """Return what a file holds: JSON, or msgpack."""
+def _decoded(given: Given, name: str, kind: Any) -> Any:  # noqa: ANN401 - a type
+    """Return what a file beside the matrix holds: JSON, or msgpack."""
+    data = given.source.sibling(name).whole(_MOST_BYTES)
+    decoder = msgspec.json if name.endswith(".json") or name == _SETTINGS else msgspec.msgpack
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise damage.error(f"{path.name}: expected at most {_MOST_BYTES} bytes")
-        data = path.read_bytes()
-        decoder = msgspec.msgpack if path.suffix == "" else msgspec.json
         return decoder.decode(data, type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidInputError("input-file", f"{damage.name}: {path.name}: {exc}") from exc
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise given.damage.error(f"{name}: {exc}") from exc
 
 
 def _words(

@@ -21,8 +21,6 @@ from embzarr.convert._vocabulary import vocabulary_of
 from embzarr.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from embzarr.convert._blocks import Given
@@ -55,7 +53,7 @@ def read(given: Given) -> Table:
         parts = safetensors.parts_of(given, stack)
         rows = _rows(parts, given.damage, stack)
         words = [word for word, _ in vocabulary_of(given.vocabulary)]
-        model = _model(_config(parts.path.parent, given.damage), rows, words, given.damage)
+        model = _model(_config(given), rows, words, given.damage)
         return Table(
             dim=model.dim,
             dtype="float32",
@@ -65,12 +63,12 @@ def read(given: Given) -> Table:
         )
 
 
-def _config(folder: Path, damage: Damage) -> _Config:
+def _config(given: Given) -> _Config:
+    data = given.source.sibling("config.json").whole(_MOST_CONFIG_BYTES)
     try:
-        with (folder / "config.json").open("rb") as file:
-            return msgspec.json.decode(file.read(_MOST_CONFIG_BYTES), type=_Config)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise damage.error(f"config.json: {exc}") from exc
+        return msgspec.json.decode(data, type=_Config)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise given.damage.error(f"config.json: {exc}") from exc
 
 
 def _model(

@@ -138,7 +138,10 @@ def read_table(given: Given) -> Table:
 def _without_header(given: Given, between: bytes, before: int = 0) -> Table:
     stream, damage = given.stream, given.damage
     _drop_bom(stream)
-    dim = check_dim(damage, _likely_dim(_whole_lines(stream.peek()), between))
+    likely = _likely_dim(_whole_lines(stream.peek()), between)
+    if not likely:
+        raise damage.error("expected lines of a word and numbers, found most without numbers")
+    dim = check_dim(damage, likely)
     rows = _Rows(stream, damage, dim=dim, rows=None, between=between, before=before)
     return Table(dim=dim, dtype="float32", blocks=rows.blocks())
 

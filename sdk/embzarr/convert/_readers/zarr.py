@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from embzarr.convert import _matrix
@@ -34,6 +36,8 @@ def read(given: Given) -> Table:
             arrays = {"": node} if isinstance(node, zarr.Array) else dict(node.arrays())
             matrix, texts = _found_in(arrays, given.damage)
             about |= dict(matrix.attrs)
+            for array in [matrix] if texts is None else [matrix, texts]:
+                _note_files(path, array.path, given)
         except EmbzarrError:
             raise
         except Exception as exc:  # zarr raises what it likes of a damaged store
@@ -41,6 +45,15 @@ def read(given: Given) -> Table:
         words = None if texts is None else ArrayTexts(texts, given.damage)
         table = _matrix.of_array(matrix, given, words, stack.pop_all())
         return replace(table, metadata=told(about))
+
+
+def _note_files(path: Path, name: str, given: Given) -> None:
+    """Note the files of an array, which zarr reads by itself."""
+    for folder, folders, names in os.walk(path.parent / name):
+        folders.sort()
+        for file in (Path(folder, one) for one in sorted(names)):
+            if file != path:
+                given.source.note(file, file.relative_to(path.parent).as_posix())
 
 
 def _found_in(arrays: dict[str, Any], damage: Damage) -> tuple[Any, Any]:
