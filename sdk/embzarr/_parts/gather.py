@@ -13,7 +13,7 @@ from embzarr._format import Manifest, placements, spec, word_table
 from embzarr._history import Claim, Draft, committing, root
 from embzarr._parts.publish import base_of
 from embzarr._reading import TableReader, link_of, pages
-from embzarr._storage import interrupts, parallel
+from embzarr._storage import interrupts, known_of, parallel
 from embzarr._version import __version__
 from embzarr._writing import compacting, delta
 from embzarr.errors import EmbzarrError, InvalidInputError
@@ -33,7 +33,9 @@ MOST_APPENDED = 1024**3
 """Bytes of rows that a delta is made of at once, in memory."""
 _JOB_BYTES = 32 * 1024**2
 """Of shards under way, two beside the one that is filled: a driver has other things to hold."""
-_BATCH_BYTES = 4 * 1024**2
+_HDFS_JOB_BYTES = 112 * 1024**2
+"""hdfs-native asks again after half a second whether a file is whole: eight wait side by side."""
+_BATCH_BYTES = 8 * 1024**2
 """Of rows that are read at once; as many more are laid into their shard meanwhile."""
 
 
@@ -157,7 +159,7 @@ def _assembled(
         write_id=plan.write_id,
         compression=compression,
         chunk_bytes=chunk_bytes,
-        job_bytes=_JOB_BYTES,
+        job_bytes=_HDFS_JOB_BYTES if known_of(store).kind == "hdfs" else _JOB_BYTES,
     )
     writer.lossy = compacting.inherited(reader.manifest.base for reader in readers)
     with writer.withdrawn_on_error():
