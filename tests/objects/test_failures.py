@@ -14,7 +14,7 @@ from obstore.exceptions import GenericError
 
 from embzarr._redact import Redactor
 from embzarr._storage import open_store
-from embzarr._storage.backends import cloud
+from embzarr._storage.backends import connecting
 from embzarr._storage.requests.failures import Place
 from embzarr.errors import (
     AccessDeniedError,
@@ -244,7 +244,7 @@ class TestNoAnswer:
 
     def test_a_long_upload_is_no_silence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing comes down while a body goes up, however long a slow link takes."""
-        monkeypatch.setitem(cloud._CLIENT, "read_timeout", "100ms")
+        monkeypatch.setitem(connecting._CLIENT, "read_timeout", "100ms")
         with running_fake_s3(Answers(statuses=(200,), delay=0.4)) as url:
             s3(url).put("large", bytes(2 * 2**20))
             for quick in (lambda: s3(url).get("a"), lambda: s3(url).put("small", b"")):

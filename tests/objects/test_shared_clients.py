@@ -11,7 +11,7 @@ import pytest
 from obstore import store as obstore_stores
 
 import embzarr
-from embzarr._storage.backends import cloud
+from embzarr._storage.backends import connecting
 from embzarr._storage.libraries import client
 from embzarr._storage.open import open_store
 
@@ -30,7 +30,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
             return super().__new__(cls, bucket, **how)  # type: ignore[call-arg]  # a class in Rust
 
     monkeypatch.setattr(obstore_stores, "S3Store", Noting)
-    for name in [name for name in os.environ if cloud._READ.match(name) or "CA_BUNDLE" in name]:
+    read = connecting._READ
+    for name in [name for name in os.environ if read.match(name) or "CA_BUNDLE" in name]:
         monkeypatch.delenv(name)
     client._shared.clear()
     yield found

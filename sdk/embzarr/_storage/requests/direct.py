@@ -52,7 +52,7 @@ VALID = timedelta(minutes=15)
 """How far a server's clock may be ahead, as of signed headers."""
 _CONNECT_SECONDS = 4.0
 _SILENT_SECONDS = 12.0
-"""As of the library's: see `embzarr._storage.backends.cloud`."""
+"""As of the library's: see `embzarr._storage.backends.connecting`."""
 _LEAST_SECONDS = 1.0
 """For the answer to what has been sent."""
 _REST_SECONDS = 10.0
