@@ -35,7 +35,7 @@ _JOB_BYTES = 32 * 1024**2
 """Of shards under way, two beside the one that is filled: a driver has other things to hold."""
 _HDFS_JOB_BYTES = 112 * 1024**2
 """hdfs-native asks again after half a second whether a file is whole: eight wait side by side."""
-_BATCH_BYTES = 8 * 1024**2
+_BATCH_BYTES = 6 * 1024**2
 """Of rows that are read at once; as many more are laid into their shard meanwhile."""
 
 
