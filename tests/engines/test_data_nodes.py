@@ -14,6 +14,7 @@ import pytest
 
 import embzarr
 from embzarr._storage import Leftovers, open_store
+from embzarr.errors import StoreError
 from servers import hdfs as hadoop
 from servers.hdfs import Hdfs
 
@@ -115,4 +116,16 @@ def test_a_save_ends_though_no_data_node_says_anything(three: Hdfs) -> None:
             saved = saving.result(2 * ENDS_WITHIN)
 
     assert time.monotonic() - begun < ENDS_WITHIN
-    assert embzarr.open(url).step == int(saved)
+    assert opened(url).step == int(saved)
+
+
+def opened(url: str) -> embzarr.Checkpoint:
+    """Open a run once the NameNode has heard again which blocks the DataNodes have."""
+    until = time.monotonic() + ENDS_WITHIN
+    while True:
+        try:
+            return embzarr.open(url)
+        except StoreError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
