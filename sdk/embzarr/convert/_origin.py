@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from embzarr.convert._provenance import Provenance
+from embzarr.convert._source import MOST_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embzarr.convert._source import Source
     from embzarr.convert._stream import Stream
-
-_MOST_FILES: Final = 1000
-"""That are told of one by one: each takes some hundred bytes of a checkpoint's metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,7 @@ def origin_of(
     source = _of_source(file, stream, is_limited=is_limited)
     words = None if vocabulary is None else _of(vocabulary, vocabulary.base_name)
     every = _every(file, source, is_limited=is_limited)
-    files = tuple(islice(every, _MOST_FILES))
+    files = tuple(islice(every, MOST_FILES))
     return Origin(
         source=source,
         vocabulary=words,

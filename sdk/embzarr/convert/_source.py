@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from embzarr.convert._datasets import Part
 
 _PIECE_BYTES: Final = 1 << 21
-_MOST_OTHERS: Final = 1000
-"""Files that were read with one, and are known by their names; of more there is the number."""
+MOST_FILES: Final = 1000
+"""That are told of one by one, each in some hundred bytes of metadata; of more, the number."""
 _TAR: Final = "tar://"
 _PIPE: Final = "found a device or a pipe: put its bytes into a file"
 
@@ -104,7 +104,7 @@ class Source:
 
         Of those beyond a thousand there is but their number.
         """
-        if name not in self._others and len(self._others) >= _MOST_OTHERS:
+        if name not in self._others and len(self._others) >= MOST_FILES:
             self.others_left_out += 1
             return
         other = self._others.setdefault(name, Source(path, None, what="source", shown=name))

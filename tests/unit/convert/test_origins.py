@@ -186,7 +186,7 @@ def test_files_have_a_largest_number(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Of more than a thousand, how many they are is told: metadata are read by each open."""
     import zarr  # noqa: PLC0415 - slow to import
 
-    monkeypatch.setattr(source_module, "_MOST_OTHERS", 2)
+    monkeypatch.setattr(source_module, "MOST_FILES", 2)
     zarr.create_array(tmp_path / "a.zarr", data=MATRIX, chunks=(1, 6))
     found = import_vectors(
         tmp_path / "a.zarr", tmp_path / "run", vocabulary=words_file(tmp_path), duplicates="last"

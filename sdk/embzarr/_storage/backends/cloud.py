@@ -25,7 +25,6 @@ from embzarr._storage.backends.connecting import (
     CONNECTION_OPTIONS,
     Unsigned,
     Ways,
-    are_said_by_url,
     clients_of,
     mapping_of,
     refuse_unknown,
@@ -83,9 +82,8 @@ def open_s3(url: str, options: Mapping[str, object], *, single_writer: bool) -> 
         # Of the other clouds' credentials some are files, which are read anew for each client.
         made_of=("s3", bucket, prefix, access.config, access.provider),
         unsigned=unsigned,
-        is_plain=access.is_without_tls
-        and access.provider is not None
-        and are_said_by_url(access.config),
+        is_plain=access.is_without_tls and access.provider is not None,
+        said=tuple(access.config),
     )
     by = partial(connect, access.config)
     store = _build(by, options, place, identify, single_writer=single_writer, ways=ways)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -73,7 +73,9 @@ class Ways:
     unsigned: Unsigned | None = None
     """What makes those whose uploads are not signed."""
     is_plain: bool = False
-    """Whether they ask by requests without TLS, of which a signed URL says all."""
+    """Whether they ask by signed requests, without TLS."""
+    said: tuple[str, ...] = ()
+    """Names of what else is said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ def clients_of(
     uploading = {name: large[name] for name in large if name != _SILENCE or name in given}
     retry = _retry_of(options, place)
 
-    common = None if ways.made_of is None else frozen((ways.made_of, retry, _environment()))
+    environment = _environment()
+    common = None if ways.made_of is None else frozen((ways.made_of, retry, environment))
 
     def client(
         how: Mapping[str, object], by: Connect = connect, kind: str = ""
@@ -129,7 +132,8 @@ def clients_of(
 
     try:
         first, signed = client(little)(), client(uploading)
-        direct = _direct(first, common) if ways.is_plain and _asks_nothing(given) else None
+        is_direct = ways.is_plain and _asks_nothing(given, (*ways.said, *environment))
+        direct = _direct(first, common) if is_direct else None
         found = Clients(
             little=first, large=client(large), uploads=lambda _: signed(), direct=direct
         )
@@ -148,20 +152,16 @@ def clients_of(
     raise InvalidInputError("input-argument", f"storage options for {place.url}: {reason}")
 
 
-def are_said_by_url(config: Mapping[str, object]) -> bool:
-    """Tell whether a signed URL says all that a configuration and the variables do."""
-    return not any(map(_IN_HEADERS.fullmatch, (*config, *_environment())))
-
-
 def _retry_of(options: Mapping[str, object], place: Place) -> RetryConfig:
     retry = {**_RETRY, **mapping_of(options, "retry_config")}
     refuse_unknown(retry, _RETRY_OPTIONS, place.url)
     return cast("RetryConfig", retry)
 
 
-def _asks_nothing(given: Mapping[str, Any]) -> bool:
+def _asks_nothing(given: Mapping[str, Any], said: Iterable[str]) -> bool:
     """Tell whether no wish of a caller, and no system, needs what only the library heeds."""
-    return not (given.keys() - _OF_TLS or redirects.are_proxied() or os.name != "posix")
+    is_odd = given.keys() - _OF_TLS or redirects.are_proxied() or os.name != "posix"
+    return not (is_odd or any(map(_IN_HEADERS.fullmatch, said)))
 
 
 def _direct(client: ObjectStoreMethods, made_of: Hashable) -> Direct:

@@ -246,23 +246,23 @@ def _sent(connection: _Connection, path: str, data: Body) -> bool:
     for piece in pieces:
         crc = crc32c.crc32c(piece, crc)
     checksum = base64.b64encode(crc.to_bytes(4, "big")).decode()
-    ends = connection.sock.ends = _end_of(size)
+    connection.sock.ends = _end_of(size)
     connection.putrequest("PUT", path)
     connection.putheader("Content-Length", str(size))
     connection.putheader(_CHECKSUM, checksum)
     connection.endheaders()
-    _send(connection.sock, deque(filter(len, pieces)), ends)
-    answer = _answer_until(connection, ends)
+    _send(connection.sock, deque(filter(len, pieces)))
+    answer = _answer_in_time(connection)
     answer.read(_ANSWER_BYTES)
     if answer.status != _STORED:
         raise HTTPException
     return answer.headers.get(_CHECKSUM) == checksum
 
 
-def _send(to: socket, pieces: deque[memoryview], ends: float) -> None:
+def _send(to: _Socket, pieces: deque[memoryview]) -> None:
     """Send all pieces; some are taken at once, and the last of those perhaps in part."""
     while pieces:
-        _check(ends)
+        _check(to.ends)
         sent = to.sendmsg(islice(pieces, _MOST_PIECES))
         while pieces and sent >= len(pieces[0]):
             sent -= len(pieces.popleft())
@@ -270,9 +270,9 @@ def _send(to: socket, pieces: deque[memoryview], ends: float) -> None:
             pieces[0] = pieces[0][sent:]
 
 
-def _answer_until(connection: _Connection, ends: float) -> HTTPResponse:
+def _answer_in_time(connection: _Connection) -> HTTPResponse:
     """Return the answer to what was sent: a server may be long about it."""
-    connection.sock.settimeout(max(ends - time.monotonic(), _LEAST_SECONDS))
+    connection.sock.settimeout(max(connection.sock.ends - time.monotonic(), _LEAST_SECONDS))
     try:
         answer = connection.getresponse()
     except TimeoutError as exc:

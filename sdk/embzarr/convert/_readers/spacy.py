@@ -44,8 +44,9 @@ def read(given: Given) -> Table:
     """Read which word has which row, and leave the rows to be read.
 
     Raises:
-        InvalidInputError: codes ``input-file``: a file is missing or damaged; ``input-argument``:
-            vectors of floret, and no vocabulary.
+        InvalidInputError: codes ``input-file``: a file is damaged; ``input-argument``: vectors of
+            floret, and no vocabulary.
+        NotFoundError: code ``object-missing``: a file is missing.
     """
     head = given.stream.peek()
     with ExitStack() as stack:
