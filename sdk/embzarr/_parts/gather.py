@@ -166,8 +166,8 @@ def _assembled(
         writer.put_words(words, placement, order)
         del words, order
         for reader in readers:
-            for _, table, blocks in compacting.rows_of(reader, _BATCH_BYTES):
-                writer.append(table, blocks, copied=True)
+            for blocks in compacting.blocks_of(reader, _BATCH_BYTES):
+                writer.append_rows(blocks, copied=True)
         return writer.finish(placement)
 
 
@@ -296,6 +296,5 @@ def _rows_in(
 
 
 def _all_columns(readers: Sequence[TableReader]) -> dict[str, NDArray[Any]]:
-    found = [[blocks for _, _, blocks in compacting.rows_of(reader)] for reader in readers]
-    blocks = [block for share in found for block in share]
+    blocks = [block for reader in readers for block in compacting.blocks_of(reader)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

@@ -65,6 +65,10 @@ class TableReader:
             )
         return self._columns[name]
 
+    def prepare(self) -> None:
+        """Read at once where the rows of all columns lie, before many reads that need it."""
+        self._beside(self._columns, lambda: None)
+
     def expecting(self, count: int, views: Mapping[str, View]) -> dict[str, View]:
         """Return views of which the first rows are asked for, where `count` rows will want them."""
         return {name: self.column(name).expecting(count, view) for name, view in views.items()}

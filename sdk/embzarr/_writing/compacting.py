@@ -70,7 +70,7 @@ def write_full(
     )
     layer.lossy = inherited(manifest.layers)
     with layer.withdrawn_on_error():
-        for start, table, blocks in rows_of(reader):
+        for start, table, blocks in _rows_of(reader):
             _lay(upon.changes, blocks, start)
             layer.append(table, blocks)
             if progress is not None:
@@ -156,19 +156,33 @@ def _columns(manifest: Manifest) -> dict[str, Array]:
     return {name: manifest.base.arrays[name] for name in manifest.base.columns}
 
 
-def rows_of(
-    reader: TableReader, batch_bytes: int = BATCH_BYTES
-) -> Iterable[tuple[int, WordTable, Blocks]]:
-    """Yield all rows in batches: the first one's number, words, columns; the next is fetched."""
+def blocks_of(reader: TableReader, batch_bytes: int = BATCH_BYTES) -> Iterable[Blocks]:
+    """Yield the columns of all rows in batches; the next one is fetched meanwhile."""
+    reader.prepare()
+    return parallel.ahead(lambda cut: _blocks(reader, *cut), _cuts(reader, batch_bytes))
+
+
+def _rows_of(reader: TableReader) -> Iterable[tuple[int, WordTable, Blocks]]:
+    """Yield all rows in batches, as `blocks_of`: the first one's number, words, columns."""
+    reader.prepare()
+    return parallel.ahead(lambda cut: _rows(reader, *cut), _cuts(reader, BATCH_BYTES))
+
+
+def _cuts(reader: TableReader, batch_bytes: int) -> list[tuple[int, int]]:
     manifest = reader.manifest
     row_bytes = sum(array.grid.row_bytes for array in _columns(manifest).values())
-    ranges = list(nearest.batches(manifest.rows, row_bytes, batch_bytes))
-    return parallel.ahead(lambda cut: _read(reader, *cut), ranges)
+    return list(nearest.batches(manifest.rows, row_bytes, batch_bytes))
 
 
-def _read(reader: TableReader, start: int, stop: int) -> tuple[int, WordTable, Blocks]:
-    views = dict.fromkeys(reader.manifest.base.columns, WHOLE)
-    return start, reader.vocabulary.words(start, stop), reader.range(start, stop, views)
+def _rows(reader: TableReader, start: int, stop: int) -> tuple[int, WordTable, Blocks]:
+    words, blocks = parallel.together(
+        lambda: reader.vocabulary.words(start, stop), lambda: _blocks(reader, start, stop)
+    )
+    return start, words, blocks
+
+
+def _blocks(reader: TableReader, start: int, stop: int) -> Blocks:
+    return reader.range(start, stop, dict.fromkeys(reader.manifest.base.columns, WHOLE))
 
 
 def _lay(changes: Mapping[str, Change], blocks: Blocks, start: int) -> None:

@@ -258,10 +258,7 @@ def _write(writer: Writer, given: _Given, extras: Extras) -> Checkpoint:
             for first in range(0, len(listed), step):
                 stop = min(first + step, len(listed))
                 take = slice(first, stop) if rows is None else rows[first:stop]
-                layer.append(
-                    listed.part(first, stop),
-                    {name: column[take] for name, column in given.columns.items()},
-                )
+                layer.append_rows({name: col[take] for name, col in given.columns.items()})
 
         parallel.together(append, lambda: layer.put_words(listed, writer._placement))  # noqa: SLF001
     return writer._commit()  # noqa: SLF001

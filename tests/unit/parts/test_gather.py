@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +96,37 @@ def test_shares_become_one_checkpoint(tmp_path: Path) -> None:
     assert not any(objects_below(tmp_path, share.layer.path) for share in shares if share.layer)
 
 
+class Watched(PassThrough):
+    """Remembers what was read."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked: list[str] = []
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        self.asked.append(key)
+        return super().get_range(key, start, length)
+
+
+def test_words_are_read_once_in_however_many_batches_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch asks for its rows alone, so that it takes one round trip and not four."""
+    plan = plan_of(tmp_path, columns={})
+    share = write_vectors(tmp_path, plan, WORDS, VECTORS)
+    gathering = sys.modules[gather.__module__]
+    monkeypatch.setattr(gathering, "_BATCH_BYTES", 100 * VECTORS[0].nbytes)
+    store = Watched(open_store(tmp_path))
+
+    found = gather(target_of(store), plan, [share], metadata={})
+
+    assert share.layer
+    of_share = [key for key in store.asked if key.startswith(share.layer.path)]
+    below = [key[len(share.layer.path) + 1 :].partition("/c/")[0] for key in of_share]
+    assert np.array_equal(found.to_numpy(), VECTORS)
+    assert Counter(below) == {"words/offsets": 1, "words/data": 1, "vectors": 10}
+
+
 def test_losses_of_a_narrower_type_are_told(tmp_path: Path) -> None:
     """What the tasks' conversion cost is in the manifest, though the driver converted nothing."""
     plan = plan_of(tmp_path, dtype="float16")
@@ -145,14 +178,15 @@ def test_shares_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     embzarr.save(tmp_path / "held", ["a"], np.ones((1, 3)))
     later = plan_of(tmp_path / "held", columns={})
     with pytest.raises(InvalidInputError, match=r"expected rows of shape \(3,\)"):
-        write_vectors(tmp_path / "held", later, 4)
-    assert write_vectors(tmp_path / "held", plan_of(tmp_path / "held", allow_new_dim=True), 4).rows
+        write_vectors(tmp_path / "held", later, ["word"], np.ones((1, 4)))
+    wider = plan_of(tmp_path / "held", allow_new_dim=True)
+    assert write_vectors(tmp_path / "held", wider, ["word"], np.ones((1, 4))).rows
 
 
-def write_vectors(place: object, plan: SharedStep, dim: int) -> Share:
+def write_vectors(place: object, plan: SharedStep, words: list[str], vectors: Any) -> Share:
     with ShareWriter(target_of(place), plan) as writer:
-        block = {name: np.ones(1, np.int64) for name in plan.columns}
-        writer.append(["word"], {"vectors": np.ones((1, dim)), **block})
+        block = {name: np.ones(len(words), np.int64) for name in plan.columns}
+        writer.append(words, {"vectors": vectors, **block})
     return writer.share
 
 

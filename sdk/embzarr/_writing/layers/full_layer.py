@@ -112,11 +112,15 @@ class LayerWriter:
         Raises:
             InvalidInputError: NaN, infinity, or numbers beyond the range of the stored type.
         """
-        self.require_room(self.rows + len(words))
+        self.append_rows(columns, copied=copied)
+        self._words.add(words)
+
+    def append_rows(self, columns: Mapping[str, NDArray[Any]], *, copied: bool = False) -> None:
+        """Take rows of each column, as `append`, whose words `put_words` writes."""
+        (rows,) = {len(block) for block in columns.values()}
+        self.require_room(self.rows + rows)
         stored = self._conversion.stored(columns, first_row=self.rows)
-        if self._fences is None:  # else all of them are written
-            self._words.add(words)
-        self.rows += len(words)
+        self.rows += rows
         for name, block in stored.items():
             self.columns[name].append(block, copied=copied)
 
