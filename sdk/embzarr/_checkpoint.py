@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import KeysView, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args, overload
@@ -134,13 +135,13 @@ class Checkpoint:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the writer said of the checkpoint; a copy of the top level."""
-        return dict(self._commit.manifest.metadata)
+        """What the writer said of the checkpoint; a copy."""
+        return deepcopy(self._commit.manifest.metadata)
 
     @property
     def model(self) -> dict[str, Any]:
         """What the writer said of the model that tensors and files make; a copy."""
-        return dict(self._commit.manifest.model or {})
+        return deepcopy(self._commit.manifest.model or {})
 
     def info(self) -> CheckpointInfo:
         """Return sizes, codecs, layers and all else that the manifest says.

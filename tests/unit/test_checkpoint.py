@@ -45,6 +45,23 @@ def test_says_what_it_is(checkpoint: embzarr.Checkpoint) -> None:
     assert repr(checkpoint).endswith("step 3 (commit 1): 3000 x 40 float32>")
 
 
+def test_what_a_caller_changes_is_his_alone(tmp_path: Path) -> None:
+    """Checkpoints of one commit share what its manifest says, which is read once."""
+    embzarr.save(tmp_path, WORDS, VECTORS, metadata={"by": ["us"]}, model={"of": {"a": 1}})
+    first, again = embzarr.open(tmp_path), embzarr.open(tmp_path)
+    assert first._commit is again._commit
+
+    for held in (first.metadata, first.info().metadata):
+        held["by"].append("them")
+    for told in (first.model, first.info().model):
+        assert told is not None
+        told["of"]["a"] = 2
+
+    for checkpoint in (first, again, embzarr.open(tmp_path)):
+        assert (checkpoint.metadata, checkpoint.model) == ({"by": ["us"]}, {"of": {"a": 1}})
+        assert checkpoint.info().metadata == {"by": ["us"]}
+
+
 def test_membership(checkpoint: embzarr.Checkpoint) -> None:
     """`in` answers for words, their neighbours in spelling, and what is no word."""
     assert WORDS[17] in checkpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -157,8 +158,8 @@ def of_checkpoint(commit: Commit) -> CheckpointInfo:
         columns=columns,
         tensors=_tensors(manifest),
         files=_files(manifest),
-        model=manifest.model,
-        metadata=manifest.metadata,
+        model=deepcopy(manifest.model),
+        metadata=deepcopy(manifest.metadata),
     )
 
 

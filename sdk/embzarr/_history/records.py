@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from embzarr._format import collections, keys, manifests, spec, validate
 from embzarr._history.protocol import Entry
@@ -132,6 +133,11 @@ class Expired:
         return expired(f"commit {tombstone.commit}{what}", by=tombstone.by)
 
 
+_KEPT: Final = 8
+"""Records that were read last."""
+_KEPT_BYTES: Final = 256 * 1024
+"""Of a record that is kept, as stored."""
+
 Record: TypeAlias = Commit | Collected | Expired
 
 
@@ -167,6 +173,12 @@ def parse(data: bytes | bytearray | memoryview, key: str) -> Record:
         DamagedError: it breaks the rules.
         UnsupportedError: a later version, or something that must be understood and is not.
     """
+    if memoryview(data).nbytes <= _KEPT_BYTES:
+        return _parsed_once(bytes(data), key)
+    return _parsed(data, key)
+
+
+def _parsed(data: bytes | bytearray | memoryview, key: str) -> Record:
     document = validate.document_of(data, what=key)
     kind = document.get("kind")
     if kind == spec.EXPIRED:
@@ -175,3 +187,7 @@ def parse(data: bytes | bytearray | memoryview, key: str) -> Record:
     if kind == spec.COLLECT:
         return Collected(collection=collections.collection_of(document, what=key), sha256=sha256)
     return Commit(manifest=validate.of_document(document, what=key), sha256=sha256)
+
+
+_parsed_once = lru_cache(_KEPT)(_parsed)
+"""Whoever opens a checkpoint again, as services do, reads the same bytes again."""

@@ -238,7 +238,7 @@ def apart(call: Callable[[], R], stop: Latch | None = None) -> R:
     asked = Latch() if stop is None else stop
     task = Task(call, asked)
     try:
-        _hand_over(task)
+        hand_over(task)
         task.ended.wait()
     except BaseException:
         # Before anything is called, where Python would look for a second signal.
@@ -280,7 +280,7 @@ _free: list[_Hand] = []
 """Threads apart that nothing was given to."""
 
 
-def _hand_over(task: Task[R]) -> None:
+def hand_over(task: Task[R]) -> None:
     """Have a thread make a call; where none can be started, as a process ends, make it here."""
     try:
         hand = _free.pop()

@@ -195,7 +195,7 @@ def together(*calls: Callable[[], Any], alone: bool = False) -> list[Any]:
     """
     tasks = [Task(call) for call in calls]
     for task in () if alone else tasks[1:]:
-        start(task.run)
+        interrupts.hand_over(task)
     for task in tasks:
         task.run()
     for task in tasks:

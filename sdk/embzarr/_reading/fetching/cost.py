@@ -60,7 +60,15 @@ class Link:
         with self._lock:
             latency = min(self._latencies, default=self._prior.latency)
             rates = self._rates()
-        return replace(self._prior, latency=latency, per_request=rates[0], per_byte=rates[1])
+        # Where all connections together are quicker than usual, each alone is, too.
+        quicker = min(rates[1] / self._prior.per_byte, 1)
+        return replace(
+            self._prior,
+            latency=latency,
+            per_request=rates[0],
+            per_byte=rates[1],
+            per_byte_alone=quicker * self._prior.per_byte_alone,
+        )
 
     def learn(self, requests: int, nbytes: int, seconds: float) -> None:
         """Take note of a plan that was read: how many requests, bytes and seconds it took."""

@@ -32,6 +32,8 @@ _OTHER_CHUNKS = (4 * 1024, 16 * 1024, spec.CHUNK_BYTES)
 """Sizes of chunks of which a plan tells what they would have fetched."""
 _LEAST_AHEAD = 4 * 1024 * 1024
 """Less comes too soon after it is asked for to be worth asking ahead."""
+_LONG = 8 * 1024 * 1024
+"""Bytes of a request that is worth dividing, though as many fill the link already."""
 _FEWEST = 4
 _HEADROOM = 1.5
 """More connections than fill the link as it is known: had it room for them, that will show."""
@@ -67,11 +69,14 @@ class CostModel:
         """Return how long the requests of plans should be that fetch `nbytes` in all.
 
         Of n equal requests side by side each takes ``nbytes / n * per_byte_alone``, and all of them
-        add ``n * per_request``: the sum is least where both are equal.
+        add ``n * per_request``: the sum is least where both are equal. More than fill the link only
+        share it, unless they are long: one is made into rows while the next is under way.
         """
         if not self.per_byte_alone:
             return self.most
-        return min(int(math.sqrt(nbytes * self.per_request / self.per_byte_alone)), self.most)
+        best = math.sqrt(nbytes * self.per_request / self.per_byte_alone)
+        enough = min(nbytes / math.ceil(self._filling), _LONG)
+        return min(int(max(best, enough)), self.most)
 
     def seconds(self, requests: int, nbytes: int) -> float:
         """Return how long a plan should take."""
@@ -83,14 +88,14 @@ class CostModel:
         As many requests as fill the link, and what it holds during one latency. More only share the
         same bytes a second, and take memory.
         """
-        return self._filling * span + int(self.latency / self.per_byte)
+        return self._side_by_side * span + int(self.latency / self.per_byte)
 
     def side_by_side(self, length: int) -> int:
         """Return how many requests of `length` bytes to have under way at once, as `under_way`.
 
         Whoever fetches keeps memory for the longest that it has fetched, however short others are.
         """
-        return self._filling + int(self.latency / self.per_byte / max(length, 1))
+        return self._side_by_side + int(self.latency / self.per_byte / max(length, 1))
 
     def connections(self) -> int:
         """Return how many requests to have under way at once at most, however short they are.
@@ -101,9 +106,13 @@ class CostModel:
         return min(_FEWEST + int(2 * self.latency / max(self.per_request, 1e-9)), PARALLEL)
 
     @property
-    def _filling(self) -> int:
+    def _filling(self) -> float:
         """How many requests fill the link."""
-        return max(int(_HEADROOM * self.per_byte_alone / self.per_byte), _FEWEST)
+        return _HEADROOM * self.per_byte_alone / self.per_byte
+
+    @property
+    def _side_by_side(self) -> int:
+        return max(int(self._filling), _FEWEST)
 
     def _busy(self, requests: int, nbytes: int) -> float:
         return requests * self.per_request + nbytes * self.per_byte

@@ -110,7 +110,7 @@ def test_no_more_fetch_than_fill_the_link_where_some_of_it_is_longer() -> None:
 
 def test_after_a_failure_nothing_more_is_sent(url: str) -> None:
     """The failure of one request ends the read, however much was left to ask for."""
-    store = FailingStore(narrow(url, 1e12), at=6)
+    store = FailingStore(narrow(url, 1e12), at=5)
     checkpoint = embzarr.open(store)
 
     with pytest.raises(StoreError, match="the link is down"):
