@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from embzarr._reading.cache import StoreCache
 
 _LOCAL = CostModel(latency=1e-4, per_request=5e-5, per_byte=1 / 1.5e9, per_byte_alone=1 / 750e6)
-_SERVER = CostModel(latency=2e-3, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 300e6)
+_SERVER = CostModel(
+    latency=2e-3, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 300e6, enough=3
+)
 _NETWORK = CostModel(latency=0.01, per_request=1.6e-3, per_byte=1 / 500e6, per_byte_alone=1 / 90e6)
 _PRIORS = {"local": _LOCAL, "memory": _LOCAL, "s3-compatible": _SERVER, "hdfs": _SERVER}
 """By kind of store: a disk, a server of one's own nearby, and else a service far away."""
@@ -60,15 +62,7 @@ class Link:
         with self._lock:
             latency = min(self._latencies, default=self._prior.latency)
             rates = self._rates()
-        # Where all connections together are quicker than usual, each alone is, too.
-        quicker = min(rates[1] / self._prior.per_byte, 1)
-        return replace(
-            self._prior,
-            latency=latency,
-            per_request=rates[0],
-            per_byte=rates[1],
-            per_byte_alone=quicker * self._prior.per_byte_alone,
-        )
+        return replace(self._prior, latency=latency, per_request=rates[0], per_byte=rates[1])
 
     def learn(self, requests: int, nbytes: int, seconds: float) -> None:
         """Take note of a plan that was read: how many requests, bytes and seconds it took."""

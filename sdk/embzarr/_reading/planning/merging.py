@@ -33,7 +33,7 @@ _OTHER_CHUNKS = (4 * 1024, 16 * 1024, spec.CHUNK_BYTES)
 _LEAST_AHEAD = 4 * 1024 * 1024
 """Less comes too soon after it is asked for to be worth asking ahead."""
 _LONG = 8 * 1024 * 1024
-"""Bytes of a request that is worth dividing, though as many fill the link already."""
+"""Bytes of a request that is worth dividing, though as many as fill the link are under way."""
 _FEWEST = 4
 _HEADROOM = 1.5
 """More connections than fill the link as it is known: had it room for them, that will show."""
@@ -53,6 +53,8 @@ class CostModel:
     """The same of one connection that has the link to itself."""
     most: int = 16 * 1024 * 1024
     """Bytes that one request may span, so that memory is bounded."""
+    enough: int = PARALLEL
+    """Requests side by side that fill the link."""
     widest: int = 2**62
     """Bytes between two chunks that are read over at most."""
 
@@ -75,8 +77,7 @@ class CostModel:
         if not self.per_byte_alone:
             return self.most
         best = math.sqrt(nbytes * self.per_request / self.per_byte_alone)
-        enough = min(nbytes / math.ceil(self._filling), _LONG)
-        return min(int(max(best, enough)), self.most)
+        return min(int(max(best, min(nbytes / self.enough, _LONG))), self.most)
 
     def seconds(self, requests: int, nbytes: int) -> float:
         """Return how long a plan should take."""
@@ -88,14 +89,14 @@ class CostModel:
         As many requests as fill the link, and what it holds during one latency. More only share the
         same bytes a second, and take memory.
         """
-        return self._side_by_side * span + int(self.latency / self.per_byte)
+        return self._filling * span + int(self.latency / self.per_byte)
 
     def side_by_side(self, length: int) -> int:
         """Return how many requests of `length` bytes to have under way at once, as `under_way`.
 
         Whoever fetches keeps memory for the longest that it has fetched, however short others are.
         """
-        return self._side_by_side + int(self.latency / self.per_byte / max(length, 1))
+        return self._filling + int(self.latency / self.per_byte / max(length, 1))
 
     def connections(self) -> int:
         """Return how many requests to have under way at once at most, however short they are.
@@ -106,13 +107,9 @@ class CostModel:
         return min(_FEWEST + int(2 * self.latency / max(self.per_request, 1e-9)), PARALLEL)
 
     @property
-    def _filling(self) -> float:
+    def _filling(self) -> int:
         """How many requests fill the link."""
-        return _HEADROOM * self.per_byte_alone / self.per_byte
-
-    @property
-    def _side_by_side(self) -> int:
-        return max(int(self._filling), _FEWEST)
+        return max(int(_HEADROOM * self.per_byte_alone / self.per_byte), _FEWEST)
 
     def _busy(self, requests: int, nbytes: int) -> float:
         return requests * self.per_request + nbytes * self.per_byte

@@ -236,7 +236,7 @@ def test_requests_fit_side_by_side(lengths: list[int], room: int) -> None:
 
 def test_plans_sent_together_are_divided_as_one() -> None:
     """A part of a large read goes in requests as long as the whole read's."""
-    cost = costs(0, 0.001, 1e-12, alone=1e-8)
+    cost = costs(0, 0.001, 1, alone=1e-8)
 
     assert len(planned([10**5] * 40, shard=10**6, cost=cost)) == 6
     assert len(planned([10**5] * 40, shard=10**6, cost=cost, beside=16 * 4 * 10**6)) == 2
@@ -248,7 +248,7 @@ def test_plans_sent_together_are_divided_as_one() -> None:
 )
 def test_a_long_stretch_is_read_side_by_side(megabytes: int, alone: float, requests: int) -> None:
     """In as many pieces as make up for what each request costs, of at most 16 MiB."""
-    cost = costs(1, 0.001, 1e-12, alone=alone)
+    cost = costs(1, 0.001, 1, alone=alone)
     chunks = [10**4] * 100 * megabytes
 
     found = planned(chunks, shard=10**6, cost=cost)
@@ -260,7 +260,7 @@ def test_a_long_stretch_is_read_side_by_side(megabytes: int, alone: float, reque
 @pytest.mark.parametrize(("megabytes", "requests"), [(4, 3), (12, 3), (24, 3), (40, 5), (240, 22)])
 def test_no_more_are_side_by_side_than_fill_the_link(megabytes: int, requests: int) -> None:
     """They would share it; long ones are divided all the same, and read one after the other."""
-    cost = costs(0.002, 0.0016, 1 / 500e6, alone=1 / 300e6)
+    cost = replace(costs(0.002, 0.0016, 1 / 500e6, alone=1 / 300e6), enough=3)
 
     found = planned([10**4] * 100 * megabytes, shard=10**6, cost=cost)
 
@@ -301,7 +301,7 @@ def test_no_other_number_of_requests_is_quicker(
     nbytes: int, per_request: float, alone: float
 ) -> None:
     """By the model: all requests one after the other, and one of them alone on its connection."""
-    cost = replace(costs(0, per_request, 1e-15, alone=alone), most=10**12)
+    cost = replace(costs(0, per_request, 0, alone=alone), most=10**12, enough=10**9)
     best = max(round(nbytes / max(cost.span(nbytes), 1)), 1)
 
     def seconds(requests: int) -> float:
