@@ -1,8 +1,9 @@
 """A step of shares whose sizes nobody knows before they are written: as engines hand rows out.
 
 Who writes a share stores its rows as a layer of its own, under a write id that he draws, and tells
-what it is. Nobody else writes there, so that an attempt which failed, or lost to another one, is
-no more than a layer that nothing names. `embzarr._parts.gather` makes one commit of them.
+what it is. It is read once, from its first row to its last, and has nothing else. Nobody else
+writes there, so that an attempt which failed, or lost to another one, is no more than a layer that
+nothing names. `embzarr._parts.gather` makes one commit of them.
 """
 
 from __future__ import annotations
@@ -183,7 +184,9 @@ class ShareWriter:
             allow_nonfinite=plan.allow_nonfinite,
         )
         write_id = committing.new_id()
-        self._layer = LayerWriter(self._store, settings, step=plan.step, write_id=write_id)
+        self._layer = LayerWriter(
+            self._store, settings, step=plan.step, write_id=write_id, staged=True
+        )
         return self._layer
 
     def __exit__(self, _: object, cause: BaseException | None, __: object) -> None:

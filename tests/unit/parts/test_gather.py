@@ -83,6 +83,10 @@ def test_shares_become_one_checkpoint(tmp_path: Path) -> None:
     """In the order of the shares, whatever their sizes, as plain zarr reads it; they are gone."""
     plan = pickle.loads(pickle.dumps(plan_of(tmp_path, step=7)))  # noqa: S301 - as an engine does
     shares = write_all(tmp_path, plan)
+    held = {
+        name.partition("/c/")[0] for share in shares if share.layer for name in share.layer.objects
+    }
+    assert held == {"vectors", "counts", "words/data", "words/offsets"}  # all of which is read
 
     found = gather(target_of(tmp_path), plan, shares, metadata={"a": 1})
 

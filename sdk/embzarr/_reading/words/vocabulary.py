@@ -12,7 +12,7 @@ from embzarr._reading.fetching.executing import execute_apart
 from embzarr._reading.planning.options import MEMORY_BYTES
 from embzarr._reading.rows.array import ArrayReader
 from embzarr._reading.words.lookup import LookupReader
-from embzarr._storage import parallel
+from embzarr._storage import forks, parallel
 from embzarr.errors import DamagedError, WordNotFoundError
 
 if TYPE_CHECKING:
@@ -35,13 +35,17 @@ class LayerWords:
 
     def __init__(self, store: GetRange, layer: Layer, link: Link) -> None:
         """Prepare to read; nothing is fetched yet."""
-        self._store, self._link = store, link
-        self.lookup = LookupReader(store, layer, link)
+        self._store, self._layer, self._link = store, layer, link
         self.first, self.stop = layer.first_new_row, layer.rows
         """The rows that the words name."""
         self._data = ArrayReader(store, layer, spec.WORDS_DATA, link)
         self._offsets = ArrayReader(store, layer, spec.WORDS_OFFSETS, link)
         self._what = f"{layer.path}/words"
+
+    @forks.cached_property
+    def lookup(self) -> LookupReader:
+        """Finds words; shares of a step that is not committed have none."""
+        return LookupReader(self._store, self._layer, self._link)
 
     def words(self, start: int, stop: int) -> WordTable:
         """Return the words of rows `start` up to, not including, `stop`, all of this layer.

@@ -46,6 +46,7 @@ class LayerWriter:
         step: int,
         write_id: str,
         caller_rows: NDArray[np.int64] | None = None,
+        staged: bool = False,
         job_bytes: int = JOB_BYTES,
     ) -> None:
         """Prepare to write below a fresh folder.
@@ -56,13 +57,18 @@ class LayerWriter:
             step: the step's number.
             write_id: names the folder together with the step.
             caller_rows: the caller's row of each row, for messages, where rows were moved.
+            staged: whether rows are read once, in their order, and removed: neither a lookup nor
+                documents are written, and words are not looked through for doubles.
             job_bytes: what all background work may hold at once.
         """
         self.step = step
         self.write_id = write_id
         self.rows = 0
         """Rows taken so far."""
-        self._files = LayerFiles(store, step=step, write_id=write_id, job_bytes=job_bytes)
+        self._is_staged = staged
+        self._files = LayerFiles(
+            store, step=step, write_id=write_id, staged=staged, job_bytes=job_bytes
+        )
         self.contents = ContentsWriter(self._files, settings.compression, settings.chunk_bytes)
         """Takes tensors and files."""
         self._chunk_bytes = settings.chunk_bytes
@@ -158,7 +164,9 @@ class LayerWriter:
         """
         for column in self.columns.values():
             column.finish()
-        if self._fences is None and self.columns:
+        if self._is_staged:
+            self._files.put_texts(self._words.table())
+        elif self._fences is None and self.columns:
             self.put_words(self._words.table(), placement)
         if meanwhile:
             self._files.beside(meanwhile)

@@ -48,6 +48,7 @@ class LayerFiles:
         step: int,
         write_id: str,
         shared: bool = False,
+        staged: bool = False,
         job_bytes: int = JOB_BYTES,
     ) -> None:
         """Prepare to write; nothing is written yet.
@@ -58,6 +59,7 @@ class LayerFiles:
             write_id: names the folder together with the step.
             shared: whether other processes write to the folder too: nothing is replaced then, and
                 nothing may be removed.
+            staged: whether nobody opens it as Zarr, so that no documents are written.
             job_bytes: what all background work may hold at once.
         """
         self.step = step
@@ -69,6 +71,7 @@ class LayerFiles:
         self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
         self._adopted: dict[str, WrittenArray] = {}
+        self._is_staged = staged
         self._is_heavy = False
 
     @property
@@ -141,11 +144,15 @@ class LayerFiles:
         writer.append(rows)
         writer.finish()
 
-    def put_words(self, words: WordTable, lookup: LookupImage) -> None:
-        """Start writing the arrays that hold a vocabulary."""
+    def put_texts(self, words: WordTable) -> None:
+        """Start writing the arrays that hold words, in the order of their rows."""
         numbers = chunk_coding.parse("blosc:zstd", 8)
         self.put(spec.WORDS_DATA, words.data, chunk_coding.ZSTD)
         self.put(spec.WORDS_OFFSETS, words.offsets.view("<u8"), numbers)
+
+    def put_words(self, words: WordTable, lookup: LookupImage) -> None:
+        """Start writing the arrays that hold a vocabulary."""
+        self.put_texts(words)
         quick = chunk_coding.parse("blosc:lz4:shuffle", 8)
         writer = self.add(
             spec.LOOKUP_BLOCKS, dtype="uint8", row_shape=(lookup.size,), codec=quick, chunk=1
@@ -219,6 +226,8 @@ class LayerFiles:
         rows: int,
         below: Layer | None,
     ) -> None:
+        if self._is_staged:
+            return
         self._is_heavy = pages.is_heavy(members, contents)
         documents = zarr_json.layer_documents(
             members,
