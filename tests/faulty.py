@@ -56,6 +56,18 @@ class PassThrough:
         self.store.delete(key)
 
 
+class RecordingStore(PassThrough):
+    """Remembers of which objects ranges were asked for, in that order."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked: list[str] = []
+
+    def get_range(self, key: str, start: int, length: int) -> Data:
+        self.asked.append(key)
+        return super().get_range(key, start, length)
+
+
 class Sleeper(PassThrough):
     """Lets another attempt come first, just before the object of one key is created."""
 

@@ -29,7 +29,7 @@ from embzarr._storage import open_store
 from embzarr._storage.port import Body, Data, ObjectInfo, Store
 from embzarr._writing import DeltaOptions, DeltaPolicy
 from faults.tally import Effort, Tally
-from faulty import PassThrough
+from faulty import PassThrough, RecordingStore
 from oracle import make_vectors, make_words, read_step
 
 ROWS, DIM = 1000, 12
@@ -100,18 +100,6 @@ def test_shares_become_one_checkpoint(tmp_path: Path) -> None:
     assert not any(objects_below(tmp_path, share.layer.path) for share in shares if share.layer)
 
 
-class Watched(PassThrough):
-    """Remembers what was read."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.asked: list[str] = []
-
-    def get_range(self, key: str, start: int, length: int) -> Data:
-        self.asked.append(key)
-        return super().get_range(key, start, length)
-
-
 def test_words_are_read_once_in_however_many_batches_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +108,7 @@ def test_words_are_read_once_in_however_many_batches_the_rows(
     share = write_vectors(tmp_path, plan, WORDS, VECTORS)
     gathering = sys.modules[gather.__module__]
     monkeypatch.setattr(gathering, "_BATCH_BYTES", 100 * VECTORS[0].nbytes)
-    store = Watched(open_store(tmp_path))
+    store = RecordingStore(open_store(tmp_path))
 
     found = gather(target_of(store), plan, [share], metadata={})
 

@@ -12,7 +12,7 @@ from embzarr._reading.words import vocabulary
 from embzarr._storage.open import open_store
 from embzarr._storage.port import Data, Store
 from embzarr.errors import WordNotFoundError
-from faulty import PassThrough
+from faulty import RecordingStore
 from oracle import make_words
 
 ROWS = 9000
@@ -21,16 +21,14 @@ VECTORS = np.arange(ROWS, dtype=np.float32)[:, None].repeat(4, axis=1)
 LEADING = WORDS[: vocabulary._MANY]
 
 
-class Watched(PassThrough):
+class Watched(RecordingStore):
     """Remembers what was read, and can be made to answer wrongly for the text of words."""
 
     def __init__(self, store: Store, *, lies: bool = False) -> None:
         super().__init__(store)
-        self.asked: list[str] = []
         self._lies = lies
 
     def get_range(self, key: str, start: int, length: int) -> Data:
-        self.asked.append(key)
         data = bytes(super().get_range(key, start, length))
         return bytes(length) if self._lies and "/words/data/" in key else data
 

@@ -65,7 +65,6 @@ class LayerWriter:
         self.write_id = write_id
         self.rows = 0
         """Rows taken so far."""
-        self._is_staged = staged
         self._files = LayerFiles(
             store, step=step, write_id=write_id, staged=staged, job_bytes=job_bytes
         )
@@ -164,7 +163,7 @@ class LayerWriter:
         """
         for column in self.columns.values():
             column.finish()
-        if self._is_staged:
+        if self._files.is_staged:
             self._files.put_texts(self._words.table())
         elif self._fences is None and self.columns:
             self.put_words(self._words.table(), placement)

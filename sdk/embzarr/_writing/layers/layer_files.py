@@ -71,7 +71,7 @@ class LayerFiles:
         self._objects = kind(store, self.path, self._jobs)
         self._arrays: dict[str, ArrayWriter] = {}
         self._adopted: dict[str, WrittenArray] = {}
-        self._is_staged = staged
+        self.is_staged = staged
         self._is_heavy = False
 
     @property
@@ -226,7 +226,7 @@ class LayerFiles:
         rows: int,
         below: Layer | None,
     ) -> None:
-        if self._is_staged:
+        if self.is_staged:
             return
         self._is_heavy = pages.is_heavy(members, contents)
         documents = zarr_json.layer_documents(

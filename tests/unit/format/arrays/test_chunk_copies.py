@@ -13,26 +13,13 @@ import pytest
 import embzarr
 from embzarr._format import spec, validate
 from embzarr._storage.open import open_store
-from embzarr._storage.port import Data, Store
-from faulty import PassThrough
+from faulty import RecordingStore
 from oracle import make_vectors, make_words
 
 WORDS = make_words(400)
 VECTORS = make_vectors(400, 16)
 ALWAYS = embzarr.DeltaPolicy(max_deltas=63, max_share=1000)
 DELTAS = 3
-
-
-class Read(PassThrough):
-    """A store that remembers which objects were read."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.keys: list[str] = []
-
-    def get_range(self, key: str, start: int, length: int) -> Data:
-        self.keys.append(key)
-        return super().get_range(key, start, length)
 
 
 def save_chain(folder: Path) -> np.ndarray[Any, Any]:
@@ -82,14 +69,14 @@ def test_copies_are_what_is_stored(tmp_path: Path) -> None:
 def test_what_is_copied_is_not_read(tmp_path: Path) -> None:
     """A chain is read without a request for row numbers, scales, or the lookups of deltas."""
     held = save_chain(tmp_path)
-    store = Read(open_store(tmp_path))
+    store = RecordingStore(open_store(tmp_path))
     asked = [*WORDS, *(f"new {step}" for step in range(1, DELTAS + 1))]
 
     vectors = embzarr.open(store)[asked]
 
     np.testing.assert_array_equal(vectors, held)
     full, *deltas = [layer["path"] for layer in newest(tmp_path)["layers"]]
-    read = {key for key in store.keys if key.startswith("steps/")}
+    read = {key for key in store.asked if key.startswith("steps/")}
     names = ("lookup/blocks/c/0/0", "vectors/c/0/0")
     assert read == {f"{full}/{name}" for name in names} | {f"{x}/vectors/c/0/0" for x in deltas}
 
